@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+#
+# Tessera's build. One make, no recursion.
+#
+#   make                   the kernel, PID 1 and the base image (what `./tessera run` boots)
+#   make kernel CC=clang   the kernel by another compiler; each compiler has its own build/<name>/
+#   make qemu              build and boot to a shell;  qemu-debug: wait for gdb;  qemu-log: write a log
+#   make iso               a bootable ISO (BIOS and UEFI): build/<cc>/tessera.iso
+#   make unit              build and run the host unit tests;  make abi: build the ABI test programs
+#   make compile_commands.json | clean | V=1 (show the commands)
+#
+# What makes an incremental build right: every object depends on the headers it read (-MMD -MP) and
+# on a file holding its command line, which changes only when the command line does; the kernel also
+# depends on a file holding the list of its objects, so a removed source relinks too.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := gcc
+endif
+LD      := ld
+NM      := nm
+READELF := readelf
+PYTHON  := /usr/bin/python3
+HOSTCC  := gcc
+MUSLCC  := musl-gcc
+
+cc_name := $(notdir $(firstword $(CC)))
+out     := build/$(cc_name)
+family  := $(if $(findstring clang,$(cc_name)),clang,gcc)
+
+ifeq ($(V),1)
+say = @:
+q   =
+else
+say = @printf '  %-8s%s\n'
+q   = @
+endif
+
+# Text that a file should hold; rewritten only when it differs, so that its time is the time of the
+# last change.   $(call remember,FILE,TEXT)
+define remember
+@mkdir -p $(dir $(1))
+@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $(1) || printf '%s\n' '$(subst ','\'',$(2))' > $(1)
+endef
+
+.PHONY: all kernel init image iso qemu qemu-debug qemu-log unit unit-build abi clean compile_commands.json FORCE
+
+all: kernel image
+
+# ---------------------------------------------------------------------------------------- the kernel
+
+kernel_src := $(sort $(shell find kernel boot -name '*.c' -o -name '*.S' 2>/dev/null))
+kernel_obj := $(patsubst %,$(out)/obj/%.o,$(kernel_src))
+
+cc_include := $(shell $(CC) -print-file-name=include)
+
+CPPFLAGS_kernel := -nostdinc -isystem $(cc_include) -Ikernel/include -Iabi
+
+# -fbuiltin: a freestanding program whose memcpy and strlen mean what C says, so the compiler may
+# expand the small ones. The guard is one global word: per-CPU data is not there when boot code runs.
+CFLAGS_both := -std=gnu17 -O2 -g -ffreestanding -fbuiltin \
+	-m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone -mcmodel=small -fPIE -fvisibility=hidden \
+	-fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-asynchronous-unwind-tables \
+	-fno-strict-aliasing -fno-common -fno-delete-null-pointer-checks -fwrapv \
+	-fstack-protector-strong -mstack-protector-guard=global -ftrivial-auto-var-init=zero \
+	-Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla \
+	-Wno-unused-parameter -ffile-prefix-map=$(CURDIR)/=
+
+CFLAGS_gcc   := -fno-tree-loop-distribute-patterns -fcf-protection=none
+CFLAGS_clang := -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang \
+	-fcf-protection=none -Wno-unused-command-line-argument
+
+CFLAGS_kernel  := $(CFLAGS_both) $(CFLAGS_$(family))
+ASFLAGS_kernel := -m64 -g -D__ASSEMBLER__ -Wa,--noexecstack -ffile-prefix-map=$(CURDIR)/=
+
+# Entry code runs before the kernel has relocated itself and before the guard word has a value.
+CFLAGS_boot := -fno-stack-protector
+
+LDFLAGS_kernel := -m elf_x86_64 -static -pie --no-dynamic-linker -T boot/kernel.ld \
+	-z max-page-size=4096 -z noexecstack -z norelro --build-id=none --orphan-handling=warn
+
+command_c = $(CC) $(CPPFLAGS_kernel) $(CFLAGS_kernel) $(if $(filter boot/%,$(1)),$(CFLAGS_boot)) -c
+command_S = $(CC) $(CPPFLAGS_kernel) $(ASFLAGS_kernel) -c
+
+$(out)/flags: FORCE
+	$(call remember,$@,$(call command_c,boot/) $(command_S) $(LDFLAGS_kernel))
+
+$(out)/objects: FORCE
+	$(call remember,$@,$(kernel_obj))
+
+$(out)/obj/%.c.o: %.c $(out)/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(q)$(call command_c,$<) -MMD -MP -MF $(@:.o=.d) -o $@ $<
+
+$(out)/obj/%.S.o: %.S $(out)/flags
+	@mkdir -p $(@D)
+	$(say) AS $<
+	$(q)$(command_S) -MMD -MP -MF $(@:.o=.d) -o $@ $<
+
+# The version: what uname says. Its own object, so that a new commit relinks and recompiles nothing else.
+release := 6.1.0-tessera
+commit  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+version_text = /* Made by the build. */ extern const char kernel_release[], kernel_version[]; \
+	const char kernel_release[] = "$(release)"; \
+	const char kernel_version[] = "\#1 SMP PREEMPT Tessera $(commit)";
+
+$(out)/version.c: FORCE
+	$(call remember,$@,$(version_text))
+
+$(out)/version.o: $(out)/version.c $(out)/flags
+	$(q)$(call command_c,$<) -o $@ $<
+
+# The symbol table lies in the kernel that it describes, so the kernel is linked twice: with an empty
+# table, then with the table read from the first result. tools/ksyms.py states the format; the check
+# at the end proves that the second link moved nothing.
+$(out)/ksyms-empty.S: tools/ksyms.py
+	@mkdir -p $(@D)
+	$(q)$(PYTHON) tools/ksyms.py --empty > $@
+
+$(out)/ksyms-table.S: $(out)/tessera.pass1 tools/ksyms.py
+	$(q)$(PYTHON) tools/ksyms.py $< > $@
+
+$(out)/ksyms-%.o: $(out)/ksyms-%.S $(out)/flags
+	$(q)$(command_S) -o $@ $<
+
+kernel_parts := $(kernel_obj) $(out)/version.o
+
+$(out)/tessera.pass1: $(kernel_parts) $(out)/ksyms-empty.o $(out)/objects boot/kernel.ld
+	$(q)$(LD) $(LDFLAGS_kernel) -o $@ $(kernel_parts) $(out)/ksyms-empty.o
+
+$(out)/tessera.elf: $(kernel_parts) $(out)/ksyms-table.o $(out)/objects boot/kernel.ld tools/check_kernel.py
+	$(say) LD $@
+	$(q)$(LD) $(LDFLAGS_kernel) -Map=$(out)/tessera.map -o $@.new $(kernel_parts) $(out)/ksyms-table.o
+	$(q)$(PYTHON) tools/check_kernel.py $@.new $(out)/ksyms-table.S
+	$(q)mv $@.new $@
+
+kernel: $(out)/tessera.elf
+
+-include $(kernel_obj:.o=.d)
+
+# -------------------------------------------------------------------------------- PID 1 and the image
+
+CFLAGS_init := -std=gnu17 -Os -static -Wall -Wextra -Werror -Wmissing-prototypes -ffile-prefix-map=$(CURDIR)/=
+
+build/init: services/init/init.c
+	@mkdir -p $(@D)
+	$(say) MUSL $@
+	$(q)$(MUSLCC) $(CFLAGS_init) -s -o $@ $<
+
+init: build/init
+
+# One rule for every profile: tools/image/NAME.manifest -> build/image/NAME.cpio
+build/image/%.cpio: tools/image/%.manifest tools/image/base.manifest tools/image/build_image.py \
+		tools/image/cpio.py $(shell find tools/image/skeleton -type f 2>/dev/null) build/init
+	@mkdir -p $(@D)
+	$(say) IMAGE $@
+	$(q)$(PYTHON) tools/image/build_image.py --init build/init --cache build/cache -o $@ $<
+
+image: build/image/base.cpio
+
+iso: kernel image
+	$(say) ISO $(out)/tessera.iso
+	$(q)tools/vm/make_iso tessera $(out)/tessera.elf build/image/base.cpio 'console=ttyS0' $(out)/tessera.iso
+
+# ---------------------------------------------------------------------------------------------- run it
+
+qemu:
+	$(q)./tessera run
+qemu-debug:
+	$(q)./tessera run --debug
+qemu-log:
+	$(q)./tessera run --log build/qemu.log
+
+# ------------------------------------------------------------------------------------ tests on the host
+
+# A unit test names the kernel sources it links in a comment of its own:
+#	/* unit: kernel/lib/rbtree.c kernel/lib/cpio.c */
+unit_src  := $(sort $(wildcard tests/unit/*.c))
+unit_exe  := $(patsubst tests/unit/%.c,build/unit/%,$(unit_src))
+shim_src  := $(sort $(wildcard tests/unit/shim/*.c))
+shim_obj  := $(patsubst %.c,build/unit/obj/%.o,$(shim_src))
+unit_uses  = $(shell sed -n 's,^/\* *unit: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
+unit_parts = $(patsubst %.c,build/unit/obj/%.o,$(call unit_uses,tests/unit/$(1).c))
+
+CFLAGS_unit := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -fno-builtin -Itests/unit/shim -Ikernel/include -Iabi -Wall -Wextra -Werror -Wno-unused-parameter
+
+build/unit/flags: FORCE
+	$(call remember,$@,$(HOSTCC) $(CFLAGS_unit))
+
+build/unit/obj/%.o: %.c build/unit/flags
+	@mkdir -p $(@D)
+	$(q)$(HOSTCC) $(CFLAGS_unit) -MMD -MP -c -o $@ $<
+
+# Shims come from an archive: a test gets only those that it needs and does not define itself.
+build/unit/libshim.a: $(shim_obj)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(q)ar rcs $@ $(shim_obj)
+
+.SECONDEXPANSION:
+$(unit_exe): build/unit/%: build/unit/obj/tests/unit/%.o $$(call unit_parts,$$*) build/unit/libshim.a
+	$(say) UNIT $@
+	$(q)$(HOSTCC) $(CFLAGS_unit) -o $@ $(filter %.o,$^) build/unit/libshim.a -lcmocka
+
+unit-build: $(unit_exe)
+
+unit: $(unit_exe)
+	$(q)status=0; for t in $(unit_exe); do "$$t" || status=1; done; exit $$status
+
+-include $(wildcard build/unit/obj/*/*/*.d build/unit/obj/*/*/*/*.d build/unit/obj/*/*/*/*/*.d)
+
+# One static program per topic, by the plain compiler against glibc: what any user would build.
+abi_topics := $(sort $(patsubst tests/abi/%/,%,$(dir $(wildcard tests/abi/*/*.c))))
+abi_exe    := $(addprefix build/abi/,$(abi_topics))
+CFLAGS_abi := -std=gnu17 -O1 -g -static -pthread -D_GNU_SOURCE -Itests/abi -Wall -Wextra -Werror
+
+build/abi/flags: FORCE
+	$(call remember,$@,$(HOSTCC) $(CFLAGS_abi))
+
+$(abi_exe): build/abi/%: $$(wildcard tests/abi/$$*/*.c tests/abi/$$*/*.h tests/abi/*.c tests/abi/*.h) build/abi/flags
+	@mkdir -p $(@D)
+	$(say) ABI $@
+	$(q)$(HOSTCC) $(CFLAGS_abi) -o $@ $(filter %.c,$^) -lm -lrt
+
+abi: $(abi_exe)
+
+# ---------------------------------------------------------------------------------------------- helpers
+
+define database_entry
+{"directory": "$(CURDIR)", "file": "$(1)", "command": "$(subst ",\",$(if $(filter %.c,$(1)),$(call command_c,$(1)),$(command_S))) $(1)"}
+endef
+comma := ,
+
+compile_commands.json:
+	$(file >$@,[)
+	$(foreach s,$(kernel_src),$(file >>$@,$(call database_entry,$(s))$(comma)))
+	$(file >>$@,{"directory": "$(CURDIR)"$(comma) "file": "services/init/init.c"$(comma) "command": "$(MUSLCC) $(CFLAGS_init) services/init/init.c"}])
+	@printf '  %-8s%s\n' JSON $@
+
+# The cache of downloaded packages stays; `rm -r build` removes it too.
+clean:
+	rm -rf $(filter-out build/cache,$(wildcard build/*)) compile_commands.json
