@@ -3,6 +3,7 @@
  * check.c - runs the cases of one topic and reports in TAP.
  *
  *	TOPIC [--list] [CASE...]
+ *	TOPIC --helper NAME [ARGUMENT...]	(for the cases themselves)
  *
  * The runner forks a child per case and listens on a pipe. What the child says is one letter and
  * a text per line: F (failed: the text says why), S (skipped), T (give me this many seconds).
@@ -44,6 +45,15 @@ check_register(struct check_case *c)
 {
 	*cases_end = c;
 	cases_end = &c->next;
+}
+
+static struct check_helper *helpers;
+
+void
+check_register_helper(struct check_helper *h)
+{
+	h->next = helpers;
+	helpers = h;
 }
 
 /* Inside a case ---------------------------------------------------------------------------- */
@@ -471,12 +481,26 @@ reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int
+run_helper(int argc, char **argv)
+{
+	for (struct check_helper *h = helpers; h; h = h->next) {
+		if (!strcmp(h->name, argv[0])) {
+			h->run(argc, argv);
+			return 0;
+		}
+	}
+	return 98;
+}
+
 int
 main(int argc, char **argv)
 {
 	int number = 0, failed = 0, selected = 0;
 	char topic[64];
 
+	if (argc > 2 && !strcmp(argv[1], "--helper"))
+		return run_helper(argc - 2, argv + 2);
 	if (argc == 2 && !strcmp(argv[1], "--list")) {
 		for (struct check_case *c = cases; c; c = c->next) {
 			topic_of(c, argv[0], topic, sizeof(topic));

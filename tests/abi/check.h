@@ -44,6 +44,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The cases make wrong calls on purpose; the compiler need not point them out. */
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#pragma GCC diagnostic ignored "-Wstringop-overread"
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#pragma GCC diagnostic ignored "-Wnonnull"
+
 enum {
 	CHECK_FD = 250,       /* the report pipe inside a case */
 	CHECK_SKIPPED = 77,   /* exit status of a case that skips itself */
@@ -57,7 +63,14 @@ struct check_case {
 	struct check_case *next;
 };
 
+struct check_helper {
+	const char          *name;
+	void               (*run)(int argc, char **argv);
+	struct check_helper *next;
+};
+
 void check_register(struct check_case *c);
+void check_register_helper(struct check_helper *h);
 void check_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
 void check_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -73,6 +86,22 @@ void check_timeout(int seconds);
 		check_register(&case_##case_name);                                                 \
 	}                                                                                          \
 	static void test_##case_name(void)
+
+/*
+ * A program that a case may exec: /proc/self/exe with the arguments "--helper", NAME, ... runs the
+ * body, which sees `argc`, `argv` (from NAME on) and `environ`. Falling off its end exits with 0.
+ */
+#define HELPER(helper_name)                                                                        \
+	static void helper_##helper_name(int argc, char **argv);                                   \
+	static struct check_helper entry_##helper_name = {                                         \
+		.name = #helper_name, .run = helper_##helper_name,                                 \
+	};                                                                                         \
+	__attribute__((constructor)) static void register_helper_##helper_name(void)               \
+	{                                                                                          \
+		check_register_helper(&entry_##helper_name);                                       \
+	}                                                                                          \
+	static void helper_##helper_name(int argc __attribute__((unused)),                         \
+					 char **argv __attribute__((unused)))
 
 #define TIMEOUT(seconds) check_timeout(seconds)
 #define SKIP(...)        check_skip(__VA_ARGS__)
