@@ -81,7 +81,7 @@ ASFLAGS_kernel := -m64 -g -D__ASSEMBLER__ -Wa,--noexecstack -ffile-prefix-map=$(
 CFLAGS_boot := -fno-stack-protector
 
 LDFLAGS_kernel := -m elf_x86_64 -static -pie --no-dynamic-linker -T boot/kernel.ld \
-	-z max-page-size=4096 -z noexecstack -z norelro --build-id=none --orphan-handling=warn
+	-z max-page-size=4096 -z noexecstack -z norelro --build-id=none
 
 command_c = $(CC) $(CPPFLAGS_kernel) $(CFLAGS_kernel) $(if $(filter boot/%,$(1)),$(CFLAGS_boot)) -c
 command_S = $(CC) $(CPPFLAGS_kernel) $(ASFLAGS_kernel) -c
@@ -157,12 +157,18 @@ init: build/init
 
 # One rule for every profile: tools/image/NAME.manifest -> build/image/NAME.cpio
 build/image/%.cpio: tools/image/%.manifest tools/image/base.manifest tools/image/build_image.py \
-		tools/image/cpio.py $(shell find tools/image/skeleton -type f 2>/dev/null) build/init
+		tools/image/cpio.py tools/image/packages.py $(shell find tools/image/skeleton -type f 2>/dev/null) build/init
 	@mkdir -p $(@D)
 	$(say) IMAGE $@
 	$(q)$(PYTHON) tools/image/build_image.py --init build/init --cache build/cache -o $@ $<
 
 image: build/image/base.cpio
+
+# Debian's own kernel, for `--kernel linux`.
+build/linux/vmlinuz: tools/image/fetch_linux.py tools/image/packages.py
+	@mkdir -p $(@D)
+	$(say) FETCH $@
+	$(q)$(PYTHON) tools/image/fetch_linux.py --cache build/cache -o $@
 
 iso: kernel image
 	$(say) ISO $(out)/tessera.iso
@@ -175,7 +181,7 @@ qemu:
 qemu-debug:
 	$(q)./tessera run --debug
 qemu-log:
-	$(q)./tessera run --log build/qemu.log
+	$(q)./tessera run --qemu-log build/qemu.log
 
 # ------------------------------------------------------------------------------------ tests on the host
 

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init.c - PID 1: prepare the file systems, run a shell or one command, switch the machine off.
+ *
+ * The same static program runs on Tessera and on Linux; it uses nothing that one of them lacks.
+ *
+ * Three serial ports carry three things, so that none has to be parsed out of another:
+ *
+ *   ttyS0  the console: kernel log and interactive shell
+ *   ttyS1  out: the command's standard output and error, raw
+ *   ttyS2  out: "exit N\n" after the command ended and its output was drained;
+ *          in, when interactive: "size ROWS COLS\n" each time the user's terminal changes size
+ *
+ * /etc/tessera/command exists: command mode, it holds what `sh -c` gets. Otherwise: interactive.
+ * Process 1 itself only reaps. In interactive mode one child watches ttyS2.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define COMMAND_FILE "/etc/tessera/command"
+#define OUTPUT_PORT  "/dev/ttyS1"
+#define STATUS_PORT  "/dev/ttyS2"
+
+/* A mount that every boot makes. The directory is created when it is missing. */
+struct mount_point {
+	const char *type, *where, *options;
+	unsigned long flags;
+	mode_t mode; /* of a created directory */
+};
+
+static const struct mount_point mount_points[] = {
+	{ .type = "proc", .where = "/proc", .flags = MS_NOSUID | MS_NODEV | MS_NOEXEC, .mode = 0555 },
+	{ .type = "sysfs", .where = "/sys", .flags = MS_NOSUID | MS_NODEV | MS_NOEXEC, .mode = 0555 },
+	{ .type = "devtmpfs", .where = "/dev", .options = "mode=0755", .flags = MS_NOSUID, .mode = 0755 },
+	{ .type = "devpts", .where = "/dev/pts", .options = "mode=0620,gid=5,ptmxmode=0666",
+	  .flags = MS_NOSUID | MS_NOEXEC, .mode = 0755 },
+	{ .type = "tmpfs", .where = "/dev/shm", .options = "mode=1777", .flags = MS_NOSUID | MS_NODEV,
+	  .mode = 01777 },
+	{ .type = "tmpfs", .where = "/tmp", .options = "mode=1777", .flags = MS_NOSUID | MS_NODEV,
+	  .mode = 01777 },
+	{ .type = "tmpfs", .where = "/run", .options = "mode=0755", .flags = MS_NOSUID | MS_NODEV,
+	  .mode = 0755 },
+};
+
+static void
+complain(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	dprintf(STDERR_FILENO, "init: ");
+	vdprintf(STDERR_FILENO, format, ap);
+	dprintf(STDERR_FILENO, ": %s\n", strerror(errno));
+	va_end(ap);
+}
+
+/* A kernel that lacks a file system type (ENODEV) or has it mounted already (EBUSY) is fine. */
+static void
+mount_all(void)
+{
+	for (size_t i = 0; i < sizeof(mount_points) / sizeof(mount_points[0]); i++) {
+		const struct mount_point *m = &mount_points[i];
+
+		if (mkdir(m->where, m->mode) < 0 && errno != EEXIST)
+			continue;
+		if (mount(m->type, m->where, m->type, m->flags, m->options) < 0 &&
+		    errno != ENODEV && errno != EBUSY)
+			complain("mount %s on %s", m->type, m->where);
+	}
+	/* Exists on a kernel whose devtmpfs does not make them. */
+	(void)symlink("/proc/self/fd", "/dev/fd");
+	(void)symlink("/proc/self/fd/0", "/dev/stdin");
+	(void)symlink("/proc/self/fd/1", "/dev/stdout");
+	(void)symlink("/proc/self/fd/2", "/dev/stderr");
+}
+
+/* Bring the loopback interface up; a kernel without sockets has none. */
+static void
+loopback_up(void)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (s < 0)
+		return;
+	if (ioctl(s, SIOCGIFFLAGS, &request) == 0) {
+		request.ifr_flags |= IFF_UP | IFF_RUNNING;
+		(void)ioctl(s, SIOCSIFFLAGS, &request);
+	}
+	close(s);
+}
+
+/*
+ * Open a serial port and switch off all that a terminal would do to the bytes.
+ * Returns a descriptor with close-on-exec, or -1 with errno.
+ */
+static int
+open_raw(const char *path, int flags)
+{
+	struct termios mode;
+	int fd = open(path, flags | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (tcgetattr(fd, &mode) == 0) {
+		cfmakeraw(&mode);
+		mode.c_cflag |= CLOCAL | CREAD;
+		(void)tcsetattr(fd, TCSANOW, &mode);
+	}
+	return fd;
+}
+
+/* Become the child that programs expect: default signals, none blocked. */
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Make `in` and `out` the standard descriptors; either may be one of them already. */
+static void
+set_standard(int in, int out)
+{
+	dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	dup2(out, STDERR_FILENO);
+}
+
+/* Reap until `child` has ended, orphans on the way. Returns its status as a shell would: 128 + signal. */
+static int
+wait_for(pid_t child)
+{
+	int status;
+
+	for (;;) {
+		pid_t pid = wait(&status);
+
+		if (pid < 0 && errno != EINTR) {
+			complain("wait");
+			return 127;
+		}
+		if (pid == child)
+			return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	}
+}
+
+/* The whole of a small file with a NUL behind it, or NULL. The caller owns it. */
+static char *
+read_file(const char *path)
+{
+	size_t size = 0, room = 4096;
+	char *text = malloc(room);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	while (fd >= 0 && text) {
+		ssize_t n = read(fd, text + size, room - 1 - size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			close(fd);
+			text[size] = '\0';
+			return text;
+		}
+		size += n;
+		if (size == room - 1)
+			text = realloc(text, room *= 2);
+	}
+	free(text);
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* The number behind `key` (such as "rows=") on the kernel's command line, or 0. */
+static int
+boot_number(const char *key)
+{
+	char *line = read_file("/proc/cmdline");
+	int value = 0;
+
+	for (char *word = line ? strtok(line, " \n") : NULL; word; word = strtok(NULL, " \n"))
+		if (strncmp(word, key, strlen(key)) == 0)
+			value = atoi(word + strlen(key));
+	free(line);
+	return value;
+}
+
+/* Run `text` as `sh -c` does, with its output on the output port. Returns its status. */
+static int
+run_command(char *text)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int out = open_raw(OUTPUT_PORT, O_WRONLY);
+	pid_t child;
+	int status;
+
+	if (out < 0)
+		complain("%s", OUTPUT_PORT);
+	child = fork();
+	if (child == 0) {
+		reset_signals();
+		setsid();
+		set_standard(null, out < 0 ? STDOUT_FILENO : out);
+		execl("/bin/sh", "sh", "-c", text, (char *)NULL);
+		complain("/bin/sh");
+		_exit(127);
+	}
+	if (child < 0) {
+		complain("fork");
+		return 126;
+	}
+	status = wait_for(child);
+	if (out >= 0)
+		tcdrain(out);
+	return status;
+}
+
+/* Tell the host how the command ended. */
+static void
+report(int status)
+{
+	int fd = open_raw(STATUS_PORT, O_WRONLY);
+
+	if (fd < 0) {
+		complain("%s", STATUS_PORT);
+		return;
+	}
+	dprintf(fd, "exit %d\n", status);
+	tcdrain(fd);
+	close(fd);
+}
+
+/* Apply "size ROWS COLS" lines from the status port to the console, until there is no more port. */
+static void
+follow_window_size(int console)
+{
+	int fd = open_raw(STATUS_PORT, O_RDONLY);
+	FILE *lines = fd < 0 ? NULL : fdopen(fd, "r");
+	char line[64];
+
+	while (lines && fgets(line, sizeof(line), lines)) {
+		struct winsize size = { 0 };
+
+		if (sscanf(line, "size %hu %hu", &size.ws_row, &size.ws_col) == 2)
+			(void)ioctl(console, TIOCSWINSZ, &size);
+	}
+	_exit(0);
+}
+
+/* A login shell on the console, the leader of a session of its own. Returns its status. */
+static int
+run_shell(void)
+{
+	struct winsize size = { .ws_row = boot_number("rows="), .ws_col = boot_number("cols=") };
+	pid_t child, watcher;
+	int status;
+
+	watcher = fork();
+	if (watcher == 0)
+		follow_window_size(STDOUT_FILENO);
+	child = fork();
+	if (child == 0) {
+		int console;
+
+		reset_signals();
+		setsid();
+		/* /dev/console cannot be a controlling terminal on Linux; the port behind it can. */
+		console = open("/dev/ttyS0", O_RDWR | O_CLOEXEC);
+		if (console < 0)
+			console = open("/dev/console", O_RDWR | O_CLOEXEC);
+		if (console < 0 || ioctl(console, TIOCSCTTY, 0) < 0)
+			complain("console");
+		if (size.ws_row && size.ws_col)
+			(void)ioctl(console, TIOCSWINSZ, &size);
+		set_standard(console, console);
+		if (chdir("/root") < 0)
+			(void)chdir("/");
+		execl("/bin/bash", "-bash", (char *)NULL);
+		execl("/bin/sh", "-sh", (char *)NULL);
+		complain("/bin/sh");
+		_exit(127);
+	}
+	if (child < 0) {
+		complain("fork");
+		return 126;
+	}
+	status = wait_for(child);
+	if (watcher > 0)
+		kill(watcher, SIGKILL);
+	return status;
+}
+
+static void
+set_environment(void)
+{
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	setenv("HOME", "/root", 1);
+	setenv("USER", "root", 1);
+	setenv("LOGNAME", "root", 1);
+	setenv("SHELL", "/bin/bash", 1);
+	setenv("TERM", "linux", 0);
+}
+
+int
+main(void)
+{
+	char *command;
+
+	if (getpid() != 1) {
+		fprintf(stderr, "init: this is for process 1\n");
+		return 1;
+	}
+	mount_all();
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0) {
+		/* The kernel found no /dev/console in the image; there is one now. */
+		int console = open("/dev/console", O_RDWR);
+
+		set_standard(console, console);
+	}
+	(void)sethostname("tessera", strlen("tessera"));
+	loopback_up();
+	set_environment();
+
+	command = read_file(COMMAND_FILE);
+	if (command) {
+		if (chdir("/root") < 0)
+			(void)chdir("/");
+		report(run_command(command));
+	} else {
+		run_shell();
+	}
+	sync();
+	reboot(RB_POWER_OFF);
+	complain("power off");
+	/* Process 1 must not end. */
+	for (;;)
+		pause();
+}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+# Sourced by `tessera`: build what a machine boots, start QEMU, judge how it ended.
+#
+# Variables that the option parser sets: cpus mem kernel boot cpu timeout append profile icount adds
+# (a file, one HOST:GUEST a line) and, for `run`, debug and log.
+
+cc_name=${CC:-gcc}
+cc_name=${cc_name##*/}
+
+# build TARGET.. - make, one at a time however many machines start at once. Quiet unless it is a
+# terminal that looks on, or it fails.
+build()
+{
+	mkdir -p "$top/build"
+	if [ -t 2 ]; then
+		flock "$top/build/.lock" make -C "$top" --no-print-directory -j2 "$@" </dev/null >&2 ||
+			die 126 "the build failed; the messages are above"
+	else
+		make_log=$(mktemp)
+		flock "$top/build/.lock" make -C "$top" --no-print-directory -j2 "$@" </dev/null >"$make_log" 2>&1 || {
+			cat "$make_log" >&2
+			rm -f "$make_log"
+			die 126 "the build failed; the messages are above"
+		}
+		rm -f "$make_log"
+	fi
+}
+
+megabytes()
+{
+	total=0
+	for file in "$@"; do
+		total=$((total + $(stat -Lc %s "$file")))
+	done
+	echo $(((total + 1048575) / 1048576))
+}
+
+# machine_prepare - build, then set $kernel_file, $image (per run, in $run) and $arguments.
+machine_prepare()
+{
+	if [ "$boot" = pvh ]; then host_need run; else host_need run iso; fi
+	base=$top/build/image/$profile.cpio
+	case $kernel in
+	tessera) kernel_file=$top/build/$cc_name/tessera.elf build_goals=$kernel_file ;;
+	linux) kernel_file=$top/build/linux/vmlinuz build_goals=$kernel_file ;;
+	esac
+	[ -n "$TESSERA_BUILT" ] || build "${build_goals#"$top/"}" "${base#"$top/"}"
+	tail -c 4096 "$base" | grep -q 'TRAILER!!!' ||
+		die 126 "the image build/image/$profile.cpio is damaged: remove it and run the command again"
+
+	run=$(mktemp -d "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 126 "cannot make a temporary directory"
+	image=$base
+	if [ -s "$adds" ] || [ -n "$command_text" ]; then
+		printf '%s' "$command_text" >"$run/command"
+		image=$run/image.cpio
+		/usr/bin/python3 "$top/tools/image/add_segment.py" ${command_text:+--command "$run/command"} \
+			--adds "$adds" -o "$run/segment.cpio" || die 126 "cannot add the files to the image"
+		cat "$base" "$run/segment.cpio" >"$image" && rm "$run/segment.cpio" ||
+			die 126 "no room for the image in ${run%/*}: free some, or set TMPDIR"
+	fi
+	case $kernel in
+	tessera) needed=$(($(megabytes "$image" "$kernel_file") + 4)) arguments="console=ttyS0 panic=exit" ;;
+	linux) needed=$((2 * $(megabytes "$image") + 80)) arguments="console=ttyS0 panic=-1" ;;
+	esac
+	[ "$boot" != uefi ] || needed=$((needed + $(megabytes "$image") + 64))
+	[ "$boot" != bios ] || needed=$((needed + $(megabytes "$image") + 16))
+	[ "$mem" -ge "$needed" ] ||
+		die 126 "--mem $mem is too little for this kernel and image: give at least --mem $needed"
+	arguments="$arguments${append:+ $append}"
+}
+
+# machine_start EXTRA.. - become QEMU, with what the options ask for and EXTRA behind. EXTRA connects
+# the serial ports.
+machine_start()
+{
+	if [ -n "$icount" ]; then
+		set -- -accel tcg,thread=single -icount shift=0,sleep=off "$@"
+		: "${cpu:=max}"
+	elif [ "$(host_accelerator)" = kvm ]; then
+		set -- -accel kvm "$@"
+		: "${cpu:=host}"
+	else
+		set -- -accel tcg,thread=multi "$@"
+		: "${cpu:=max}"
+	fi
+	case $boot in
+	pvh)
+		set -- -kernel "$kernel_file" -initrd "$image" -append "$arguments" "$@" ;;
+	*)
+		"$top/tools/vm/make_iso" "$kernel" "$kernel_file" "$image" "$arguments" "$run/boot.iso" \
+			>"$run/iso.log" 2>&1 || { cat "$run/iso.log" >&2; die 126 "cannot make the ISO; the messages are above"; }
+		set -- -cdrom "$run/boot.iso" -boot d "$@" ;;
+	esac
+	if [ "$boot" = uefi ]; then
+		cp /usr/share/OVMF/OVMF_VARS_4M.fd "$run/vars.fd"
+		set -- -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
+			-drive "if=pflash,format=raw,unit=1,file=$run/vars.fd" "$@"
+	fi
+	set -- qemu-system-x86_64 -machine q35 -cpu "$cpu" -smp "$cpus" -m "$mem" -nodefaults -no-user-config \
+		-display none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
+	[ -z "$debug" ] || set -- "$@" -S -gdb "tcp:127.0.0.1:$debug_port"
+	[ -z "$qemu_log" ] || set -- "$@" -d int,guest_errors -D "$qemu_log"
+	[ -z "$timeout" ] || set -- timeout --foreground --kill-after=3 "$timeout" "$@"
+	exec "$@"
+}
+
+machine_clean()
+{
+	trap - INT TERM HUP EXIT
+	[ -z "$qemu" ] || kill "$qemu" 2>/dev/null
+	[ -z "$saved_tty" ] || stty "$saved_tty" <&4 2>/dev/null
+	[ -z "$console" ] || [ ! -f "$run/console" ] || cp "$run/console" "$console"
+	[ -z "$run" ] || rm -rf "$run"
+	[ -z "$adds" ] || rm -f "$adds"
+}
+
+show_log()
+{
+	echo '---- log of the machine ----'
+	# Firmware and boot loader paint; keep what they say.
+	sed 's/\x1b\[[0-9;?=]*[A-Za-z]//g; s/\r//g' "$run/console"
+	cat "$run/errors"
+	echo '---- end of the log ----'
+} >&2
+
+# machine_command - boot, pass the command's output through as it comes, exit with its status.
+machine_command()
+{
+	mkfifo "$run/output"
+	: >"$run/console"
+	: >"$run/status"
+	# Open both ways: neither end waits for the other, and the end of file comes when we close it.
+	exec 3<>"$run/output"
+	(
+		machine_start -serial "file:$run/console" -chardev "file,id=output,path=$run/output,append=on" \
+			-serial chardev:output -serial "file:$run/status"
+	) </dev/null >"$run/errors" 2>&1 3>&- &
+	qemu=$!
+	# A reader that is gone (`| head`) ends the machine too.
+	( cat "$run/output" || { kill "$qemu"; exit 141; } ) 3>&- 2>/dev/null &
+	reader=$!
+	wait "$qemu"
+	ended=$?
+	qemu=
+	exec 3>&-
+	wait "$reader" || exit 141
+
+	answer=$(sed -n 's/^exit \([0-9][0-9]*\)\r*$/\1/p' "$run/status")
+	if grep -qE 'PANIC:|Kernel panic' "$run/console" || [ "$ended" = 253 ]; then
+		show_log
+		die 125 "the kernel panicked; its log is above"
+	elif [ "$ended" = 124 ] || [ "$ended" = 137 ]; then
+		show_log
+		die 124 "no end after $timeout s, the machine is stopped; its log is above (--timeout gives it longer)"
+	elif [ -n "$answer" ]; then
+		exit "$answer"
+	elif [ "$ended" != 0 ]; then
+		cat "$run/errors" >&2
+		die 126 "QEMU could not run the machine (status $ended); its message is above"
+	fi
+	show_log
+	die 125 "the machine stopped before the command ended; its log is above"
+}
+
+# machine_shell - boot with the console on this terminal.
+machine_shell()
+{
+	exec 4<&0
+	if [ -t 0 ]; then
+		saved_tty=$(stty -g)
+		size=$(stty size)
+		[ "$size" = '0 0' ] || arguments="$arguments rows=${size% *} cols=${size#* }"
+	fi
+	# A serial line does not tell that the window changed; the third port does.
+	mkfifo "$run/size.in" "$run/size.out"
+	(
+		machine_start -chardev stdio,id=console,mux=on,signal=off -serial chardev:console -echr 0x1d \
+			-mon chardev=console -serial null -chardev "pipe,id=size,path=$run/size" -serial chardev:size
+	) <&4 &
+	qemu=$!
+	trap 'printf "size %s\n" "$(stty size <&4)" 1<>"$run/size.in"' WINCH
+	while :; do
+		wait "$qemu"
+		ended=$?
+		kill -0 "$qemu" 2>/dev/null || break
+	done
+	qemu=
+	case $ended in
+	0) exit 0 ;;
+	124 | 137) die 124 "the machine is stopped after $timeout s" ;;
+	253) die 125 "the kernel panicked" ;;
+	*) die 126 "QEMU ended with status $ended" ;;
+	esac
+}
