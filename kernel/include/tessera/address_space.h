@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * address_space.h - a process's virtual memory: a tree of mappings over memory objects.
+ *
+ * as->lock (sleeping) guards the tree: writers change it, faults read it. as->page_table_lock (spin)
+ * guards the page tables and is what pages are installed under. A page is never freed before every
+ * CPU that could hold a translation of it has flushed: see tlb.h.
+ */
+#ifndef TESSERA_ADDRESS_SPACE_H
+#define TESSERA_ADDRESS_SPACE_H
+
+#include <tessera/arch.h>
+#include <tessera/atomic.h>
+#include <tessera/list.h>
+#include <tessera/lock.h>
+#include <tessera/memory_object.h>
+#include <tessera/rbtree.h>
+
+struct file;
+
+/* mapping->flags */
+#define MAPPING_READ      BIT(0)
+#define MAPPING_WRITE     BIT(1)
+#define MAPPING_EXEC      BIT(2)
+#define MAPPING_SHARED    BIT(3)
+#define MAPPING_GROWSDOWN BIT(4)
+#define MAPPING_LOCKED    BIT(5)   /* mlock */
+#define MAPPING_NORESERVE BIT(6)
+#define MAPPING_HUGETLB   BIT(7)   /* only 2 MiB pages */
+#define MAPPING_HUGE      BIT(8)   /* madvise: please */
+#define MAPPING_NOHUGE    BIT(9)
+#define MAPPING_DONTFORK  BIT(10)
+#define MAPPING_WIPEONFORK BIT(11)
+#define MAPPING_DONTDUMP  BIT(12)
+#define MAPPING_MAYWRITE  BIT(13)  /* mprotect may add it: how the file was opened */
+#define MAPPING_MAYEXEC   BIT(14)
+#define MAPPING_MAYREAD   BIT(15)
+#define MAPPING_DEVICE    BIT(16)
+#define MAPPING_STACK     BIT(17)  /* the main stack: [stack] in maps */
+#define MAPPING_HEAP      BIT(18)  /* brk */
+#define MAPPING_VDSO      BIT(19)
+#define MAPPING_VVAR      BIT(20)
+#define MAPPING_ACCOUNT   BIT(21)  /* counted in as->committed */
+
+/* [w] as->lock held for writing, or the mapping not in a tree yet */
+struct mapping {
+	struct rb_node node;             /* [w] by start */
+	struct list object_node;         /* object->mappings_lock */
+	struct address_space *as;        /* [I] */
+	vaddr_t start, end;              /* [w] page aligned, end exclusive */
+	uint32_t flags;                  /* [w] MAPPING_* */
+	uint8_t pkey;                    /* [w] protection key */
+	uint64_t object_page;            /* [w] index in the object of `start`; for anonymous: start >> 12 */
+	struct memory_object *object;    /* [w] a reference, or NULL: private anonymous */
+	struct file *file;               /* [w] a reference, or NULL: name in maps, vm_file */
+};
+
+/*
+ * [I] immutable  [w] lock for writing  [t] page_table_lock  [a] atomic
+ */
+struct address_space {
+	struct refcount refs;             /* threads' processes */
+	struct refcount lazy;             /* + CPUs that still have it loaded, /proc readers */
+	struct rwlock lock;               /* class ADDRESS_SPACE */
+	struct rb_tree mappings;          /* [w] */
+	struct mapping *recent;           /* [a] last found, a hint under lock */
+	uint32_t mapping_count;           /* [w] */
+	struct spinlock page_table_lock;  /* class PAGE_TABLE */
+	struct page_table page_table;     /* [t] */
+	uint64_t tlb_generation;          /* [a] bumped by each flush */
+	uint64_t running;                 /* [a] bit per CPU that has it loaded right now */
+	uint64_t id;                      /* [I] unique for ever, never reused; for PCIDs */
+	vaddr_t mmap_base;                /* [w] top of the mmap area, searched downwards */
+	vaddr_t brk_start, brk;           /* [w] */
+	vaddr_t stack_top;                /* [w] */
+	vaddr_t code_start, code_end, data_start, data_end; /* [w] */
+	vaddr_t arg_start, arg_end, env_start, env_end;     /* [w] */
+	vaddr_t vdso;                     /* [w] */
+	uint64_t auxv[48];                /* [w] /proc/PID/auxv */
+	uint32_t auxv_count;
+	uint64_t total_pages, locked_pages, data_pages, stack_pages, exec_pages; /* [w] */
+	uint64_t committed;               /* [w] pages charged against overcommit */
+	uint64_t rss_anon, rss_file, rss_shared; /* [t] pages mapped */
+	uint64_t peak_rss, peak_total;    /* [t] */
+	uint64_t minor_faults, major_faults; /* [a] */
+	struct file *exe;                 /* process->lock: /proc/PID/exe, a reference */
+	uint32_t mlock_future;            /* [w] MCL_FUTURE: MAPPING_LOCKED or 0 */
+	uint32_t dumpable;                /* [a] */
+};
+
+/* The layout every program gets. [0x200000000000, 0x400000000000) is the commons: kept free. */
+#define USER_MIN      0x10000ul
+#define USER_END      0x00007ffffffff000ul
+#define COMMONS_START 0x0000200000000000ul
+#define COMMONS_END   0x0000400000000000ul
+
+struct address_space *address_space_create(void);       /* empty; NULL: no memory */
+/* A copy for fork: private pages become copy-on-write in both. Returns 0 or -ENOMEM. */
+int address_space_fork(struct address_space *from, struct address_space **out);
+void address_space_get(struct address_space *as);
+void address_space_put(struct address_space *as); /* last: unmaps everything. May sleep. */
+/* Load `as` on this CPU. Called by the scheduler with interrupts off; NULL: keep what is loaded
+ * (kernel threads borrow). */
+void address_space_switch(struct address_space *as);
+
+/* mmap. `flags`: MAPPING_*; addr 0 chooses. */
+#define MAP_PLACE_FIXED     BIT(0) /* exactly there, replacing what is */
+#define MAP_PLACE_NOREPLACE BIT(1) /* exactly there, -EEXIST when occupied */
+#define MAP_PLACE_POPULATE  BIT(2)
+#define MAP_PLACE_32BIT     BIT(3)
+struct map_request {
+	vaddr_t addr;
+	size_t length;
+	uint32_t flags;
+	uint32_t place;
+	uint64_t offset;                 /* bytes, page aligned */
+	struct memory_object *object;    /* NULL: anonymous private. Referenced by the mapping. */
+	struct file *file;               /* referenced when not NULL */
+	uint8_t pkey;
+};
+/* Returns the address, or a negative errno: ENOMEM, EEXIST, EINVAL, EAGAIN (locked limit). */
+long address_space_map(struct address_space *as, const struct map_request *r);
+int address_space_unmap(struct address_space *as, vaddr_t addr, size_t length);
+int address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uint32_t rwx, int pkey);
+long address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, size_t new_len,
+			 int flags, vaddr_t new_addr); /* mremap; flags: Linux's MREMAP_* bits 1,2,4 */
+int address_space_advise(struct address_space *as, vaddr_t addr, size_t length, int advice);
+long address_space_brk(struct address_space *as, vaddr_t brk); /* the new or the unchanged break */
+int address_space_lock_range(struct address_space *as, vaddr_t addr, size_t len, bool lock, bool onfault);
+int address_space_sync(struct address_space *as, vaddr_t addr, size_t len, bool wait, bool invalidate);
+int address_space_mincore(struct address_space *as, vaddr_t page, bool *resident); /* -ENOMEM hole */
+/* The mapping that holds or follows `addr`; as->lock held. */
+struct mapping *address_space_find(struct address_space *as, vaddr_t addr);
+struct mapping *mapping_next(struct mapping *m);
+/* Fault a page in as the program itself would and return it referenced: ptrace, futex, /proc/PID/mem.
+ * Takes as->lock for reading. -EFAULT when the access is not allowed. `force`: past protection. */
+int address_space_get_page(struct address_space *as, vaddr_t addr, bool write, bool force,
+			   struct page **out);
+/* Copy to or from another address space; returns bytes done or -EFAULT/-EIO when none. */
+ssize_t address_space_access(struct address_space *as, vaddr_t addr, void *buf, size_t n, bool write,
+			     bool force);
+/* Remove every translation of object pages [first, last] (truncate, eviction). */
+void object_unmap_range(struct memory_object *o, uint64_t first, uint64_t last, bool keep_private);
+/* Which signal code a failed fault_handle() means: negative returns of fault_handle():
+ *   -EFAULT no mapping (SEGV_MAPERR), -EACCES protection (SEGV_ACCERR), -ENXIO pkey (SEGV_PKUERR),
+ *   -EIO past the end of the object (BUS_ADRERR), -ENOMEM out of memory (SIGKILL pending or retry),
+ *   -EINTR killed meanwhile. 0: mended, run the instruction again. */
+
+/* Statistics for /proc and the leak check. */
+uint64_t address_space_resident(struct address_space *as); /* pages */
+void address_space_dump(struct address_space *as);         /* to the log, takes no locks */
+
+/* mm/oom.c: memory is gone; choose, report, kill one process. True when there is hope. */
+bool oom_kill(const char *why);
+
+/* Overcommit: /proc/sys/vm/overcommit_memory and friends. */
+extern int overcommit_mode;  /* 0 heuristic, 1 always, 2 never */
+extern int overcommit_ratio;
+uint64_t committed_pages(void);
+uint64_t commit_limit_pages(void);
+
+/* Called once; then each CPU. */
+void address_space_init(void);
+extern struct address_space kernel_space; /* only kernel_page_table; loaded at boot */
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch.h - everything the rest of the kernel asks of the machine. Only arch/ has assembly, MSRs,
+ * page-table bits or interrupt controllers; this header is the whole door.
+ */
+#ifndef TESSERA_ARCH_H
+#define TESSERA_ARCH_H
+
+#include <tessera/arch/cpu.h>
+#include <tessera/types.h>
+
+struct address_space;
+struct cpu;
+struct thread;
+struct trap_frame;
+struct page;
+
+/* --- start-up, in the order kernel_main() calls them ------------------------------------- */
+
+void arch_init_early(void);      /* boot CPU: descriptors, traps, CPU features, serial console */
+void arch_init_memory(void);     /* direct map for all of bootinfo's memory, W^X kernel mapping;
+				    before the frame allocator: takes frames from boot_frame_alloc() */
+void arch_init_platform(void);   /* ACPI, interrupt controllers, clock sources; kmalloc works */
+void arch_start_cpus(void);      /* the others come up and enter sched's cpu_entry() */
+void arch_init_late(void);       /* ro_after_init made read-only, boot mappings dropped */
+
+/*
+ * Physical memory before the frame allocator stands: one zeroed frame, never freed.
+ * Implemented by mm/frames_boot.c over bootinfo.
+ */
+paddr_t boot_frame_alloc(void);
+
+/* --- direct map ---------------------------------------------------------------------------- */
+
+extern vaddr_t direct_map_base; /* [I] */
+
+static inline void *
+phys_to_virt(paddr_t p)
+{
+	return (void *)(direct_map_base + p);
+}
+
+static inline paddr_t
+virt_to_phys(const void *v)
+{
+	return (vaddr_t)v - direct_map_base; /* direct map addresses only */
+}
+
+/* Map device registers uncached. Returns NULL when virtual space or memory is gone. */
+void *arch_map_device(paddr_t start, size_t size);
+
+/* --- interrupts ---------------------------------------------------------------------------- */
+
+typedef void (*irq_handler_t)(void *arg);
+
+/*
+ * Route a legacy/GSI interrupt to `handler(arg)`, called with interrupts off on some CPU.
+ * Returns 0, -EBUSY, -ENOSPC (no vector) or -EINVAL.
+ */
+int arch_irq_register(uint32_t gsi, bool level, bool active_low, irq_handler_t handler, void *arg);
+int arch_irq_isa_register(uint32_t isa_irq, irq_handler_t handler, void *arg);
+void arch_irq_counts_print(void (*print)(void *ctx, const char *name, const uint64_t *per_cpu),
+			   void *ctx); /* /proc/interrupts */
+
+/* Run `fn(arg)` with interrupts off on every CPU of `mask` (bit = cpu id) but this one, and wait
+ * for all. Call with preemption off, interrupts on, no spinlock that an interrupt handler takes. */
+void arch_call_cpus(uint64_t mask, void (*fn)(void *), void *arg);
+void arch_kick_cpu(uint32_t cpu_id);  /* make it notice need_resched, wake it from halt */
+void arch_stop_other_cpus(void);      /* panic: they halt for ever, by NMI */
+
+/* --- time ---------------------------------------------------------------------------------- */
+
+uint64_t arch_clock_ns(void);             /* monotonic nanoseconds since boot, same on all CPUs */
+const char *arch_clock_name(void);
+uint64_t arch_realtime_at_boot_ns(void);  /* from the CMOS clock */
+void arch_timer_arm(deadline_t when);     /* one shot on this CPU; interrupts off. Past: at once */
+void arch_timer_stop(void);
+/* time/ provides: void timer_interrupt(void), called with interrupts off on the CPU it fired on. */
+void timer_interrupt(void);
+
+/* --- threads ------------------------------------------------------------------------------- */
+
+/* Prepare `t` (kernel stack in place) so that its first switch runs fn(arg); fn never returns. */
+void arch_thread_init(struct thread *t, void (*fn)(void *), void *arg);
+/*
+ * Prepare `t` as the child of the calling user thread: it returns to user mode from the same
+ * instruction with 0 in rax, on `stack` unless 0, with `tls` as FS base when `set_tls`.
+ * Copies the FPU state. Returns 0 or -ENOMEM.
+ */
+int arch_thread_fork(struct thread *t, vaddr_t stack, bool set_tls, vaddr_t tls);
+void arch_thread_free(struct thread *t);  /* FPU area and what else arch allocated */
+/* Switch stacks, FPU, FS/GS, kernel_stack_top, address space (mm's address_space_switch is called
+ * by sched before). Interrupts off. Returns when `prev` runs again; value: who ran before. */
+struct thread *arch_thread_switch(struct thread *prev, struct thread *next);
+/* The first user instruction of a fresh program: registers cleared, FPU reset, this ip and sp.
+ * Called by exec on its own thread; takes effect on return to user mode. */
+void arch_thread_exec(struct trap_frame *f, vaddr_t ip, vaddr_t sp);
+/* The registers `t` entered the kernel with. Valid while it is inside the kernel. */
+struct trap_frame *arch_user_frame(struct thread *t);
+void arch_idle(void); /* interrupts off on entry: enable and halt in one step until one comes */
+
+/* proc/ provides: called on the way back to user mode, interrupts on, when thread->work is set:
+ * signals, stop requests, exit. */
+void thread_return_to_user(struct trap_frame *f);
+/* linux/ provides: called with interrupts on; the result goes to rax. */
+long syscall_dispatch(struct trap_frame *f);
+/* proc/ provides: a trap that user code caused: send the signal Linux would. */
+void thread_user_trap(struct trap_frame *f, int signo, int code, vaddr_t address, int trap_no);
+/* mm/ provides: true when the fault was mended. Interrupts on when from user mode or preemptible. */
+int fault_handle(vaddr_t address, unsigned int access, bool user, struct trap_frame *f);
+#define FAULT_WRITE   1u
+#define FAULT_EXEC    2u
+#define FAULT_PRESENT 4u /* protection, not absence */
+#define FAULT_USER    8u /* user mode caused it */
+
+/* --- signal frames (arch/x86_64/signal_frame.c) ---------------------------------------------- */
+
+struct siginfo;
+struct signal_action;
+/* Build Linux's rt_sigframe for `signo` on the user's (or alternate) stack and point `f` at the
+ * handler. `old_mask` goes into the frame. Returns 0 or -EFAULT. */
+int arch_signal_push(struct trap_frame *f, int signo, const struct siginfo *info,
+		     const struct signal_action *action, uint64_t old_mask);
+/* rt_sigreturn: restore everything; `mask_out` gets the signal mask to set. Returns rax or -EFAULT. */
+long arch_signal_return(struct trap_frame *f, uint64_t *mask_out);
+
+/* --- page tables (arch/x86_64/page_table.c); mm/ holds as->page_table_lock over each --------- */
+
+/* Hardware-independent protection of a leaf. */
+#define PTE_READ     1u
+#define PTE_WRITE    2u
+#define PTE_EXEC     4u
+#define PTE_USER     8u
+#define PTE_GLOBAL   16u
+#define PTE_UNCACHED 32u
+#define PTE_HUGE     64u   /* 2 MiB leaf */
+#define PTE_DIRTY    128u  /* as read back */
+#define PTE_ACCESSED 256u
+#define PTE_DEVICE   512u  /* software: the frame has no struct page or is not counted */
+#define PTE_WCOMBINE 1024u
+#define PTE_PKEY_SHIFT 16  /* 4 bits: protection key */
+
+struct page_table {
+	paddr_t root;
+};
+
+int arch_page_table_init(struct page_table *pt);   /* user half empty, kernel half shared */
+void arch_page_table_destroy(struct page_table *pt); /* leaves must be gone; frees table frames */
+/* Make sure the tables down to the leaf's level exist. Returns 0 or -ENOMEM. */
+int arch_page_table_prepare(struct page_table *pt, vaddr_t va, bool huge);
+/* Install a leaf; tables must have been prepared (-ENOMEM otherwise). Old leaf must be absent. */
+int arch_page_table_map(struct page_table *pt, vaddr_t va, paddr_t pa, unsigned int prot);
+/* Read a leaf: false if absent. *prot tells PTE_HUGE, DIRTY, ACCESSED. pa of the 4 KiB or 2 MiB
+ * frame's start. */
+bool arch_page_table_lookup(struct page_table *pt, vaddr_t va, paddr_t *pa, unsigned int *prot);
+/* Remove a leaf and return what it was (false: absent). No TLB flush: the caller batches. */
+bool arch_page_table_unmap(struct page_table *pt, vaddr_t va, paddr_t *pa, unsigned int *prot);
+/* Change a present leaf's protection (keeps dirty/accessed). Returns true when it shrank rights or
+ * changed the frame, that is, when a flush is needed. */
+bool arch_page_table_protect(struct page_table *pt, vaddr_t va, unsigned int prot);
+/* Clear dirty/accessed bits, returning the old ones (PTE_DIRTY|PTE_ACCESSED). */
+unsigned int arch_page_table_harvest(struct page_table *pt, vaddr_t va, unsigned int bits);
+/* Replace a 2 MiB leaf by 512 small ones of the same frames. Returns 0 or -ENOMEM. */
+int arch_page_table_split(struct page_table *pt, vaddr_t va);
+/* The next va >= `va` and < `end` that has a leaf, or `end`: skips empty tables quickly. */
+vaddr_t arch_page_table_next(struct page_table *pt, vaddr_t va, vaddr_t end);
+/* Free table pages that cover only [start, end) wholly and are empty. */
+void arch_page_table_prune(struct page_table *pt, vaddr_t start, vaddr_t end);
+uint64_t arch_page_table_frames(struct page_table *pt); /* table frames held, for accounting */
+
+/* The kernel half: used by mm/region.c for stacks and vmalloc. */
+extern struct page_table kernel_page_table;
+
+/* --- TLB (arch/x86_64/tlb_flush.c): mm/tlb.c decides, this does ------------------------------- */
+
+void arch_tlb_flush_page(vaddr_t va);               /* this CPU, current PCID */
+void arch_tlb_flush_all(bool global);               /* this CPU: current PCID, or everything */
+void arch_page_table_load(struct page_table *pt, uint16_t pcid, bool flush);
+bool arch_has_pcid(void);
+
+/* --- user memory (arch/x86_64/user_copy.S); <tessera/uaccess.h> checks ranges ------------------ */
+
+size_t arch_copy_from_user(void *to, const void __user *from, size_t n); /* bytes NOT copied */
+size_t arch_copy_to_user(void __user *to, const void *from, size_t n);
+size_t arch_clear_user(void __user *to, size_t n);
+long arch_strncpy_from_user(char *to, const char __user *from, size_t n); /* length or -EFAULT */
+int arch_user_cmpxchg32(uint32_t __user *p, uint32_t old, uint32_t new_value, uint32_t *seen);
+
+/* --- the rest ------------------------------------------------------------------------------- */
+
+void arch_console_write(const char *s, size_t n); /* polled serial (and framebuffer), any context */
+void __noreturn arch_power_off(void);
+void __noreturn arch_reboot(void);
+void __noreturn arch_halt(void);
+void __noreturn arch_exit_emulator(uint8_t status); /* isa-debug-exit, else halt */
+uint64_t arch_random(bool *ok);     /* RDRAND/RDSEED where present */
+uint64_t arch_hwcap(void);          /* AT_HWCAP */
+uint64_t arch_hwcap2(void);
+void arch_cpuinfo_print(uint32_t cpu_id, void (*print)(void *ctx, const char *fmt, ...), void *ctx);
+/* Walk frame pointers from `rbp`; calls fn with each return address until it returns false. */
+void arch_backtrace(vaddr_t rbp, bool (*fn)(void *ctx, vaddr_t pc), void *ctx);
+vaddr_t arch_thread_frame_pointer(struct thread *t); /* of a thread that is switched out */
+void arch_frame_print(const struct trap_frame *f);   /* registers, for panics */
+
+/* vDSO: mapped into each program by exec. */
+struct page *arch_vdso_page(unsigned int index); /* text pages, then the data page (vvar) */
+unsigned int arch_vdso_text_pages(void);
+void arch_vdso_update_clock(void);  /* time/ calls when the realtime offset changes */
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/thread.h - x86-64: what a thread carries besides its kernel stack.
+ */
+#ifndef TESSERA_ARCH_THREAD_H
+#define TESSERA_ARCH_THREAD_H
+
+#include <tessera/types.h>
+
+/* All owner-only: the thread itself, or whoever holds it switched out. */
+struct arch_thread {
+	uint64_t rsp;          /* kernel stack pointer while switched out */
+	uint64_t fs_base;      /* user; current in the register while it runs */
+	uint64_t gs_base;      /* user */
+	uint16_t ds, es, fs, gs; /* user selectors, nearly always 0 */
+	void *fpu;             /* XSAVE area (64-byte aligned), NULL for kernel threads */
+	uint32_t fpu_size;
+};
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file.h - the open object: what a handle leads to, whatever it is.
+ *
+ * Every type (regular file, directory, pipe end, tty, epoll, socket, channel ...) is one table of
+ * operations. An empty slot means the default, which is named at each. print, count, wait, save and
+ * restore stand beside read and write.
+ *
+ * References: a handle table entry holds one, a message that carries it holds one, a system call in
+ * progress holds one. release() runs when the last is dropped, in a context that may sleep.
+ */
+#ifndef TESSERA_FILE_H
+#define TESSERA_FILE_H
+
+#include <tessera/atomic.h>
+#include <tessera/iov.h>
+#include <tessera/lock.h>
+#include <tessera/poll.h>
+#include <tessera/types.h>
+
+struct cred;
+struct dentry;
+struct file;
+struct inode;
+struct memory_object;
+struct mount;
+struct process;
+struct save_stream;
+
+/* file->flags: Linux's O_* values. */
+#define O_ACCMODE   00000003u
+#define O_RDONLY    00000000u
+#define O_WRONLY    00000001u
+#define O_RDWR      00000002u
+#define O_CREAT     00000100u
+#define O_EXCL      00000200u
+#define O_NOCTTY    00000400u
+#define O_TRUNC     00001000u
+#define O_APPEND    00002000u
+#define O_NONBLOCK  00004000u
+#define O_DSYNC     00010000u
+#define O_ASYNC     00020000u
+#define O_DIRECT    00040000u
+#define O_LARGEFILE 00100000u
+#define O_DIRECTORY 00200000u
+#define O_NOFOLLOW  00400000u
+#define O_NOATIME   01000000u
+#define O_CLOEXEC   02000000u
+#define O_SYNC      04010000u
+#define O_PATH      010000000u
+#define O_TMPFILE   020200000u
+
+struct file_stat;    /* inode.h */
+struct dir_context;  /* inode.h */
+
+struct map_file_request; /* see mmap below */
+
+struct file_ops {
+	const char *name;            /* the type, as dumps and /proc/PID/fd show: "pipe", "eventfd" */
+
+	/* Move bytes at *pos, advancing it. Streams ignore pos. Bytes moved, 0 at the end, or an errno
+	 * (-EAGAIN when O_NONBLOCK and it would block; -ERESTARTSYS when a signal came first).
+	 * Empty: -EINVAL. */
+	ssize_t (*read)(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags);
+	ssize_t (*write)(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags);
+	/* Empty: -ESPIPE for streams; regular seeking for files that have an inode of type S_IFREG. */
+	loff_t (*seek)(struct file *f, loff_t offset, int whence);
+	/* Which POLL* events are ready now; adds pt's waiter to the queues that will tell of changes.
+	 * Empty: always readable and writable. */
+	uint32_t (*poll)(struct file *f, struct poll_table *pt);
+	/* Empty: -ENOTTY. */
+	long (*ioctl)(struct file *f, unsigned int command, uintptr_t arg);
+	/* The object that backs a mapping of [offset, offset + length), with a reference for the caller.
+	 * `flags`: MAPPING_*, may be altered. Empty: -ENODEV. */
+	int (*mmap)(struct file *f, uint64_t offset, size_t length, uint32_t *flags,
+		    struct memory_object **out);
+	/* Empty: from the inode. */
+	int (*stat)(struct file *f, struct file_stat *st);
+	int (*readdir)(struct file *f, struct dir_context *ctx);  /* empty: -ENOTDIR */
+	int (*sync)(struct file *f, bool data_only);              /* empty: -EINVAL */
+	int (*truncate)(struct file *f, loff_t size);             /* empty: -EINVAL */
+	int (*fallocate)(struct file *f, int mode, loff_t offset, loff_t length); /* empty: -EOPNOTSUPP */
+	int (*set_flags)(struct file *f, uint32_t flags);         /* F_SETFL beyond the plain bits; may be empty */
+	/* Called at each close(2) of a handle (POSIX locks, flush). May be empty. */
+	void (*flush)(struct file *f, struct process *by);
+	void (*release)(struct file *f);                          /* free f->private; may be empty */
+
+	/* --- printed, counted, waited for, saved, restored --- */
+	void (*dump)(struct file *f);                             /* one or more log lines, no locks */
+	void (*fdinfo)(struct file *f, void (*print)(void *ctx, const char *fmt, ...), void *ctx);
+	/* NULL: may move. Otherwise what keeps it here, for `tess move --check`. Empty: "type has no save". */
+	const char *(*can_save)(struct file *f);
+	int (*save)(struct file *f, struct save_stream *s);
+	int (*restore)(struct save_stream *s, struct file **out);
+};
+
+/*
+ * [I] immutable  [f] lock  [p] position_lock  [a] atomic
+ */
+struct file {
+	const struct file_ops *ops;  /* [I] */
+	struct refcount refs;
+	uint32_t flags;              /* [f] O_*; access mode immutable */
+	uint32_t mode;               /* [I] FILE_* below */
+	struct spinlock lock;        /* class FILE */
+	struct mutex position_lock;  /* class FILE_POSITION; taken by read/write/lseek of seekable files */
+	loff_t position;             /* [p] */
+	struct inode *inode;         /* [I] a reference, or NULL (only anonymous kinds) */
+	struct dentry *dentry;       /* [I] a reference, or NULL: name */
+	struct mount *mount;         /* [I] a reference, or NULL */
+	const struct cred *cred;     /* [I] of the opener, a reference */
+	void *private;               /* the type's */
+	struct pid_owner *owner;     /* [f] F_SETOWN */
+	uint64_t id;                 /* [I] unique, for dumps and saving */
+};
+
+#define FILE_READ     BIT(0) /* opened for reading */
+#define FILE_WRITE    BIT(1)
+#define FILE_EXEC     BIT(2)
+#define FILE_SEEKABLE BIT(3) /* has a position */
+#define FILE_PATH     BIT(4) /* O_PATH: a name only */
+#define FILE_STREAM   BIT(5) /* no position at all: pipes, ttys */
+
+/* A new open object with one reference, ours. `flags` gives access mode and O_NONBLOCK etc.
+ * NULL: no memory. Counted (see object_counts). */
+struct file *file_create(const struct file_ops *ops, uint32_t flags, void *private);
+static inline void
+file_get(struct file *f)
+{
+	ref_get(&f->refs);
+}
+void file_put(struct file *f); /* may sleep: last one releases */
+
+/* Generic entry points: check mode, RW_MAX, position; used by linux/ and by in-kernel readers. */
+ssize_t file_read(struct file *f, struct iov_iter *to, loff_t *pos);   /* pos NULL: own position */
+ssize_t file_write(struct file *f, struct iov_iter *from, loff_t *pos);
+ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos); /* exec, modules */
+loff_t file_seek(struct file *f, loff_t offset, int whence);
+uint32_t file_poll(struct file *f, struct poll_table *pt);
+/* How many open objects of each type live: /proc and the leak check. */
+void file_counts(void (*fn)(void *ctx, const char *type, uint64_t n), void *ctx);
+uint64_t file_count(void);
+
+#endif

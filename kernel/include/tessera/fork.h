@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.h - making processes and threads, replacing programs, waiting. proc/'s door for linux/.
+ */
+#ifndef TESSERA_FORK_H
+#define TESSERA_FORK_H
+
+#include <tessera/types.h>
+
+struct file;
+struct process;
+struct siginfo;
+
+/* CLONE_*, Linux's values. */
+#define CLONE_VM 0x00000100ull
+#define CLONE_FS 0x00000200ull
+#define CLONE_FILES 0x00000400ull
+#define CLONE_SIGHAND 0x00000800ull
+#define CLONE_PIDFD 0x00001000ull
+#define CLONE_PTRACE 0x00002000ull
+#define CLONE_VFORK 0x00004000ull
+#define CLONE_PARENT 0x00008000ull
+#define CLONE_THREAD 0x00010000ull
+#define CLONE_SYSVSEM 0x00040000ull
+#define CLONE_SETTLS 0x00080000ull
+#define CLONE_PARENT_SETTID 0x00100000ull
+#define CLONE_CHILD_CLEARTID 0x00200000ull
+#define CLONE_DETACHED 0x00400000ull
+#define CLONE_UNTRACED 0x00800000ull
+#define CLONE_CHILD_SETTID 0x01000000ull
+#define CLONE_IO 0x80000000ull
+#define CLONE_CLEAR_SIGHAND 0x100000000ull
+
+struct clone_request {
+	uint64_t flags;
+	int exit_signal;
+	vaddr_t stack;                  /* top; 0: the parent's */
+	vaddr_t tls;
+	int32_t __user *parent_tid;
+	int32_t __user *child_tid;
+	int32_t __user *pidfd;
+	pid_t set_tid;                  /* 0: choose */
+};
+/* The child's tid, or EAGAIN, ENOMEM, EINVAL ... . */
+long process_clone(const struct clone_request *r);
+
+/*
+ * Replace the caller's program. `argv`, `envp`: user arrays. Does not come back to the old program on
+ * success: returns 0 and the next return to user mode starts the new one. Errors before the point of
+ * no return are returned; later ones kill the process.
+ */
+long process_exec(int dirfd, const char *path, uint64_t argv, uint64_t envp, int flags);
+
+/* wait4/waitid. `which` as P_ALL, P_PID, P_PGID, P_PIDFD; options: Linux's W* bits. */
+struct wait_result {
+	pid_t pid;
+	uid_t uid;
+	int status;     /* as wait4 gives it */
+	int code;       /* CLD_* */
+	int code_status; /* exit code or signal, as waitid gives it */
+	uint64_t user_ns, system_ns, minor_faults, major_faults, peak_rss;
+};
+long process_wait(int which, pid_t id, int options, struct wait_result *out);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handle.h - a process's handles: fd -> { open object, rights, close-on-exec }.
+ *
+ * A handle is a capability. Every call names the rights it needs in the look-up; rights only shrink.
+ * handle_restrict() makes a weaker duplicate, handle_revoke() kills all duplicates derived from one.
+ * A table may be shared by threads (CLONE_FILES) or copied by fork.
+ *
+ * Two steps to install, so that failure in between is clean: reserve a number, then install.
+ */
+#ifndef TESSERA_HANDLE_H
+#define TESSERA_HANDLE_H
+
+#include <tessera/atomic.h>
+#include <tessera/file.h>
+#include <tessera/lock.h>
+#include <tessera/types.h>
+
+#define RIGHT_TABLE(R)                                                                             \
+	R(READ, 0) R(WRITE, 1) R(SEEK, 2) R(MAP_READ, 3) R(MAP_WRITE, 4) R(MAP_EXEC, 5)            \
+	R(STAT, 6) R(CONTROL, 7) R(POLL, 8) R(SYNC, 9) R(TRUNCATE, 10) R(EXEC, 11)                 \
+	R(LOOKUP, 12) R(CREATE, 13) R(UNLINK, 14) R(SET_ATTR, 15) R(LOCK, 16) R(GRANT, 17)         \
+	R(SEND, 18) R(RECEIVE, 19) R(CALL, 20) R(SPAWN, 21) R(SIGNAL, 22) R(INSPECT, 23)           \
+	R(SAVE, 24) R(BIND, 25) R(CONNECT, 26) R(LISTEN, 27) R(ACCEPT, 28) R(SET_FLAGS, 29)
+
+#define RIGHT_ENUM(name, bit) static const uint64_t RIGHT_##name = BIT(bit);
+RIGHT_TABLE(RIGHT_ENUM)
+#undef RIGHT_ENUM
+#define RIGHT_ALL  (BIT(30) - 1)
+#define RIGHT_NONE 0ull
+
+struct handle {
+	struct file *file;       /* NULL: free; (struct file *)1: reserved */
+	uint64_t rights;
+	bool close_on_exec;
+	uint64_t lineage;        /* id of the handle it was derived from by restrict; 0: none */
+	uint64_t id;             /* unique, for lineage and revocation; 0 until needed */
+};
+
+/* All fields but refs under lock. */
+struct handle_table {
+	struct refcount refs;
+	struct spinlock lock;      /* class HANDLES */
+	struct handle *handles;
+	uint32_t size;             /* slots allocated */
+	uint32_t first_free;       /* no free slot below it */
+	uint32_t count;            /* open handles */
+	uint64_t *used;            /* bitmap of size bits */
+};
+
+struct handle_table *handle_table_create(void);
+/* For fork without CLONE_FILES; skips none. NULL: no memory. */
+struct handle_table *handle_table_copy(struct handle_table *from);
+void handle_table_put(struct handle_table *t); /* last: closes all */
+void handle_table_close_on_exec(struct handle_table *t);
+
+/*
+ * The file of `fd` in the caller's table with a reference (file_put it), when the handle has all of
+ * `rights`. *error (not NULL): -EBADF no such handle (or O_PATH unless allowed), -ENOTCAPABLE is
+ * Linux's -EPERM: right missing.
+ */
+struct file *handle_get(int fd, uint64_t rights, int *error);
+struct file *handle_get_path(int fd, uint64_t rights, int *error); /* O_PATH handles too */
+struct file *handle_table_get(struct handle_table *t, int fd); /* another process's, no rights asked */
+uint64_t handle_rights(struct handle_table *t, int fd);
+
+/* The smallest free number >= min, reserved: fd or -EMFILE (RLIMIT_NOFILE), -ENOMEM. */
+int handle_reserve(struct handle_table *t, int min, uint32_t limit);
+void handle_unreserve(struct handle_table *t, int fd);
+/* Takes over the caller's reference to f. */
+void handle_install(struct handle_table *t, int fd, struct file *f, uint64_t rights, bool cloexec);
+/* reserve + install in the caller's table with full rights; f's reference is taken over on success,
+ * left with the caller on error. */
+int handle_open(struct file *f, uint64_t rights, bool cloexec);
+int handle_close(struct handle_table *t, int fd);
+/* dup2/dup3 semantics: closes newfd. Returns newfd or an errno. */
+int handle_dup_to(struct handle_table *t, int fd, int newfd, bool cloexec, uint32_t limit);
+int handle_close_range(struct handle_table *t, uint32_t first, uint32_t last, bool cloexec_only);
+int handle_set_cloexec(struct handle_table *t, int fd, bool on);
+int handle_get_cloexec(struct handle_table *t, int fd);
+/* A duplicate with rights & mask. fd or an errno. */
+int handle_restrict(struct handle_table *t, int fd, uint64_t mask, bool cloexec);
+int handle_revoke(struct handle_table *t, int fd);
+/* Visit open handles in order, for /proc/PID/fd; fn returns false to stop. */
+int handle_next(struct handle_table *t, int fd); /* the next open fd >= fd, or -1 */
+
+#endif

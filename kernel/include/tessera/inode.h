@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inode.h - file systems, inodes, names (dentries) and mounts.
+ *
+ * An inode is a file; a dentry is a name in a directory, cached or (in memory file systems) all there
+ * is; a mount puts a file system's tree over a dentry. A path is a (mount, dentry) pair.
+ *
+ * Lock order: MOUNT, RENAME, INODE (directory), INODE_CHILD, then the spinlocks DENTRY, INODE_CACHE.
+ */
+#ifndef TESSERA_INODE_H
+#define TESSERA_INODE_H
+
+#include <tessera/atomic.h>
+#include <tessera/file.h>
+#include <tessera/list.h>
+#include <tessera/lock.h>
+#include <tessera/memory_object.h>
+#include <tessera/time.h>
+#include <tessera/types.h>
+
+#define S_IFMT   0170000u
+#define S_IFSOCK 0140000u
+#define S_IFLNK  0120000u
+#define S_IFREG  0100000u
+#define S_IFBLK  0060000u
+#define S_IFDIR  0040000u
+#define S_IFCHR  0020000u
+#define S_IFIFO  0010000u
+#define S_ISUID  0004000u
+#define S_ISGID  0002000u
+#define S_ISVTX  0001000u
+#define S_ISDIR(m)  (((m) & S_IFMT) == S_IFDIR)
+#define S_ISREG(m)  (((m) & S_IFMT) == S_IFREG)
+#define S_ISLNK(m)  (((m) & S_IFMT) == S_IFLNK)
+#define S_ISCHR(m)  (((m) & S_IFMT) == S_IFCHR)
+#define S_ISBLK(m)  (((m) & S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m) (((m) & S_IFMT) == S_IFIFO)
+#define S_ISSOCK(m) (((m) & S_IFMT) == S_IFSOCK)
+
+#define NAME_MAX 255
+#define PATH_MAX 4096
+#define SYMLINK_DEPTH_MAX 40
+
+#define DEV(major, minor) ((dev_t)(major) << 32 | (uint32_t)(minor))
+#define DEV_MAJOR(d) ((uint32_t)((d) >> 32))
+#define DEV_MINOR(d) ((uint32_t)(d))
+
+struct cred;
+struct dentry;
+struct filesystem;
+struct fs_stat;
+struct inode;
+struct mount;
+
+/* What stat and statx tell. */
+struct file_stat {
+	dev_t device;
+	ino_t inode;
+	mode_t mode;
+	uint32_t links;
+	uid_t uid;
+	gid_t gid;
+	dev_t rdev;
+	uint64_t size, block_size, blocks; /* blocks of 512 bytes */
+	struct timespec64 accessed, modified, changed, born;
+	uint64_t mount_id;
+	uint64_t attributes, attributes_mask;
+};
+
+/* What to change: chmod, chown, truncate, utimens. */
+#define ATTR_MODE  BIT(0)
+#define ATTR_UID   BIT(1)
+#define ATTR_GID   BIT(2)
+#define ATTR_SIZE  BIT(3)
+#define ATTR_ATIME BIT(4)
+#define ATTR_MTIME BIT(5)
+#define ATTR_CTIME BIT(6)
+#define ATTR_ATIME_NOW BIT(7)
+#define ATTR_MTIME_NOW BIT(8)
+struct inode_change {
+	uint32_t what;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	uint64_t size;
+	struct timespec64 accessed, modified;
+};
+
+/* readdir hands each entry to emit(); false: full, stop and do not advance. */
+struct dir_context {
+	bool (*emit)(struct dir_context *ctx, const char *name, size_t length, loff_t next_position,
+		     ino_t inode, unsigned int type /* DT_* = (mode >> 12) & 15 */);
+	loff_t position;
+};
+
+struct inode_ops {
+	const char *name;
+	/* All are called with the directory's inode->lock held: for writing when they change it, for
+	 * reading in lookup. They fill `d`'s inode (dentry_attach) on success. Empty: -EPERM, or as
+	 * noted. */
+	int (*lookup)(struct inode *dir, struct dentry *d);    /* leaves d negative when absent: 0 */
+	int (*create)(struct inode *dir, struct dentry *d, mode_t mode);
+	int (*mknod)(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev);
+	int (*mkdir)(struct inode *dir, struct dentry *d, mode_t mode);
+	int (*symlink)(struct inode *dir, struct dentry *d, const char *target);
+	int (*link)(struct inode *dir, struct dentry *d, struct inode *target);
+	int (*unlink)(struct inode *dir, struct dentry *d);
+	int (*rmdir)(struct inode *dir, struct dentry *d);     /* -ENOTEMPTY is its check */
+	int (*rename)(struct inode *from_dir, struct dentry *from, struct inode *to_dir,
+		      struct dentry *to, unsigned int flags); /* RENAME_* checked by vfs */
+	int (*tmpfile)(struct inode *dir, mode_t mode, struct inode **out);
+	/* The target, into buf: length or errno. Only for symlinks. */
+	ssize_t (*readlink)(struct inode *i, char *buf, size_t size);
+	/* Magic links (/proc/PID/fd/N, exe, cwd): jump straight to a path. Empty: follow readlink. */
+	int (*jump)(struct inode *i, struct mount **mount, struct dentry **dentry);
+	int (*set_attributes)(struct inode *i, const struct inode_change *c); /* empty: generic */
+	int (*get_attributes)(struct inode *i, struct file_stat *st);         /* empty: generic */
+	int (*permission)(struct inode *i, int mask);          /* empty: generic mode bits */
+	int (*open)(struct inode *i, struct file *f);          /* may set f->ops, f->private */
+	/* May this cached dentry still be believed (procfs)? Empty: yes. */
+	bool (*revalidate)(struct dentry *d);
+	ssize_t (*get_xattr)(struct inode *i, const char *name, void *buf, size_t size);
+	int (*set_xattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags);
+	ssize_t (*list_xattr)(struct inode *i, char *buf, size_t size);
+	int (*remove_xattr)(struct inode *i, const char *name);
+	void (*evict)(struct inode *i);                        /* last reference and no links: free */
+};
+
+/*
+ * [I] immutable  [l] lock for writing  [a] atomic  [c] the file system's inode table lock
+ */
+struct inode {
+	struct refcount refs;
+	const struct inode_ops *ops;         /* [I] */
+	const struct file_ops *file_ops;     /* [I] of a plain open */
+	struct filesystem *fs;               /* [I] counted by mounts, not by inodes */
+	ino_t number;                        /* [I] */
+	mode_t mode;                         /* [l] read without it */
+	uid_t uid;                           /* [l] */
+	gid_t gid;                           /* [l] */
+	uint32_t links;                      /* [l] */
+	dev_t rdev;                          /* [I] */
+	uint64_t size;                       /* [l] for directories and links; files: object->size */
+	struct timespec64 accessed, modified, changed, born; /* [l]; accessed without it */
+	struct rwlock lock;                  /* class INODE */
+	struct memory_object *object;        /* [I] page cache of regular files, a reference; NULL */
+	uint32_t writers;                    /* [a] open for writing; exec refuses with ETXTBSY */
+	int32_t deny_write;                  /* [a] being executed */
+	void *pipe;                          /* fifo.c: the pipe of a named pipe */
+	void *locks;                         /* file_lock.c: POSIX and flock locks */
+	void *watches;                       /* inotify */
+	uint32_t seals;                      /* [l] memfd */
+	uint32_t attributes;                 /* [l] append-only and immutable flags */
+	void *private;                       /* the file system's */
+	struct list fs_node;                 /* [c] fs->inodes */
+};
+
+/*
+ * [d] dentry_lock (class DENTRY)  [I]  [a]
+ */
+struct dentry {
+	struct refcount refs;
+	struct inode *inode;           /* [d] a reference; NULL: negative */
+	struct dentry *parent;         /* [d] a reference; itself at a root */
+	struct list siblings;          /* [d] in parent->children */
+	struct list children;          /* [d] */
+	struct list hash_node;         /* [d] by (parent, name) */
+	struct list lru;               /* [d] unused ones */
+	bool hashed;                   /* [d] reachable by look-up; false after unlink */
+	bool pinned;                   /* [d] memory file systems: an extra reference keeps it */
+	uint32_t mounted;              /* [d] mounts on it */
+	struct filesystem *fs;         /* [I] */
+	uint32_t hash;                 /* [d] */
+	uint16_t length;               /* [d] */
+	char *name;                    /* [d] points to `short_name` or allocated */
+	char short_name[40];
+};
+
+struct filesystem_type {
+	const char *name;
+	uint32_t magic;                /* statfs f_type */
+	bool no_device;                /* "nodev" in /proc/filesystems */
+	/* Make fs->root. `options` as given to mount(2). 0 or an errno. */
+	int (*mount)(struct filesystem *fs, const char *source, const char *options);
+	void (*unmount)(struct filesystem *fs); /* last mount gone: free private */
+	int (*statfs)(struct filesystem *fs, struct fs_stat *st);
+	int (*remount)(struct filesystem *fs, const char *options); /* empty: -EINVAL unless no options */
+	void (*show_options)(struct filesystem *fs, char *out, size_t size);
+	bool single;                   /* one instance for all mounts: proc, devfs, devpts */
+	struct list node;
+};
+
+struct fs_stat {
+	uint64_t type, block_size, blocks, free, available, files, files_free, name_max, flags;
+};
+
+struct filesystem {
+	struct refcount refs;
+	const struct filesystem_type *type;
+	dev_t device;                  /* [I] st_dev */
+	struct dentry *root;           /* [I] a reference */
+	struct mutex rename_lock;      /* class RENAME */
+	struct spinlock inodes_lock;   /* class INODE_CACHE */
+	struct list inodes;            /* inodes_lock */
+	uint64_t next_inode;           /* [a] */
+	void *private;
+};
+
+#define MOUNT_READONLY BIT(0)
+#define MOUNT_NOSUID   BIT(1)
+#define MOUNT_NODEV    BIT(2)
+#define MOUNT_NOEXEC   BIT(3)
+#define MOUNT_NOATIME  BIT(10)
+#define MOUNT_NODIRATIME BIT(11)
+#define MOUNT_RELATIME BIT(21)
+
+/* [M] mount_lock (class MOUNT) */
+struct mount {
+	struct refcount refs;
+	uint64_t id;                   /* [I] */
+	struct filesystem *fs;         /* [I] reference */
+	struct dentry *root;           /* [I] reference: what of the file system shows */
+	struct mount *parent;          /* [M] reference; NULL: the root or detached */
+	struct dentry *mountpoint;     /* [M] reference */
+	struct list children;          /* [M] */
+	struct list sibling;           /* [M] */
+	uint32_t flags;                /* [M] MOUNT_* */
+	char *source;                  /* [I] */
+};
+
+struct path {
+	struct mount *mount;
+	struct dentry *dentry;
+};
+
+/* --- look-up (vfs/path_walk.c) ----------------------------------------------------------------- */
+
+#define LOOKUP_FOLLOW    BIT(0) /* the last symlink too */
+#define LOOKUP_DIRECTORY BIT(1) /* -ENOTDIR otherwise */
+#define LOOKUP_PARENT    BIT(2) /* stop before the last component */
+#define LOOKUP_EMPTY     BIT(3) /* AT_EMPTY_PATH */
+#define LOOKUP_NO_SYMLINKS BIT(4)
+#define LOOKUP_BENEATH   BIT(5)
+#define LOOKUP_IN_ROOT   BIT(6)
+#define LOOKUP_NO_XDEV   BIT(7)
+#define LOOKUP_NO_MAGICLINKS BIT(8)
+
+#define AT_FDCWD -100
+
+/* Resolve `name` from handle `dirfd` (AT_FDCWD: working directory). The path holds references:
+ * path_put(). Errors as path_resolution(7). */
+int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *out);
+/* From a given start rather than a handle (kernel users). */
+int path_lookup_from(const struct path *start, const char *name, unsigned int flags, struct path *out);
+void path_get(const struct path *p);
+void path_put(struct path *p);
+/* Absolute name as seen from the caller's root, "(unreachable)" and " (deleted)" as Linux writes.
+ * Returns a pointer into buf, or ERR_PTR(-ENAMETOOLONG). */
+char *path_name(const struct path *p, char *buf, size_t size);
+
+/* --- operations on names (vfs/namei ops): permission checks, locking, then inode_ops ----------- */
+int vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
+	     struct file **out);
+int vfs_open_path(const struct path *p, uint32_t flags, struct file **out);
+int vfs_mkdir(int dirfd, const char *name, mode_t mode);
+int vfs_mknod(int dirfd, const char *name, mode_t mode, dev_t rdev);
+int vfs_symlink(const char *target, int dirfd, const char *name);
+int vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flags);
+int vfs_unlink(int dirfd, const char *name, bool directory);
+int vfs_rename(int olddir, const char *old, int newdir, const char *new_name, unsigned int flags);
+int vfs_permission(struct inode *i, int mask); /* MAY_* with the caller's fsuid */
+int vfs_set_attributes(const struct path *p, struct inode_change *c);
+int vfs_stat(const struct path *p, struct file_stat *st);
+int vfs_stat_file(struct file *f, struct file_stat *st);
+#define MAY_EXEC  1
+#define MAY_WRITE 2
+#define MAY_READ  4
+int vfs_mount(const char *source, const struct path *where, const char *type, uint32_t flags,
+	      const char *options);
+int vfs_unmount(struct path *p, int flags);
+
+/* --- caches ------------------------------------------------------------------------------------ */
+struct inode *inode_create(struct filesystem *fs, mode_t mode); /* refs 1, times now, caller's ids */
+static inline void
+inode_get(struct inode *i)
+{
+	ref_get(&i->refs);
+}
+void inode_put(struct inode *i);
+void dentry_attach(struct dentry *d, struct inode *i); /* takes over the reference; NULL: negative */
+struct dentry *dentry_create_root(struct filesystem *fs, struct inode *i);
+struct dentry *dentry_create(struct dentry *parent, const char *name, size_t length);
+static inline void
+dentry_get(struct dentry *d)
+{
+	ref_get(&d->refs);
+}
+void dentry_put(struct dentry *d);
+/* Keep a name that only memory holds (tmpfs, devfs). */
+void dentry_pin(struct dentry *d);
+struct timespec64 inode_now(void);
+
+int filesystem_register(struct filesystem_type *t);
+void vfs_init(void);                 /* caches, rootfs (tmpfs) mounted as / */
+/* Unpack a cpio archive into /. Frames of page-aligned file data become tmpfs's own. */
+int initramfs_unpack(paddr_t start, size_t size);
+
+/* Character devices: devfs creates the node, open finds `ops` by number. */
+int chrdev_register(const char *name, dev_t dev, mode_t mode, const struct file_ops *ops,
+		    int (*open)(struct inode *i, struct file *f));
+/* procfs: files with a show function; see vfs/procfs/. */
+
+#endif

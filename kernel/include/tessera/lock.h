@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.h - spinlocks, mutexes and sleeping reader-writer locks. All carry a class (lock_classes.h).
+ *
+ * A spinlock holds preemption off. A SPIN_IRQ class is taken with interrupts off too
+ * (spin_lock_irq); a SPIN class never from an interrupt. With config_lock_check every acquire checks
+ * the order, every release the owner, and assert_held() means something.
+ */
+#ifndef TESSERA_LOCK_H
+#define TESSERA_LOCK_H
+
+#include <tessera/list.h>
+#include <tessera/lock_classes.h>
+#include <tessera/types.h>
+
+struct thread;
+
+struct spinlock {
+	uint16_t next, serving;  /* [a] ticket lock */
+	uint16_t class;          /* [I] enum lock_class */
+	uint16_t holder_cpu;     /* cpu id + 1 of the holder, 0: free; for reports */
+};
+
+#define SPINLOCK_INIT(c) { .class = LOCK_##c }
+void spin_init(struct spinlock *l, enum lock_class class);
+void spin_lock(struct spinlock *l);
+bool spin_trylock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+/* A second lock of the class already held; the caller's comment says in which order. */
+void spin_lock_nested(struct spinlock *l);
+/* Interrupts off too. Returns the flags for the unlock. */
+uint64_t spin_lock_irq(struct spinlock *l);
+uint64_t spin_lock_irq_nested(struct spinlock *l);
+void spin_unlock_irq(struct spinlock *l, uint64_t flags);
+bool spin_is_held(const struct spinlock *l); /* by this CPU */
+#define assert_held(l) assert(spin_is_held(l))
+
+struct mutex {
+	struct spinlock wait_lock;  /* class LEAF */
+	uint32_t state;             /* [a] 0 free, 1 held, 2 held and somebody waits */
+	uint16_t class;             /* [I] */
+	struct thread *owner;       /* the holder writes it */
+	struct list waiters;        /* wait_lock; FIFO */
+};
+
+#define MUTEX_INIT(m, c)                                                                           \
+	{ .wait_lock = SPINLOCK_INIT(LEAF), .class = LOCK_##c, .waiters = LIST_INIT((m).waiters) }
+void mutex_init(struct mutex *m, enum lock_class class);
+void mutex_lock(struct mutex *m);
+void mutex_lock_nested(struct mutex *m);
+bool mutex_trylock(struct mutex *m);
+int mutex_lock_killable(struct mutex *m); /* 0 or -EINTR when a fatal signal came */
+void mutex_unlock(struct mutex *m);
+bool mutex_is_held(const struct mutex *m); /* by this thread */
+#define assert_mutex_held(m) assert(mutex_is_held(m))
+
+/* Many readers or one writer; writers are not starved. Sleeps. */
+struct rwlock {
+	struct spinlock wait_lock;  /* class LEAF */
+	uint16_t class;             /* [I] */
+	int32_t readers;            /* wait_lock: -1 a writer holds it */
+	uint32_t writers_waiting;   /* wait_lock */
+	struct thread *writer;      /* wait_lock */
+	struct list waiters;        /* wait_lock; FIFO */
+};
+
+void rwlock_init(struct rwlock *l, enum lock_class class);
+void read_lock(struct rwlock *l);
+bool read_trylock(struct rwlock *l);
+void read_unlock(struct rwlock *l);
+void write_lock(struct rwlock *l);
+void write_lock_nested(struct rwlock *l);
+bool write_trylock(struct rwlock *l);
+void write_unlock(struct rwlock *l);
+void write_downgrade(struct rwlock *l);
+bool rwlock_is_held(const struct rwlock *l);       /* by anyone, either way */
+bool rwlock_is_write_held(const struct rwlock *l); /* by this thread */
+
+/* sync/lock_order.c: the locks a thread (or, in an interrupt, a CPU) holds. */
+#define LOCK_HELD_MAX 24
+struct lock_held {
+	struct {
+		const void *lock;
+		vaddr_t pc;
+		uint16_t class;
+	} entry[LOCK_HELD_MAX];
+	uint32_t count;
+};
+/* Print what `t` holds; takes no locks. */
+void lock_held_print(const struct thread *t);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock_classes.h - the order of all locks, as one table.
+ *
+ * A thread may take a lock only if its class stands BELOW (later than) every lock it holds.
+ * Columns: name, kind (SPIN, SPIN_IRQ = also taken by interrupt handlers, so always with them off,
+ * MUTEX, RWLOCK = sleeping), what it protects. Two locks of one class are taken together only with
+ * the _nested call, which says in which order. Sleeping locks stand before spinlocks.
+ * docs/locking.md is generated from this table.
+ */
+#ifndef TESSERA_LOCK_CLASSES_H
+#define TESSERA_LOCK_CLASSES_H
+
+#define LOCK_CLASSES(C)                                                                            \
+	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time, ptrace attach")       \
+	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \
+	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \
+	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
+	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
+	C(EPOLL,          MUTEX,    "epoll->lock: set of watched files; outer to inner")           \
+	C(TTY_TERMIOS,    RWLOCK,   "tty->termios_lock")                                           \
+	C(TTY_READ,       MUTEX,    "tty->read_lock: one reader")                                  \
+	C(TTY_WRITE,      MUTEX,    "tty->write_lock: one writer")                                 \
+	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
+	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
+	C(SOCKET,         MUTEX,    "socket->lock")                                                \
+	C(SLEEP_LEAF,     MUTEX,    "small private mutexes that hold nothing else but memory locks") \
+	C(ADDRESS_SPACE,  RWLOCK,   "address_space->lock: the tree of mappings")                   \
+	C(OBJECT,         MUTEX,    "memory_object->lock: pages being filled or truncated")        \
+	C(FUTEX,          SPIN,     "a bucket of the futex table")                                 \
+	C(PROCESS_TREE,   SPIN,     "parents, children, groups, sessions, pids")                   \
+	C(PROCESS,        SPIN,     "process->lock: threads, limits, credentials")                 \
+	C(SIGNAL,         SPIN_IRQ, "process->signal_lock: pending signals, actions, masks")       \
+	C(HANDLES,        SPIN,     "handle_table->lock")                                          \
+	C(FILE,           SPIN,     "file->lock: flags, owner")                                    \
+	C(DENTRY,         SPIN,     "dentry tree: hash, children, parents")                        \
+	C(INODE_CACHE,    SPIN,     "the table of inodes of a file system")                        \
+	C(MAPPINGS,       SPIN,     "memory_object->mappings_lock: who maps it")                   \
+	C(PAGE_TABLE,     SPIN,     "address_space->page_table_lock")                              \
+	C(PAGES,          SPIN,     "memory_object->pages_lock: the tree of pages")                \
+	C(TTY_BUFFER,     SPIN_IRQ, "tty input and output rings")                                  \
+	C(DEVICE,         SPIN_IRQ, "a device's registers")                                        \
+	C(EPOLL_READY,    SPIN_IRQ, "epoll->ready_lock: the ready list")                           \
+	C(WAIT_QUEUE,     SPIN_IRQ, "a wait queue's list")                                         \
+	C(TIMER,          SPIN_IRQ, "a CPU's timer queue")                                         \
+	C(CONTINUATION,   SPIN_IRQ, "a CPU's queue of continuations")                              \
+	C(THREAD,         SPIN_IRQ, "thread->lock: state, scheduling parameters")                  \
+	C(RUN_QUEUE,      SPIN_IRQ, "a CPU's run queue")                                           \
+	C(SLAB,           SPIN_IRQ, "a slab cache")                                                \
+	C(REGION,         SPIN_IRQ, "kernel virtual regions")                                      \
+	C(KERNEL_TABLE,   SPIN_IRQ, "kernel page table")                                           \
+	C(FRAMES,         SPIN_IRQ, "a zone of the frame allocator")                               \
+	C(TLB,            SPIN_IRQ, "flush requests in flight")                                    \
+	C(IRQ,            SPIN_IRQ, "interrupt routing")                                           \
+	C(LEAF,           SPIN_IRQ, "small private spinlocks that hold nothing else")              \
+	C(LOG,            SPIN_IRQ, "the log ring")                                                \
+	C(CONSOLE,        SPIN_IRQ, "the polled console")
+
+#define LOCK_CLASS_ENUM(name, kind, what) LOCK_##name,
+enum lock_class { LOCK_CLASSES(LOCK_CLASS_ENUM) LOCK_CLASS_COUNT };
+#undef LOCK_CLASS_ENUM
+
+#endif

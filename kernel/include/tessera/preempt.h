@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * preempt.h - holding the scheduler off on this CPU.
+ *
+ * The count lives in the CPU, not in the thread: a switch happens only inside schedule(), where the
+ * count is exactly one, so every thread finds the count it left.
+ */
+#ifndef TESSERA_PREEMPT_H
+#define TESSERA_PREEMPT_H
+
+#include <tessera/cpu.h>
+
+/* Run the scheduler because preemption was asked for while it was off. sched/. */
+void schedule_preempted(void);
+
+static inline void
+preempt_disable(void)
+{
+	arch_preempt_count_inc();
+	__asm__ volatile("" ::: "memory");
+}
+
+static inline void
+preempt_enable_no_resched(void)
+{
+	__asm__ volatile("" ::: "memory");
+	arch_preempt_count_dec();
+}
+
+static inline void
+preempt_enable(void)
+{
+	__asm__ volatile("" ::: "memory");
+	if (arch_preempt_count_dec_and_should_resched())
+		schedule_preempted();
+}
+
+/* True when this code may sleep: no spinlock held, not in an interrupt, interrupts on. */
+static inline bool
+preemptible(void)
+{
+	return arch_preempt_count() == 0 && arch_irqs_enabled();
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * print.h - the kernel's log and string formatting.
+ *
+ * The log is a ring in memory (dmesg); lines at or above the console's level also go to the
+ * console. Safe in every context. Formats: C's, plus %pS-like needs are served by symbol_format().
+ */
+#ifndef TESSERA_PRINT_H
+#define TESSERA_PRINT_H
+
+#include <tessera/types.h>
+
+enum log_level { LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
+
+void log_print(enum log_level level, const char *format, ...) __printf(2, 3);
+#define pr_err(...)    log_print(LOG_ERR, __VA_ARGS__)
+#define pr_warn(...)   log_print(LOG_WARNING, __VA_ARGS__)
+#define pr_notice(...) log_print(LOG_NOTICE, __VA_ARGS__)
+#define pr_info(...)   log_print(LOG_INFO, __VA_ARGS__)
+#define pr_debug(...)  log_print(LOG_DEBUG, __VA_ARGS__)
+
+void log_set_console_level(enum log_level level);
+/* Copy out of the ring, for syslog(2) and /dev/kmsg: records from sequence *seq on. Returns bytes. */
+size_t log_read(uint64_t *seq, char *out, size_t size);
+
+int snprintf(char *out, size_t size, const char *format, ...) __printf(3, 4);
+int vsnprintf(char *out, size_t size, const char *format, va_list args) __printf(3, 0);
+/* Like snprintf, but returns what was written, never more than size - 1. */
+int scnprintf(char *out, size_t size, const char *format, ...) __printf(3, 4);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.h - what a program runs in: address space, handles, directory, signals, family.
+ *
+ * Lifetime: born by fork, the first of its threads is the leader (tid == pid). When the last thread
+ * ends it is a zombie: everything but its number and status is gone; the parent's wait reaps it.
+ */
+#ifndef TESSERA_PROCESS_H
+#define TESSERA_PROCESS_H
+
+#include <tessera/atomic.h>
+#include <tessera/cpu.h>
+#include <tessera/cred.h>
+#include <tessera/list.h>
+#include <tessera/lock.h>
+#include <tessera/signal.h>
+#include <tessera/thread.h>
+#include <tessera/types.h>
+#include <tessera/wait.h>
+
+struct address_space;
+struct dentry;
+struct file;
+struct handle_table;
+struct mount;
+struct tty;
+
+#define RLIMIT_CPU 0
+#define RLIMIT_FSIZE 1
+#define RLIMIT_DATA 2
+#define RLIMIT_STACK 3
+#define RLIMIT_CORE 4
+#define RLIMIT_RSS 5
+#define RLIMIT_NPROC 6
+#define RLIMIT_NOFILE 7
+#define RLIMIT_MEMLOCK 8
+#define RLIMIT_AS 9
+#define RLIMIT_LOCKS 10
+#define RLIMIT_SIGPENDING 11
+#define RLIMIT_MSGQUEUE 12
+#define RLIMIT_NICE 13
+#define RLIMIT_RTPRIO 14
+#define RLIMIT_RTTIME 15
+#define RLIMIT_COUNT 16
+#define RLIM_INFINITY UINT64_MAX
+
+struct rlimit64 {
+	uint64_t current, maximum;
+};
+
+/* Working directory, root, umask: shared by CLONE_FS. vfs/fs_context.c. */
+struct fs_context {
+	struct refcount refs;
+	struct spinlock lock;      /* class LEAF */
+	struct dentry *cwd, *root;          /* lock; references */
+	struct mount *cwd_mount, *root_mount; /* lock; references */
+	mode_t umask;              /* lock */
+};
+
+/* Actions: shared by CLONE_SIGHAND. */
+struct signal_actions {
+	struct refcount refs;
+	struct signal_action action[SIGNAL_COUNT + 1]; /* signal_lock of the processes that share it */
+};
+
+struct session {
+	struct refcount refs;
+	pid_t sid;                 /* [I] */
+	struct tty *tty;           /* PROCESS_TREE: the controlling terminal, a reference */
+	struct list groups;        /* PROCESS_TREE */
+};
+
+struct process_group {
+	struct refcount refs;
+	pid_t pgid;                /* [I] */
+	struct session *session;   /* [I] reference */
+	struct list members;       /* PROCESS_TREE: struct process.group_node */
+	struct list session_node;  /* PROCESS_TREE */
+};
+
+enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_REAPED };
+
+/*
+ * [I] immutable  [P] PROCESS_TREE (process_tree_lock)  [p] lock  [s] signal_lock  [a] atomic
+ */
+struct process {
+	struct refcount refs;
+	pid_t pid;                        /* [I] */
+	enum process_state state;         /* [P] */
+	struct spinlock lock;             /* class PROCESS */
+	struct spinlock signal_lock;      /* class SIGNAL */
+	struct mutex exec_lock;           /* class EXEC */
+
+	/* threads */
+	struct list threads;              /* [p] struct thread.process_node, leader first */
+	uint32_t thread_count;            /* [p] alive */
+	struct thread *leader;            /* [p] reference */
+	struct wait_queue threads_wait;   /* exec waits here for the others to end */
+
+	/* what it holds */
+	struct address_space *as;         /* [p] reference; NULL once a zombie. The running threads read
+					     it freely: only exec, alone by then, replaces it. */
+	struct handle_table *handles;     /* [p] reference */
+	struct fs_context *fs;            /* [p] reference */
+	struct rlimit64 limits[RLIMIT_COUNT]; /* [p] */
+
+	/* family */
+	struct process *parent;           /* [P] counted */
+	struct list children;             /* [P] struct process.sibling */
+	struct list sibling;              /* [P] */
+	struct process_group *group;      /* [P] reference */
+	struct list group_node;           /* [P] */
+	struct list all_node;             /* [P] all_processes */
+	struct wait_queue child_wait;     /* wait4 sleeps here: woken on each child's change */
+	bool child_subreaper;             /* [P] */
+	bool did_exec;                    /* [P] setpgid's rule */
+	struct thread *creator;           /* [P] who forked it: __WNOTHREAD */
+
+	/* signals */
+	struct signal_actions *actions;   /* [s] reference */
+	struct signal_queue pending;      /* [s] for the process as a whole */
+	struct wait_queue signal_wait;    /* sigwait, signalfd */
+	bool group_exit;                  /* [s] everybody must go */
+	int exit_status;                  /* [s] wait status word, once group_exit or zombie */
+	bool stopped;                     /* [s] group stop in force */
+	int stop_signal;                  /* [s] */
+	uint32_t threads_stopping;        /* [s] that have yet to stop */
+	bool stop_reported, continued;    /* [P] what wait has to tell */
+	int exit_signal;                  /* [P] what the parent gets, SIGCHLD mostly */
+	int parent_death_signal;          /* [p] prctl PR_SET_PDEATHSIG */
+	uint32_t pending_count;           /* [s] queued entries, against RLIMIT_SIGPENDING */
+
+	/* accounting */
+	uint64_t start_time;              /* [I] monotonic ns */
+	uint64_t dead_user_ns, dead_system_ns;         /* [s] of threads that ended */
+	uint64_t children_user_ns, children_system_ns; /* [s] of reaped children */
+	uint64_t dead_minor, dead_major, children_minor, children_major; /* [s] */
+	uint64_t dead_voluntary, dead_involuntary;     /* [s] */
+	uint64_t children_peak_rss;       /* [s] pages */
+	uint64_t read_bytes, write_bytes, read_calls, write_calls; /* [a] */
+	struct interval_timers *timers;   /* [s] itimers and POSIX timers, proc/timers.c */
+	int oom_score_adj;                /* [a] */
+	bool no_unknown_call_log;         /* [a] an unknown call was logged already */
+	bool dumpable;                    /* [a] */
+	bool in_exec;                     /* [s] */
+	uint64_t random_cookie;           /* [I] AT_RANDOM seed and such */
+};
+
+extern struct spinlock process_tree_lock;  /* class PROCESS_TREE */
+extern struct list all_processes;          /* process_tree_lock */
+extern struct process *init_process;       /* [I] pid 1 */
+
+static inline struct process *
+current_process(void)
+{
+	return current_thread()->process;
+}
+
+void process_init(void);
+/* Start pid 1 from `path` in the root file system. Panics with a clear line when it cannot. */
+void process_start_init(const char *path);
+static inline void
+process_get(struct process *p)
+{
+	ref_get(&p->refs);
+}
+void process_put(struct process *p);
+/* With a reference, or NULL. */
+struct process *process_find(pid_t pid);
+struct thread *thread_find(pid_t tid);
+/* The process with the smallest pid >= `pid` (zombies too), with a reference: /proc's listing. */
+struct process *process_next(pid_t pid);
+struct thread *process_thread_next(struct process *p, pid_t tid); /* likewise among its threads */
+/* Its address space with a reference, NULL when it has none (zombie). */
+struct address_space *process_address_space(struct process *p);
+struct handle_table *process_handles(struct process *p);
+/* The controlling terminal etc., for tty/. process_tree_lock taken inside. */
+pid_t process_pgid(struct process *p);
+pid_t process_sid(struct process *p);
+bool process_group_exists_in_session(pid_t pgid, pid_t sid);
+bool process_group_is_orphaned(pid_t pgid);
+uint64_t process_limit(struct process *p, int which);  /* the soft limit */
+uint32_t process_count(void);
+pid_t process_last_pid(void);
+/* Sum of all threads, dead ones too. */
+void process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns);
+/* End every thread with this wait status (exit_group, fatal signal). Does not return for the caller's
+ * own process. */
+void __noreturn process_exit_group(int status);
+void process_kill(struct process *p); /* SIGKILL from the kernel: OOM, hangup of last resort */
+/* May the caller inspect/trace p? The rule of ptrace access checks. 0 or -EPERM. */
+int process_may_inspect(struct process *p);
+
+struct fs_context *fs_context_copy(struct fs_context *from);
+void fs_context_put(struct fs_context *fs);
+
+#endif

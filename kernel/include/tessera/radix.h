@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * radix.h - a sparse array of pointers indexed by 64-bit numbers: page caches, pid tables.
+ * 64 slots a node, as high as the largest index needs. The caller locks.
+ */
+#ifndef TESSERA_RADIX_H
+#define TESSERA_RADIX_H
+
+#include <tessera/types.h>
+
+struct radix_node;
+
+struct radix_tree {
+	struct radix_node *root;
+	uint32_t height;  /* levels; 0: empty */
+	uint64_t count;   /* entries that are not NULL */
+};
+
+void radix_init(struct radix_tree *t);
+void *radix_get(const struct radix_tree *t, uint64_t index);
+/* Store `item` (not NULL). Returns 0 or -ENOMEM; *old (may be NULL) gets what was there. Allocates
+ * without sleeping: call radix_reserve() before taking a spinlock to make failure unlikely. */
+int radix_set(struct radix_tree *t, uint64_t index, void *item, void **old);
+void *radix_remove(struct radix_tree *t, uint64_t index);
+/* The first entry with an index >= *index; *index is set to its index. NULL: none. */
+void *radix_next(const struct radix_tree *t, uint64_t *index);
+/* The smallest index >= `start` and <= `last` whose slot is empty; false: none. */
+bool radix_find_free(const struct radix_tree *t, uint64_t start, uint64_t last, uint64_t *index);
+/* Free all nodes; the items are the caller's. */
+void radix_destroy(struct radix_tree *t);
+
+#endif

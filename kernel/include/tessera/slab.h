@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab.h - kernel objects: caches of one size over frames, with per-CPU free lists.
+ */
+#ifndef TESSERA_SLAB_H
+#define TESSERA_SLAB_H
+
+#include <tessera/page.h>
+#include <tessera/types.h>
+
+struct slab_cache;
+
+/* Create a cache of objects of `size` bytes (align 0: 16). Never fails at boot; NULL later. `name` is
+ * kept by reference. Objects are counted: /proc/slabinfo and the leak check read it. */
+struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
+void *slab_alloc(struct slab_cache *c, unsigned int flags); /* ALLOC_ZERO, ALLOC_NOWAIT */
+void slab_free(struct slab_cache *c, void *object);
+
+/* General sizes, 16 bytes to 4 MiB. Contiguous. flags as page_alloc. NULL: no memory. */
+void *kmalloc(size_t size, unsigned int flags);
+void *kzalloc(size_t size);              /* may sleep, zeroed */
+void *krealloc(void *p, size_t size, unsigned int flags);
+void kfree(void *p);                     /* NULL is fine */
+char *kstrdup(const char *s);
+void *kmemdup(const void *p, size_t size);
+
+void slab_init(void);
+void slab_init_cpu(struct cpu *c);
+/* Walk all caches: /proc/slabinfo. Takes each cache's lock. */
+void slab_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t used,
+			      uint64_t total, uint64_t pages), void *ctx);
+
+/* Virtually contiguous memory, page granular, with an unmapped guard page on both sides (region.c). */
+void *vmalloc(size_t size);              /* zeroed; may sleep; NULL */
+void vfree(void *p);
+void *kernel_stack_alloc(void);          /* KERNEL_STACK_SIZE, guarded; returns its lowest address */
+void kernel_stack_free(void *base);
+/* Reserve kernel virtual addresses and map `count` device or other frames there. */
+void *region_map_phys(paddr_t start, size_t size, unsigned int prot);
+void region_unmap(void *p);
+void region_init(void);
+
+#endif

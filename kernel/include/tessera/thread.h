@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.h - what the scheduler runs: a kernel stack, a state, a place in a run queue.
+ *
+ *             thread_start           picked
+ *   NEW ----------------> RUNNABLE <-------> RUNNING ---- thread_exit ---> DEAD
+ *                            ^                  |
+ *                            +---- woken --- SLEEPING / STOPPED
+ *
+ * sched/ owns the scheduling fields, proc/ those of a program's thread (process, signals, tid).
+ * A thread with process == NULL is the kernel's own.
+ */
+#ifndef TESSERA_THREAD_H
+#define TESSERA_THREAD_H
+
+#include <tessera/arch/thread.h>
+#include <tessera/atomic.h>
+#include <tessera/list.h>
+#include <tessera/lock.h>
+#include <tessera/rbtree.h>
+#include <tessera/signal.h>
+#include <tessera/time.h>
+#include <tessera/types.h>
+#include <tessera/wait.h>
+
+struct address_space;
+struct cpu;
+struct cred;
+struct process;
+
+enum thread_state {
+	THREAD_NEW,
+	THREAD_RUNNABLE,      /* in a run queue or running */
+	THREAD_SLEEPING,      /* until woken */
+	THREAD_STOPPED,       /* job control or ptrace; woken by SIGCONT or SIGKILL */
+	THREAD_DEAD,
+};
+
+/* Scheduling policies, Linux's numbers. */
+#define SCHED_OTHER 0
+#define SCHED_FIFO  1
+#define SCHED_RR    2
+#define SCHED_BATCH 3
+#define SCHED_IDLE  5
+#define SCHED_RESET_ON_FORK 0x40000000
+
+/* thread->work: reasons to call thread_return_to_user(). Tested by assembly: see THREAD_WORK. */
+#define WORK_SIGNAL  BIT(0) /* a signal may be deliverable */
+#define WORK_STOP    BIT(1) /* group stop, freeze, ptrace stop asked for */
+#define WORK_EXIT    BIT(2) /* this thread must end */
+#define WORK_RESUME  BIT(3) /* proc: restore saved signal mask, rseq and such */
+#define WORK_RSEQ    BIT(4)
+
+struct cpu_mask {
+	uint64_t bits; /* MAX_CPUS == 64 */
+};
+
+/*
+ * Why a call may be run again after a signal handler (ERESTART_RESTARTBLOCK): nanosleep, poll, futex.
+ */
+struct restart_block {
+	long (*fn)(struct restart_block *b);
+	deadline_t deadline;
+	uint64_t arg[5];
+};
+
+/*
+ * [I] immutable after start  [o] the thread itself  [q] the lock of its run queue
+ * [T] lock  [a] atomic  [P] PROCESS_TREE  [p] process->lock  [s] process->signal_lock
+ */
+struct thread {
+	/* entry code knows this one's place */
+	uint32_t work;                 /* [a] WORK_* */
+	uint32_t magic;                /* [I] THREAD_MAGIC: a stray pointer is noticed */
+
+	/* identity */
+	pid_t tid;                     /* [I] in the initial namespace; 0: kernel thread without one */
+	char name[16];                 /* [o] written by itself or under process->lock: comm */
+	struct process *process;       /* [I] NULL: kernel thread */
+	struct list process_node;      /* [p] process->threads */
+	struct refcount refs;          /* the creature itself; freed at 0 after death */
+
+	/* machine */
+	void *stack;                   /* [I] kernel stack, lowest address */
+	vaddr_t stack_top;             /* [I] */
+	struct arch_thread arch;       /* [o] */
+
+	/* scheduling */
+	struct spinlock lock;          /* class THREAD */
+	enum thread_state state;       /* [T] + [o]: see sched/ */
+	bool uninterruptible;          /* [o] D rather than S in ps */
+	uint8_t wait_mode;             /* [o] enum wait_mode of the present sleep */
+	bool on_cpu;                   /* [a] its stack is in use right now */
+	bool queued;                   /* [q] */
+	uint8_t policy;                /* [T] SCHED_* */
+	int8_t nice;                   /* [T] -20 .. 19 */
+	uint8_t rt_priority;           /* [T] 1 .. 99 for FIFO and RR, else 0 */
+	uint8_t inherited_priority;    /* [T] through PI futexes and mutexes */
+	bool reset_on_fork;            /* [T] */
+	uint32_t cpu;                  /* [q] where it runs or ran last */
+	struct cpu_mask affinity;      /* [T] */
+	struct rb_node run_node;       /* [q] fair queue */
+	struct list run_list;          /* [q] real-time queues */
+	uint64_t vruntime;             /* [q] weighted nanoseconds */
+	uint64_t slice_end;            /* [q] */
+	uint64_t run_start;            /* [o] when it got the CPU */
+	uint64_t user_ns, system_ns;   /* [o] */
+	uint64_t sum_exec_ns;          /* [q] */
+	uint64_t voluntary_switches, involuntary_switches; /* [o] */
+	uint64_t start_time;           /* [I] monotonic ns */
+	const char *wait_channel;      /* [o] where it sleeps, for ps -o wchan */
+	struct timer sleep_timer;      /* [o] */
+	bool sleep_timed_out;          /* [a] */
+	struct lock_held held;         /* [o] locks held in thread context */
+	void *waiting_for_lock;        /* [o] for reports */
+	uint32_t pagefault_disabled;   /* [o] */
+	bool memory_reserve;           /* [a] being killed by the OOM killer: may use the reserve */
+
+	/* a program's thread */
+	const struct cred *cred;       /* [o] reference; other threads read it under process->lock */
+	uint64_t signal_mask;          /* [s] blocked; only itself changes it */
+	uint64_t saved_signal_mask;    /* [o] to restore after sigsuspend, ppoll */
+	bool restore_signal_mask;      /* [o] */
+	struct signal_queue pending;   /* [s] directed at this thread */
+	struct signal_stack altstack;  /* [o] */
+	struct restart_block restart;  /* [o] */
+	uint32_t __user *clear_child_tid; /* [o] */
+	void __user *robust_list;      /* [o] */
+	size_t robust_list_size;       /* [o] */
+	void __user *rseq;             /* [o] */
+	uint32_t rseq_size, rseq_signature; /* [o] */
+	int exit_signal;               /* [I] */
+	bool exiting;                  /* [s] */
+	bool vfork_done;               /* [a] */
+	struct vfork_wait *vfork;      /* [o] parent to release at exec or exit */
+	uint64_t minor_faults, major_faults; /* [o] */
+	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */
+	struct futex_waiter *futex;    /* [o] futex being waited on */
+	struct list pi_held;           /* FUTEX: PI futexes it owns */
+	uint32_t personality;          /* [o] */
+	uint64_t timer_slack_ns;       /* [o] */
+	void *ptrace;                  /* [s] reserved for tracing */
+};
+
+#define THREAD_WORK  0
+#define THREAD_MAGIC 0x74687264u
+_Static_assert(offsetof(struct thread, work) == THREAD_WORK, "entry code reads thread->work");
+
+/* A kernel thread, not started yet. fn must not return: it calls thread_exit(). NULL: no memory. */
+struct thread *thread_create_kernel(const char *name, void (*fn)(void *), void *arg);
+/* Allocate with a kernel stack, fields at their defaults: proc/ fills in the rest. */
+struct thread *thread_alloc(void);
+void thread_start(struct thread *t);      /* NEW -> RUNNABLE */
+void __noreturn thread_exit(void);        /* the calling kernel or program thread ends for good */
+static inline void
+thread_get(struct thread *t)
+{
+	ref_get(&t->refs);
+}
+void thread_put(struct thread *t);
+uint64_t thread_count(void);
+/* Take a user thread through its exit path; defined by proc/. */
+void __noreturn thread_exit_user(int status);
+
+/* Every thread there is, for dumps and ps-like views: sched/'s list. fn under its lock (LEAF). */
+void thread_for_each(void (*fn)(void *ctx, struct thread *t), void *ctx);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tlb.h - keeping translation caches true at the least cost.
+ *
+ * Every address space has a generation, bumped by each change that needs a flush. Each CPU remembers,
+ * per PCID slot, which address space and which generation its TLB has seen. A CPU that has the space
+ * loaded gets an interrupt; any other catches up when it next loads it. Unmaps are gathered in a
+ * batch: pages are freed only after the batch was flushed.
+ */
+#ifndef TESSERA_TLB_H
+#define TESSERA_TLB_H
+
+#include <tessera/types.h>
+
+struct address_space;
+struct page;
+
+#define TLB_BATCH_PAGES 64
+
+/* On the stack of who unmaps. */
+struct tlb_batch {
+	struct address_space *as;
+	vaddr_t start, end;         /* the range that changed */
+	bool huge;
+	bool flush;                 /* something in it needs one */
+	uint32_t count;
+	struct page *pages[TLB_BATCH_PAGES]; /* to be put after the flush */
+};
+
+void tlb_batch_init(struct tlb_batch *b, struct address_space *as);
+/* A leaf at [va, va + size) was removed or lost rights. `p` (may be NULL) loses one reference after
+ * the flush. as->page_table_lock may be held; true: the batch is full, finish it soon. */
+bool tlb_batch_add(struct tlb_batch *b, vaddr_t va, size_t size, struct page *p);
+/* Flush, then put the pages. No spinlock held, interrupts on. The batch is empty then. */
+void tlb_batch_finish(struct tlb_batch *b);
+/* Kernel mappings [start, end) were removed: everyone flushes. */
+void tlb_flush_kernel(vaddr_t start, vaddr_t end);
+void tlb_init_cpu(uint32_t cpu_id);
+
+/* /proc/tlb. Summed over CPUs. */
+#define TLB_COUNTERS(C)                                                                            \
+	C(switches, "address space switches")                                                      \
+	C(switches_without_flush, "switches that kept the TLB")                                    \
+	C(flush_requests, "changes that needed a flush")                                           \
+	C(flush_local_pages, "single pages flushed here")                                          \
+	C(flush_local_all, "whole contexts flushed here")                                          \
+	C(interrupts_sent, "flush interrupts sent")                                                \
+	C(interrupts_avoided, "CPUs that would have got one but did not run the space")            \
+	C(flush_deferred, "flushes left for the next switch")                                      \
+	C(flush_avoided_upgrade, "rights grown: no flush")                                         \
+	C(pages_batched, "pages freed after a shared flush")
+struct tlb_counters {
+#define TLB_FIELD(name, what) uint64_t name;
+	TLB_COUNTERS(TLB_FIELD)
+#undef TLB_FIELD
+};
+void tlb_counters(struct tlb_counters *sum);
+
+#endif

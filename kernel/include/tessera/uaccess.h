@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uaccess.h - the only way to a program's memory. Each checks that the range lies in the user half and
+ * survives faults. May sleep (page-in): no spinlock held, or pagefaults disabled by the caller.
+ */
+#ifndef TESSERA_UACCESS_H
+#define TESSERA_UACCESS_H
+
+#include <tessera/arch.h>
+#include <tessera/errno.h>
+#include <tessera/types.h>
+
+#define USER_LIMIT 0x00007ffffffff000ul
+
+static inline bool
+user_range_ok(const void __user *p, size_t n)
+{
+	uintptr_t a = (uintptr_t)p;
+
+	return a <= USER_LIMIT && n <= USER_LIMIT - a;
+}
+
+/* 0 or -EFAULT (some bytes may have been copied). */
+int copy_from_user(void *to, const void __user *from, size_t n);
+int copy_to_user(void __user *to, const void *from, size_t n);
+int clear_user(void __user *to, size_t n);
+/* Copy a string of at most size - 1 bytes: its length, -EFAULT, or -ENAMETOOLONG when no NUL fits. */
+long copy_string_from_user(char *to, const char __user *from, size_t size);
+
+/* One word. 0 or -EFAULT. */
+#define get_user(x, p) copy_from_user(&(x), (p), sizeof(*(p)))
+#define put_user(x, p)                                                                             \
+	({                                                                                         \
+		__typeof__(*(p)) put_v_ = (__typeof__(*(p)))(x);                                   \
+		copy_to_user((p), &put_v_, sizeof(put_v_));                                        \
+	})
+
+/* Between these a fault on user memory fails at once (no sleeping): for use under spinlocks. */
+void pagefault_disable(void);
+void pagefault_enable(void);
+
+#endif
