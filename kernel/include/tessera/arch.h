@@ -95,6 +95,18 @@ struct thread *arch_thread_switch(struct thread *prev, struct thread *next);
 /* The first user instruction of a fresh program: registers cleared, FPU reset, this ip and sp.
  * Called by exec on its own thread; takes effect on return to user mode. */
 void arch_thread_exec(struct trap_frame *f, vaddr_t ip, vaddr_t sp);
+/* sched/ provides: the first thing a new thread runs, with who ran before it: the rest of the switch
+ * that chose it. Called with interrupts off and the preempt count as schedule() left it; returns with
+ * interrupts on and preemption enabled. */
+void schedule_finish(struct thread *prev);
+/* Leave the kernel by `f` = arch_user_frame(current_thread()): how a kernel thread that has exec'ed
+ * becomes a program. Call with interrupts on, nothing held. */
+void __noreturn arch_enter_user(struct trap_frame *f);
+/* Segment bases of the calling thread (arch_prctl). The setters return -EPERM past the user half. */
+vaddr_t arch_thread_fs_base(void);
+vaddr_t arch_thread_gs_base(void);
+int arch_thread_set_fs_base(vaddr_t base);
+int arch_thread_set_gs_base(vaddr_t base);
 /* The registers `t` entered the kernel with. Valid while it is inside the kernel. */
 struct trap_frame *arch_user_frame(struct thread *t);
 void arch_idle(void); /* interrupts off on entry: enable and halt in one step until one comes */
