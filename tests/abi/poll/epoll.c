@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* epoll and eventfd. */
+#include "../check.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+static void
+ignore_signal(int sig __attribute__((unused)))
+{
+}
+
+static int
+add(int ep, int fd, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.u64 = (uint64_t)fd << 32 | 7 };
+
+	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
+}
+
+static int
+ready(int ep)
+{
+	struct epoll_event e[8];
+
+	return CHECK_OK(epoll_wait(ep, e, 8, 0));
+}
+
+TEST(epoll_level_triggered_reports_until_drained)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+	struct epoll_event e;
+	char c;
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(add(ep, ends[0], EPOLLIN));
+	CHECK_EQ(ready(ep), 0);
+	CHECK_EQ(write(ends[1], "ab", 2), 2);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 1);
+	CHECK_EQ(e.events, EPOLLIN);
+	CHECK_EQ(e.data.u64, (uint64_t)ends[0] << 32 | 7);
+	CHECK_EQ(read(ends[0], &c, 1), 1);
+	CHECK_EQ(ready(ep), 1);
+	CHECK_EQ(read(ends[0], &c, 1), 1);
+	CHECK_EQ(ready(ep), 0);
+}
+
+TEST(epoll_edge_triggered_reports_once_per_arrival)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(add(ep, ends[0], EPOLLIN | EPOLLET));
+	CHECK_EQ(write(ends[1], "a", 1), 1);
+	CHECK_EQ(ready(ep), 1);
+	CHECK_EQ(ready(ep), 0);
+	CHECK_EQ(write(ends[1], "b", 1), 1);
+	CHECK_EQ(ready(ep), 1);
+	CHECK_EQ(ready(ep), 0);
+}
+
+TEST(epoll_edge_triggered_add_of_ready_fd_reports)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+
+	CHECK_OK(pipe(ends));
+	CHECK_EQ(write(ends[1], "a", 1), 1);
+	CHECK_OK(add(ep, ends[0], EPOLLIN | EPOLLET));
+	CHECK_EQ(ready(ep), 1);
+	CHECK_EQ(ready(ep), 0);
+}
+
+TEST(epoll_oneshot_is_disarmed_until_modified)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+	struct epoll_event e = { .events = EPOLLIN | EPOLLONESHOT };
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(add(ep, ends[0], EPOLLIN | EPOLLONESHOT));
+	CHECK_EQ(write(ends[1], "a", 1), 1);
+	CHECK_EQ(ready(ep), 1);
+	CHECK_EQ(ready(ep), 0);
+	CHECK_EQ(write(ends[1], "b", 1), 1);
+	CHECK_EQ(ready(ep), 0);
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_MOD, ends[0], &e));
+	CHECK_EQ(ready(ep), 1);
+	CHECK_EQ(ready(ep), 0);
+}
+
+TEST(epoll_ctl_errors)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+	struct epoll_event e = { .events = EPOLLIN };
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, ends[0], &e));
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_ADD, ends[0], &e), EEXIST);
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_MOD, ends[1], &e), ENOENT);
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_DEL, ends[1], NULL), ENOENT);
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_ADD, 200, &e), EBADF);
+	CHECK_ERRNO(epoll_ctl(200, EPOLL_CTL_ADD, ends[1], &e), EBADF);
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_ADD, ep, &e), EINVAL);
+	CHECK_ERRNO(epoll_ctl(ends[0], EPOLL_CTL_ADD, ends[1], &e), EINVAL);
+	CHECK_ERRNO(epoll_ctl(ep, 77, ends[1], &e), EINVAL);
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_ADD, ends[1], check_bad_address()), EFAULT);
+	check_write_file("f", "", 0);
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_ADD, open("f", O_RDONLY), &e), EPERM);
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_DEL, ends[0], NULL));
+}
+
+TEST(epoll_wait_and_create_errors)
+{
+	int ep = CHECK_OK(epoll_create1(EPOLL_CLOEXEC));
+	struct epoll_event e;
+
+	CHECK_EQ(fcntl(ep, F_GETFD), FD_CLOEXEC);
+	CHECK_ERRNO(epoll_create1(0x40000000), EINVAL);
+	CHECK_ERRNO(epoll_create(0), EINVAL);
+	CHECK_OK(epoll_create(1));
+	CHECK_ERRNO(epoll_wait(ep, &e, 0, 0), EINVAL);
+	CHECK_ERRNO(epoll_wait(ep, &e, -1, 0), EINVAL);
+	CHECK_ERRNO(epoll_wait(200, &e, 1, 0), EBADF);
+	CHECK_ERRNO(epoll_wait(0, &e, 1, 0), EINVAL);
+	int ev = CHECK_OK(eventfd(1, 0));
+	CHECK_OK(add(ep, ev, EPOLLIN));
+	CHECK_ERRNO(epoll_wait(ep, check_bad_address(), 1, 0), EFAULT);
+}
+
+TEST(epoll_reports_hangup_and_error_unasked)
+{
+	int ends[2], other[2], ep = CHECK_OK(epoll_create1(0));
+	struct epoll_event e;
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(add(ep, ends[0], 0));
+	CHECK_OK(close(ends[1]));
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 1);
+	CHECK_EQ(e.events, EPOLLHUP);
+	CHECK_OK(close(ends[0]));
+	CHECK_OK(pipe(other));
+	CHECK_OK(add(ep, other[1], 0));
+	CHECK_OK(close(other[0]));
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 1);
+	CHECK_EQ(e.events, EPOLLERR);
+}
+
+TEST(epoll_forgets_a_closed_file_but_not_a_dup)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+
+	CHECK_OK(pipe(ends));
+	int copy = CHECK_OK(dup(ends[0]));
+	CHECK_OK(add(ep, ends[0], EPOLLIN));
+	CHECK_EQ(write(ends[1], "x", 1), 1);
+	CHECK_OK(close(ends[0]));
+	CHECK_EQ(ready(ep), 1);
+	CHECK_OK(close(copy));
+	CHECK_EQ(ready(ep), 0);
+}
+
+TEST(epoll_same_file_under_two_fds)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+
+	CHECK_OK(pipe(ends));
+	int copy = CHECK_OK(dup(ends[0]));
+	CHECK_OK(add(ep, ends[0], EPOLLIN));
+	CHECK_OK(add(ep, copy, EPOLLIN));
+	CHECK_EQ(write(ends[1], "x", 1), 1);
+	CHECK_EQ(ready(ep), 2);
+}
+
+TEST(epoll_nested)
+{
+	int ends[2], inner = CHECK_OK(epoll_create1(0)), outer = CHECK_OK(epoll_create1(0));
+	struct pollfd p = { .fd = outer, .events = POLLIN };
+	char c;
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(add(inner, ends[0], EPOLLIN));
+	CHECK_OK(add(outer, inner, EPOLLIN));
+	CHECK_EQ(ready(outer), 0);
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	CHECK_EQ(write(ends[1], "x", 1), 1);
+	CHECK_EQ(ready(outer), 1);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(read(ends[0], &c, 1), 1);
+	CHECK_EQ(ready(outer), 0);
+	CHECK_ERRNO(add(inner, outer, EPOLLIN), ELOOP);
+}
+
+TEST(epoll_nested_wakes_a_sleeper)
+{
+	int ends[2], inner = CHECK_OK(epoll_create1(0)), outer = CHECK_OK(epoll_create1(0));
+	struct epoll_event e;
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(add(inner, ends[0], EPOLLIN));
+	CHECK_OK(add(outer, inner, EPOLLIN));
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		check_sleep_ms(50);
+		check_write_all(ends[1], "x", 1);
+		_exit(0);
+	}
+	CHECK_EQ(epoll_wait(outer, &e, 1, -1), 1);
+	CHECK_EXIT(pid, 0);
+}
+
+TEST(epoll_wait_timeout_is_kept)
+{
+	int ep = CHECK_OK(epoll_create1(0));
+	struct epoll_event e;
+	long long start = check_now_ms();
+
+	CHECK_EQ(epoll_wait(ep, &e, 1, 100), 0);
+	CHECK_RANGE(check_now_ms() - start, 99, 5000);
+}
+
+TEST(epoll_wait_returns_at_most_maxevents_and_rotates)
+{
+	enum { PIPES = 5 };
+	int ep = CHECK_OK(epoll_create1(0)), seen = 0;
+	struct epoll_event e[2];
+	uint64_t fds = 0;
+
+	for (int i = 0; i < PIPES; i++) {
+		int ev = CHECK_OK(eventfd(1, 0));
+		struct epoll_event add_event = { .events = EPOLLIN, .data.u64 = (uint64_t)i };
+		CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, ev, &add_event));
+	}
+	for (int round = 0; round < 3; round++) {
+		int n = CHECK_OK(epoll_wait(ep, e, 2, 0));
+		CHECK_EQ(n, 2);
+		for (int i = 0; i < n; i++)
+			fds |= 1ULL << e[i].data.u64;
+		seen += n;
+	}
+	CHECK_EQ(seen, 6);
+	CHECK_EQ(fds, (1 << PIPES) - 1);
+}
+
+TEST(epoll_mod_changes_interest)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+	struct epoll_event e = { .events = EPOLLOUT, .data.u64 = 99 };
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(add(ep, ends[1], 0));
+	CHECK_EQ(ready(ep), 0);
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_MOD, ends[1], &e));
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 1);
+	CHECK_EQ(e.events, EPOLLOUT);
+	CHECK_EQ(e.data.u64, 99);
+}
+
+TEST(epoll_exclusive_rules)
+{
+	int ends[2], ep = CHECK_OK(epoll_create1(0));
+	struct epoll_event e = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, ends[0], &e));
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_MOD, ends[0], &e), EINVAL);
+	e.events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT;
+	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_ADD, ends[1], &e), EINVAL);
+	CHECK_EQ(write(ends[1], "x", 1), 1);
+	CHECK_EQ(ready(ep), 1);
+}
+
+TEST(epoll_pwait_mask_and_eintr)
+{
+	sigset_t block, none;
+	int ep = CHECK_OK(epoll_create1(0));
+	struct epoll_event e;
+
+	signal(SIGUSR1, ignore_signal);
+	sigemptyset(&none);
+	sigemptyset(&block);
+	sigaddset(&block, SIGUSR1);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &block, NULL));
+	CHECK_OK(raise(SIGUSR1));
+	CHECK_EQ(epoll_wait(ep, &e, 1, 10), 0);
+	CHECK_ERRNO(epoll_pwait(ep, &e, 1, 5000, &none), EINTR);
+	CHECK_EQ(epoll_pwait(ep, &e, 1, 10, &none), 0);
+}
+
+static int waiter_result;
+
+static void *
+wait_once(void *arg)
+{
+	struct epoll_event e;
+
+	waiter_result = epoll_wait((int)(intptr_t)arg, &e, 1, 8000);
+	return NULL;
+}
+
+TEST(epoll_add_while_another_thread_waits)
+{
+	int ep = CHECK_OK(epoll_create1(0));
+	pthread_t thread;
+
+	CHECK_RETURNS(pthread_create(&thread, NULL, wait_once, (void *)(intptr_t)ep), 0);
+	check_sleep_ms(50);
+	CHECK_OK(add(ep, eventfd(1, 0), EPOLLIN));
+	CHECK_RETURNS(pthread_join(thread, NULL), 0);
+	CHECK_EQ(waiter_result, 1);
+}
+
+TEST(eventfd_counts)
+{
+	uint64_t v = 5;
+	int fd = CHECK_OK(eventfd(3, EFD_NONBLOCK));
+
+	CHECK_EQ(write(fd, &v, 8), 8);
+	CHECK_EQ(read(fd, &v, 8), 8);
+	CHECK_EQ(v, 8);
+	CHECK_ERRNO(read(fd, &v, 8), EAGAIN);
+	CHECK_ERRNO(read(fd, &v, 4), EINVAL);
+	CHECK_ERRNO(write(fd, &v, 4), EINVAL);
+	v = UINT64_MAX;
+	CHECK_ERRNO(write(fd, &v, 8), EINVAL);
+	v = UINT64_MAX - 1;
+	CHECK_EQ(write(fd, &v, 8), 8);
+	v = 1;
+	CHECK_ERRNO(write(fd, &v, 8), EAGAIN);
+	CHECK_EQ(read(fd, &v, 8), 8);
+	CHECK_EQ(v, UINT64_MAX - 1);
+}
+
+TEST(eventfd_semaphore_counts_down)
+{
+	uint64_t v;
+	int fd = CHECK_OK(eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC));
+
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(read(fd, &v, 8), 8);
+	CHECK_EQ(v, 1);
+	CHECK_EQ(read(fd, &v, 8), 8);
+	CHECK_ERRNO(read(fd, &v, 8), EAGAIN);
+	CHECK_ERRNO(eventfd(0, 0x40000000), EINVAL);
+}
+
+TEST(eventfd_poll_states)
+{
+	uint64_t v = UINT64_MAX - 1;
+	int fd = CHECK_OK(eventfd(0, 0));
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLOUT);
+	CHECK_EQ(write(fd, &v, 8), 8);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLIN);
+}
+
+TEST(eventfd_blocking_read_waits_for_write)
+{
+	uint64_t v = 0;
+	int fd = CHECK_OK(eventfd(0, 0));
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		CHECK_EQ(read(fd, &v, 8), 8);
+		_exit((int)v);
+	}
+	check_wait_asleep(pid, 0);
+	v = 42;
+	CHECK_EQ(write(fd, &v, 8), 8);
+	CHECK_EXIT(pid, 42);
+}
