@@ -19,7 +19,7 @@ struct radix_tree {
 void radix_init(struct radix_tree *t);
 void *radix_get(const struct radix_tree *t, uint64_t index);
 /* Store `item` (not NULL). Returns 0 or -ENOMEM; *old (may be NULL) gets what was there. Allocates
- * without sleeping: call radix_reserve() before taking a spinlock to make failure unlikely. */
+ * without sleeping: a caller that holds a spinlock and gets -ENOMEM drops it, reclaims, tries again. */
 int radix_set(struct radix_tree *t, uint64_t index, void *item, void **old);
 void *radix_remove(struct radix_tree *t, uint64_t index);
 /* The first entry with an index >= *index; *index is set to its index. NULL: none. */
