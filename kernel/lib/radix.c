@@ -175,11 +175,14 @@ next_below(const struct radix_node *n, uint32_t level, uint64_t *index)
 	for (unsigned int s = slot_of(*index, level); s < SLOTS; s++) {
 		void *item = n->slot[s];
 
-		if (item && level > 0)
-			item = next_below(item, level - 1, index);
-		if (item)
+		if (item && level == 0)
 			return item;
-		/* on to the start of the next slot; the lower digits become zero */
+		if (item) {
+			item = next_below(item, level - 1, index);
+			if (item)
+				return item;
+			continue; /* it left *index at the start of the next slot */
+		}
 		*index = ((*index >> (level * SLOT_BITS)) + 1) << (level * SLOT_BITS);
 	}
 	return NULL;

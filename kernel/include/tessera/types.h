@@ -70,7 +70,9 @@ typedef uint64_t deadline_t; /* nanoseconds on the monotonic clock; see time.h *
 #define __must_check  __attribute__((warn_unused_result))
 #define __section(s)  __attribute__((section(s)))
 #define __noinline    __attribute__((noinline))
+#ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
+#endif
 #define __unused      __attribute__((unused))
 #define __weak        __attribute__((weak))
 #define __cold        __attribute__((cold))
