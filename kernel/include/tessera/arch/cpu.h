@@ -32,6 +32,7 @@ struct arch_cpu {
 	uint64_t irq_count[256];       /* [i] by vector */
 	uint64_t loaded_cr3;           /* [i] */
 	void *fault_stacks;            /* double fault, NMI, machine check */
+	struct thread *fpu_owner;      /* [i] whose FPU state the registers hold, NULL: nobody's */
 	void *call;                    /* pending arch_call_cpus request, arch's own */
 	volatile uint32_t online;
 };
@@ -41,7 +42,7 @@ arch_this_cpu(void)
 {
 	struct cpu *c;
 
-	__asm__("movq %%gs:0, %0" : "=r"(c));
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
 	return c;
 }
 

@@ -15,6 +15,12 @@ struct arch_thread {
 	uint16_t ds, es, fs, gs; /* user selectors, nearly always 0 */
 	void *fpu;             /* XSAVE area (64-byte aligned), NULL for kernel threads */
 	uint32_t fpu_size;
+	uint32_t fpu_cpu;      /* CPU that last held its FPU registers, UINT32_MAX: none */
+	bool fpu_in_memory;    /* `fpu` is newer than the registers, even while it runs */
+	uint8_t trap_no;       /* of its last trap: what a signal frame reports */
+	uint32_t error_code;
+	uint64_t fault_address; /* CR2 of its last page fault */
+	void *debug;           /* debug registers, for tracing; NULL: none in use */
 };
 
 #endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * user_copy.S - every instruction of the kernel that may fault on purpose, and what to do then.
+ *
+ * Each such instruction has an entry in the exception table at the end: its address, and where to go
+ * on when it faults and the fault cannot be mended. A kernel fault at any other address is a panic.
+ * Entries are distances from themselves, so the table needs no relocation; they stand in the order of
+ * the code, so the table is sorted and trap handling searches it by halves (traps.c).
+ *
+ * User memory may be touched only between user_begin and user_end, which set and clear AC where SMAP is
+ * on (user_access_guarded). A fault leaves AC as it was in the saved flags, so the fix-up still has it.
+ *
+ * Copies return the exact number of bytes not copied. A wide move that faults may have been able to
+ * move its first bytes; so the fix-up of every wide loop falls back to the byte loop from the place it
+ * had reached, and only a fault of the byte loop ends the copy.
+ *
+ * The wide loop moves 32 bytes per turn through registers, or uses REP MOVSB where the processor is
+ * fast at it (user_copy_rep); an emulator is not, whatever CPUID says.
+ */
+	.macro	user_begin
+	cmpb	$0, user_access_guarded(%rip)
+	je	.Lbegin\@
+	stac
+.Lbegin\@:
+	.endm
+
+	.macro	user_end
+	cmpb	$0, user_access_guarded(%rip)
+	je	.Lend\@
+	clac
+.Lend\@:
+	.endm
+
+	/* `at` may fault: then go on at `to`. */
+	.macro	on_fault at, to
+	.pushsection .rodata.exception_table, "a", @progbits
+	.balign	4
+	.long	\at - .
+	.long	\to - .
+	.popsection
+	.endm
+
+	.macro	function name
+	.balign	16
+	.globl	\name
+	.type	\name, @function
+\name:
+	.endm
+
+	.section .rodata.exception_table, "a", @progbits
+	.balign	4
+	.globl	exception_table_start
+	.hidden	exception_table_start
+exception_table_start:
+
+	.text
+
+/*
+ * The common body: rdi to, rsi from, rdx bytes; clobbers rax, rcx, r8-r11.
+ * Returns in rax what was not copied.
+ */
+	.balign	16
+	.type	copy_user_body, @function
+copy_user_body:
+	user_begin
+	movq	%rdx, %rcx
+	cmpq	$32, %rcx
+	jb	.Lwords
+	cmpb	$0, user_copy_rep(%rip)
+	jne	.Lrep
+.Lblock:
+1:	movq	(%rsi), %r8
+2:	movq	8(%rsi), %r9
+3:	movq	16(%rsi), %r10
+4:	movq	24(%rsi), %r11
+5:	movq	%r8, (%rdi)
+6:	movq	%r9, 8(%rdi)
+7:	movq	%r10, 16(%rdi)
+8:	movq	%r11, 24(%rdi)
+	addq	$32, %rsi
+	addq	$32, %rdi
+	subq	$32, %rcx
+	cmpq	$32, %rcx
+	jae	.Lblock
+	on_fault 1b, .Lbytes
+	on_fault 2b, .Lbytes
+	on_fault 3b, .Lbytes
+	on_fault 4b, .Lbytes
+	on_fault 5b, .Lbytes
+	on_fault 6b, .Lbytes
+	on_fault 7b, .Lbytes
+	on_fault 8b, .Lbytes
+.Lwords:
+	cmpq	$8, %rcx
+	jb	.Lbytes
+1:	movq	(%rsi), %r8
+2:	movq	%r8, (%rdi)
+	addq	$8, %rsi
+	addq	$8, %rdi
+	subq	$8, %rcx
+	jmp	.Lwords
+	on_fault 1b, .Lbytes
+	on_fault 2b, .Lbytes
+.Lbytes:
+	testq	%rcx, %rcx
+	jz	.Lcopied
+1:	movb	(%rsi), %al
+2:	movb	%al, (%rdi)
+	incq	%rsi
+	incq	%rdi
+	decq	%rcx
+	jmp	.Lbytes
+	on_fault 1b, .Lcopied
+	on_fault 2b, .Lcopied
+.Lrep:
+1:	rep movsb
+	on_fault 1b, .Lcopied
+.Lcopied:
+	user_end
+	movq	%rcx, %rax
+	ret
+	.size	copy_user_body, . - copy_user_body
+
+/* size_t arch_copy_from_user(void *to, const void __user *from, size_t n) */
+function arch_copy_from_user
+	pushq	%rbp
+	movq	%rsp, %rbp
+	call	copy_user_body
+	popq	%rbp
+	ret
+	.size	arch_copy_from_user, . - arch_copy_from_user
+
+/* size_t arch_copy_to_user(void __user *to, const void *from, size_t n) */
+function arch_copy_to_user
+	pushq	%rbp
+	movq	%rsp, %rbp
+	call	copy_user_body
+	popq	%rbp
+	ret
+	.size	arch_copy_to_user, . - arch_copy_to_user
+
+/* size_t arch_clear_user(void __user *to, size_t n): bytes not cleared */
+function arch_clear_user
+	user_begin
+	movq	%rsi, %rcx
+	xorl	%eax, %eax
+.Lclear_words:
+	cmpq	$8, %rcx
+	jb	.Lclear_bytes
+1:	movq	%rax, (%rdi)
+	addq	$8, %rdi
+	subq	$8, %rcx
+	jmp	.Lclear_words
+	on_fault 1b, .Lclear_bytes
+.Lclear_bytes:
+	testq	%rcx, %rcx
+	jz	.Lcleared
+1:	movb	%al, (%rdi)
+	incq	%rdi
+	decq	%rcx
+	jmp	.Lclear_bytes
+	on_fault 1b, .Lcleared
+.Lcleared:
+	user_end
+	movq	%rcx, %rax
+	ret
+	.size	arch_clear_user, . - arch_clear_user
+
+/*
+ * long arch_strncpy_from_user(char *to, const char __user *from, size_t n)
+ * At most n bytes, the NUL among them. Returns the length without the NUL, n when there was none,
+ * -EFAULT when the string runs into memory that cannot be read.
+ */
+function arch_strncpy_from_user
+	user_begin
+	xorl	%eax, %eax
+.Lstring:
+	cmpq	%rdx, %rax
+	jae	.Lstring_end
+1:	movb	(%rsi,%rax), %cl
+	movb	%cl, (%rdi,%rax)
+	testb	%cl, %cl
+	jz	.Lstring_end
+	incq	%rax
+	jmp	.Lstring
+	on_fault 1b, .Lstring_fault
+.Lstring_fault:
+	movq	$-14, %rax
+.Lstring_end:
+	user_end
+	ret
+	.size	arch_strncpy_from_user, . - arch_strncpy_from_user
+
+/*
+ * int arch_user_cmpxchg32(uint32_t __user *p, uint32_t old, uint32_t new_value, uint32_t *seen)
+ * 0 with the value that was there in *seen, or -EFAULT.
+ */
+function arch_user_cmpxchg32
+	user_begin
+	movl	%esi, %eax
+1:	lock cmpxchgl %edx, (%rdi)
+	on_fault 1b, .Lcmpxchg_fault
+	user_end
+	movl	%eax, (%rcx)
+	xorl	%eax, %eax
+	ret
+.Lcmpxchg_fault:
+	user_end
+	movl	$-14, %eax
+	ret
+	.size	arch_user_cmpxchg32, . - arch_user_cmpxchg32
+
+/* int fpu_xrstor_checked(const void *area, uint64_t mask): 0, or -EFAULT when the image is malformed */
+function fpu_xrstor_checked
+	movl	%esi, %eax
+	movq	%rsi, %rdx
+	shrq	$32, %rdx
+1:	xrstor64 (%rdi)
+	on_fault 1b, .Lxrstor_fault
+	xorl	%eax, %eax
+	ret
+.Lxrstor_fault:
+	movl	$-14, %eax
+	ret
+	.size	fpu_xrstor_checked, . - fpu_xrstor_checked
+
+/* int fpu_fxrstor_checked(const void *area): the same without XSAVE */
+function fpu_fxrstor_checked
+1:	fxrstor64 (%rdi)
+	on_fault 1b, .Lfxrstor_fault
+	xorl	%eax, %eax
+	ret
+.Lfxrstor_fault:
+	movl	$-14, %eax
+	ret
+	.size	fpu_fxrstor_checked, . - fpu_fxrstor_checked
+
+/* int msr_read_checked(uint32_t msr, uint64_t *value): 0, or -EFAULT when there is no such register */
+function msr_read_checked
+	movl	%edi, %ecx
+1:	rdmsr
+	on_fault 1b, .Lrdmsr_fault
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	movq	%rax, (%rsi)
+	xorl	%eax, %eax
+	ret
+.Lrdmsr_fault:
+	movl	$-14, %eax
+	ret
+	.size	msr_read_checked, . - msr_read_checked
+
+	.section .rodata.exception_table, "a", @progbits
+	.globl	exception_table_end
+	.hidden	exception_table_end
+exception_table_end:
