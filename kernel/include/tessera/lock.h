@@ -11,6 +11,7 @@
 
 #include <tessera/list.h>
 #include <tessera/lock_classes.h>
+#include <tessera/panic.h>
 #include <tessera/types.h>
 
 struct thread;
