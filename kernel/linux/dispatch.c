@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dispatch.c - from a system call's number and registers to its handler.
+ *
+ * calls.h is read three times: for the prototypes (linux.h), for a thunk per call that turns registers
+ * into typed arguments, and for the table of thunks and names. A wrong number or type of arguments
+ * therefore does not compile.
+ */
+#include <tessera/arch.h>
+#include <tessera/arch/trap_frame.h>
+#include <tessera/print.h>
+#include <tessera/process.h>
+#include <tessera/syscall.h>
+
+#include "linux.h"
+
+#undef CALL0
+#undef CALL1
+#undef CALL2
+#undef CALL3
+#undef CALL4
+#undef CALL5
+#undef CALL6
+
+/* A thunk takes the six argument registers in the order of the calling convention. */
+typedef long (*thunk_t)(const struct trap_frame *f);
+
+#define A1(t) ((t)f->rdi)
+#define A2(t) ((t)f->rsi)
+#define A3(t) ((t)f->rdx)
+#define A4(t) ((t)f->r10)
+#define A5(t) ((t)f->r8)
+#define A6(t) ((t)f->r9)
+#define THUNK(name, ...)                                                                           \
+	static long thunk_##name(const struct trap_frame *f)                                       \
+	{                                                                                          \
+		return linux_##name(__VA_ARGS__);                                                  \
+	}
+#define CALL0(nr, name) THUNK(name)
+#define CALL1(nr, name, t1, a1) THUNK(name, A1(t1))
+#define CALL2(nr, name, t1, a1, t2, a2) THUNK(name, A1(t1), A2(t2))
+#define CALL3(nr, name, t1, a1, t2, a2, t3, a3) THUNK(name, A1(t1), A2(t2), A3(t3))
+#define CALL4(nr, name, t1, a1, t2, a2, t3, a3, t4, a4)                                            \
+	THUNK(name, A1(t1), A2(t2), A3(t3), A4(t4))
+#define CALL5(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5)                                    \
+	THUNK(name, A1(t1), A2(t2), A3(t3), A4(t4), A5(t5))
+#define CALL6(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6)                            \
+	THUNK(name, A1(t1), A2(t2), A3(t3), A4(t4), A5(t5), A6(t6))
+#include "calls.h"
+#undef CALL0
+#undef CALL1
+#undef CALL2
+#undef CALL3
+#undef CALL4
+#undef CALL5
+#undef CALL6
+
+struct call {
+	thunk_t thunk;
+	const char *name;
+};
+
+#define CALL0(nr, name, ...) [nr] = { thunk_##name, #name },
+#define CALL1 CALL0
+#define CALL2 CALL0
+#define CALL3 CALL0
+#define CALL4 CALL0
+#define CALL5 CALL0
+#define CALL6 CALL0
+static const struct call calls[CALL_MAX] = {
+#include "calls.h"
+};
+
+const char *
+syscall_name(unsigned int nr)
+{
+	return nr < CALL_MAX ? calls[nr].name : NULL;
+}
+
+/* Tell once per program: a missing call explains a failure, a flood of lines would hide it. */
+static long
+unknown_call(uint64_t nr)
+{
+	struct thread *t = current_thread();
+	struct process *p = t->process;
+
+	if (!READ_ONCE(p->no_unknown_call_log)) {
+		WRITE_ONCE(p->no_unknown_call_log, true);
+		pr_info("%s[%d]: system call %lu is not known\n", t->name, p->pid, nr);
+	}
+	return -ENOSYS;
+}
+
+/*
+ * Run the call that `f` asks for. Interrupts on, nothing held. Returns its value or a negative errno;
+ * the ERESTART* ones are resolved on the way back to user mode.
+ */
+long
+syscall_dispatch(struct trap_frame *f)
+{
+	struct thread *t = current_thread();
+	uint64_t nr = f->orig_rax;
+	long result;
+
+	t->syscall_number = nr;
+	if (likely(nr < CALL_MAX && calls[nr].thunk))
+		result = calls[nr].thunk(f);
+	else
+		result = unknown_call(nr);
+	t->syscall_number = UINT64_MAX;
+	return result;
+}
