@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * section.c - memory comes online in sections of 128 MiB, when it is first needed.
+ *
+ * A section is offline (its frames have no struct page yet and count as free), online, or dead (too
+ * small to hold its own struct pages; its memory is not used). Bringing one online means:
+ *
+ *   1. find frames for its part of the page array: from the section itself, by a cursor that moves
+ *      over its free ranges ("carving"); the tables that map the array come from the same cursor;
+ *   2. map them at page_array[first frame ...]: 128 MiB of frames need exactly 2 MiB, so a section
+ *      that is all memory takes one large page; another gets 4 KiB pages where there is memory, and
+ *      one shared page full of PAGE_RESERVED entries where there is none, so that the buddy of any
+ *      block can be looked at;
+ *   3. mark what is occupied as reserved and give the rest to the buddy allocator.
+ *
+ * Boot touches only the first section that has memory (and those that hold the initramfs).
+ *
+ * Locks: section_lock, then kernel_table_lock, then a zone's. Never called with kernel_table_lock
+ * held: page_alloc() looks before it comes here.
+ */
+#include <tessera/bootinfo.h>
+#include <tessera/preempt.h>
+#include <tessera/print.h>
+#include <tessera/string.h>
+
+#include "mm.h"
+
+#define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(struct page))
+#define ARRAY_PROT        (PTE_READ | PTE_WRITE | PTE_GLOBAL)
+
+enum section_state { SECTION_NONE, SECTION_OFFLINE, SECTION_ONLINE, SECTION_DEAD };
+
+struct page *page_array = (struct page *)PAGE_ARRAY_BASE;
+
+static struct spinlock section_lock = SPINLOCK_INIT(SECTION);
+static uint8_t state[SECTION_MAX];   /* section_lock; read freely: only ever grows towards ONLINE */
+static uint32_t section_count;       /* [I] */
+static uint32_t next_offline;        /* section_lock: none below it is offline */
+static uint64_t offline_frames;      /* section_lock, read freely */
+static paddr_t hole_frame;           /* [I] PAGE_RESERVED entries for what is not memory */
+
+/* The carving in progress; section_lock. */
+static pfn_t carve_next, carve_end;
+
+bool
+section_is_carving(void)
+{
+	return spin_is_held(&section_lock);
+}
+
+/* The next free range that overlaps [pfn, end), clipped. False: none. */
+static bool
+next_range(const struct boot_ranges *r, pfn_t pfn, pfn_t end, struct frame_range *out)
+{
+	for (uint32_t i = 0; i < r->count; i++) {
+		if (r->range[i].end <= pfn)
+			continue;
+		if (r->range[i].start >= end)
+			return false;
+		out->start = MAX(r->range[i].start, pfn);
+		out->end = MIN(r->range[i].end, end);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * One frame, zeroed, of the section that comes online. section_lock held. 0: the section is too small.
+ */
+paddr_t
+section_carve(void)
+{
+	struct frame_range f;
+
+	assert_held(&section_lock);
+	if (!next_range(&boot_free, carve_next, carve_end, &f))
+		return 0;
+	carve_next = f.start + 1;
+	memset(phys_to_virt(f.start << PAGE_SHIFT), 0, PAGE_SIZE);
+	return f.start << PAGE_SHIFT;
+}
+
+static bool
+map_array(pfn_t first, paddr_t frame, bool huge)
+{
+	vaddr_t va = (vaddr_t)pfn_to_page(first);
+	uint64_t flags = spin_lock_irq(&kernel_table_lock);
+	int r = arch_page_table_prepare(&kernel_page_table, va, huge);
+
+	if (r == 0)
+		r = arch_page_table_map(&kernel_page_table, va, frame,
+					ARRAY_PROT | (huge ? PTE_HUGE : 0));
+	spin_unlock_irq(&kernel_table_lock, flags);
+	return r == 0;
+}
+
+/* The array of a section that is all free memory: its own first 2 MiB. */
+static bool
+build_full(pfn_t first)
+{
+	carve_next = first + (HUGE_PAGE_SIZE >> PAGE_SHIFT);
+	if (!map_array(first, first << PAGE_SHIFT, true))
+		return false;
+	memset(pfn_to_page(first), 0, HUGE_PAGE_SIZE);
+	return true;
+}
+
+static bool
+build_partial(pfn_t first, pfn_t end)
+{
+	struct frame_range f;
+
+	for (pfn_t pfn = first; pfn < end; pfn += ENTRIES_PER_FRAME) {
+		paddr_t frame = hole_frame;
+
+		if (next_range(&boot_ram, pfn, pfn + ENTRIES_PER_FRAME, &f)) {
+			frame = section_carve();
+			if (frame == 0)
+				return false;
+		}
+		if (!map_array(pfn, frame, false))
+			return false;
+	}
+	return true;
+}
+
+/* Everything in [start, end) that has an entry of its own becomes reserved. */
+static void
+reserve(pfn_t start, pfn_t end)
+{
+	struct frame_range f;
+
+	while (start < end) {
+		pfn_t group = ALIGN_DOWN(start, ENTRIES_PER_FRAME);
+		pfn_t stop = MIN(end, group + ENTRIES_PER_FRAME);
+
+		if (next_range(&boot_ram, group, group + ENTRIES_PER_FRAME, &f))
+			for (pfn_t pfn = start; pfn < stop; pfn++) {
+				pfn_to_page(pfn)->flags = PAGE_RESERVED;
+				pfn_to_page(pfn)->refcount = 1;
+			}
+		start = stop;
+	}
+}
+
+static void
+release(pfn_t start, pfn_t end)
+{
+	while (start < end) {
+		unsigned int order = start == 0 ? MAX_ORDER : (unsigned int)__builtin_ctzl(start);
+
+		order = MIN(order, (unsigned int)MAX_ORDER);
+		while (start + (1ul << order) > end)
+			order--;
+		frames_add_block(start, order);
+		start += 1ul << order;
+	}
+}
+
+/* section_lock held. */
+static bool
+online_locked(uint32_t s)
+{
+	pfn_t first = (pfn_t)s * SECTION_FRAMES, end = first + SECTION_FRAMES;
+	struct frame_range f;
+	uint64_t total = 0;
+	pfn_t at;
+	bool ok;
+
+	assert_held(&section_lock);
+	for (at = first; next_range(&boot_free, at, end, &f); at = f.end)
+		total += f.end - f.start;
+	offline_frames -= MIN(offline_frames, total);
+
+	carve_next = MAX(first, boot_frames_cursor());
+	carve_end = end;
+	if (carve_next == first && total == SECTION_FRAMES)
+		ok = build_full(first);
+	else
+		ok = build_partial(first, end);
+	if (!ok) {
+		state[s] = SECTION_DEAD;
+		pr_warn("mm: section %u is too small to use, %lu frames lost\n", s, total);
+		return false;
+	}
+
+	/* Between the free ranges all is reserved, and so is what the cursor has passed. */
+	for (at = first; next_range(&boot_free, at, end, &f); at = f.end)
+		reserve(at, f.start);
+	reserve(at, end);
+	if (carve_next > first)
+		for (at = first; next_range(&boot_free, at, MIN(carve_next, end), &f); at = f.end)
+			reserve(f.start, f.end);
+	atomic_store_release(&state[s], SECTION_ONLINE);
+	for (at = carve_next; next_range(&boot_free, at, end, &f); at = f.end)
+		release(f.start, f.end);
+	return true;
+}
+
+bool
+section_is_online(pfn_t pfn)
+{
+	uint64_t s = pfn / SECTION_FRAMES;
+
+	return s < section_count && atomic_load(&state[s]) == SECTION_ONLINE;
+}
+
+bool
+section_online_for(pfn_t pfn)
+{
+	uint64_t s = pfn / SECTION_FRAMES;
+	uint64_t flags;
+	bool ok;
+
+	if (s >= section_count)
+		return false;
+	if (section_is_online(pfn))
+		return true;
+	flags = spin_lock_irq(&section_lock);
+	ok = state[s] == SECTION_ONLINE;
+	if (state[s] == SECTION_OFFLINE)
+		ok = online_locked((uint32_t)s);
+	spin_unlock_irq(&section_lock, flags);
+	return ok;
+}
+
+bool
+section_online_next(void)
+{
+	bool ok = false;
+	uint64_t flags;
+
+	if (atomic_load_relaxed(&offline_frames) == 0)
+		return false;
+	flags = spin_lock_irq(&section_lock);
+	while (!ok && next_offline < section_count) {
+		if (state[next_offline] == SECTION_OFFLINE)
+			ok = online_locked(next_offline);
+		next_offline++;
+	}
+	spin_unlock_irq(&section_lock, flags);
+	return ok;
+}
+
+uint64_t
+section_offline_frames(void)
+{
+	return atomic_load_relaxed(&offline_frames);
+}
+
+/* Find which sections have memory; frames_init() then brings the first one online. */
+void
+section_init(void)
+{
+	struct page *holes;
+
+	boot_ranges_init();
+	hole_frame = boot_frame_alloc();
+	holes = phys_to_virt(hole_frame);
+	for (uint32_t i = 0; i < ENTRIES_PER_FRAME; i++) {
+		holes[i].flags = PAGE_RESERVED;
+		holes[i].refcount = 1;
+	}
+	for (uint32_t i = 0; i < boot_ram.count; i++) {
+		const struct frame_range *f = &boot_ram.range[i];
+		uint64_t last = (f->end - 1) / SECTION_FRAMES;
+
+		for (uint64_t s = f->start / SECTION_FRAMES; s <= last; s++)
+			state[s] = SECTION_OFFLINE;
+		section_count = MAX(section_count, (uint32_t)last + 1);
+	}
+	for (uint32_t i = 0; i < boot_free.count; i++)
+		offline_frames += boot_free.range[i].end - boot_free.range[i].start;
+}
+
+/*
+ * The page of a physical address; NULL: device, hole, or memory that is not online (and so cannot be
+ * in use).
+ */
+struct page *
+phys_to_page(paddr_t pa)
+{
+	pfn_t pfn = pa >> PAGE_SHIFT;
+	struct frame_range f;
+
+	if (!section_is_online(pfn) || !next_range(&boot_ram, pfn, pfn + 1, &f))
+		return NULL;
+	return pfn_to_page(pfn);
+}
