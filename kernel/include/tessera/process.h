@@ -60,7 +60,8 @@ struct fs_context {
 /* Actions: shared by CLONE_SIGHAND. */
 struct signal_actions {
 	struct refcount refs;
-	struct signal_action action[SIGNAL_COUNT + 1]; /* signal_lock of the processes that share it */
+	struct spinlock lock;      /* class LEAF */
+	struct signal_action action[SIGNAL_COUNT + 1]; /* lock; a handler alone may be read without it */
 };
 
 struct session {
@@ -92,9 +93,10 @@ struct process {
 	struct mutex exec_lock;           /* class EXEC */
 
 	/* threads */
-	struct list threads;              /* [p] struct thread.process_node, leader first */
-	uint32_t thread_count;            /* [p] alive */
-	struct thread *leader;            /* [p] reference */
+	struct list threads;              /* [p]+[s] to change, either to read: struct thread.process_node,
+					     the living ones, oldest first */
+	uint32_t thread_count;            /* [p]+[s] alive */
+	struct thread *leader;            /* [p] reference; stays, perhaps dead, until the process is reaped */
 	struct wait_queue threads_wait;   /* exec waits here for the others to end */
 
 	/* what it holds */
@@ -122,9 +124,10 @@ struct process {
 	struct wait_queue signal_wait;    /* sigwait, signalfd */
 	bool group_exit;                  /* [s] everybody must go */
 	int exit_status;                  /* [s] wait status word, once group_exit or zombie */
-	bool stopped;                     /* [s] group stop in force */
-	int stop_signal;                  /* [s] */
+	bool stopped;                     /* [s] group stop complete: every thread has stopped */
+	int stop_signal;                  /* [s] group stop asked for or in force; 0: none */
 	uint32_t threads_stopping;        /* [s] that have yet to stop */
+	bool tell_continued;              /* [s] the first thread to run tells the parent */
 	bool stop_reported, continued;    /* [P] what wait has to tell */
 	int exit_signal;                  /* [P] what the parent gets, SIGCHLD mostly */
 	int parent_death_signal;          /* [p] prctl PR_SET_PDEATHSIG */

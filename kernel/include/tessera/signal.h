@@ -127,11 +127,25 @@ int signal_send_process(struct process *p, int signo, const struct siginfo *info
 int signal_send_thread(struct thread *t, int signo, const struct siginfo *info);
 /* As a fault does: cannot be blocked or ignored away. Of the calling thread. */
 void signal_force(int signo, const struct siginfo *info);
-/* To all of a process group. pgid > 0. -ESRCH when it is empty. */
+/* To all of a process group. pgid > 0. -ESRCH when it is empty. Not from an interrupt. */
 int signal_send_group(pid_t pgid, int signo, const struct siginfo *info);
 /* An unblocked, not ignored signal (or exit) waits for the calling thread: blocking calls return. */
 bool signal_pending(struct thread *t);
 bool signal_fatal_pending(struct thread *t);
+/* Set the calling thread's mask (SIGKILL and SIGSTOP are taken out). */
+void signal_set_mask(uint64_t mask);
+/*
+ * ppoll, pselect, epoll_pwait, sigsuspend: a mask that holds until the call is over. After begin the
+ * call waits; end(true) when it returns because of a signal (the old mask comes back after the handler
+ * has been set up), end(false) otherwise (at once).
+ */
+void signal_mask_begin(uint64_t mask);
+void signal_mask_end(bool interrupted);
+/* Take the first pending signal out of `set` (the thread's own before the process's): its number and
+ * *info, or 0. For sigtimedwait and signalfd, which wait on process->signal_wait. */
+int signal_take(uint64_t set, struct siginfo *info);
+/* What is pending for the calling thread, its own and the process's. */
+uint64_t signal_pending_set(void);
 void siginfo_user(struct siginfo *out, int signo, int code); /* pid and uid of the caller filled in */
 
 #endif

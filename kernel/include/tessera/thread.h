@@ -125,6 +125,7 @@ struct thread {
 	struct signal_stack altstack;  /* [o] */
 	struct restart_block restart;  /* [o] */
 	uint32_t __user *clear_child_tid; /* [o] */
+	uint32_t __user *set_child_tid;   /* [o] to be written by the thread itself before it first runs */
 	void __user *robust_list;      /* [o] */
 	size_t robust_list_size;       /* [o] */
 	void __user *rseq;             /* [o] */
