@@ -138,7 +138,8 @@ long arch_signal_return(struct trap_frame *f, uint64_t *mask_out);
 
 /* --- page tables (arch/x86_64/page_table.c); mm/ holds as->page_table_lock over each --------- */
 
-/* Hardware-independent protection of a leaf. */
+/* Hardware-independent protection of a leaf. With none of READ, WRITE, EXEC the leaf exists (lookup,
+ * next and unmap find it) but every access faults. */
 #define PTE_READ     1u
 #define PTE_WRITE    2u
 #define PTE_EXEC     4u
@@ -158,7 +159,8 @@ struct page_table {
 
 int arch_page_table_init(struct page_table *pt);   /* user half empty, kernel half shared */
 void arch_page_table_destroy(struct page_table *pt); /* leaves must be gone; frees table frames */
-/* Make sure the tables down to the leaf's level exist. Returns 0 or -ENOMEM. */
+/* Make sure the tables down to the leaf's level exist. Returns 0, -ENOMEM, or -EBUSY: a huge leaf is
+ * in the way, or (huge) a table is: prune it first. */
 int arch_page_table_prepare(struct page_table *pt, vaddr_t va, bool huge);
 /* Install a leaf; tables must have been prepared (-ENOMEM otherwise). Old leaf must be absent. */
 int arch_page_table_map(struct page_table *pt, vaddr_t va, paddr_t pa, unsigned int prot);
@@ -176,8 +178,13 @@ unsigned int arch_page_table_harvest(struct page_table *pt, vaddr_t va, unsigned
 int arch_page_table_split(struct page_table *pt, vaddr_t va);
 /* The next va >= `va` and < `end` that has a leaf, or `end`: skips empty tables quickly. */
 vaddr_t arch_page_table_next(struct page_table *pt, vaddr_t va, vaddr_t end);
-/* Free table pages that cover only [start, end) wholly and are empty. */
-void arch_page_table_prune(struct page_table *pt, vaddr_t start, vaddr_t end);
+/*
+ * Detach table pages that cover only [start, end) wholly and are empty. CPUs may still have them in
+ * their paging-structure caches: flush the address space everywhere (also where no leaf was removed),
+ * then give the returned chain to arch_page_table_release(), without page_table_lock. NULL: none.
+ */
+struct page *__must_check arch_page_table_prune(struct page_table *pt, vaddr_t start, vaddr_t end);
+void arch_page_table_release(struct page *chain); /* frees them */
 uint64_t arch_page_table_frames(struct page_table *pt); /* table frames held, for accounting */
 
 /* The kernel half: used by mm/region.c for stacks and vmalloc. */

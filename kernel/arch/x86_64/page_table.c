@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page_table.c - four-level page tables, edited in place.
+ *
+ * Level 3 is the root (512 GiB per entry), 2 (1 GiB), 1 (2 MiB: a table or a huge leaf), 0 (4 KiB
+ * leaves). An entry is one of
+ *
+ *   0                               nothing
+ *   PRESENT, not LARGE, level > 0   a table
+ *   PRESENT, level 0 or LARGE       a leaf
+ *   not PRESENT, SOFT_NONE          a leaf without any access (PROT_NONE): its frame is remembered
+ *
+ * Locks: mm/ holds the address space's page_table_lock (or the kernel region lock) over each call, so
+ * there is one editor. The other party is the hardware of every CPU that has the tables loaded: it reads
+ * at any time and sets accessed and dirty bits by atomic operations of its own. Hence every change of
+ * an entry that was present is an exchange or a compare-and-exchange, and no bit it set is lost; and a
+ * table is never freed while a CPU may have it in its paging-structure cache: prune only detaches.
+ *
+ * Counts: the `private` word of a table's struct page holds how many of its entries are in use, so
+ * emptiness is one comparison. The root needs no such count; its word holds the number of table frames
+ * of the whole address space instead.
+ *
+ * The kernel half is shared: all 256 upper root entries are made at boot, and every root copies them.
+ * Tables below them come partly from before the frame allocator, so they are neither counted nor freed.
+ */
+#include <tessera/arch.h>
+#include <tessera/atomic.h>
+#include <tessera/errno.h>
+#include <tessera/page.h>
+#include <tessera/panic.h>
+#include <tessera/string.h>
+
+#include "msr.h"
+
+#define ENTRIES   512
+#define ROOT      3
+#define USER_HALF 256 /* root entries */
+
+#define SOFT_DEVICE BIT(9)
+#define SOFT_NONE   BIT(10)
+
+#define TABLE_BITS (X86_PTE_PRESENT | X86_PTE_WRITE | X86_PTE_ACCESSED)
+#define PKEY_SHIFT 59
+#define PKEY_MASK  (0xfull << PKEY_SHIFT)
+
+struct page_table kernel_page_table;
+
+static inline unsigned int
+level_shift(unsigned int level)
+{
+	return PAGE_SHIFT + 9 * level;
+}
+
+static inline uint64_t
+level_span(unsigned int level)
+{
+	return 1ull << level_shift(level);
+}
+
+static inline unsigned int
+index_at(vaddr_t va, unsigned int level)
+{
+	return va >> level_shift(level) & (ENTRIES - 1);
+}
+
+static inline uint64_t *
+table_of(uint64_t entry)
+{
+	return phys_to_virt(entry & X86_PTE_FRAME);
+}
+
+static inline bool
+is_user(vaddr_t va)
+{
+	return va < BIT(47);
+}
+
+static inline bool
+is_leaf(uint64_t entry, unsigned int level)
+{
+	return entry && (level == 0 || (entry & X86_PTE_LARGE));
+}
+
+static inline bool
+is_table(uint64_t entry, unsigned int level)
+{
+	return level > 0 && (entry & (X86_PTE_PRESENT | X86_PTE_LARGE)) == X86_PTE_PRESENT;
+}
+
+/* Entries in use in the table that `entry` lies in. User half only. */
+static inline uint64_t *
+use_count(uint64_t *entry)
+{
+	return &virt_to_page(entry)->private;
+}
+
+static inline uint64_t *
+frame_count(struct page_table *pt)
+{
+	return &pfn_to_page(pt->root >> PAGE_SHIFT)->private;
+}
+
+/* An entry of a table at `level` came into use, or went out of it. */
+static inline void
+count_entry(uint64_t *entry, unsigned int level, vaddr_t va, int change)
+{
+	if (level < ROOT && is_user(va))
+		*use_count(entry) += (uint64_t)(int64_t)change;
+}
+
+static uint64_t
+leaf_make(paddr_t pa, unsigned int prot)
+{
+	uint64_t e = pa & X86_PTE_FRAME;
+
+	e |= prot & (PTE_READ | PTE_WRITE | PTE_EXEC) ? X86_PTE_PRESENT : SOFT_NONE;
+	e |= prot & PTE_WRITE ? X86_PTE_WRITE : 0;
+	e |= prot & PTE_EXEC ? 0 : X86_PTE_NX;
+	e |= prot & PTE_USER ? X86_PTE_USER : 0;
+	e |= prot & PTE_GLOBAL ? X86_PTE_GLOBAL : 0;
+	e |= prot & PTE_UNCACHED ? X86_PTE_PWT | X86_PTE_PCD : 0;
+	e |= prot & PTE_WCOMBINE ? X86_PTE_PWT : 0;
+	e |= prot & PTE_HUGE ? X86_PTE_LARGE : 0;
+	e |= prot & PTE_DIRTY ? X86_PTE_DIRTY : 0;
+	e |= prot & PTE_ACCESSED ? X86_PTE_ACCESSED : 0;
+	e |= prot & PTE_DEVICE ? SOFT_DEVICE : 0;
+	e |= (uint64_t)(prot >> PTE_PKEY_SHIFT & 0xf) << PKEY_SHIFT;
+	return e;
+}
+
+static unsigned int
+leaf_prot(uint64_t e, unsigned int level)
+{
+	unsigned int prot = 0;
+
+	if (e & X86_PTE_PRESENT) {
+		prot |= PTE_READ;
+		prot |= e & X86_PTE_WRITE ? PTE_WRITE : 0;
+		prot |= e & X86_PTE_NX ? 0 : PTE_EXEC;
+	}
+	prot |= e & X86_PTE_USER ? PTE_USER : 0;
+	prot |= e & X86_PTE_GLOBAL ? PTE_GLOBAL : 0;
+	if (e & X86_PTE_PWT)
+		prot |= e & X86_PTE_PCD ? PTE_UNCACHED : PTE_WCOMBINE;
+	prot |= level > 0 ? PTE_HUGE : 0;
+	prot |= e & X86_PTE_DIRTY ? PTE_DIRTY : 0;
+	prot |= e & X86_PTE_ACCESSED ? PTE_ACCESSED : 0;
+	prot |= e & SOFT_DEVICE ? PTE_DEVICE : 0;
+	prot |= (unsigned int)((e & PKEY_MASK) >> PKEY_SHIFT) << PTE_PKEY_SHIFT;
+	return prot;
+}
+
+/*
+ * The frame that `va` falls in: a 4 KiB one, or the 2 MiB one inside a large leaf of either size, whose
+ * PAT bit is never set.
+ */
+static paddr_t
+leaf_frame(uint64_t e, unsigned int level, vaddr_t va)
+{
+	paddr_t pa = e & X86_PTE_FRAME;
+
+	if (level == 2)
+		pa += va & (level_span(2) - 1) & ~(HUGE_PAGE_SIZE - 1);
+	return pa;
+}
+
+/* The entry of `va` at exactly `level`, NULL when a table above it is missing or is a larger leaf. */
+static uint64_t *
+entry_at(struct page_table *pt, vaddr_t va, unsigned int level)
+{
+	uint64_t *e = (uint64_t *)phys_to_virt(pt->root) + index_at(va, ROOT);
+
+	for (unsigned int l = ROOT; l > level; l--) {
+		uint64_t v = READ_ONCE(*e);
+
+		if (!is_table(v, l))
+			return NULL;
+		e = table_of(v) + index_at(va, l - 1);
+	}
+	return e;
+}
+
+/* The leaf that translates `va` and its level, NULL when there is none. */
+static uint64_t *
+find_leaf(struct page_table *pt, vaddr_t va, unsigned int *level)
+{
+	uint64_t *e = (uint64_t *)phys_to_virt(pt->root) + index_at(va, ROOT);
+
+	for (unsigned int l = ROOT;; l--) {
+		uint64_t v = READ_ONCE(*e);
+
+		if (is_leaf(v, l)) {
+			*level = l;
+			return e;
+		}
+		if (!is_table(v, l))
+			return NULL;
+		e = table_of(v) + index_at(va, l - 1);
+	}
+}
+
+int
+arch_page_table_init(struct page_table *pt)
+{
+	uint64_t *root, *kernel = phys_to_virt(kernel_page_table.root);
+
+	pt->root = frame_alloc(ALLOC_ZERO);
+	if (!pt->root)
+		return -ENOMEM;
+	root = phys_to_virt(pt->root);
+	memcpy(root + USER_HALF, kernel + USER_HALF, (ENTRIES - USER_HALF) * sizeof(*root));
+	*frame_count(pt) = 1;
+	return 0;
+}
+
+/* Free the tables below `table`, whose entries are of `level`, and then nothing of `table` itself. */
+static void
+free_tables(uint64_t *table, unsigned int level, unsigned int entries)
+{
+	for (unsigned int i = 0; i < entries; i++) {
+		if (!is_table(table[i], level))
+			continue;
+		if (level > 1)
+			free_tables(table_of(table[i]), level - 1, ENTRIES);
+		pfn_to_page((table[i] & X86_PTE_FRAME) >> PAGE_SHIFT)->private = 0;
+		frame_free(table[i] & X86_PTE_FRAME);
+	}
+}
+
+void
+arch_page_table_destroy(struct page_table *pt)
+{
+	free_tables(phys_to_virt(pt->root), ROOT, USER_HALF);
+	*frame_count(pt) = 0;
+	frame_free(pt->root);
+	pt->root = 0;
+}
+
+int
+arch_page_table_prepare(struct page_table *pt, vaddr_t va, bool huge)
+{
+	unsigned int level = huge ? 1 : 0;
+	uint64_t *e = (uint64_t *)phys_to_virt(pt->root) + index_at(va, ROOT);
+
+	for (unsigned int l = ROOT; l > level; l--) {
+		uint64_t v = READ_ONCE(*e);
+
+		if (is_leaf(v, l))
+			return -EBUSY;
+		if (!v) {
+			paddr_t frame = frame_alloc(ALLOC_ZERO | ALLOC_NOWAIT);
+
+			if (!frame)
+				return -ENOMEM;
+			if (is_user(va)) {
+				pfn_to_page(frame >> PAGE_SHIFT)->private = 0;
+				(*frame_count(pt))++;
+			}
+			count_entry(e, l, va, 1);
+			v = frame | TABLE_BITS | (is_user(va) ? X86_PTE_USER : 0);
+			/* After the zeroes of the table, for walkers on other CPUs. */
+			atomic_store_release(e, v);
+		}
+		e = table_of(v) + index_at(va, l - 1);
+	}
+	return huge && is_table(READ_ONCE(*e), level) ? -EBUSY : 0;
+}
+
+int
+arch_page_table_map(struct page_table *pt, vaddr_t va, paddr_t pa, unsigned int prot)
+{
+	unsigned int level = prot & PTE_HUGE ? 1 : 0;
+	uint64_t *e = entry_at(pt, va, level);
+
+	if (!e)
+		return -ENOMEM;
+	if (*e)
+		panic("page table: %#lx is mapped twice (entry %#lx, new frame %#lx)", va, *e, pa);
+	count_entry(e, level, va, 1);
+	atomic_store_release(e, leaf_make(pa, prot));
+	return 0;
+}
+
+bool
+arch_page_table_lookup(struct page_table *pt, vaddr_t va, paddr_t *pa, unsigned int *prot)
+{
+	unsigned int level;
+	uint64_t *e = find_leaf(pt, va, &level), v;
+
+	if (!e)
+		return false;
+	v = READ_ONCE(*e);
+	*pa = leaf_frame(v, level, va);
+	*prot = leaf_prot(v, level);
+	return true;
+}
+
+bool
+arch_page_table_unmap(struct page_table *pt, vaddr_t va, paddr_t *pa, unsigned int *prot)
+{
+	unsigned int level;
+	uint64_t *e = find_leaf(pt, va, &level), v;
+
+	if (!e || level > 1)
+		return false;
+	v = atomic_exchange(e, 0);
+	count_entry(e, level, va, -1);
+	*pa = leaf_frame(v, level, va);
+	*prot = leaf_prot(v, level);
+	return true;
+}
+
+/* True when a TLB that still holds `old` would allow what `new` does not, or reach memory otherwise. */
+static bool
+needs_flush(uint64_t old, uint64_t new)
+{
+	uint64_t lost = old & ~new & (X86_PTE_PRESENT | X86_PTE_WRITE | X86_PTE_USER);
+	uint64_t attributes = X86_PTE_PWT | X86_PTE_PCD | X86_PTE_GLOBAL | PKEY_MASK;
+
+	if (!(old & X86_PTE_PRESENT))
+		return false;
+	return lost || (~old & new & X86_PTE_NX) || ((old ^ new) & attributes);
+}
+
+bool
+arch_page_table_protect(struct page_table *pt, vaddr_t va, unsigned int prot)
+{
+	uint64_t keep = X86_PTE_FRAME | X86_PTE_ACCESSED | X86_PTE_DIRTY | SOFT_DEVICE;
+	unsigned int level;
+	uint64_t *e = find_leaf(pt, va, &level), old, new;
+
+	if (!e || level > 1)
+		return false;
+	prot = level > 0 ? prot | PTE_HUGE : prot & ~PTE_HUGE;
+	old = READ_ONCE(*e);
+	do
+		new = (old & keep) | leaf_make(0, prot);
+	while (!atomic_cas(e, &old, new));
+	return needs_flush(old, new);
+}
+
+unsigned int
+arch_page_table_harvest(struct page_table *pt, vaddr_t va, unsigned int bits)
+{
+	uint64_t clear = (bits & PTE_DIRTY ? X86_PTE_DIRTY : 0) |
+			 (bits & PTE_ACCESSED ? X86_PTE_ACCESSED : 0);
+	unsigned int level;
+	uint64_t *e = find_leaf(pt, va, &level), old;
+
+	if (!e)
+		return 0;
+	old = READ_ONCE(*e);
+	if (old & clear)
+		old = __atomic_fetch_and(e, ~clear, __ATOMIC_SEQ_CST);
+	return leaf_prot(old, level) & bits & (PTE_DIRTY | PTE_ACCESSED);
+}
+
+int
+arch_page_table_split(struct page_table *pt, vaddr_t va)
+{
+	uint64_t *e = entry_at(pt, va, 1), *small, old;
+	paddr_t frame;
+
+	if (!e || !is_leaf(READ_ONCE(*e), 1))
+		return 0;
+	frame = frame_alloc(ALLOC_NOWAIT);
+	if (!frame)
+		return -ENOMEM;
+	small = phys_to_virt(frame);
+	old = READ_ONCE(*e);
+	do {
+		/* Again when the hardware set a bit meanwhile. */
+		for (unsigned int i = 0; i < ENTRIES; i++)
+			small[i] = (old & ~X86_PTE_LARGE) + i * PAGE_SIZE;
+	} while (!atomic_cas(e, &old, frame | TABLE_BITS | (is_user(va) ? X86_PTE_USER : 0)));
+	if (is_user(va)) {
+		pfn_to_page(frame >> PAGE_SHIFT)->private = ENTRIES;
+		(*frame_count(pt))++;
+	}
+	return 0;
+}
+
+vaddr_t
+arch_page_table_next(struct page_table *pt, vaddr_t va, vaddr_t end)
+{
+	while (va < end) {
+		uint64_t *e = (uint64_t *)phys_to_virt(pt->root) + index_at(va, ROOT);
+		unsigned int level = ROOT;
+		vaddr_t after;
+
+		while (is_table(READ_ONCE(*e), level)) {
+			uint64_t *table = table_of(READ_ONCE(*e));
+
+			if (is_user(va) && *use_count(table) == 0)
+				break;
+			level--;
+			e = table + index_at(va, level);
+		}
+		if (is_leaf(READ_ONCE(*e), level))
+			return va;
+		/* Nothing in this entry; at the lowest level look along the table first. */
+		after = (va & ~(level_span(level) - 1)) + level_span(level);
+		while (level == 0 && after < end && index_at(after, 0) != 0) {
+			if (*++e)
+				return after;
+			after += PAGE_SIZE;
+		}
+		if (after < va)
+			break; /* past the end of the address space */
+		va = after;
+	}
+	return end;
+}
+
+/* As arch_page_table_prune, for one table of entries of `level`, the first of which maps `base`. */
+static void
+prune_table(struct page_table *pt, uint64_t *table, unsigned int level, vaddr_t base, vaddr_t start,
+	    vaddr_t end, struct page **chain)
+{
+	uint64_t span = level_span(level);
+	unsigned int first = start > base ? (start - base) >> level_shift(level) : 0;
+
+	for (unsigned int i = first; i < ENTRIES && base + i * span < end; i++) {
+		vaddr_t low = base + i * span;
+		struct page *p;
+		uint64_t v = READ_ONCE(table[i]);
+
+		if (!is_table(v, level))
+			continue;
+		if (level > 1)
+			prune_table(pt, table_of(v), level - 1, low, start, end, chain);
+		p = pfn_to_page((v & X86_PTE_FRAME) >> PAGE_SHIFT);
+		if (low < start || low + span > end || p->private != 0)
+			continue;
+		atomic_store(&table[i], 0);
+		count_entry(&table[i], level, low, -1);
+		(*frame_count(pt))--;
+		p->private = (uint64_t)*chain;
+		*chain = p;
+	}
+}
+
+struct page *
+arch_page_table_prune(struct page_table *pt, vaddr_t start, vaddr_t end)
+{
+	struct page *chain = NULL;
+
+	if (is_user(start))
+		prune_table(pt, phys_to_virt(pt->root), ROOT, 0, start, MIN(end, BIT(47)), &chain);
+	return chain;
+}
+
+void
+arch_page_table_release(struct page *chain)
+{
+	while (chain) {
+		struct page *p = chain;
+
+		chain = (struct page *)p->private;
+		p->private = 0;
+		frame_free(page_to_phys(p));
+	}
+}
+
+uint64_t
+arch_page_table_frames(struct page_table *pt)
+{
+	return pt->root == kernel_page_table.root ? 0 : *frame_count(pt);
+}
