@@ -133,8 +133,10 @@ struct signal_action;
  * handler. `old_mask` goes into the frame. Returns 0 or -EFAULT. */
 int arch_signal_push(struct trap_frame *f, int signo, const struct siginfo *info,
 		     const struct signal_action *action, uint64_t old_mask);
-/* rt_sigreturn: restore everything; `mask_out` gets the signal mask to set. Returns rax or -EFAULT. */
-long arch_signal_return(struct trap_frame *f, uint64_t *mask_out);
+/* rt_sigreturn: restore everything; `mask_out` gets the signal mask to set. 0: `f` holds the restored
+ * registers and the call must return f->rax, whatever it is. -EFAULT: the frame is bad, SIGSEGV. */
+int arch_signal_return(struct trap_frame *f, uint64_t *mask_out);
+size_t arch_min_signal_stack(void); /* AT_MINSIGSTKSZ */
 
 /* --- page tables (arch/x86_64/page_table.c); mm/ holds as->page_table_lock over each --------- */
 
