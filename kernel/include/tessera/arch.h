@@ -65,6 +65,10 @@ void arch_irq_counts_print(void (*print)(void *ctx, const char *name, const uint
 /* Run `fn(arg)` with interrupts off on every CPU of `mask` (bit = cpu id) but this one, and wait
  * for all. Call with preemption off, interrupts on, no spinlock that an interrupt handler takes. */
 void arch_call_cpus(uint64_t mask, void (*fn)(void *), void *arg);
+/* The same in two steps, for callers with work of their own to do meanwhile: same rules, preemption
+ * off from one to the other. False: nobody was asked, do not wait. */
+bool arch_call_cpus_start(uint64_t mask, void (*fn)(void *), void *arg);
+void arch_call_cpus_wait(void);
 void arch_kick_cpu(uint32_t cpu_id);  /* make it notice need_resched, wake it from halt */
 void arch_stop_other_cpus(void);      /* panic: they halt for ever, by NMI */
 

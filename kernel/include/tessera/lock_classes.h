@@ -13,6 +13,7 @@
 
 #define LOCK_CLASSES(C)                                                                            \
 	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time, ptrace attach")       \
+	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
 	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
@@ -21,7 +22,6 @@
 	C(TTY_TERMIOS,    RWLOCK,   "tty->termios_lock")                                           \
 	C(TTY_READ,       MUTEX,    "tty->read_lock: one reader")                                  \
 	C(TTY_WRITE,      MUTEX,    "tty->write_lock: one writer")                                 \
-	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(SOCKET,         MUTEX,    "socket->lock")                                                \
 	C(SLEEP_LEAF,     MUTEX,    "small private mutexes that hold nothing else but memory locks") \
@@ -48,6 +48,7 @@
 	C(RUN_QUEUE,      SPIN_IRQ, "a CPU's run queue")                                           \
 	C(SLAB,           SPIN_IRQ, "a slab cache")                                                \
 	C(REGION,         SPIN_IRQ, "kernel virtual regions")                                      \
+	C(SECTION,        SPIN_IRQ, "bringing a section of memory online")                         \
 	C(KERNEL_TABLE,   SPIN_IRQ, "kernel page table")                                           \
 	C(FRAMES,         SPIN_IRQ, "a zone of the frame allocator")                               \
 	C(TLB,            SPIN_IRQ, "flush requests in flight")                                    \

@@ -10,6 +10,7 @@
 #ifndef TESSERA_TLB_H
 #define TESSERA_TLB_H
 
+#include <tessera/list.h>
 #include <tessera/types.h>
 
 struct address_space;
@@ -24,6 +25,7 @@ struct tlb_batch {
 	bool huge;
 	bool flush;                 /* something in it needs one */
 	uint32_t count;
+	struct list tables;         /* page-table frames, struct page.node: freed after the flush */
 	struct page *pages[TLB_BATCH_PAGES]; /* to be put after the flush */
 };
 
@@ -36,6 +38,9 @@ void tlb_batch_finish(struct tlb_batch *b);
 /* Kernel mappings [start, end) were removed: everyone flushes. */
 void tlb_flush_kernel(vaddr_t start, vaddr_t end);
 void tlb_init_cpu(uint32_t cpu_id);
+/* Every CPU that still has the dead space `as` loaded leaves it. No thread runs in it. May wait. */
+void tlb_evict(struct address_space *as);
+void tlb_count_upgrade(void); /* a right grew: no flush */
 
 /* /proc/tlb. Summed over CPUs. */
 #define TLB_COUNTERS(C)                                                                            \
