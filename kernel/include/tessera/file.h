@@ -14,6 +14,7 @@
 
 #include <tessera/atomic.h>
 #include <tessera/iov.h>
+#include <tessera/list.h>
 #include <tessera/lock.h>
 #include <tessera/poll.h>
 #include <tessera/types.h>
@@ -112,6 +113,15 @@ struct file {
 	void *private;               /* the type's */
 	struct pid_owner *owner;     /* [f] F_SETOWN */
 	uint64_t id;                 /* [I] unique, for dumps and saving */
+	const char *counted;         /* [I] under which type it is counted */
+	struct list watchers;        /* epoll's entries that watch it: ipc/epoll.c's lock */
+};
+
+/* Who gets SIGIO: F_SETOWN, F_SETSIG. */
+struct pid_owner {
+	int type;                    /* F_OWNER_TID 0, PID 1, PGRP 2 */
+	pid_t pid;
+	int signo;                   /* 0: SIGIO */
 };
 
 #define FILE_READ     BIT(0) /* opened for reading */
@@ -137,6 +147,17 @@ ssize_t file_write(struct file *f, struct iov_iter *from, loff_t *pos);
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos); /* exec, modules */
 loff_t file_seek(struct file *f, loff_t offset, int whence);
 uint32_t file_poll(struct file *f, struct poll_table *pt);
+/* As file_read and file_write with RWF_* flags of preadv2. */
+ssize_t file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags);
+ssize_t file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags);
+#define RW_HIPRI  1u
+#define RW_DSYNC  2u
+#define RW_SYNC   4u
+#define RW_NOWAIT 8u
+#define RW_APPEND 16u
+/* The operations of a file being opened, from now on `ops` (counts move along). */
+void file_set_ops(struct file *f, const struct file_ops *ops);
+void file_dump(struct file *f); /* to the log, takes no locks */
 /* How many open objects of each type live: /proc and the leak check. */
 void file_counts(void (*fn)(void *ctx, const char *type, uint64_t n), void *ctx);
 uint64_t file_count(void);

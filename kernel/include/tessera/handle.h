@@ -83,5 +83,10 @@ int handle_restrict(struct handle_table *t, int fd, uint64_t mask, bool cloexec)
 int handle_revoke(struct handle_table *t, int fd);
 /* Visit open handles in order, for /proc/PID/fd; fn returns false to stop. */
 int handle_next(struct handle_table *t, int fd); /* the next open fd >= fd, or -1 */
+/* The rights that an open file's access mode gives. */
+uint64_t handle_rights_of(const struct file *f);
+/* "READ,WRITE,..." into out, truncated. */
+void handle_rights_format(uint64_t rights, char *out, size_t size);
+void handle_table_dump(struct handle_table *t); /* to the log, takes no locks */
 
 #endif

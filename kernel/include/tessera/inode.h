@@ -225,6 +225,7 @@ struct mount {
 	struct list children;          /* [M] */
 	struct list sibling;           /* [M] */
 	uint32_t flags;                /* [M] MOUNT_* */
+	bool internal;                 /* [I] of pipes, memfds ...: never in the tree */
 	char *source;                  /* [I] */
 };
 
@@ -296,8 +297,15 @@ dentry_get(struct dentry *d)
 	ref_get(&d->refs);
 }
 void dentry_put(struct dentry *d);
-/* Keep a name that only memory holds (tmpfs, devfs). */
+/* Keep a name that only memory holds (devpts): makes it reachable, with a reference of its own. */
 void dentry_pin(struct dentry *d);
+/* The name is gone: no look-up finds it any more, the pin is dropped. Users keep their references. */
+void dentry_drop(struct dentry *d);
+/* Free up to n unused cached names; how many were freed. Under memory pressure. */
+size_t dentry_shrink(size_t n);
+/* A file of an anonymous kind (eventfd, epoll ...) with a name for /proc/PID/fd: "anon_inode:[type]".
+ * As file_create. */
+struct file *anonymous_file_create(const struct file_ops *ops, uint32_t flags, void *private);
 struct timespec64 inode_now(void);
 
 int filesystem_register(struct filesystem_type *t);

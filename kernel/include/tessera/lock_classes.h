@@ -40,8 +40,8 @@
 	C(PAGES,          SPIN,     "memory_object->pages_lock: the tree of pages")                \
 	C(TTY_BUFFER,     SPIN_IRQ, "tty input and output rings")                                  \
 	C(DEVICE,         SPIN_IRQ, "a device's registers")                                        \
+	C(WAIT_QUEUE,     SPIN_IRQ, "a wait queue's list; watched to watching")                    \
 	C(EPOLL_READY,    SPIN_IRQ, "epoll->ready_lock: the ready list")                           \
-	C(WAIT_QUEUE,     SPIN_IRQ, "a wait queue's list")                                         \
 	C(TIMER,          SPIN_IRQ, "a CPU's timer queue")                                         \
 	C(CONTINUATION,   SPIN_IRQ, "a CPU's queue of continuations")                              \
 	C(THREAD,         SPIN_IRQ, "thread->lock: state, scheduling parameters")                  \

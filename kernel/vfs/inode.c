@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inode.c - inodes and file system instances: birth, death, times.
+ *
+ * An inode lives as long as somebody holds a reference: dentries, open files and, in memory file
+ * systems, the directory entries that name it. evict() runs when the last one goes.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/file_lock.h>
+#include <tessera/inode.h>
+#include <tessera/panic.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+
+#include "vfs.h"
+
+static struct slab_cache *inode_cache;   /* [I] */
+static struct spinlock types_lock = SPINLOCK_INIT(INODE_CACHE);
+static struct list types = LIST_INIT(types); /* types_lock */
+static uint32_t next_device;             /* [a] minor numbers of unnamed devices */
+
+void
+inode_cache_init(void)
+{
+	inode_cache = slab_cache_create("inode", sizeof(struct inode), 0);
+}
+
+struct timespec64
+inode_now(void)
+{
+	uint64_t ns = clock_realtime_ns();
+
+	return (struct timespec64){ (int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC) };
+}
+
+struct inode *
+inode_create(struct filesystem *fs, mode_t mode)
+{
+	const struct cred *c = current_cred();
+	struct inode *i = slab_alloc(inode_cache, ALLOC_ZERO);
+
+	if (!i)
+		return NULL;
+	ref_init(&i->refs);
+	i->fs = fs;
+	i->number = atomic_add_fetch(&fs->next_inode, 1);
+	i->mode = mode;
+	i->uid = c->fsuid;
+	i->gid = c->fsgid;
+	i->links = 1;
+	i->accessed = i->modified = i->changed = i->born = inode_now();
+	rwlock_init(&i->lock, LOCK_INODE);
+	spin_lock(&fs->inodes_lock);
+	list_add_tail(&fs->inodes, &i->fs_node);
+	spin_unlock(&fs->inodes_lock);
+	return i;
+}
+
+void
+inode_put(struct inode *i)
+{
+	if (!ref_put(&i->refs))
+		return;
+	if (i->ops && i->ops->evict)
+		i->ops->evict(i);
+	if (i->object)
+		object_put(i->object);
+	file_locks_free(i);
+	spin_lock(&i->fs->inodes_lock);
+	list_del(&i->fs_node);
+	spin_unlock(&i->fs->inodes_lock);
+	slab_free(inode_cache, i);
+}
+
+uint64_t
+inode_size(const struct inode *i)
+{
+	return i->object && S_ISREG(i->mode) ? READ_ONCE(i->object->size) : i->size;
+}
+
+static bool
+earlier_or_same(struct timespec64 a, struct timespec64 b)
+{
+	return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec <= b.tv_nsec);
+}
+
+/*
+ * The contents were read through `m` (NULL: no mount). relatime: the time is kept unless it is not
+ * newer than the last change or a day old.
+ */
+void
+inode_touch_accessed(struct inode *i, const struct mount *m)
+{
+	uint32_t flags = m ? READ_ONCE(m->flags) : MOUNT_RELATIME;
+	struct timespec64 now;
+
+	if (flags & (MOUNT_NOATIME | MOUNT_READONLY))
+		return;
+	if ((flags & MOUNT_NODIRATIME) && S_ISDIR(i->mode))
+		return;
+	now = inode_now();
+	if ((flags & MOUNT_RELATIME) && !earlier_or_same(i->accessed, i->modified) &&
+	    !earlier_or_same(i->accessed, i->changed) && now.tv_sec - i->accessed.tv_sec < 86400)
+		return;
+	i->accessed = now;
+}
+
+/* The contents were changed; inode->lock is held for writing. */
+void
+inode_touch_modified(struct inode *i)
+{
+	i->modified = i->changed = inode_now();
+}
+
+int
+filesystem_register(struct filesystem_type *t)
+{
+	int error = 0;
+	struct filesystem_type *other;
+
+	spin_lock(&types_lock);
+	list_for_each(other, &types, node)
+		if (strcmp(other->name, t->name) == 0)
+			error = -EBUSY;
+	if (!error)
+		list_add_tail(&types, &t->node);
+	spin_unlock(&types_lock);
+	return error;
+}
+
+struct filesystem_type *
+filesystem_find(const char *name)
+{
+	struct filesystem_type *t, *found = NULL;
+
+	spin_lock(&types_lock);
+	list_for_each(t, &types, node)
+		if (strcmp(t->name, name) == 0) {
+			found = t;
+			break;
+		}
+	spin_unlock(&types_lock);
+	return found;
+}
+
+/* Types are never unregistered, so the list only grows and can be read along. */
+void
+filesystem_types(void (*fn)(void *ctx, const struct filesystem_type *t), void *ctx)
+{
+	struct filesystem_type *t;
+
+	list_for_each(t, &types, node)
+		fn(ctx, t);
+}
+
+struct filesystem *
+filesystem_create(const struct filesystem_type *type)
+{
+	struct filesystem *fs = kzalloc(sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	ref_init(&fs->refs);
+	fs->type = type;
+	fs->device = DEV(0, atomic_add_fetch(&next_device, 1));
+	mutex_init(&fs->rename_lock, LOCK_RENAME);
+	spin_init(&fs->inodes_lock, LOCK_INODE_CACHE);
+	list_init(&fs->inodes);
+	return fs;
+}
+
+void
+filesystem_put(struct filesystem *fs)
+{
+	if (!ref_put(&fs->refs))
+		return;
+	dentry_purge_filesystem(fs);
+	if (fs->root)
+		dentry_put(fs->root);
+	if (fs->type->unmount)
+		fs->type->unmount(fs);
+	assert(list_is_empty(&fs->inodes));
+	kfree(fs);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vfs.h - what the files of this room share with each other.
+ */
+#ifndef TESSERA_VFS_VFS_H
+#define TESSERA_VFS_VFS_H
+
+#include <tessera/inode.h>
+#include <tessera/lock.h>
+#include <tessera/types.h>
+
+/* --- dentry.c */
+extern struct spinlock dentry_lock; /* class DENTRY */
+void dentry_cache_init(void);
+/* The cached child `name`, with a reference; NULL: not cached (nothing is known). */
+struct dentry *dentry_find(struct dentry *parent, const char *name, size_t length);
+/* Make `d` reachable. When another dentry of that name was faster: that one with a reference, and our
+ * reference to `d` is dropped; else `d`. The directory's inode->lock is held. */
+struct dentry *dentry_hash(struct dentry *d);
+/* `d` gets the place and name of `to` (an unused negative name or one being replaced, which is
+ * dropped). fs->rename_lock and both directories are held. */
+void dentry_move(struct dentry *d, struct dentry *to);
+void dentry_exchange(struct dentry *a, struct dentry *b);
+/* A lone dentry outside any tree, for pipes and memfds. */
+struct dentry *dentry_create_lone(struct filesystem *fs, struct inode *i, const char *name);
+/* Drop the unused names below `d`. */
+void dentry_prune(struct dentry *d);
+void dentry_purge_filesystem(struct filesystem *fs);
+/* Is `d` at or below `ancestor`? fs->rename_lock is held, or the answer is a hint. */
+bool dentry_is_below(struct dentry *d, struct dentry *ancestor);
+struct dentry *dentry_parent(struct dentry *d); /* with a reference */
+
+/* --- inode.c */
+void inode_cache_init(void);
+struct filesystem *filesystem_create(const struct filesystem_type *type);
+void filesystem_put(struct filesystem *fs);
+struct filesystem_type *filesystem_find(const char *name);
+void filesystem_types(void (*fn)(void *ctx, const struct filesystem_type *t), void *ctx);
+void inode_touch_accessed(struct inode *i, const struct mount *m);
+void inode_touch_modified(struct inode *i);
+uint64_t inode_size(const struct inode *i);
+
+/* --- mount.c */
+extern struct rwlock mount_lock;       /* class MOUNT */
+extern struct mount *root_mount;       /* [I] */
+extern uint64_t mount_generation;      /* [a] bumped at each change: poll on mountinfo */
+struct mount *mount_create(struct filesystem *fs, struct dentry *root, uint32_t flags, const char *source);
+struct mount *mount_create_internal(struct filesystem *fs);
+static inline void
+mount_get(struct mount *m)
+{
+	ref_get(&m->refs);
+}
+void mount_put(struct mount *m);
+/* While something is mounted on p->dentry, step onto it. */
+void mount_follow(struct path *p);
+/* Step from the root of a mount to its mount point: false at the top. p's references change. */
+bool mount_leave(struct path *p);
+int mount_want_write(const struct mount *m);  /* 0 or -EROFS */
+int mount_graft(struct mount *m, const struct path *where); /* takes over a reference */
+int vfs_bind(const struct path *from, const struct path *where, bool recursive);
+int vfs_remount(const struct path *where, uint32_t flags, const char *options, bool bind);
+int vfs_move_mount(const struct path *from, const struct path *where);
+void mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx);
+int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
+void vfs_sync_all(void);
+
+/* --- fs_context.c */
+void fs_context_root(struct path *out); /* the caller's, with references */
+void fs_context_cwd(struct path *out);
+void fs_context_set_cwd(const struct path *p);
+void fs_context_set_root(const struct path *p);
+mode_t fs_context_umask(void);
+mode_t fs_context_set_umask(mode_t mask);
+
+/* --- path_walk.c */
+/*
+ * A walk that stops before the last component, for calls that make, remove or open names.
+ * `parent` holds references; `name` points into the caller's string or `link`.
+ */
+struct last_name {
+	struct path parent;
+	const char *name;
+	size_t length;
+	enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_ROOT } kind;
+	bool slash;                 /* trailing slashes followed */
+	char *link;                 /* owned: body of the last symlink followed */
+	struct walk *walk;          /* its state, for following on */
+};
+int path_lookup_parent(int dirfd, const char *name, unsigned int flags, struct last_name *out);
+void last_name_put(struct last_name *l);
+/* If `p` is a symlink at the end of the walk: follow it, up to the parent of its last component. `p`
+ * is put, l->parent and the name are new. */
+int last_name_follow(struct last_name *l, struct path *p);
+/* The cached or looked-up child; the parent directory's lock is held (either way). Negative ones too. */
+struct dentry *lookup_child_locked(struct dentry *parent, const char *name, size_t length);
+/* The child, not following links or mounts; takes the directory's lock when it is not cached. */
+struct dentry *lookup_child(struct dentry *parent, const char *name, size_t length);
+/* After the last component was found: what a name with trailing slashes asks for. */
+char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size);
+
+/* --- permission.c */
+bool inode_owner_or_capable(const struct inode *i);
+int permission_create(struct inode *dir);                       /* add a name */
+int permission_delete(struct inode *dir, struct dentry *d, bool directory); /* remove one */
+bool permission_sticky(const struct inode *dir, const struct inode *i);
+/* mode and group of a new file in `dir`: umask has been applied. */
+mode_t inode_inherit(struct inode *i, const struct inode *dir, mode_t mode);
+
+/* --- stat.c, open.c, names.c */
+void inode_stat(struct inode *i, struct file_stat *st);
+int inode_change_apply(struct inode *i, const struct inode_change *c); /* the generic part */
+int vfs_truncate(struct inode *i, struct file *f, loff_t size);
+int inode_deny_write(struct inode *i);
+void inode_allow_write(struct inode *i);
+
+/* --- file systems */
+void tmpfs_init(void);
+void devfs_init(void);
+void procfs_init(void);
+void anonymous_init(void);
+extern const struct file_ops directory_file_ops_none;
+
+/* tmpfs/tmpfs.c, for devfs and memfd: an instance that is not mounted through mount(2). */
+extern struct filesystem_type tmpfs_type;
+int tmpfs_fill(struct filesystem *fs, const char *options);
+struct inode *tmpfs_file_create(struct filesystem *fs, mode_t mode);
+
+#endif
