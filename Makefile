@@ -53,7 +53,9 @@ all: kernel image
 
 # ---------------------------------------------------------------------------------------- the kernel
 
-kernel_src := $(sort $(shell find kernel boot -name '*.c' -o -name '*.S' 2>/dev/null))
+# What programs run of ours, the vDSO, is built apart and lies in the kernel as data.
+vdso_dir   := kernel/arch/x86_64/vdso
+kernel_src := $(filter-out $(vdso_dir)/%,$(sort $(shell find kernel boot -name '*.c' -o -name '*.S' 2>/dev/null)))
 kernel_obj := $(patsubst %,$(out)/obj/%.o,$(kernel_src))
 
 cc_include := $(shell $(CC) -print-file-name=include)
@@ -75,7 +77,7 @@ CFLAGS_clang := -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-fr
 	-fcf-protection=none -Wno-unused-command-line-argument
 
 CFLAGS_kernel  := $(CFLAGS_both) $(CFLAGS_$(family))
-ASFLAGS_kernel := -m64 -g -D__ASSEMBLER__ -Wa,--noexecstack -ffile-prefix-map=$(CURDIR)/=
+ASFLAGS_kernel := -m64 -g -D__ASSEMBLER__ -Wa,--noexecstack -Wa,-I$(out) -ffile-prefix-map=$(CURDIR)/=
 
 # Entry code runs before the kernel has relocated itself and before the guard word has a value.
 CFLAGS_boot := -fno-stack-protector
@@ -101,6 +103,32 @@ $(out)/obj/%.S.o: %.S $(out)/flags
 	@mkdir -p $(@D)
 	$(say) AS $<
 	$(q)$(command_S) -MMD -MP -MF $(@:.o=.d) -o $@ $<
+
+# The vDSO: a shared object for user mode that refers to nothing outside itself and its data page.
+CFLAGS_vdso := -std=gnu17 -O2 -ffreestanding -m64 -march=x86-64 -mgeneral-regs-only -fPIC -fvisibility=hidden \
+	-fno-stack-protector -fno-strict-aliasing -fno-common -fcf-protection=none -fasynchronous-unwind-tables \
+	-Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -ffile-prefix-map=$(CURDIR)/=
+LDFLAGS_vdso := -m elf_x86_64 -shared -soname linux-vdso.so.1 --hash-style=both --build-id=none -z noexecstack \
+	-z max-page-size=4096 -z norelro --no-undefined --eh-frame-hdr --strip-all -T $(vdso_dir)/vdso.ld
+
+vdso_src := $(wildcard $(vdso_dir)/*.c)
+vdso_obj := $(patsubst %,$(out)/obj/%.o,$(vdso_src))
+command_vdso = $(CC) $(CPPFLAGS_kernel) $(CFLAGS_vdso) -c
+
+$(out)/vdso.flags: FORCE
+	$(call remember,$@,$(command_vdso) $(LDFLAGS_vdso))
+
+$(vdso_obj): $(out)/obj/%.c.o: %.c $(out)/vdso.flags
+	@mkdir -p $(@D)
+	$(say) VDSO $<
+	$(q)$(command_vdso) -MMD -MP -MF $(@:.o=.d) -o $@ $<
+
+$(out)/vdso.so: $(vdso_obj) $(vdso_dir)/vdso.ld $(out)/vdso.flags
+	$(q)$(LD) $(LDFLAGS_vdso) -o $@ $(vdso_obj)
+
+$(out)/obj/kernel/arch/x86_64/vdso_image.S.o: $(out)/vdso.so
+
+-include $(vdso_obj:.o=.d)
 
 # The version: what uname says. Its own object, so that a new commit relinks and recompiles nothing else.
 release := 6.1.0-tessera
