@@ -14,6 +14,7 @@
 #ifndef TESSERA_WAIT_H
 #define TESSERA_WAIT_H
 
+#include <tessera/cpu.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
 #include <tessera/time.h>
@@ -63,6 +64,7 @@ void wait_prepare(enum wait_mode mode);
  * signal that `mode` heeds is pending. */
 int wait_sleep(enum wait_mode mode, deadline_t until);
 void wait_finish(void);
+void wait_deadline_reached(struct timer *t); /* what thread->sleep_timer runs */
 
 /*
  * Sleep until `cond` holds. Returns 0, -ETIMEDOUT, or -EINTR (callers turn it into -ERESTARTSYS or

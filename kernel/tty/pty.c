@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pty.c - pseudo-terminals: a terminal whose line is a program.
+ *
+ * Opening /dev/ptmx makes terminal N and gives its master: what is written there is typed, what the
+ * terminal prints is read there. /dev/pts/N is the terminal itself, locked until TIOCSPTLCK clears.
+ * When the master is closed the terminal is hung up; while no terminal file is open the master
+ * reads EIO, as on Linux.
+ *
+ * The table of numbers holds no reference: an entry is removed before the last reference goes.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/panic.h>
+#include <tessera/print.h>
+#include <tessera/radix.h>
+#include <tessera/signal.h>
+#include <tessera/slab.h>
+#include <tessera/uaccess.h>
+
+#include "tty_private.h"
+
+#define MAJOR_PTS 136
+#define PTY_MAX   4096
+#define CHUNK     256
+
+static struct spinlock table_lock = SPINLOCK_INIT(LEAF);
+static struct radix_tree table; /* table_lock: struct tty * by number */
+
+static void
+pty_start_output(struct tty *t)
+{
+	if (t->output_head != t->output_tail || t->packet_status)
+		wake_poll(&t->master_wait, POLLIN | POLLRDNORM);
+}
+
+static void
+pty_release(struct tty *t)
+{
+	kfree(t);
+}
+
+static const struct tty_driver pty_driver = {
+	.name = "pts/",
+	.start_output = pty_start_output,
+	.release = pty_release,
+};
+
+struct tty *
+pty_find(uint32_t index)
+{
+	uint64_t flags = spin_lock_irq(&table_lock);
+	struct tty *t = radix_get(&table, index);
+
+	if (t && !ref_get_unless_zero(&t->refs))
+		t = NULL;
+	spin_unlock_irq(&table_lock, flags);
+	return t;
+}
+
+/* The smallest number in use >= index, or UINT32_MAX. */
+uint32_t
+pty_next(uint32_t index)
+{
+	uint64_t flags = spin_lock_irq(&table_lock), at = index;
+	bool found = radix_next(&table, &at) != NULL;
+
+	spin_unlock_irq(&table_lock, flags);
+	return found ? (uint32_t)at : UINT32_MAX;
+}
+
+static int
+number_take(struct tty *t, uint32_t *index)
+{
+	uint64_t flags = spin_lock_irq(&table_lock), at;
+	int error = -ENOSPC;
+
+	if (radix_find_free(&table, 0, PTY_MAX - 1, &at)) {
+		*index = (uint32_t)at;
+		error = radix_set(&table, at, t, NULL);
+	}
+	spin_unlock_irq(&table_lock, flags);
+	return error;
+}
+
+static void
+number_release(uint32_t index)
+{
+	uint64_t flags = spin_lock_irq(&table_lock);
+
+	radix_remove(&table, index);
+	spin_unlock_irq(&table_lock, flags);
+}
+
+/* --- the master --------------------------------------------------------------------------------- */
+
+static struct tty *
+master_tty(struct file *f)
+{
+	return f->private;
+}
+
+/* One status byte when packet mode has news, else data (led by a zero byte in packet mode). */
+static size_t
+take_output(struct tty *t, uint8_t *buf, size_t n)
+{
+	struct tty_after after = { .signal_count = 0 };
+	uint64_t flags = spin_lock_irq(&t->lock);
+	size_t got = 0;
+
+	if (t->packet && t->packet_status) {
+		buf[got++] = t->packet_status;
+		t->packet_status = 0;
+	} else {
+		bool header = t->packet && t->output_head != t->output_tail;
+
+		if (header)
+			buf[got++] = 0;
+		while (got < n && t->output_tail != t->output_head)
+			buf[got++] = t->output[ring_at(t->output_tail++)];
+		after.wake_writers = got > 0;
+	}
+	spin_unlock_irq(&t->lock, flags);
+	tty_after_input(t, &after);
+	return got;
+}
+
+static bool
+master_readable(struct tty *t)
+{
+	uint64_t flags = spin_lock_irq(&t->lock);
+	bool yes = t->output_head != t->output_tail || (t->packet && t->packet_status);
+
+	spin_unlock_irq(&t->lock, flags);
+	return yes;
+}
+
+/* A terminal that was open and no longer is: its side is closed. */
+static bool
+terminal_closed(struct tty *t)
+{
+	return READ_ONCE(t->opened) == 0 && READ_ONCE(t->was_opened);
+}
+
+static ssize_t
+master_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+{
+	struct tty *t = master_tty(f);
+	uint8_t buf[CHUNK];
+	ssize_t done = 0;
+
+	if (to->count == 0)
+		return 0;
+	for (;;) {
+		size_t got = take_output(t, buf, MIN(sizeof(buf), to->count));
+
+		if (got > 0) {
+			size_t copied = iov_copy_to(to, buf, got);
+
+			done += (ssize_t)copied;
+			if (copied < got)
+				return done > 0 ? done : -EFAULT;
+			if (to->count > 0 && got == sizeof(buf) && !t->packet)
+				continue;
+		}
+		if (done > 0)
+			return done;
+		if (terminal_closed(t) && !master_readable(t))
+			return -EIO;
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_interruptible(&t->master_wait, master_readable(t) || terminal_closed(t)))
+			return -ERESTARTSYS;
+	}
+}
+
+static bool
+input_has_room(struct tty *t)
+{
+	uint64_t flags = spin_lock_irq(&t->lock);
+	bool yes = discipline_input_room(t) > 0;
+
+	if (!yes)
+		t->input_was_full = true;
+	spin_unlock_irq(&t->lock, flags);
+	return yes;
+}
+
+static ssize_t
+master_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+{
+	struct tty *t = master_tty(f);
+	uint8_t buf[CHUNK];
+	ssize_t done = 0;
+
+	while (from->count > 0) {
+		size_t n = MIN(sizeof(buf), from->count);
+		size_t got = iov_copy_from(buf, from, n), put = 0;
+
+		if (got == 0)
+			return done > 0 ? done : -EFAULT;
+		while (put < got) {
+			size_t now;
+
+			if (terminal_closed(t))
+				return done > 0 ? done : -EIO;
+			now = tty_input(t, buf + put, got - put);
+			put += now;
+			done += (ssize_t)now;
+			if (put == got)
+				break;
+			if (now > 0)
+				continue;
+			if (f->flags & O_NONBLOCK) {
+				iov_revert(from, got - put);
+				return done > 0 ? done : -EAGAIN;
+			}
+			if (wait_event_interruptible(&t->master_wait,
+						     input_has_room(t) || terminal_closed(t))) {
+				iov_revert(from, got - put);
+				return done > 0 ? done : -ERESTARTSYS;
+			}
+		}
+	}
+	return done;
+}
+
+static uint32_t
+master_poll(struct file *f, struct poll_table *pt)
+{
+	struct tty *t = master_tty(f);
+	uint32_t events = 0;
+	uint64_t flags;
+
+	poll_wait(pt, f, &t->master_wait);
+	flags = spin_lock_irq(&t->lock);
+	if (t->output_head != t->output_tail)
+		events |= POLLIN | POLLRDNORM;
+	if (t->packet && t->packet_status)
+		events |= POLLPRI | POLLIN | POLLRDNORM;
+	if (discipline_input_room(t) > 0)
+		events |= POLLOUT | POLLWRNORM;
+	else
+		t->input_was_full = true;
+	spin_unlock_irq(&t->lock, flags);
+	if (terminal_closed(t))
+		events |= POLLHUP;
+	return events;
+}
+
+/* TIOCGPTPEER: the terminal's own file, without going through a name. */
+static long
+open_peer(struct tty *t, uint32_t open_flags)
+{
+	struct file *f = file_create(&tty_file_ops, open_flags & ~O_CLOEXEC, NULL);
+	int fd, error;
+
+	if (!f)
+		return -ENOMEM;
+	inode_get(t->node);
+	f->inode = t->node;
+	error = tty_open_file(t, f);
+	if (error) {
+		file_put(f);
+		return error;
+	}
+	fd = handle_open(f, RIGHT_ALL, open_flags & O_CLOEXEC);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+static long
+set_flag(struct tty *t, bool *flag, const int32_t __user *arg)
+{
+	uint64_t flags;
+	int32_t on;
+
+	if (get_user(on, arg))
+		return -EFAULT;
+	flags = spin_lock_irq(&t->lock);
+	*flag = on != 0;
+	if (flag == &t->packet)
+		t->packet_status = 0;
+	spin_unlock_irq(&t->lock, flags);
+	return 0;
+}
+
+static long
+master_ioctl(struct file *f, unsigned int command, uintptr_t arg)
+{
+	struct tty *t = master_tty(f);
+	int32_t __user *p = (int32_t __user *)arg;
+	uint64_t flags;
+	uint32_t n;
+
+	switch (command) {
+	case TIOCGPTN: return put_user(t->index, (uint32_t __user *)p);
+	case TIOCSPTLCK: return set_flag(t, &t->locked, p);
+	case TIOCGPTLCK: return put_user((int32_t)t->locked, p);
+	case TIOCPKT: return set_flag(t, &t->packet, p);
+	case TIOCGPKT: return put_user((int32_t)t->packet, p);
+	case TIOCGPTPEER: return open_peer(t, (uint32_t)arg);
+	case TIOCINQ:
+		flags = spin_lock_irq(&t->lock);
+		n = t->output_head - t->output_tail;
+		spin_unlock_irq(&t->lock, flags);
+		return put_user((int32_t)n, p);
+	case TIOCSIG: /* raise a signal in the foreground group */
+		if ((int)arg < 1 || (int)arg > SIGNAL_COUNT)
+			return -EINVAL;
+		job_signal_foreground(t, (int)arg);
+		return 0;
+	default: return tty_ioctl(t, f, command, arg);
+	}
+}
+
+static void
+master_release(struct file *f)
+{
+	struct tty *t = master_tty(f);
+	uint64_t flags;
+
+	if (!t)
+		return;
+	flags = spin_lock_irq(&t->lock);
+	t->master_open = false;
+	spin_unlock_irq(&t->lock, flags);
+	devpts_node_remove(t);
+	number_release(t->index);
+	tty_hang_up(t);
+	tty_put(t);
+}
+
+static void
+master_dump(struct file *f)
+{
+	tty_file_ops.dump(f);
+}
+
+static const struct file_ops master_ops = {
+	.name = "ptmx",
+	.read = master_read,
+	.write = master_write,
+	.poll = master_poll,
+	.ioctl = master_ioctl,
+	.release = master_release,
+	.dump = master_dump,
+};
+
+/* open of /dev/ptmx. 0, -ENOMEM, -ENOSPC. */
+int
+pty_open_master(struct inode *i, struct file *f)
+{
+	struct tty *t = kzalloc(sizeof(*t));
+	uint32_t index;
+	int error;
+
+	if (!t)
+		return -ENOMEM;
+	tty_setup(t, &pty_driver, 0, 0);
+	t->locked = true;
+	t->master_open = true;
+	error = number_take(t, &index);
+	if (error)
+		goto free;
+	t->index = index;
+	t->device = DEV(MAJOR_PTS, index);
+	t->node = devpts_node_create(t);
+	if (!t->node) {
+		error = -ENOMEM;
+		goto number;
+	}
+	f->private = t;
+	f->ops = &master_ops;
+	f->mode = (f->mode | FILE_STREAM) & ~FILE_SEEKABLE;
+	return 0;
+number:
+	number_release(index);
+free:
+	kfree(t);
+	return error;
+}
+
+void
+pty_init(void)
+{
+	radix_init(&table);
+}
