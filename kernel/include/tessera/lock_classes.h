@@ -19,9 +19,6 @@
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
 	C(EPOLL,          MUTEX,    "epoll->lock: set of watched files; outer to inner")           \
-	C(TTY_TERMIOS,    RWLOCK,   "tty->termios_lock")                                           \
-	C(TTY_READ,       MUTEX,    "tty->read_lock: one reader")                                  \
-	C(TTY_WRITE,      MUTEX,    "tty->write_lock: one writer")                                 \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(SOCKET,         MUTEX,    "socket->lock")                                                \
 	C(SLEEP_LEAF,     MUTEX,    "small private mutexes that hold nothing else but memory locks") \
