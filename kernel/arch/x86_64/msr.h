@@ -83,7 +83,7 @@
 #define X86_PAT_VALUE    0x0007040600070106ull /* WB WC UC- UC, WB WT UC- UC */
 
 static __always_inline uint64_t
-msr_read(uint32_t msr)
+rdmsr(uint32_t msr)
 {
 	uint32_t lo, hi;
 
@@ -92,7 +92,7 @@ msr_read(uint32_t msr)
 }
 
 static __always_inline void
-msr_write(uint32_t msr, uint64_t value)
+wrmsr(uint32_t msr, uint64_t value)
 {
 	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
 			 : "memory");

@@ -19,6 +19,7 @@
 #include <tessera/panic.h>
 
 #include "apic.h"
+#include "traps.h"
 
 struct call_request {
 	void (*fn)(void *);
@@ -114,9 +115,10 @@ arch_stop_other_cpus(void)
 			lapic_send_nmi(c->arch.apic_id);
 }
 
-void
-smp_nmi(void)
+bool
+nmi_dispatch(struct trap_frame *f)
 {
 	if (atomic_load(&stopping))
 		arch_halt();
+	return false;
 }
