@@ -63,7 +63,6 @@ int vfs_remount(const struct path *where, uint32_t flags, const char *options, b
 int vfs_move_mount(const struct path *from, const struct path *where);
 void mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx);
 int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
-void vfs_sync_all(void);
 
 /* --- fs_context.c */
 void fs_context_root(struct path *out); /* the caller's, with references */
@@ -75,29 +74,34 @@ mode_t fs_context_set_umask(mode_t mask);
 
 /* --- path_walk.c */
 /*
- * A walk that stops before the last component, for calls that make, remove or open names.
- * `parent` holds references; `name` points into the caller's string or `link`.
+ * A walk that stopped before the last component, for calls that make, remove or open names.
+ * `name` points into the caller's string or into `link`.
  */
 struct last_name {
-	struct path parent;
+	struct path parent;         /* references: the directory reached */
+	struct path root;           /* references: what ".." and "/" stop at */
 	const char *name;
 	size_t length;
-	enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_ROOT } kind;
+	enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_NONE } kind;
 	bool slash;                 /* trailing slashes followed */
 	char *link;                 /* owned: body of the last symlink followed */
-	struct walk *walk;          /* its state, for following on */
+	unsigned int flags, links;  /* LOOKUP_*; symlinks followed up to here */
 };
 int path_lookup_parent(int dirfd, const char *name, unsigned int flags, struct last_name *out);
 void last_name_put(struct last_name *l);
-/* If `p` is a symlink at the end of the walk: follow it, up to the parent of its last component. `p`
- * is put, l->parent and the name are new. */
+/* The last component itself, links not followed, mounts followed. -ENOENT when it is absent. */
+int last_name_find(struct last_name *l, struct path *out);
+/* `p` is the symlink found there: follow it up to its own last component. `p` is put. */
 int last_name_follow(struct last_name *l, struct path *p);
-/* The cached or looked-up child; the parent directory's lock is held (either way). Negative ones too. */
+/* The cached or looked-up child, maybe negative; the parent directory's lock is held either way. */
 struct dentry *lookup_child_locked(struct dentry *parent, const char *name, size_t length);
-/* The child, not following links or mounts; takes the directory's lock when it is not cached. */
+/* The same, taking the directory's lock when the name is not cached. ERR_PTR on error. */
 struct dentry *lookup_child(struct dentry *parent, const char *name, size_t length);
-/* After the last component was found: what a name with trailing slashes asks for. */
-char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size);
+#define PATH_UNREACHABLE BIT(0)
+#define PATH_DELETED     BIT(1)
+/* The bare name of `p` below `root`, and what is to be said about it. */
+char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
+		     unsigned int *state);
 
 /* --- permission.c */
 bool inode_owner_or_capable(const struct inode *i);
@@ -107,19 +111,24 @@ bool permission_sticky(const struct inode *dir, const struct inode *i);
 /* mode and group of a new file in `dir`: umask has been applied. */
 mode_t inode_inherit(struct inode *i, const struct inode *dir, mode_t mode);
 
-/* --- stat.c, open.c, names.c */
+/* --- attributes.c, regular.c */
 void inode_stat(struct inode *i, struct file_stat *st);
-int inode_change_apply(struct inode *i, const struct inode_change *c); /* the generic part */
-int vfs_truncate(struct inode *i, struct file *f, loff_t size);
-int inode_deny_write(struct inode *i);
-void inode_allow_write(struct inode *i);
+/* Size change; f: the open file or NULL. i->lock is free. */
+int vfs_truncate(struct inode *i, loff_t size);
+extern const struct file_ops regular_file_ops; /* contents in i->object */
+/* Writing by one without CAP_FSETID takes set-id bits away. i->lock is held for writing. */
+void inode_drop_set_ids(struct inode *i);
+
+/* --- device.c, ipc/fifo.c */
+int chrdev_open(struct inode *i, struct file *f);
+int fifo_open(struct inode *i, struct file *f);
+void fifo_inode_gone(struct inode *i);
 
 /* --- file systems */
 void tmpfs_init(void);
 void devfs_init(void);
 void procfs_init(void);
 void anonymous_init(void);
-extern const struct file_ops directory_file_ops_none;
 
 /* tmpfs/tmpfs.c, for devfs and memfd: an instance that is not mounted through mount(2). */
 extern struct filesystem_type tmpfs_type;

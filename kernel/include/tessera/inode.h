@@ -280,6 +280,23 @@ int vfs_mount(const char *source, const struct path *where, const char *type, ui
 	      const char *options);
 int vfs_unmount(struct path *p, int flags);
 
+/* ftruncate and truncate after the look-up: 0, -EINVAL, -EFBIG (SIGXFSZ), -EPERM (sealed), -ETXTBSY. */
+int vfs_truncate_file(struct file *f, loff_t size);
+int vfs_truncate_path(const struct path *p, loff_t size);
+/* Execution keeps writers away (-ETXTBSY when there is one) and the other way round. */
+int inode_deny_write(struct inode *i);
+void inode_allow_write(struct inode *i);
+/* memfd seals, fcntl's values. */
+#define SEAL_SEAL         1u
+#define SEAL_SHRINK       2u
+#define SEAL_GROW         4u
+#define SEAL_WRITE        8u
+#define SEAL_FUTURE_WRITE 16u
+
+#define RENAME_NOREPLACE 1u
+#define RENAME_EXCHANGE  2u
+#define RENAME_WHITEOUT  4u
+
 /* --- caches ------------------------------------------------------------------------------------ */
 struct inode *inode_create(struct filesystem *fs, mode_t mode); /* refs 1, times now, caller's ids */
 static inline void

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attributes.c - what an inode says about itself, and changing it: stat, chmod, chown, utimens,
+ * truncate. The rules of who may change what are those of chmod(2), chown(2) and utimensat(2).
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/inode.h>
+#include <tessera/process.h>
+
+#include "vfs.h"
+
+void
+inode_stat(struct inode *i, struct file_stat *st)
+{
+	*st = (struct file_stat){
+		.device = i->fs->device,
+		.inode = i->number,
+		.mode = i->mode,
+		.links = i->links,
+		.uid = i->uid,
+		.gid = i->gid,
+		.rdev = i->rdev,
+		.size = inode_size(i),
+		.block_size = PAGE_SIZE,
+		.blocks = i->object ? READ_ONCE(i->object->pages.count) * (PAGE_SIZE / 512) : 0,
+		.accessed = i->accessed,
+		.modified = i->modified,
+		.changed = i->changed,
+		.born = i->born,
+	};
+}
+
+static int
+stat_inode(struct inode *i, const struct mount *m, struct file_stat *st)
+{
+	int error = 0;
+
+	inode_stat(i, st);
+	if (i->ops->get_attributes)
+		error = i->ops->get_attributes(i, st);
+	st->mount_id = m ? m->id : 0;
+	return error;
+}
+
+int
+vfs_stat(const struct path *p, struct file_stat *st)
+{
+	return stat_inode(p->dentry->inode, p->mount, st);
+}
+
+int
+vfs_stat_file(struct file *f, struct file_stat *st)
+{
+	if (f->ops->stat)
+		return f->ops->stat(f, st);
+	if (!f->inode)
+		return -EBADF;
+	return stat_inode(f->inode, f->mount, st);
+}
+
+/* Who may make this change? 0 or -EPERM, -EACCES. */
+static int
+change_allowed(struct inode *i, const struct inode_change *c)
+{
+	const struct cred *cred = current_cred();
+	bool owner = cred->fsuid == i->uid;
+	bool now = (c->what & ATTR_ATIME_NOW) || (c->what & ATTR_MTIME_NOW);
+	bool exact = ((c->what & ATTR_ATIME) && !(c->what & ATTR_ATIME_NOW)) ||
+		     ((c->what & ATTR_MTIME) && !(c->what & ATTR_MTIME_NOW));
+
+	if ((c->what & ATTR_UID) && !(owner && c->uid == i->uid) && !cred_capable(cred, CAP_CHOWN))
+		return -EPERM;
+	if ((c->what & ATTR_GID) &&
+	    !(owner && (c->gid == i->gid || cred_in_group(cred, c->gid))) &&
+	    !cred_capable(cred, CAP_CHOWN))
+		return -EPERM;
+	if ((c->what & ATTR_MODE) && !inode_owner_or_capable(i))
+		return -EPERM;
+	if ((exact || (now && (c->what & (ATTR_ATIME | ATTR_MTIME)) != (ATTR_ATIME | ATTR_MTIME))) &&
+	    !inode_owner_or_capable(i))
+		return -EPERM;
+	if (now && !exact && !inode_owner_or_capable(i))
+		return vfs_permission(i, MAY_WRITE);
+	return 0;
+}
+
+static void
+apply(struct inode *i, const struct inode_change *c)
+{
+	const struct cred *cred = current_cred();
+	struct timespec64 now = inode_now();
+
+	if (c->what & ATTR_UID)
+		i->uid = c->uid;
+	if (c->what & ATTR_GID)
+		i->gid = c->gid;
+	if (c->what & ATTR_MODE) {
+		mode_t mode = (i->mode & S_IFMT) | (c->mode & 07777);
+
+		if (!cred_in_group(cred, i->gid) && !cred_capable(cred, CAP_FSETID))
+			mode &= ~S_ISGID;
+		i->mode = mode;
+	} else if ((c->what & (ATTR_UID | ATTR_GID)) && !S_ISDIR(i->mode)) {
+		i->mode &= ~S_ISUID;
+		if (i->mode & 0010)
+			i->mode &= ~S_ISGID;
+	}
+	if (c->what & ATTR_ATIME)
+		i->accessed = c->what & ATTR_ATIME_NOW ? now : c->accessed;
+	if (c->what & ATTR_MTIME)
+		i->modified = c->what & ATTR_MTIME_NOW ? now : c->modified;
+	i->changed = now;
+}
+
+int
+vfs_set_attributes(const struct path *p, struct inode_change *c)
+{
+	struct inode *i = p->dentry->inode;
+	int error = mount_want_write(p->mount);
+
+	if (error)
+		return error;
+	if (c->what & ATTR_ATIME_NOW)
+		c->what |= ATTR_ATIME;
+	if (c->what & ATTR_MTIME_NOW)
+		c->what |= ATTR_MTIME;
+	write_lock(&i->lock);
+	error = change_allowed(i, c);
+	if (!error && i->ops->set_attributes)
+		error = i->ops->set_attributes(i, c);
+	if (!error)
+		apply(i, c);
+	write_unlock(&i->lock);
+	return error;
+}
+
+void
+inode_drop_set_ids(struct inode *i)
+{
+	if (!S_ISREG(i->mode) || !(i->mode & (S_ISUID | S_ISGID)) || capable(CAP_FSETID))
+		return;
+	i->mode &= ~S_ISUID;
+	if (i->mode & 0010)
+		i->mode &= ~S_ISGID;
+}
+
+int
+vfs_truncate(struct inode *i, loff_t size)
+{
+	uint64_t old;
+	int error = 0;
+
+	if (size < 0 || !i->object)
+		return -EINVAL;
+	write_lock(&i->lock);
+	old = inode_size(i);
+	if ((uint64_t)size > old) {
+		if ((uint64_t)size > process_limit(current_process(), RLIMIT_FSIZE)) {
+			signal_send_thread(current_thread(), SIGXFSZ, NULL);
+			error = -EFBIG;
+		} else if (i->seals & SEAL_GROW) {
+			error = -EPERM;
+		}
+	} else if ((uint64_t)size < old && (i->seals & SEAL_SHRINK)) {
+		error = -EPERM;
+	}
+	if (!error) {
+		object_truncate(i->object, (uint64_t)size);
+		inode_drop_set_ids(i);
+		inode_touch_modified(i);
+	}
+	write_unlock(&i->lock);
+	return error;
+}
+
+int
+vfs_truncate_file(struct file *f, loff_t size)
+{
+	if (size < 0)
+		return -EINVAL;
+	if (!(f->mode & FILE_WRITE))
+		return -EINVAL;
+	if (f->ops->truncate)
+		return f->ops->truncate(f, size);
+	if (!f->inode || !S_ISREG(f->inode->mode))
+		return -EINVAL;
+	if (mount_want_write(f->mount))
+		return -EROFS;
+	return vfs_truncate(f->inode, size);
+}
+
+int
+vfs_truncate_path(const struct path *p, loff_t size)
+{
+	struct inode *i = p->dentry->inode;
+	int error;
+
+	if (S_ISDIR(i->mode))
+		return -EISDIR;
+	if (!S_ISREG(i->mode))
+		return -EINVAL;
+	error = mount_want_write(p->mount);
+	if (!error)
+		error = vfs_permission(i, MAY_WRITE);
+	if (error)
+		return error;
+	atomic_add(&i->writers, 1);
+	error = atomic_load(&i->deny_write) > 0 ? -ETXTBSY : vfs_truncate(i, size);
+	atomic_sub(&i->writers, 1);
+	return error;
+}
+
+/*
+ * Writers and execution exclude each other. Both sides first raise their own counter, then look at the
+ * other's: of two that come at once at least one sees the other and steps back.
+ */
+int
+inode_deny_write(struct inode *i)
+{
+	atomic_add(&i->deny_write, 1);
+	if (atomic_load(&i->writers) == 0)
+		return 0;
+	atomic_sub(&i->deny_write, 1);
+	return -ETXTBSY;
+}
+
+void
+inode_allow_write(struct inode *i)
+{
+	atomic_sub(&i->deny_write, 1);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fs_context.c - working directory, root directory and umask of a process.
+ *
+ * A kernel thread has none: it sees the root of the root mount.
+ */
+#include <tessera/errno.h>
+#include <tessera/inode.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+
+#include "vfs.h"
+
+static struct fs_context *
+current_context(void)
+{
+	struct process *p = current_process();
+
+	return p ? p->fs : NULL;
+}
+
+struct fs_context *
+fs_context_copy(struct fs_context *from)
+{
+	struct fs_context *fs = kzalloc(sizeof(*fs));
+	struct path top = { root_mount, root_mount->root };
+
+	if (!fs)
+		return NULL;
+	ref_init(&fs->refs);
+	spin_init(&fs->lock, LOCK_LEAF);
+	if (from) {
+		uint64_t flags = spin_lock_irq(&from->lock);
+
+		fs->cwd = from->cwd;
+		fs->cwd_mount = from->cwd_mount;
+		fs->root = from->root;
+		fs->root_mount = from->root_mount;
+		fs->umask = from->umask;
+		path_get(&(struct path){ fs->cwd_mount, fs->cwd });
+		path_get(&(struct path){ fs->root_mount, fs->root });
+		spin_unlock_irq(&from->lock, flags);
+		return fs;
+	}
+	fs->cwd = fs->root = top.dentry;
+	fs->cwd_mount = fs->root_mount = top.mount;
+	fs->umask = 022;
+	path_get(&top);
+	path_get(&top);
+	return fs;
+}
+
+void
+fs_context_put(struct fs_context *fs)
+{
+	if (!ref_put(&fs->refs))
+		return;
+	path_put(&(struct path){ fs->cwd_mount, fs->cwd });
+	path_put(&(struct path){ fs->root_mount, fs->root });
+	kfree(fs);
+}
+
+static void
+get_top(struct path *out)
+{
+	*out = (struct path){ root_mount, root_mount->root };
+	path_get(out);
+}
+
+void
+fs_context_root(struct path *out)
+{
+	struct fs_context *fs = current_context();
+	uint64_t flags;
+
+	if (!fs) {
+		get_top(out);
+		return;
+	}
+	flags = spin_lock_irq(&fs->lock);
+	*out = (struct path){ fs->root_mount, fs->root };
+	path_get(out);
+	spin_unlock_irq(&fs->lock, flags);
+}
+
+void
+fs_context_cwd(struct path *out)
+{
+	struct fs_context *fs = current_context();
+	uint64_t flags;
+
+	if (!fs) {
+		get_top(out);
+		return;
+	}
+	flags = spin_lock_irq(&fs->lock);
+	*out = (struct path){ fs->cwd_mount, fs->cwd };
+	path_get(out);
+	spin_unlock_irq(&fs->lock, flags);
+}
+
+void
+fs_context_set_cwd(const struct path *p)
+{
+	struct fs_context *fs = current_context();
+	struct path old;
+	uint64_t flags;
+
+	path_get(p);
+	flags = spin_lock_irq(&fs->lock);
+	old = (struct path){ fs->cwd_mount, fs->cwd };
+	fs->cwd_mount = p->mount;
+	fs->cwd = p->dentry;
+	spin_unlock_irq(&fs->lock, flags);
+	path_put(&old);
+}
+
+void
+fs_context_set_root(const struct path *p)
+{
+	struct fs_context *fs = current_context();
+	struct path old;
+	uint64_t flags;
+
+	path_get(p);
+	flags = spin_lock_irq(&fs->lock);
+	old = (struct path){ fs->root_mount, fs->root };
+	fs->root_mount = p->mount;
+	fs->root = p->dentry;
+	spin_unlock_irq(&fs->lock, flags);
+	path_put(&old);
+}
+
+mode_t
+fs_context_umask(void)
+{
+	struct fs_context *fs = current_context();
+
+	return fs ? READ_ONCE(fs->umask) : 0;
+}
+
+mode_t
+fs_context_set_umask(mode_t mask)
+{
+	struct fs_context *fs = current_context();
+	uint64_t flags = spin_lock_irq(&fs->lock);
+	mode_t old = fs->umask;
+
+	fs->umask = mask & 0777;
+	spin_unlock_irq(&fs->lock, flags);
+	return old;
+}

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mount.c - the tree of mounts.
+ *
+ * A mount shows a file system, or a part of it, over a dentry of another mount. Mounting on a mount
+ * point again stacks: the new mount's parent is the one that was on top, so (parent, mount point)
+ * names at most one mount.
+ *
+ * References: the tree holds one on each attached mount, each child one on its parent, each path
+ * (open file, working directory) one. A mount is busy when it has more than the tree's.
+ *
+ * Lock: mount_lock, for writing around changes of the tree; dentry->mounted counts mounts under it so
+ * that a walk asks only where the answer is yes.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/inode.h>
+#include <tessera/panic.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+
+#include "vfs.h"
+
+struct rwlock mount_lock;
+struct mount *root_mount;
+uint64_t mount_generation;
+
+static uint64_t next_mount_id = 20; /* [a] */
+static struct mutex single_lock = MUTEX_INIT(single_lock, SLEEP_LEAF);
+static struct list singles = LIST_INIT(singles); /* single_lock: struct single */
+
+/* The one instance of a type that has only one. */
+struct single {
+	struct list node;
+	const struct filesystem_type *type;
+	struct filesystem *fs; /* a reference, for ever */
+};
+
+struct mount *
+mount_create(struct filesystem *fs, struct dentry *root, uint32_t flags, const char *source)
+{
+	struct mount *m = kzalloc(sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->source = kstrdup(source ? source : "none");
+	if (!m->source) {
+		kfree(m);
+		return NULL;
+	}
+	ref_init(&m->refs);
+	m->id = atomic_add_fetch(&next_mount_id, 1);
+	m->fs = fs;
+	ref_get(&fs->refs);
+	m->root = root;
+	dentry_get(root);
+	m->flags = flags;
+	list_init(&m->children);
+	list_init(&m->sibling);
+	return m;
+}
+
+struct mount *
+mount_create_internal(struct filesystem *fs)
+{
+	struct mount *m = mount_create(fs, fs->root, MOUNT_NOATIME, fs->type->name);
+
+	if (m)
+		m->internal = true;
+	return m;
+}
+
+void
+mount_put(struct mount *m)
+{
+	while (m && ref_put(&m->refs)) {
+		struct mount *parent = m->parent;
+
+		if (m->mountpoint)
+			dentry_put(m->mountpoint);
+		dentry_put(m->root);
+		filesystem_put(m->fs);
+		kfree(m->source);
+		kfree(m);
+		m = parent;
+	}
+}
+
+/* The mount on (parent, at), or NULL. mount_lock is held. */
+static struct mount *
+find_locked(struct mount *parent, struct dentry *at)
+{
+	struct mount *m;
+
+	list_for_each(m, &parent->children, sibling)
+		if (m->mountpoint == at)
+			return m;
+	return NULL;
+}
+
+void
+mount_follow(struct path *p)
+{
+	while (READ_ONCE(p->dentry->mounted)) {
+		struct mount *m;
+		struct path on;
+
+		read_lock(&mount_lock);
+		m = find_locked(p->mount, p->dentry);
+		if (m) {
+			on = (struct path){ m, m->root };
+			path_get(&on);
+		}
+		read_unlock(&mount_lock);
+		if (!m)
+			return;
+		path_put(p);
+		*p = on;
+	}
+}
+
+bool
+mount_leave(struct path *p)
+{
+	struct path up;
+
+	read_lock(&mount_lock);
+	up = (struct path){ p->mount->parent, p->mount->mountpoint };
+	if (up.mount)
+		path_get(&up);
+	read_unlock(&mount_lock);
+	if (!up.mount)
+		return false;
+	path_put(p);
+	*p = up;
+	return true;
+}
+
+int
+mount_want_write(const struct mount *m)
+{
+	return m && (READ_ONCE(m->flags) & MOUNT_READONLY) ? -EROFS : 0;
+}
+
+/* Attach m at `where`. mount_lock is held for writing; the tree takes over a reference to m. */
+static void
+attach_locked(struct mount *m, const struct path *where)
+{
+	m->parent = where->mount;
+	mount_get(m->parent);
+	m->mountpoint = where->dentry;
+	dentry_get(m->mountpoint);
+	spin_lock(&dentry_lock);
+	m->mountpoint->mounted++;
+	spin_unlock(&dentry_lock);
+	list_add_tail(&m->parent->children, &m->sibling);
+	atomic_add(&mount_generation, 1);
+}
+
+/* Take m out of the tree; *old gets what it held. The tree's reference becomes the caller's. */
+static void
+detach_locked(struct mount *m, struct path *old)
+{
+	*old = (struct path){ m->parent, m->mountpoint };
+	m->parent = NULL;
+	m->mountpoint = NULL;
+	list_del_init(&m->sibling);
+	if (old->dentry) {
+		spin_lock(&dentry_lock);
+		old->dentry->mounted--;
+		spin_unlock(&dentry_lock);
+	}
+	atomic_add(&mount_generation, 1);
+}
+
+/* Step onto whatever has been mounted on `where` meanwhile: later mounts go on top. */
+static void
+top_of(const struct path *where, struct path *out)
+{
+	*out = *where;
+	path_get(out);
+	mount_follow(out);
+}
+
+int
+mount_graft(struct mount *m, const struct path *where)
+{
+	struct path top;
+	int error = 0;
+
+	top_of(where, &top);
+	write_lock(&mount_lock);
+	if (S_ISDIR(m->root->inode->mode) != S_ISDIR(top.dentry->inode->mode))
+		error = -ENOTDIR;
+	else if (!top.dentry->hashed && top.dentry->parent != top.dentry)
+		error = -ENOENT;
+	else
+		attach_locked(m, &top);
+	write_unlock(&mount_lock);
+	path_put(&top);
+	return error;
+}
+
+/* A new or the single instance of a type, with a reference. */
+static int
+instance(struct filesystem_type *type, const char *source, const char *options, struct filesystem **out)
+{
+	struct single *s;
+	struct filesystem *fs;
+	int error;
+
+	if (type->single) {
+		mutex_lock(&single_lock);
+		list_for_each(s, &singles, node)
+			if (s->type == type) {
+				ref_get(&s->fs->refs);
+				*out = s->fs;
+				mutex_unlock(&single_lock);
+				return 0;
+			}
+		mutex_unlock(&single_lock);
+	}
+	fs = filesystem_create(type);
+	if (!fs)
+		return -ENOMEM;
+	error = type->mount(fs, source, options);
+	if (error) {
+		kfree(fs);
+		return error;
+	}
+	if (type->single) {
+		s = kzalloc(sizeof(*s));
+		if (!s) {
+			filesystem_put(fs);
+			return -ENOMEM;
+		}
+		s->type = type;
+		s->fs = fs;
+		ref_get(&fs->refs);
+		mutex_lock(&single_lock);
+		list_add_tail(&singles, &s->node);
+		mutex_unlock(&single_lock);
+	}
+	*out = fs;
+	return 0;
+}
+
+int
+vfs_mount(const char *source, const struct path *where, const char *type_name, uint32_t flags,
+	  const char *options)
+{
+	struct filesystem_type *type = filesystem_find(type_name);
+	struct filesystem *fs;
+	struct mount *m;
+	int error;
+
+	if (!type)
+		return -ENODEV;
+	error = instance(type, source, options, &fs);
+	if (error)
+		return error;
+	m = mount_create(fs, fs->root, flags, source);
+	filesystem_put(fs);
+	if (!m)
+		return -ENOMEM;
+	error = where ? mount_graft(m, where) : 0;
+	if (error)
+		mount_put(m);
+	else if (!where)
+		root_mount = m;
+	return error;
+}
+
+/* A copy of `from` showing `root`. */
+static struct mount *
+copy_mount(struct mount *from, struct dentry *root)
+{
+	return mount_create(from->fs, root, from->flags, from->source);
+}
+
+/* The next mount of the tree below `top` in pre-order, or NULL. mount_lock is held. */
+static struct mount *
+next_locked(struct mount *m, struct mount *top)
+{
+	if (!list_is_empty(&m->children))
+		return list_entry(m->children.next, struct mount, sibling);
+	while (m != top) {
+		if (m->sibling.next != &m->parent->children)
+			return list_entry(m->sibling.next, struct mount, sibling);
+		m = m->parent;
+	}
+	return NULL;
+}
+
+/* Attach copies of the mounts below `from` at the same places below its copy. */
+static int
+copy_children_locked(struct mount *from, struct dentry *from_root, struct mount *copy)
+{
+	struct mount *child;
+
+	list_for_each(child, &from->children, sibling) {
+		struct mount *c;
+		int error;
+
+		if (!dentry_is_below(child->mountpoint, from_root))
+			continue;
+		c = copy_mount(child, child->root);
+		if (!c)
+			return -ENOMEM;
+		attach_locked(c, &(struct path){ copy, child->mountpoint });
+		error = copy_children_locked(child, child->root, c); /* as deep as mounts are nested */
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Take the whole tree at `top` apart; all become the callers' to put: collected on `out`. */
+static void
+dismantle_locked(struct mount *top, struct list *out)
+{
+	struct mount *m;
+
+	while ((m = next_locked(top, top)) != NULL) {
+		struct path old;
+
+		while (!list_is_empty(&m->children))
+			m = list_entry(m->children.next, struct mount, sibling);
+		detach_locked(m, &old);
+		/* Parent and mount point stay referenced through the fields until the mount is freed. */
+		m->parent = old.mount;
+		m->mountpoint = old.dentry;
+		list_add_tail(out, &m->sibling);
+	}
+}
+
+static void
+put_all(struct list *mounts)
+{
+	struct mount *m, *tmp;
+
+	list_for_each_safe(m, tmp, mounts, sibling) {
+		struct path old;
+
+		list_del_init(&m->sibling);
+		write_lock(&mount_lock);
+		old = (struct path){ m->parent, m->mountpoint };
+		m->parent = NULL;
+		m->mountpoint = NULL;
+		write_unlock(&mount_lock);
+		path_put(&old);
+		mount_put(m);
+	}
+}
+
+int
+vfs_bind(const struct path *from, const struct path *where, bool recursive)
+{
+	struct list dead = LIST_INIT(dead);
+	struct mount *m = copy_mount(from->mount, from->dentry);
+	int error = 0;
+
+	if (!m)
+		return -ENOMEM;
+	write_lock(&mount_lock);
+	if (recursive)
+		error = copy_children_locked(from->mount, from->dentry, m);
+	write_unlock(&mount_lock);
+	if (!error)
+		error = mount_graft(m, where);
+	if (!error)
+		return 0;
+	write_lock(&mount_lock);
+	dismantle_locked(m, &dead);
+	write_unlock(&mount_lock);
+	put_all(&dead);
+	mount_put(m);
+	return error;
+}
+
+int
+vfs_remount(const struct path *where, uint32_t flags, const char *options, bool bind)
+{
+	struct mount *m = where->mount;
+	int error = 0;
+
+	if (where->dentry != m->root)
+		return -EINVAL;
+	if (!bind) {
+		if (m->fs->type->remount)
+			error = m->fs->type->remount(m->fs, options);
+		else if (options && *options)
+			error = -EINVAL;
+	}
+	if (error)
+		return error;
+	write_lock(&mount_lock);
+	m->flags = flags;
+	atomic_add(&mount_generation, 1);
+	write_unlock(&mount_lock);
+	return 0;
+}
+
+int
+vfs_move_mount(const struct path *from, const struct path *where)
+{
+	struct mount *m = from->mount, *up;
+	struct path top, old = { 0 };
+	int error = 0;
+
+	if (from->dentry != m->root || !m->parent)
+		return -EINVAL;
+	top_of(where, &top);
+	write_lock(&mount_lock);
+	for (up = top.mount; up; up = up->parent)
+		if (up == m)
+			error = -ELOOP;
+	if (!error && S_ISDIR(m->root->inode->mode) != S_ISDIR(top.dentry->inode->mode))
+		error = -EINVAL;
+	if (!error) {
+		detach_locked(m, &old);
+		attach_locked(m, &top);
+	}
+	write_unlock(&mount_lock);
+	path_put(&old);
+	path_put(&top);
+	return error;
+}
+
+#define MNT_FORCE  1
+#define MNT_DETACH 2
+#define MNT_EXPIRE 4
+
+int
+vfs_unmount(struct path *p, int flags)
+{
+	struct list dead = LIST_INIT(dead);
+	struct mount *m = p->mount;
+	struct path old = { 0 }, root;
+	int error = 0;
+
+	if (p->dentry != m->root)
+		return -EINVAL;
+	if (flags & MNT_EXPIRE)
+		return flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : -EAGAIN;
+	fs_context_root(&root);
+	write_lock(&mount_lock);
+	if (!m->parent) {
+		error = m == root_mount ? -EBUSY : -EINVAL;
+	} else if (!(flags & MNT_DETACH) && (root.mount == m || !list_is_empty(&m->children) ||
+					     ref_count(&m->refs) > 2)) {
+		error = -EBUSY; /* the tree's and p's are two */
+	} else {
+		dismantle_locked(m, &dead);
+		detach_locked(m, &old);
+	}
+	write_unlock(&mount_lock);
+	path_put(&root);
+	if (error)
+		return error;
+	path_put(&old);
+	put_all(&dead);
+	mount_put(m); /* the tree's; p still holds one */
+	return 0;
+}
+
+int
+vfs_pivot_root(const struct path *new_root, const struct path *put_old)
+{
+	struct path root, at = { 0 };
+	struct mount *m = new_root->mount;
+	int error = 0;
+
+	fs_context_root(&root);
+	write_lock(&mount_lock);
+	if (new_root->dentry != m->root || !m->parent || root.dentry != root.mount->root)
+		error = -EINVAL;
+	else if (m == root.mount || put_old->mount == root.mount)
+		error = -EBUSY;
+	else if (put_old->mount != m)
+		error = -EINVAL;
+	if (!error) {
+		struct path parent = { root.mount->parent, root.mount->mountpoint };
+		struct path dropped;
+
+		detach_locked(m, &at);
+		if (parent.mount) {
+			detach_locked(root.mount, &dropped);
+			attach_locked(m, &dropped);
+			path_put(&dropped);
+		}
+		attach_locked(root.mount, put_old);
+		if (root.mount == root_mount)
+			root_mount = m;
+	}
+	write_unlock(&mount_lock);
+	if (!error)
+		fs_context_set_root(&(struct path){ m, m->root });
+	path_put(&at);
+	path_put(&root);
+	return error;
+}
+
+void
+mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx)
+{
+	char *buf = kmalloc(PATH_MAX, 0);
+	uint64_t last = 0;
+
+	if (!buf)
+		return;
+	/* In the order of their ids, one at a time, so that no lock is held while fn runs. */
+	for (;;) {
+		struct mount *m, *best = NULL;
+		unsigned int state;
+		char *where;
+
+		read_lock(&mount_lock);
+		for (m = root_mount; m; m = next_locked(m, root_mount))
+			if (m->id > last && (!best || m->id < best->id))
+				best = m;
+		if (best)
+			mount_get(best);
+		read_unlock(&mount_lock);
+		if (!best)
+			break;
+		last = best->id;
+		where = path_name_from(&(struct path){ best, best->root }, root, buf, PATH_MAX, &state);
+		if (!IS_ERR(where) && !(state & PATH_UNREACHABLE))
+			fn(ctx, best, where);
+		mount_put(best);
+	}
+	kfree(buf);
+}

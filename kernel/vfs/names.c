@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.c - making, removing and moving names.
+ *
+ * All hold the lock of the directories they change for writing. rename takes fs->rename_lock first
+ * when a directory may move, so that "is it below?" stays true, then locks two directories in the
+ * order ancestor first, else by address.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/string.h>
+
+#include "vfs.h"
+
+/*
+ * Find the place of a new name. On success the parent's lock is held for writing and *d is its
+ * negative dentry with a reference; end with create_end().
+ */
+static int
+create_begin(int dirfd, const char *name, bool directory, struct last_name *w, struct dentry **d)
+{
+	int error = path_lookup_parent(dirfd, name, 0, w);
+
+	if (error)
+		return error;
+	if (w->kind != LAST_NORMAL) {
+		last_name_put(w);
+		return -EEXIST;
+	}
+	write_lock(&w->parent.dentry->inode->lock);
+	*d = lookup_child_locked(w->parent.dentry, w->name, w->length);
+	if (IS_ERR(*d))
+		error = (int)PTR_ERR(*d);
+	else if ((*d)->inode)
+		error = -EEXIST;
+	else if (w->slash && !directory)
+		error = -ENOENT;
+	else
+		error = mount_want_write(w->parent.mount);
+	if (!error)
+		error = permission_create(w->parent.dentry->inode);
+	if (!error)
+		return 0;
+	write_unlock(&w->parent.dentry->inode->lock);
+	if (!IS_ERR(*d))
+		dentry_put(*d);
+	last_name_put(w);
+	return error;
+}
+
+static int
+create_end(struct last_name *w, struct dentry *d, int result)
+{
+	write_unlock(&w->parent.dentry->inode->lock);
+	dentry_put(d);
+	last_name_put(w);
+	return result;
+}
+
+int
+vfs_mkdir(int dirfd, const char *name, mode_t mode)
+{
+	struct last_name w;
+	struct dentry *d;
+	struct inode *dir;
+	int error = create_begin(dirfd, name, true, &w, &d);
+
+	if (error)
+		return error;
+	dir = w.parent.dentry->inode;
+	mode = S_IFDIR | (mode & (0777 | S_ISVTX) & ~fs_context_umask());
+	error = dir->ops->mkdir ? dir->ops->mkdir(dir, d, mode) : -EPERM;
+	return create_end(&w, d, error);
+}
+
+int
+vfs_mknod(int dirfd, const char *name, mode_t mode, dev_t rdev)
+{
+	struct last_name w;
+	struct dentry *d;
+	struct inode *dir;
+	int error;
+
+	if ((mode & S_IFMT) == 0)
+		mode |= S_IFREG;
+	if (S_ISDIR(mode))
+		return -EPERM;
+	if (!S_ISREG(mode) && !S_ISCHR(mode) && !S_ISBLK(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode))
+		return -EINVAL;
+	error = create_begin(dirfd, name, false, &w, &d);
+	if (error)
+		return error;
+	dir = w.parent.dentry->inode;
+	mode &= S_IFMT | (07777 & ~fs_context_umask());
+	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !capable(CAP_MKNOD))
+		error = -EPERM;
+	else if (S_ISREG(mode))
+		error = dir->ops->create ? dir->ops->create(dir, d, mode) : -EACCES;
+	else
+		error = dir->ops->mknod ? dir->ops->mknod(dir, d, mode, rdev) : -EPERM;
+	return create_end(&w, d, error);
+}
+
+int
+vfs_symlink(const char *target, int dirfd, const char *name)
+{
+	struct last_name w;
+	struct dentry *d;
+	struct inode *dir;
+	int error;
+
+	if (!*target)
+		return -ENOENT;
+	error = create_begin(dirfd, name, false, &w, &d);
+	if (error)
+		return error;
+	dir = w.parent.dentry->inode;
+	error = dir->ops->symlink ? dir->ops->symlink(dir, d, target) : -EPERM;
+	return create_end(&w, d, error);
+}
+
+#define AT_SYMLINK_FOLLOW 0x400
+#define AT_EMPTY_PATH     0x1000
+
+int
+vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flags)
+{
+	unsigned int lookup = flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0;
+	struct last_name w;
+	struct path from;
+	struct dentry *d;
+	struct inode *dir, *i;
+	int error;
+
+	if (flags & AT_EMPTY_PATH) {
+		if (!*old && !capable(CAP_DAC_READ_SEARCH))
+			return -ENOENT;
+		lookup |= LOOKUP_EMPTY;
+	}
+	error = path_lookup(olddir, old, lookup, &from);
+	if (error)
+		return error;
+	error = create_begin(newdir, new_name, false, &w, &d);
+	if (error)
+		goto put_from;
+	dir = w.parent.dentry->inode;
+	i = from.dentry->inode;
+	if (from.mount != w.parent.mount || i->fs != dir->fs)
+		error = -EXDEV;
+	else if (S_ISDIR(i->mode) || !dir->ops->link)
+		error = -EPERM;
+	else {
+		write_lock_nested(&i->lock); /* a file below a directory */
+		error = dir->ops->link(dir, d, i);
+		write_unlock(&i->lock);
+	}
+	error = create_end(&w, d, error);
+put_from:
+	path_put(&from);
+	return error;
+}
+
+/* What the last component must be for a removal. */
+static int
+removal_kind(const struct last_name *w, bool directory)
+{
+	if (directory) {
+		if (w->kind == LAST_DOT)
+			return -EINVAL;
+		if (w->kind == LAST_DOTDOT)
+			return -ENOTEMPTY;
+		return w->kind == LAST_NONE ? -EBUSY : 0;
+	}
+	return w->kind == LAST_NORMAL ? 0 : -EISDIR;
+}
+
+static int
+unlink_locked(struct last_name *w, struct dentry *d, bool directory)
+{
+	struct inode *dir = w->parent.dentry->inode;
+	int error;
+
+	if (!d->inode)
+		return -ENOENT;
+	if (!directory && w->slash)
+		return S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
+	error = mount_want_write(w->parent.mount);
+	if (!error)
+		error = permission_delete(dir, d, directory);
+	if (error)
+		return error;
+	if (d->mounted)
+		return -EBUSY;
+	if (!(directory ? dir->ops->rmdir : dir->ops->unlink))
+		return -EPERM;
+	write_lock_nested(&d->inode->lock); /* an entry below its directory */
+	error = directory ? dir->ops->rmdir(dir, d) : dir->ops->unlink(dir, d);
+	write_unlock(&d->inode->lock);
+	if (!error) {
+		if (directory)
+			dentry_prune(d);
+		dentry_drop(d);
+	}
+	return error;
+}
+
+int
+vfs_unlink(int dirfd, const char *name, bool directory)
+{
+	struct last_name w;
+	struct dentry *d;
+	struct inode *dir;
+	int error = path_lookup_parent(dirfd, name, 0, &w);
+
+	if (error)
+		return error;
+	error = removal_kind(&w, directory);
+	if (error)
+		goto put_name;
+	dir = w.parent.dentry->inode;
+	write_lock(&dir->lock);
+	d = lookup_child_locked(w.parent.dentry, w.name, w.length);
+	if (IS_ERR(d))
+		error = (int)PTR_ERR(d);
+	else
+		error = unlink_locked(&w, d, directory);
+	write_unlock(&dir->lock);
+	if (!IS_ERR(d))
+		dentry_put(d);
+put_name:
+	last_name_put(&w);
+	return error;
+}
+
+/* --- rename ------------------------------------------------------------------------------------- */
+
+struct renaming {
+	struct last_name from, to;
+	struct dentry *old, *new_dentry;
+	unsigned int flags;
+};
+
+static void
+lock_parents(struct renaming *r)
+{
+	struct dentry *a = r->from.parent.dentry, *b = r->to.parent.dentry;
+
+	if (a == b) {
+		write_lock(&a->inode->lock);
+		return;
+	}
+	mutex_lock(&a->fs->rename_lock);
+	if (dentry_is_below(a, b) || (!dentry_is_below(b, a) && b < a)) {
+		struct dentry *t = a;
+
+		a = b;
+		b = t;
+	}
+	write_lock(&a->inode->lock);
+	write_lock_nested(&b->inode->lock);
+}
+
+static void
+unlock_parents(struct renaming *r)
+{
+	struct dentry *a = r->from.parent.dentry, *b = r->to.parent.dentry;
+
+	write_unlock(&b->inode->lock);
+	if (a == b)
+		return;
+	write_unlock(&a->inode->lock);
+	mutex_unlock(&a->fs->rename_lock);
+}
+
+/* Names, kinds and loops: what does not depend on the caller's rights. Parents are locked. */
+static int
+rename_shape(struct renaming *r)
+{
+	struct inode *i = r->old->inode, *over;
+
+	if (!i)
+		return -ENOENT;
+	over = r->new_dentry->inode;
+	if ((r->flags & RENAME_NOREPLACE) && over)
+		return -EEXIST;
+	if (r->flags & RENAME_EXCHANGE) {
+		if (!over)
+			return -ENOENT;
+		if (!S_ISDIR(over->mode) && r->to.slash)
+			return -ENOTDIR;
+	}
+	if (!S_ISDIR(i->mode)) {
+		if (r->from.slash || (!(r->flags & RENAME_EXCHANGE) && r->to.slash))
+			return -ENOTDIR;
+	}
+	if (dentry_is_below(r->to.parent.dentry, r->old))
+		return -EINVAL;
+	if (over && dentry_is_below(r->from.parent.dentry, r->new_dentry))
+		return r->flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	return 0;
+}
+
+static int
+rename_allowed(struct renaming *r)
+{
+	struct inode *dir = r->from.parent.dentry->inode, *to_dir = r->to.parent.dentry->inode;
+	struct inode *i = r->old->inode, *over = r->new_dentry->inode;
+	bool directory = S_ISDIR(i->mode);
+	int error = permission_delete(dir, r->old, directory);
+
+	if (error)
+		return error;
+	if (!over)
+		error = permission_create(to_dir);
+	else if (r->flags & RENAME_EXCHANGE)
+		error = permission_delete(to_dir, r->new_dentry, S_ISDIR(over->mode));
+	else
+		error = permission_delete(to_dir, r->new_dentry, directory);
+	if (error)
+		return error;
+	if (dir != to_dir) { /* ".." changes */
+		if (directory)
+			error = vfs_permission(i, MAY_WRITE);
+		if (!error && (r->flags & RENAME_EXCHANGE) && S_ISDIR(over->mode))
+			error = vfs_permission(over, MAY_WRITE);
+	}
+	return error;
+}
+
+static int
+rename_locked(struct renaming *r)
+{
+	struct inode *dir = r->from.parent.dentry->inode, *to_dir = r->to.parent.dentry->inode;
+	struct inode *over;
+	int error = rename_shape(r);
+
+	if (error)
+		return error;
+	over = r->new_dentry->inode;
+	if (over == r->old->inode) /* two names of one file: nothing to do */
+		return 0;
+	error = rename_allowed(r);
+	if (error)
+		return error;
+	if (r->old->mounted || r->new_dentry->mounted)
+		return -EBUSY;
+	if (!dir->ops->rename)
+		return -EPERM;
+	error = dir->ops->rename(dir, r->old, to_dir, r->new_dentry, r->flags);
+	if (error)
+		return error;
+	if (r->flags & RENAME_EXCHANGE) {
+		dentry_exchange(r->old, r->new_dentry);
+	} else {
+		if (over && S_ISDIR(over->mode))
+			dentry_prune(r->new_dentry);
+		dentry_move(r->old, r->new_dentry);
+	}
+	return 0;
+}
+
+int
+vfs_rename(int olddir, const char *old, int newdir, const char *new_name, unsigned int flags)
+{
+	struct renaming r = { .flags = flags };
+	int error;
+
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return -EINVAL;
+	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
+		return -EINVAL;
+	if (flags & RENAME_WHITEOUT)
+		return -EINVAL;
+	error = path_lookup_parent(olddir, old, 0, &r.from);
+	if (error)
+		return error;
+	error = path_lookup_parent(newdir, new_name, 0, &r.to);
+	if (error)
+		goto put_from;
+	error = -EXDEV;
+	if (r.from.parent.mount != r.to.parent.mount)
+		goto put_to;
+	error = -EBUSY;
+	if (r.from.kind != LAST_NORMAL)
+		goto put_to;
+	if (flags & RENAME_NOREPLACE)
+		error = -EEXIST;
+	if (r.to.kind != LAST_NORMAL)
+		goto put_to;
+	error = mount_want_write(r.from.parent.mount);
+	if (error)
+		goto put_to;
+	lock_parents(&r);
+	r.old = lookup_child_locked(r.from.parent.dentry, r.from.name, r.from.length);
+	if (IS_ERR(r.old)) {
+		error = (int)PTR_ERR(r.old);
+		goto unlock;
+	}
+	r.new_dentry = lookup_child_locked(r.to.parent.dentry, r.to.name, r.to.length);
+	if (IS_ERR(r.new_dentry)) {
+		error = (int)PTR_ERR(r.new_dentry);
+		goto put_old;
+	}
+	error = rename_locked(&r);
+	dentry_put(r.new_dentry);
+put_old:
+	dentry_put(r.old);
+unlock:
+	unlock_parents(&r);
+put_to:
+	last_name_put(&r.to);
+put_from:
+	last_name_put(&r.from);
+	return error;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open.c - from a name to an open object.
+ *
+ * The order of checks decides which errno a program sees; it follows path_openat() and may_open() as
+ * open(2) documents them: existence, kind, permission, then what the object itself says.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+
+#include "vfs.h"
+
+static const struct file_ops path_file_ops = {
+	.name = "path",
+};
+
+static const struct file_ops new_file_ops = {
+	.name = "opening",
+};
+
+/* O_RDONLY.. -> MAY_*. */
+static int
+access_mask(uint32_t flags)
+{
+	static const int mask[] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	int m = mask[flags & O_ACCMODE];
+
+	return flags & O_TRUNC ? m | MAY_WRITE : m;
+}
+
+/* Is this an object that may be opened this way at all, by the caller? */
+static int
+may_open(const struct path *p, uint32_t *flags, bool created)
+{
+	struct inode *i = p->dentry->inode;
+	int mask = access_mask(*flags), error;
+
+	switch (i->mode & S_IFMT) {
+	case S_IFLNK:
+		return -ELOOP;
+	case S_IFDIR:
+		if (mask & MAY_WRITE)
+			return -EISDIR;
+		break;
+	case S_IFCHR:
+	case S_IFBLK:
+		if (READ_ONCE(p->mount->flags) & MOUNT_NODEV)
+			return -EACCES;
+		*flags &= ~O_TRUNC;
+		break;
+	case S_IFIFO:
+	case S_IFSOCK:
+		*flags &= ~O_TRUNC;
+		break;
+	case S_IFREG:
+		if (mask & MAY_WRITE) {
+			error = mount_want_write(p->mount);
+			if (error)
+				return error;
+		}
+		break;
+	}
+	if (!created) {
+		error = vfs_permission(i, mask);
+		if (error)
+			return error;
+	}
+	if ((*flags & O_NOATIME) && !inode_owner_or_capable(i))
+		return -EPERM;
+	return 0;
+}
+
+/* The operations of an inode's kind. */
+static int
+open_kind(struct inode *i, struct file *f)
+{
+	switch (i->mode & S_IFMT) {
+	case S_IFCHR:
+		return chrdev_open(i, f);
+	case S_IFIFO:
+		return fifo_open(i, f);
+	case S_IFBLK:
+	case S_IFSOCK:
+		return -ENXIO;
+	default:
+		if (!i->file_ops)
+			return -ENXIO;
+		file_set_ops(f, i->file_ops);
+		f->mode |= FILE_SEEKABLE;
+		return i->ops->open ? i->ops->open(i, f) : 0;
+	}
+}
+
+/*
+ * Make the open object for `p`. Permission has been checked. On failure nothing is left.
+ */
+static int
+open_object(const struct path *p, uint32_t flags, struct file **out)
+{
+	struct inode *i = p->dentry->inode;
+	struct file *f = file_create(flags & O_PATH ? &path_file_ops : &new_file_ops, flags, NULL);
+	int error = 0;
+
+	if (!f)
+		return -ENFILE;
+	f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+	if (flags & O_PATH)
+		f->flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	f->inode = i;
+	inode_get(i);
+	f->mount = p->mount;
+	f->dentry = p->dentry;
+	path_get(p);
+	if (flags & O_PATH) {
+		*out = f;
+		return 0;
+	}
+	if ((f->mode & FILE_WRITE) && S_ISREG(i->mode)) {
+		atomic_add(&i->writers, 1);
+		if (atomic_load(&i->deny_write) > 0)
+			error = -ETXTBSY;
+	}
+	if (!error)
+		error = open_kind(i, f);
+	if (error) {
+		file_set_ops(f, &new_file_ops);
+		file_put(f);
+		return error;
+	}
+	*out = f;
+	return 0;
+}
+
+/* Permission, the object, truncation. */
+static int
+open_found(const struct path *p, uint32_t flags, bool created, struct file **out)
+{
+	int error = flags & O_PATH ? 0 : may_open(p, &flags, created);
+
+	if (error)
+		return error;
+	error = open_object(p, flags, out);
+	if (error || !(flags & O_TRUNC) || created || !S_ISREG(p->dentry->inode->mode))
+		return error;
+	/* A read-only O_TRUNC truncates too, and must keep execution away for the moment. */
+	if (!((*out)->mode & FILE_WRITE))
+		error = vfs_truncate_path(p, 0);
+	else if (p->dentry->inode->object)
+		error = vfs_truncate(p->dentry->inode, 0);
+	if (error)
+		file_put(*out);
+	return error;
+}
+
+int
+vfs_open_path(const struct path *p, uint32_t flags, struct file **out)
+{
+	return open_found(p, flags, false, out);
+}
+
+/* Make `d`, a negative child of w->parent whose lock is held for writing. */
+static int
+create_locked(struct last_name *w, struct dentry *d, mode_t mode)
+{
+	struct inode *dir = w->parent.dentry->inode;
+	int error = mount_want_write(w->parent.mount);
+
+	if (!error)
+		error = permission_create(dir);
+	if (!error && !dir->ops->create)
+		error = -EACCES;
+	if (!error)
+		error = dir->ops->create(dir, d, S_IFREG | (mode & 07777 & ~fs_context_umask()));
+	return error;
+}
+
+/*
+ * The last component for O_CREAT: found, or made. *out gets references, *created says which.
+ */
+static int
+find_or_create(struct last_name *w, uint32_t flags, mode_t mode, struct path *out, bool *created)
+{
+	struct inode *dir = w->parent.dentry->inode;
+	struct dentry *d;
+	int error = 0;
+
+	*created = false;
+	if (w->kind != LAST_NORMAL || w->slash)
+		return -EISDIR;
+	d = lookup_child(w->parent.dentry, w->name, w->length);
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	if (!d->inode) {
+		dentry_put(d);
+		write_lock(&dir->lock);
+		d = lookup_child_locked(w->parent.dentry, w->name, w->length);
+		if (IS_ERR(d))
+			error = (int)PTR_ERR(d);
+		else if (!d->inode) {
+			error = create_locked(w, d, mode);
+			*created = !error;
+		}
+		write_unlock(&dir->lock);
+		if (error) {
+			if (!IS_ERR(d))
+				dentry_put(d);
+			return error;
+		}
+	}
+	if ((flags & O_EXCL) && !*created) {
+		dentry_put(d);
+		return -EEXIST;
+	}
+	out->dentry = d;
+	out->mount = w->parent.mount;
+	mount_get(out->mount);
+	mount_follow(out);
+	return 0;
+}
+
+/* O_TMPFILE: a file without a name in the directory `name`. */
+static int
+open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
+	     struct file **out)
+{
+	struct path dir, p;
+	struct inode *i, *d;
+	int error = path_lookup(dirfd, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
+
+	if (error)
+		return error;
+	d = dir.dentry->inode;
+	error = mount_want_write(dir.mount);
+	if (!error)
+		error = vfs_permission(d, MAY_WRITE | MAY_EXEC);
+	if (!error && !d->ops->tmpfile)
+		error = -EOPNOTSUPP;
+	if (error)
+		goto put_dir;
+	write_lock(&d->lock);
+	error = d->ops->tmpfile(d, S_IFREG | (mode & 07777 & ~fs_context_umask()), &i);
+	write_unlock(&d->lock);
+	if (error)
+		goto put_dir;
+	p.mount = dir.mount;
+	p.dentry = dentry_create(dir.dentry, "#tmpfile", 8);
+	if (!p.dentry) {
+		inode_put(i);
+		error = -ENOMEM;
+		goto put_dir;
+	}
+	dentry_attach(p.dentry, i);
+	error = open_object(&p, flags & ~O_EXCL, out);
+	dentry_put(p.dentry);
+put_dir:
+	path_put(&dir);
+	return error;
+}
+
+int
+vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup, struct file **out)
+{
+	struct last_name w;
+	struct path p;
+	bool created = false;
+	int error;
+
+	if ((flags & O_TMPFILE) == O_TMPFILE && !(flags & O_PATH))
+		return open_tmpfile(dirfd, name, flags, mode, lookup, out);
+	if (flags & O_PATH)
+		flags &= ~(O_CREAT | O_EXCL | O_TRUNC);
+	error = path_lookup_parent(dirfd, name, lookup, &w);
+	if (error)
+		return error;
+	for (;;) {
+		error = flags & O_CREAT ? find_or_create(&w, flags, mode, &p, &created)
+					: last_name_find(&w, &p);
+		if (error)
+			goto put_name;
+		if (!S_ISLNK(p.dentry->inode->mode) || w.kind != LAST_NORMAL ||
+		    ((flags & O_NOFOLLOW) && !w.slash))
+			break;
+		error = last_name_follow(&w, &p);
+		if (error)
+			goto put_name;
+		/* A magic link led straight to an object: it exists. */
+		if (w.kind == LAST_NONE && (flags & O_CREAT)) {
+			error = last_name_find(&w, &p);
+			if (error)
+				goto put_name;
+			break;
+		}
+	}
+	if ((flags & O_CREAT) && S_ISDIR(p.dentry->inode->mode))
+		error = -EISDIR;
+	else if (((flags & O_DIRECTORY) || w.slash) && !S_ISDIR(p.dentry->inode->mode))
+		error = S_ISLNK(p.dentry->inode->mode) && !(flags & O_PATH) ? -ELOOP : -ENOTDIR;
+	else
+		error = open_found(&p, flags, created, out);
+	path_put(&p);
+put_name:
+	last_name_put(&w);
+	return error;
+}

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * path_walk.c - from a name to a (mount, dentry) pair.
+ *
+ * A walk is a position and the rest of a string. Each component but the last must be a directory that
+ * the caller may search, or a symlink to one: then the rest is put aside on a small stack and the
+ * link's body is walked first. The last component is left to the caller (struct last_name), because
+ * each call treats it differently; path_lookup() is the plain ending.
+ *
+ * No lock is held between components: the reference on the dentry reached keeps it and its inode. A
+ * cached name costs one short hold of dentry_lock; an unknown one takes the directory's lock for
+ * reading and asks the file system.
+ */
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+
+#include "vfs.h"
+
+void
+path_get(const struct path *p)
+{
+	if (p->mount)
+		mount_get(p->mount);
+	dentry_get(p->dentry);
+}
+
+void
+path_put(struct path *p)
+{
+	if (p->dentry)
+		dentry_put(p->dentry);
+	if (p->mount)
+		mount_put(p->mount);
+	p->dentry = NULL;
+	p->mount = NULL;
+}
+
+static bool
+path_same(const struct path *a, const struct path *b)
+{
+	return a->mount == b->mount && a->dentry == b->dentry;
+}
+
+/* Take over `to`'s references. */
+static void
+path_set(struct path *p, struct path to)
+{
+	path_put(p);
+	*p = to;
+}
+
+/* May the cached answer be believed? */
+static bool
+still_valid(struct dentry *parent, struct dentry *d)
+{
+	return !parent->inode->ops->revalidate || parent->inode->ops->revalidate(d);
+}
+
+static struct dentry *
+find_valid(struct dentry *parent, const char *name, size_t length)
+{
+	struct dentry *d = dentry_find(parent, name, length);
+
+	if (!d || still_valid(parent, d))
+		return d;
+	dentry_drop(d);
+	dentry_put(d);
+	return NULL;
+}
+
+struct dentry *
+lookup_child_locked(struct dentry *parent, const char *name, size_t length)
+{
+	struct inode *dir = parent->inode;
+	struct dentry *d;
+	int error;
+
+	if (length > NAME_MAX)
+		return ERR_PTR(-ENAMETOOLONG);
+	d = find_valid(parent, name, length);
+	if (d)
+		return d;
+	if (dir->links == 0)
+		return ERR_PTR(-ENOENT);
+	d = dentry_create(parent, name, length);
+	if (!d)
+		return ERR_PTR(-ENOMEM);
+	error = dir->ops->lookup ? dir->ops->lookup(dir, d) : 0;
+	if (error) {
+		dentry_put(d);
+		return ERR_PTR(error);
+	}
+	return dentry_hash(d);
+}
+
+struct dentry *
+lookup_child(struct dentry *parent, const char *name, size_t length)
+{
+	struct dentry *d = length <= NAME_MAX ? find_valid(parent, name, length) : NULL;
+
+	if (d)
+		return d;
+	read_lock(&parent->inode->lock);
+	d = lookup_child_locked(parent, name, length);
+	read_unlock(&parent->inode->lock);
+	return d;
+}
+
+/* One step up from w->parent, stopping at the root, out of mounts and then onto what covers it. */
+static int
+step_up(struct last_name *w)
+{
+	for (;;) {
+		struct path up;
+
+		if (path_same(&w->parent, &w->root))
+			return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
+		if (w->parent.dentry != w->parent.mount->root) {
+			up.dentry = dentry_parent(w->parent.dentry);
+			up.mount = w->parent.mount;
+			mount_get(up.mount);
+			path_set(&w->parent, up);
+			break;
+		}
+		if (w->flags & LOOKUP_NO_XDEV)
+			return -EXDEV;
+		if (!mount_leave(&w->parent))
+			return 0;
+	}
+	mount_follow(&w->parent);
+	return 0;
+}
+
+/* Look `name` up below w->parent, mounts followed, links not: *out gets references. */
+static int
+step_down(struct last_name *w, const char *name, size_t length, struct path *out)
+{
+	struct dentry *d = lookup_child(w->parent.dentry, name, length);
+
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	if (!d->inode) {
+		dentry_put(d);
+		return -ENOENT;
+	}
+	out->dentry = d;
+	out->mount = w->parent.mount;
+	mount_get(out->mount);
+	mount_follow(out);
+	if (out->mount != w->parent.mount && (w->flags & LOOKUP_NO_XDEV)) {
+		path_put(out);
+		return -EXDEV;
+	}
+	return 0;
+}
+
+/*
+ * `link` is a symlink found below w->parent. A magic link moves w->parent to its target and *body is
+ * NULL. Otherwise *body is its text, ours to free, and w->parent is where the text starts.
+ */
+static int
+enter_link(struct last_name *w, struct path *link, char **body)
+{
+	struct inode *i = link->dentry->inode;
+	ssize_t n;
+
+	*body = NULL;
+	if (w->flags & LOOKUP_NO_SYMLINKS)
+		return -ELOOP;
+	if (++w->links > SYMLINK_DEPTH_MAX)
+		return -ELOOP;
+	if (i->ops->jump) {
+		struct path to = { 0 };
+		int error;
+
+		if (w->flags & LOOKUP_NO_MAGICLINKS)
+			return -ELOOP;
+		if (w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT))
+			return -EXDEV;
+		error = i->ops->jump(i, &to.mount, &to.dentry);
+		if (error)
+			return error;
+		path_set(&w->parent, to);
+		return 0;
+	}
+	if (!i->ops->readlink)
+		return -EINVAL;
+	*body = kmalloc(PATH_MAX, 0);
+	if (!*body)
+		return -ENOMEM;
+	n = i->ops->readlink(i, *body, PATH_MAX - 1);
+	if (n == 0)
+		n = -ENOENT;
+	if (n > 0 && **body == '/' && (w->flags & LOOKUP_BENEATH))
+		n = -EXDEV;
+	if (n < 0) {
+		kfree(*body);
+		*body = NULL;
+		return (int)n;
+	}
+	(*body)[n] = '\0';
+	inode_touch_accessed(i, link->mount);
+	if (**body == '/') {
+		path_get(&w->root);
+		path_set(&w->parent, w->root);
+	}
+	return 0;
+}
+
+static enum last_kind
+component_kind(const char *name, size_t length)
+{
+	if (name[0] != '.' || length > 2)
+		return LAST_NORMAL;
+	if (length == 1)
+		return LAST_DOT;
+	return name[1] == '.' ? LAST_DOTDOT : LAST_NORMAL;
+}
+
+/*
+ * Walk `rest` from w->parent up to its last component, which is left in w. `body`: the allocated text
+ * that `rest` points into, now w's; or NULL.
+ */
+static int
+walk(struct last_name *w, const char *rest, char *body)
+{
+	struct {
+		const char *rest;
+		char *body;
+	} aside[SYMLINK_DEPTH_MAX];
+	unsigned int depth = 0;
+	int error;
+
+	kfree(w->link);
+	w->link = body;
+	for (;;) {
+		const char *name;
+		size_t length;
+		struct path next;
+		char *link_body;
+
+		while (*rest == '/')
+			rest++;
+		if (!*rest && depth > 0) {
+			kfree(w->link);
+			depth--;
+			rest = aside[depth].rest;
+			w->link = aside[depth].body;
+			continue;
+		}
+		error = -ENOTDIR;
+		if (!S_ISDIR(w->parent.dentry->inode->mode))
+			break;
+		if (!*rest) {
+			w->kind = LAST_NONE;
+			return 0;
+		}
+		error = vfs_permission(w->parent.dentry->inode, MAY_EXEC);
+		if (error)
+			break;
+		name = rest;
+		while (*rest && *rest != '/')
+			rest++;
+		length = (size_t)(rest - name);
+		w->kind = component_kind(name, length);
+		w->slash |= *rest == '/' && depth == 0;
+		while (*rest == '/')
+			rest++;
+		if (!*rest && depth == 0) {
+			w->name = name;
+			w->length = length;
+			return 0;
+		}
+		if (depth == 0)
+			w->slash = false;
+		if (w->kind == LAST_DOT)
+			continue;
+		if (w->kind == LAST_DOTDOT) {
+			error = step_up(w);
+			if (error)
+				break;
+			continue;
+		}
+		error = step_down(w, name, length, &next);
+		if (error)
+			break;
+		if (!S_ISLNK(next.dentry->inode->mode)) {
+			path_set(&w->parent, next);
+			continue;
+		}
+		error = enter_link(w, &next, &link_body);
+		path_put(&next);
+		if (error)
+			break;
+		if (!link_body)
+			continue;
+		/* links <= SYMLINK_DEPTH_MAX bounds depth. A finished text is freed at once. */
+		if (*rest) {
+			aside[depth].rest = rest;
+			aside[depth].body = w->link;
+			depth++;
+		} else {
+			kfree(w->link);
+		}
+		w->link = link_body;
+		rest = link_body;
+	}
+	while (depth > 0)
+		kfree(aside[--depth].body);
+	return error;
+}
+
+void
+last_name_put(struct last_name *l)
+{
+	path_put(&l->parent);
+	path_put(&l->root);
+	kfree(l->link);
+	l->link = NULL;
+}
+
+/* Where a walk begins. *out gets references. */
+static int
+start_path(int dirfd, bool absolute, bool empty, const struct path *root, struct path *out)
+{
+	int error = 0;
+	struct file *f;
+
+	if (absolute) {
+		*out = *root;
+		path_get(out);
+		return 0;
+	}
+	if (dirfd == AT_FDCWD) {
+		fs_context_cwd(out);
+		return 0;
+	}
+	f = handle_get_path(dirfd, RIGHT_LOOKUP, &error);
+	if (!f)
+		return error;
+	if (!f->dentry)
+		error = -ENOTDIR;
+	else if (!empty && !S_ISDIR(f->inode->mode))
+		error = -ENOTDIR;
+	if (!error) {
+		out->mount = f->mount;
+		out->dentry = f->dentry;
+		path_get(out);
+	}
+	file_put(f);
+	return error;
+}
+
+/* `start`: its references become the walk's, on failure too. */
+static int
+begin(struct path start, const char *name, unsigned int flags, struct last_name *w)
+{
+	int error;
+
+	w->parent = start;
+	w->flags = flags;
+	w->kind = LAST_NONE;
+	error = walk(w, name, NULL);
+	if (error)
+		last_name_put(w);
+	return error;
+}
+
+int
+path_lookup_parent(int dirfd, const char *name, unsigned int flags, struct last_name *w)
+{
+	bool absolute = *name == '/';
+	struct path start;
+	int error;
+
+	*w = (struct last_name){ 0 };
+	if (!*name && !(flags & LOOKUP_EMPTY))
+		return -ENOENT;
+	if (absolute && (flags & LOOKUP_BENEATH))
+		return -EXDEV;
+	fs_context_root(&w->root);
+	error = start_path(dirfd, absolute && !(flags & LOOKUP_IN_ROOT), !*name, &w->root, &start);
+	if (error) {
+		path_put(&w->root);
+		return error;
+	}
+	if (flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
+		path_get(&start);
+		path_set(&w->root, start);
+	}
+	if (!*name) {
+		w->parent = start;
+		w->flags = flags;
+		w->kind = LAST_NONE;
+		return 0;
+	}
+	return begin(start, name, flags, w);
+}
+
+int
+last_name_find(struct last_name *l, struct path *out)
+{
+	int error;
+
+	switch (l->kind) {
+	case LAST_NORMAL:
+		return step_down(l, l->name, l->length, out);
+	case LAST_DOTDOT:
+		error = step_up(l);
+		if (error)
+			return error;
+		break;
+	default:
+		break;
+	}
+	*out = l->parent;
+	path_get(out);
+	return 0;
+}
+
+int
+last_name_follow(struct last_name *l, struct path *p)
+{
+	bool slash = l->slash;
+	char *body;
+	int error = enter_link(l, p, &body);
+
+	path_put(p);
+	if (error)
+		return error;
+	l->slash = false;
+	l->kind = LAST_NONE;
+	if (body)
+		error = walk(l, body, body);
+	l->slash |= slash;
+	return error;
+}
+
+/* The end of a plain look-up: w is used up. */
+static int
+finish(struct last_name *w, unsigned int flags, struct path *out)
+{
+	struct path p;
+	int error;
+
+	for (;;) {
+		error = last_name_find(w, &p);
+		if (error)
+			goto out;
+		if (!S_ISLNK(p.dentry->inode->mode) || w->kind != LAST_NORMAL ||
+		    !((flags & LOOKUP_FOLLOW) || w->slash))
+			break;
+		error = last_name_follow(w, &p);
+		if (error)
+			goto out;
+	}
+	if (((flags & LOOKUP_DIRECTORY) || w->slash) && !S_ISDIR(p.dentry->inode->mode)) {
+		path_put(&p);
+		error = -ENOTDIR;
+		goto out;
+	}
+	*out = p;
+out:
+	last_name_put(w);
+	return error;
+}
+
+int
+path_lookup(int dirfd, const char *name, unsigned int flags, struct path *out)
+{
+	struct last_name w;
+	int error = path_lookup_parent(dirfd, name, flags, &w);
+
+	return error ? error : finish(&w, flags, out);
+}
+
+int
+path_lookup_from(const struct path *start, const char *name, unsigned int flags, struct path *out)
+{
+	struct last_name w = { 0 };
+	struct path from = *start;
+	int error;
+
+	w.root = (struct path){ root_mount, root_mount->root };
+	path_get(&w.root);
+	if (*name == '/')
+		from = w.root;
+	path_get(&from);
+	error = begin(from, name, flags, &w);
+	return error ? error : finish(&w, flags, out);
+}
+
+/* Put `n` bytes in front of *at. False: no room. */
+static bool
+prepend(char **at, char *start, const char *s, size_t n)
+{
+	if ((size_t)(*at - start) < n)
+		return false;
+	*at -= n;
+	memcpy(*at, s, n);
+	return true;
+}
+
+char *
+path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
+	       unsigned int *state)
+{
+	char *at = buf + size - 1, *result = ERR_PTR(-ENAMETOOLONG);
+	struct dentry *d = p->dentry;
+	struct mount *m = p->mount;
+
+	*at = '\0';
+	*state = 0;
+	read_lock(&mount_lock);
+	spin_lock(&dentry_lock);
+	if (m && m->internal) {
+		if (prepend(&at, buf, d->name, d->length))
+			result = at;
+		goto out;
+	}
+	if (!d->hashed && d->parent != d)
+		*state |= PATH_DELETED;
+	while (d != root->dentry || m != root->mount) {
+		if (m && d == m->root) {
+			if (m->parent) {
+				d = m->mountpoint;
+				m = m->parent;
+				continue;
+			}
+			*state |= PATH_UNREACHABLE;
+			break;
+		}
+		if (d->parent == d) {
+			*state |= PATH_UNREACHABLE;
+			break;
+		}
+		if (!prepend(&at, buf, d->name, d->length) || !prepend(&at, buf, "/", 1))
+			goto out;
+		d = d->parent;
+	}
+	if (*at != '\0' || prepend(&at, buf, "/", 1))
+		result = at;
+out:
+	spin_unlock(&dentry_lock);
+	read_unlock(&mount_lock);
+	return result;
+}
+
+char *
+path_name(const struct path *p, char *buf, size_t size)
+{
+	static const char deleted[] = " (deleted)";
+	struct path root;
+	unsigned int state;
+	char *name;
+
+	if (size <= sizeof(deleted))
+		return ERR_PTR(-ENAMETOOLONG);
+	fs_context_root(&root);
+	name = path_name_from(p, &root, buf, size - sizeof(deleted) + 1, &state);
+	path_put(&root);
+	if (!IS_ERR(name) && (state & PATH_DELETED))
+		memcpy(name + strlen(name), deleted, sizeof(deleted));
+	return name;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * permission.c - may the caller, with its file-system ids and capabilities, do that?
+ *
+ * Order of checks and errors as in Linux: the mode bits of owner, group or others (exactly one class
+ * counts), then capabilities. See path_resolution(7) and capabilities(7).
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/inode.h>
+
+#include "vfs.h"
+
+/* The mode bits alone. */
+static bool
+mode_allows(const struct inode *i, const struct cred *c, int mask)
+{
+	mode_t mode = i->mode;
+
+	if (c->fsuid == i->uid)
+		mode >>= 6;
+	else if (cred_in_group(c, i->gid))
+		mode >>= 3;
+	return (mask & ~mode & 7) == 0;
+}
+
+static int
+generic_permission(const struct inode *i, int mask)
+{
+	const struct cred *c = current_cred();
+
+	if (mode_allows(i, c, mask))
+		return 0;
+	if (S_ISDIR(i->mode)) {
+		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+			return 0;
+		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if (mask == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+		return 0;
+	/* Nobody executes a file without any x bit. */
+	if ((!(mask & MAY_EXEC) || (i->mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+		return 0;
+	return -EACCES;
+}
+
+int
+vfs_permission(struct inode *i, int mask)
+{
+	if (i->ops->permission)
+		return i->ops->permission(i, mask);
+	return generic_permission(i, mask);
+}
+
+bool
+inode_owner_or_capable(const struct inode *i)
+{
+	const struct cred *c = current_cred();
+
+	return c->fsuid == i->uid || cred_capable(c, CAP_FOWNER);
+}
+
+int
+permission_create(struct inode *dir)
+{
+	if (dir->links == 0)
+		return -ENOENT;
+	return vfs_permission(dir, MAY_WRITE | MAY_EXEC);
+}
+
+bool
+permission_sticky(const struct inode *dir, const struct inode *i)
+{
+	const struct cred *c = current_cred();
+
+	return (dir->mode & S_ISVTX) && c->fsuid != i->uid && c->fsuid != dir->uid &&
+	       !cred_capable(c, CAP_FOWNER);
+}
+
+int
+permission_delete(struct inode *dir, struct dentry *d, bool directory)
+{
+	int error = vfs_permission(dir, MAY_WRITE | MAY_EXEC);
+
+	if (error)
+		return error;
+	if (permission_sticky(dir, d->inode))
+		return -EPERM;
+	if (directory) {
+		if (!S_ISDIR(d->inode->mode))
+			return -ENOTDIR;
+		if (d == d->fs->root)
+			return -EBUSY;
+	} else if (S_ISDIR(d->inode->mode)) {
+		return -EISDIR;
+	}
+	return dir->links == 0 ? -ENOENT : 0;
+}
+
+/* System V group semantics: a setgid directory gives its group, and itself to directories. */
+mode_t
+inode_inherit(struct inode *i, const struct inode *dir, mode_t mode)
+{
+	const struct cred *c = current_cred();
+
+	i->uid = c->fsuid;
+	i->gid = c->fsgid;
+	if (dir && (dir->mode & S_ISGID)) {
+		i->gid = dir->gid;
+		if (S_ISDIR(mode))
+			mode |= S_ISGID;
+		else if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010) &&
+			 !cred_in_group(c, i->gid) && !cred_capable(c, CAP_FSETID))
+			mode &= ~S_ISGID;
+	}
+	i->mode = mode;
+	return mode;
+}
