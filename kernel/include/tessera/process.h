@@ -128,7 +128,9 @@ struct process {
 	int stop_signal;                  /* [s] group stop asked for or in force; 0: none */
 	uint32_t threads_stopping;        /* [s] that have yet to stop */
 	bool tell_continued;              /* [s] the first thread to run tells the parent */
-	bool stop_reported, continued;    /* [P] what wait has to tell */
+	uint64_t continue_generation;     /* [s] SIGCONTs so far: a stop decided before one is void */
+	bool stop_reported;               /* [P] wait has told of the stop */
+	bool continued;                   /* [s] wait has yet to tell */
 	int exit_signal;                  /* [P] what the parent gets, SIGCHLD mostly */
 	int parent_death_signal;          /* [p] prctl PR_SET_PDEATHSIG */
 	uint32_t pending_count;           /* [s] queued entries, against RLIMIT_SIGPENDING */
@@ -139,7 +141,7 @@ struct process {
 	uint64_t children_user_ns, children_system_ns; /* [s] of reaped children */
 	uint64_t dead_minor, dead_major, children_minor, children_major; /* [s] */
 	uint64_t dead_voluntary, dead_involuntary;     /* [s] */
-	uint64_t children_peak_rss;       /* [s] pages */
+	uint64_t peak_rss, children_peak_rss; /* [s] pages; of the ended program, of reaped children */
 	uint64_t read_bytes, write_bytes, read_calls, write_calls; /* [a] */
 	struct interval_timers *timers;   /* [s] itimers and POSIX timers, proc/timers.c */
 	int oom_score_adj;                /* [a] */

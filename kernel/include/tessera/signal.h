@@ -146,6 +146,16 @@ void signal_mask_end(bool interrupted);
 int signal_take(uint64_t set, struct siginfo *info);
 /* What is pending for the calling thread, its own and the process's. */
 uint64_t signal_pending_set(void);
+/* sigaction(2); either may be NULL. -EINVAL. */
+int signal_set_action(int signo, const struct signal_action *new_action, struct signal_action *old);
+/*
+ * kill(2) and tgkill(2) with their permission checks. signo 0 only checks. `pid` as kill's; -EPERM,
+ * -ESRCH, -EINVAL.
+ */
+int signal_kill(pid_t pid, int signo, const struct siginfo *info);
+int signal_kill_thread(pid_t pid, pid_t tid, int signo, const struct siginfo *info); /* pid -1: any */
+/* May the caller send signo to p? 0 or -EPERM. */
+int signal_may_send(struct process *p, int signo);
 void siginfo_user(struct siginfo *out, int signo, int code); /* pid and uid of the caller filled in */
 
 #endif

@@ -104,8 +104,12 @@ struct thread {
 	uint64_t vruntime;             /* [q] weighted nanoseconds */
 	uint64_t slice_end;            /* [q] */
 	uint64_t run_start;            /* [o] when it got the CPU */
-	uint64_t user_ns, system_ns;   /* [o] */
+	uint64_t user_ns, system_ns;   /* [T] as last reported: they never go back */
 	uint64_t sum_exec_ns;          /* [q] */
+	uint64_t sleep_start;          /* [q] when it left the run queue */
+	uint64_t user_ticks, system_ticks; /* [q] samples: how to split sum_exec_ns */
+	struct list all_node;          /* sched/'s list of all threads, its lock */
+	struct list dead_node;         /* [s] of the CPU that is to free it */
 	uint64_t voluntary_switches, involuntary_switches; /* [o] */
 	uint64_t start_time;           /* [I] monotonic ns */
 	const char *wait_channel;      /* [o] where it sleeps, for ps -o wchan */
@@ -160,6 +164,9 @@ thread_get(struct thread *t)
 }
 void thread_put(struct thread *t);
 uint64_t thread_count(void);
+/* proc/ provides: drop what it put into a thread that is being freed (process, credentials). Called by
+ * the last thread_put(); any context that may free memory. */
+void thread_release_user(struct thread *t);
 /* Take a user thread through its exit path; defined by proc/. */
 void __noreturn thread_exit_user(int status);
 

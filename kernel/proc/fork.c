@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.c - new processes and threads.
+ *
+ * Everything that can fail is done before the child is known to anybody; then, under process_tree_lock,
+ * it gets its number, parent and group in one step. A signal to the group (^C) is sent under the same
+ * lock, so it reaches either both or the parent before the child is there: in the second case the
+ * parent finds it pending at that last moment, throws the child away and runs the call again after the
+ * handler (-ERESTARTNOINTR). No child escapes a signal to its group.
+ */
+#include <tessera/address_space.h>
+#include <tessera/fork.h>
+#include <tessera/handle.h>
+#include <tessera/random.h>
+#include <tessera/sched.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+#include <tessera/uaccess.h>
+
+#include "pidfd.h"
+#include "proc.h"
+
+/* What the parent of a vfork sleeps on. Shared by both, since either may go first. */
+struct vfork_wait {
+	struct refcount refs;
+	struct wait_queue queue;
+	bool done;              /* [a] */
+};
+
+static struct vfork_wait *
+vfork_create(void)
+{
+	struct vfork_wait *v = kzalloc(sizeof(*v));
+
+	if (v) {
+		ref_init(&v->refs);
+		wait_queue_init(&v->queue);
+	}
+	return v;
+}
+
+static void
+vfork_put(struct vfork_wait *v)
+{
+	if (v && ref_put(&v->refs))
+		kfree(v);
+}
+
+/* The child does not use the parent's memory any longer: it has exec'ed or ended. */
+void
+vfork_release(struct thread *t)
+{
+	struct vfork_wait *v = t->vfork;
+
+	if (!v)
+		return;
+	t->vfork = NULL;
+	atomic_store(&v->done, true);
+	wake_all(&v->queue);
+	vfork_put(v);
+}
+
+/*
+ * Which combinations there are; clone(2), clone3(2). Namespaces are not offered: Linux answers EINVAL
+ * when built without them.
+ */
+static int
+check_request(const struct clone_request *r)
+{
+	const uint64_t known = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PIDFD |
+			       CLONE_PTRACE | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD |
+			       CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+			       CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED |
+			       CLONE_CHILD_SETTID | CLONE_IO | CLONE_CLEAR_SIGHAND;
+	uint64_t f = r->flags;
+
+	if (f & ~known)
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
+		return -EINVAL;
+	if ((f & CLONE_PARENT) && current_process() == init_process)
+		return -EINVAL;
+	if (r->exit_signal < 0 || r->exit_signal > SIGNAL_COUNT)
+		return -EINVAL;
+	if (r->set_tid < 0 || r->set_tid > PID_LOCAL_MAX)
+		return -EINVAL;
+	if (r->set_tid && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return 0;
+}
+
+/* The parts of a process that a fork shares or copies. On failure process_drop() undoes what was done. */
+static int
+copy_parts(struct process *p, struct process *from, uint64_t flags)
+{
+	int error;
+
+	if (flags & CLONE_SIGHAND) {
+		p->actions = from->actions;
+		ref_get(&p->actions->refs);
+	} else {
+		p->actions = actions_copy(from->actions);
+		if (!p->actions)
+			return -ENOMEM;
+		if (flags & CLONE_CLEAR_SIGHAND)
+			actions_reset(p->actions, false);
+	}
+	if (flags & CLONE_FS) {
+		p->fs = from->fs;
+		ref_get(&p->fs->refs);
+	} else {
+		p->fs = fs_context_copy(from->fs);
+		if (!p->fs)
+			return -ENOMEM;
+	}
+	if (flags & CLONE_FILES) {
+		p->handles = from->handles;
+		ref_get(&p->handles->refs);
+	} else {
+		p->handles = handle_table_copy(from->handles);
+		if (!p->handles)
+			return -ENOMEM;
+	}
+	if (flags & CLONE_VM) {
+		p->as = from->as;
+		address_space_get(p->as);
+		return 0;
+	}
+	error = address_space_fork(from->as, &p->as);
+	return error;
+}
+
+/* Free a process that nobody has seen. */
+static void
+process_drop(struct process *p)
+{
+	if (!p)
+		return;
+	if (p->handles)
+		handle_table_put(p->handles);
+	if (p->fs)
+		fs_context_put(p->fs);
+	if (p->as)
+		address_space_put(p->as);
+	p->handles = NULL;
+	p->fs = NULL;
+	p->as = NULL;
+	process_put(p);
+}
+
+static struct process *
+process_copy(struct process *from, const struct clone_request *r, int *error)
+{
+	struct process *p = process_alloc();
+
+	*error = -ENOMEM;
+	if (!p)
+		return NULL;
+	*error = copy_parts(p, from, r->flags);
+	if (*error) {
+		process_drop(p);
+		return NULL;
+	}
+	spin_lock(&from->lock);
+	memcpy(p->limits, from->limits, sizeof(p->limits));
+	spin_unlock(&from->lock);
+	p->oom_score_adj = atomic_load(&from->oom_score_adj);
+	p->dumpable = atomic_load(&from->dumpable);
+	p->creator = current_thread();
+	return p;
+}
+
+/* A thread that will return to user mode as a child of the caller. */
+static struct thread *
+thread_copy(struct process *p, const struct clone_request *r, int *error)
+{
+	struct thread *self = current_thread(), *t = thread_alloc();
+
+	*error = -ENOMEM;
+	if (!t)
+		return NULL;
+	t->process = p;
+	process_get(p);
+	t->cred = self->cred;
+	cred_get((struct cred *)t->cred);
+	memcpy(t->name, self->name, sizeof(t->name));
+	t->signal_mask = self->signal_mask;
+	signal_queue_init(&t->pending);
+	list_init(&t->process_node);
+	list_init(&t->pi_held);
+	if (!(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK))
+		t->altstack = self->altstack;
+	else
+		t->altstack.flags = 2; /* SS_DISABLE */
+	t->personality = self->personality;
+	t->timer_slack_ns = self->timer_slack_ns;
+	t->start_time = clock_monotonic_ns();
+	t->syscall_number = UINT64_MAX;
+	if (r->flags & CLONE_CHILD_CLEARTID)
+		t->clear_child_tid = (uint32_t __user *)r->child_tid;
+	if (r->flags & CLONE_CHILD_SETTID) {
+		t->set_child_tid = (uint32_t __user *)r->child_tid;
+		t->work |= WORK_RESUME;
+	}
+	if (!(r->flags & CLONE_VM) && self->rseq) {
+		t->rseq = self->rseq;
+		t->rseq_size = self->rseq_size;
+		t->rseq_signature = self->rseq_signature;
+		t->work |= WORK_RSEQ;
+	}
+	*error = arch_thread_fork(t, r->stack, r->flags & CLONE_SETTLS, r->tls);
+	if (*error) {
+		thread_put(t);
+		return NULL;
+	}
+	sched_fork(t, self);
+	return t;
+}
+
+/* RLIMIT_NPROC, for the real user. process_tree_lock held. */
+static int
+check_user_limit_locked(void)
+{
+	const struct cred *c = current_cred();
+
+	if (c->uid == 0 || capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN))
+		return 0;
+	return user_count_locked(c->uid) >= process_limit(current_process(), RLIMIT_NPROC) ? -EAGAIN
+											    : 0;
+}
+
+/* The new process takes its place in the family. process_tree_lock held; cannot fail any more. */
+static void
+publish_process(struct process *p, struct thread *t, const struct clone_request *r)
+{
+	struct process *self = current_process();
+	struct process *parent = r->flags & CLONE_PARENT ? self->parent : self;
+	struct pid_slot *slot = pid_slot_locked(t->tid);
+	uint64_t flags;
+
+	p->pid = t->tid;
+	p->exit_signal = r->flags & CLONE_PARENT ? self->exit_signal : r->exit_signal;
+	slot->process = p;
+	process_publish_locked(p, parent);
+	group_attach_locked(p, self->group);
+	spin_lock(&p->lock);
+	flags = spin_lock_irq(&p->signal_lock);
+	process_add_thread_locked(p, t);
+	spin_unlock_irq(&p->signal_lock, flags);
+	thread_get(t);
+	p->leader = t;
+	spin_unlock(&p->lock);
+}
+
+/* The new thread joins the caller's process, unless that is ending; also its group stop if one is
+ * gathering. process_tree_lock held. */
+static int
+publish_thread(struct process *p, struct thread *t)
+{
+	uint64_t flags;
+	int error = -ERESTARTNOINTR;
+
+	spin_lock(&p->lock);
+	flags = spin_lock_irq(&p->signal_lock);
+	if (!p->group_exit && !(atomic_load(&current_thread()->work) & WORK_EXIT)) {
+		process_add_thread_locked(p, t);
+		if (p->stop_signal != 0 && !p->stopped) {
+			t->work |= WORK_STOP;
+			p->threads_stopping++;
+		}
+		error = 0;
+	}
+	spin_unlock_irq(&p->signal_lock, flags);
+	spin_unlock(&p->lock);
+	return error;
+}
+
+/* Number and place for the child. Returns its tid or an errno with nothing changed. */
+static pid_t
+publish(struct process *p, struct thread *t, const struct clone_request *r)
+{
+	int error;
+
+	spin_lock(&process_tree_lock);
+	error = check_user_limit_locked();
+	if (error == 0 && !(r->flags & CLONE_THREAD) && signal_pending(current_thread()))
+		error = -ERESTARTNOINTR;
+	if (error == 0) {
+		pid_t tid = pid_alloc_locked(r->set_tid);
+
+		if (tid < 0)
+			error = tid;
+		else
+			t->tid = tid;
+	}
+	if (error == 0) {
+		pid_slot_locked(t->tid)->thread = t;
+		if (!(r->flags & CLONE_THREAD)) {
+			publish_process(p, t, r);
+		} else if ((error = publish_thread(p, t)) != 0) {
+			pid_slot_locked(t->tid)->thread = NULL;
+			pid_release_locked(t->tid);
+		}
+	}
+	if (error == 0)
+		user_charge_locked(current_cred()->uid, 1);
+	spin_unlock(&process_tree_lock);
+	return error ? error : t->tid;
+}
+
+/* Sleep until the child releases us, or until we are killed. */
+static void
+vfork_sleep(struct vfork_wait *v)
+{
+	(void)wait_event_killable(&v->queue, atomic_load(&v->done));
+	vfork_put(v);
+}
+
+long
+process_clone(const struct clone_request *r)
+{
+	struct process *self = current_process(), *p = self;
+	struct vfork_wait *v = NULL;
+	struct file *pidfd_file = NULL;
+	int error = check_request(r), fd = -1;
+	struct thread *t;
+	pid_t tid;
+
+	if (error)
+		return error;
+	if (!(r->flags & CLONE_THREAD)) {
+		if (signal_pending(current_thread()))
+			return -ERESTARTNOINTR;
+		p = process_copy(self, r, &error);
+		if (!p)
+			return error;
+	}
+	t = thread_copy(p, r, &error);
+	if (!t)
+		goto drop_process;
+	error = -ENOMEM;
+	if (r->flags & CLONE_VFORK) {
+		v = vfork_create();
+		if (!v)
+			goto drop_thread;
+	}
+	if (r->flags & CLONE_PIDFD) {
+		pidfd_file = pidfd_create(p, 0);
+		if (!pidfd_file)
+			goto drop_vfork;
+		error = fd = handle_reserve(self->handles, 0, process_limit(self, RLIMIT_NOFILE));
+		if (fd < 0)
+			goto drop_file;
+		error = -EFAULT;
+		if (put_user(fd, r->pidfd))
+			goto drop_fd;
+	}
+	tid = publish(p, t, r);
+	if (tid < 0) {
+		error = tid;
+		goto drop_fd;
+	}
+	if (r->flags & CLONE_PARENT_SETTID)
+		(void)put_user(tid, r->parent_tid);
+	if (pidfd_file)
+		handle_install(self->handles, fd, pidfd_file, RIGHT_ALL, true);
+	if (v) {
+		ref_get(&v->refs);
+		t->vfork = v;
+	}
+	thread_start(t);
+	if (v)
+		vfork_sleep(v);
+	return tid;
+
+drop_fd:
+	if (fd >= 0)
+		handle_unreserve(self->handles, fd);
+drop_file:
+	if (pidfd_file)
+		file_put(pidfd_file);
+drop_vfork:
+	vfork_put(v);
+drop_thread:
+	thread_put(t);
+drop_process:
+	if (p != self)
+		process_drop(p);
+	return error;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c - the process as an object: made, looked at, taken off the tree, freed.
+ *
+ * References: its life (from fork until it is reaped) holds one, so does each of its threads until the
+ * thread itself is freed, and each child that names it as parent. What it holds (address space,
+ * handles, directories) is dropped when its last thread ends; see exit.c.
+ */
+#include <tessera/address_space.h>
+#include <tessera/handle.h>
+#include <tessera/random.h>
+#include <tessera/sched.h>
+#include <tessera/slab.h>
+#include <tessera/time.h>
+
+#include "proc.h"
+
+struct list all_processes = LIST_INIT(all_processes);
+struct process *init_process;
+static struct slab_cache *process_cache;
+static uint32_t live_processes; /* process_tree_lock */
+
+void
+process_init(void)
+{
+	process_cache = slab_cache_create("process", sizeof(struct process), 64);
+	futex_init();
+}
+
+static void
+limits_init(struct rlimit64 *l)
+{
+	for (int i = 0; i < RLIMIT_COUNT; i++)
+		l[i] = (struct rlimit64){ RLIM_INFINITY, RLIM_INFINITY };
+	l[RLIMIT_STACK].current = 8 << 20;
+	l[RLIMIT_CORE].current = 0;
+	l[RLIMIT_NPROC] = (struct rlimit64){ PID_LOCAL_MAX / 2, PID_LOCAL_MAX / 2 };
+	l[RLIMIT_NOFILE] = (struct rlimit64){ 1024, 4096 };
+	l[RLIMIT_MEMLOCK] = (struct rlimit64){ 8 << 20, 8 << 20 };
+	l[RLIMIT_SIGPENDING] = (struct rlimit64){ PID_LOCAL_MAX / 2, PID_LOCAL_MAX / 2 };
+	l[RLIMIT_MSGQUEUE] = (struct rlimit64){ 819200, 819200 };
+	l[RLIMIT_NICE] = (struct rlimit64){ 0, 0 };
+	l[RLIMIT_RTPRIO] = (struct rlimit64){ 0, 0 };
+}
+
+struct process *
+process_alloc(void)
+{
+	struct process *p = slab_alloc(process_cache, ALLOC_ZERO);
+
+	if (!p)
+		return NULL;
+	ref_init(&p->refs);
+	spin_init(&p->lock, LOCK_PROCESS);
+	spin_init(&p->signal_lock, LOCK_SIGNAL);
+	mutex_init(&p->exec_lock, LOCK_EXEC);
+	list_init(&p->threads);
+	wait_queue_init(&p->threads_wait);
+	list_init(&p->children);
+	list_init(&p->sibling);
+	list_init(&p->group_node);
+	list_init(&p->all_node);
+	wait_queue_init(&p->child_wait);
+	wait_queue_init(&p->signal_wait);
+	signal_queue_init(&p->pending);
+	limits_init(p->limits);
+	p->start_time = clock_monotonic_ns();
+	p->random_cookie = random_u64();
+	p->exit_signal = SIGCHLD;
+	p->dumpable = true;
+	return p;
+}
+
+void
+process_put(struct process *p)
+{
+	if (!p || !ref_put(&p->refs))
+		return;
+	assert(p->thread_count == 0 && !p->as && !p->handles && !p->fs);
+	actions_put(p->actions);
+	signal_queue_flush(&p->pending, ~0ull);
+	process_put(p->parent);
+	slab_free(process_cache, p);
+}
+
+/* Put a thread among p's; both of p's locks are held. */
+void
+process_add_thread_locked(struct process *p, struct thread *t)
+{
+	assert_held(&p->lock);
+	assert_held(&p->signal_lock);
+	list_add_tail(&p->threads, &t->process_node);
+	p->thread_count++;
+}
+
+/* Make p known: on the list of all, under its parent. process_tree_lock held; takes a reference to the
+ * parent. */
+void
+process_publish_locked(struct process *p, struct process *parent)
+{
+	assert_held(&process_tree_lock);
+	list_add_tail(&all_processes, &p->all_node);
+	p->parent = parent;
+	if (parent) {
+		process_get(parent);
+		list_add_tail(&parent->children, &p->sibling);
+	}
+	live_processes++;
+}
+
+void
+process_reap_locked(struct process *p)
+{
+	struct thread *leader = p->leader;
+	struct pid_slot *slot = pid_slot_locked(p->pid);
+
+	assert_held(&process_tree_lock);
+	assert(p->state == PROCESS_ZOMBIE);
+	p->state = PROCESS_REAPED;
+	list_del_init(&p->sibling);
+	list_del_init(&p->all_node);
+	group_detach_locked(p);
+	slot->process = NULL;
+	slot->thread = NULL;
+	pid_release_locked(p->pid);
+	live_processes--;
+
+	spin_lock(&p->lock);
+	p->leader = NULL;
+	spin_unlock(&p->lock);
+	thread_put(leader);
+}
+
+uint32_t
+process_count(void)
+{
+	return READ_ONCE(live_processes);
+}
+
+struct thread *
+process_thread_next(struct process *p, pid_t tid)
+{
+	struct thread *t, *best = NULL;
+
+	spin_lock(&p->lock);
+	list_for_each(t, &p->threads, process_node)
+		if (t->tid >= tid && (!best || t->tid < best->tid))
+			best = t;
+	/* A leader that ended before the others is a zombie among them. */
+	t = p->leader;
+	if (t && t->tid >= tid && (!best || t->tid < best->tid))
+		best = t;
+	if (best)
+		thread_get(best);
+	spin_unlock(&p->lock);
+	return best;
+}
+
+struct address_space *
+process_address_space(struct process *p)
+{
+	struct address_space *as;
+
+	spin_lock(&p->lock);
+	as = p->as;
+	if (as)
+		address_space_get(as);
+	spin_unlock(&p->lock);
+	return as;
+}
+
+struct handle_table *
+process_handles(struct process *p)
+{
+	struct handle_table *h;
+
+	spin_lock(&p->lock);
+	h = p->handles;
+	if (h)
+		ref_get(&h->refs);
+	spin_unlock(&p->lock);
+	return h;
+}
+
+uint64_t
+process_limit(struct process *p, int which)
+{
+	return READ_ONCE(p->limits[which].current);
+}
+
+void
+process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns)
+{
+	uint64_t flags, user, sys;
+	struct thread *t;
+
+	flags = spin_lock_irq(&p->signal_lock);
+	*user_ns = p->dead_user_ns;
+	*system_ns = p->dead_system_ns;
+	list_for_each(t, &p->threads, process_node) {
+		thread_times(t, &user, &sys);
+		*user_ns += user;
+		*system_ns += sys;
+	}
+	spin_unlock_irq(&p->signal_lock, flags);
+}
+
+/*
+ * Linux's rule for reading another program's insides: the same user in all three ids and all three
+ * group ids, and dumpable, or CAP_SYS_PTRACE.
+ */
+int
+process_may_inspect(struct process *p)
+{
+	const struct cred *c = current_cred();
+	struct thread *leader;
+	struct cred *theirs;
+	bool ok;
+
+	if (p == current_process())
+		return 0;
+	spin_lock(&p->lock);
+	leader = p->leader;
+	theirs = leader ? (struct cred *)leader->cred : NULL;
+	if (theirs)
+		cred_get(theirs);
+	spin_unlock(&p->lock);
+	if (!theirs)
+		return -EPERM;
+	ok = c->fsuid == theirs->uid && c->fsuid == theirs->euid && c->fsuid == theirs->suid &&
+	     c->fsgid == theirs->gid && c->fsgid == theirs->egid && c->fsgid == theirs->sgid &&
+	     atomic_load(&p->dumpable) && !(theirs->cap_permitted & ~c->cap_permitted);
+	cred_put(theirs);
+	return ok || capable(CAP_SYS_PTRACE) ? 0 : -EPERM;
+}
