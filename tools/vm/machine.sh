@@ -13,11 +13,11 @@ build()
 {
 	mkdir -p "$top/build"
 	if [ -t 2 ]; then
-		flock "$top/build/.lock" make -C "$top" --no-print-directory -j2 "$@" </dev/null >&2 ||
+		flock "$top/build/.lock" make -s -C "$top" --no-print-directory -j2 "$@" </dev/null >&2 ||
 			die 126 "the build failed; the messages are above"
 	else
 		make_log=$(mktemp)
-		flock "$top/build/.lock" make -C "$top" --no-print-directory -j2 "$@" </dev/null >"$make_log" 2>&1 || {
+		flock "$top/build/.lock" make -s -C "$top" --no-print-directory -j2 "$@" </dev/null >"$make_log" 2>&1 || {
 			cat "$make_log" >&2
 			rm -f "$make_log"
 			die 126 "the build failed; the messages are above"
@@ -168,6 +168,7 @@ machine_shell()
 	exec 4<&0
 	if [ -t 0 ]; then
 		saved_tty=$(stty -g)
+		stty -onlcr # the guest's terminal has done that
 		size=$(stty size)
 		[ "$size" = '0 0' ] || arguments="$arguments rows=${size% *} cols=${size#* }"
 	fi

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Every case of tests/abi on both kernels.
+
+Debian's Linux is the oracle: a case that fails there is a wrong case. One machine runs many topics;
+a machine that dies or hangs in one is followed by another for the rest, and the cases that never
+answered fail with the machine's last words. Linux's answers are kept, by a hash of all that went
+into them, in build/oracle.
+"""
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from conftest import TOP, run_vm
+
+PROGRAMS = Path(TOP, "build/abi")
+TOPICS = sorted({p.parent.name for p in Path(TOP, "tests/abi").glob("*/*.c")})
+GROUPS = 4  # machines per kernel: topics are dealt out to them
+SECONDS_PER_TOPIC = 240
+CPUS = 2
+
+
+def cases_of(topic):
+    done = subprocess.run([PROGRAMS / topic, "--list"], capture_output=True, text=True, timeout=30)
+    return done.stdout.split() if done.returncode == 0 else []
+
+
+def groups():
+    """Topics dealt into groups of about the same number of cases."""
+    sized = sorted(((len(cases_of(t)), t) for t in TOPICS if (PROGRAMS / t).exists()), reverse=True)
+    dealt = [[0, []] for _ in range(min(GROUPS, len(sized)))]
+    for size, topic in sized:
+        least = min(dealt)
+        least[0] += size
+        least[1].append(topic)
+    return [sorted(topics) for _, topics in dealt]
+
+
+ALL_GROUPS = groups()
+ITEMS = [
+    pytest.param(kernel, group, case, id=f"{kernel}-{case}", marks=pytest.mark.xdist_group(f"abi-{kernel}-{group}"))
+    for kernel in ("tessera", "linux")
+    for group, topics in enumerate(ALL_GROUPS)
+    for topic in topics
+    for case in cases_of(topic)
+]
+
+# What the guest runs: each topic between two marks, each with a time limit of its own.
+SCRIPT = """
+for topic in %s; do
+	echo "# begin $topic"
+	busybox timeout -s KILL %d /abi/$topic 2>&1 </dev/null
+	echo "# end $topic $?"
+done
+"""
+
+
+def parse(out, answers, ended):
+    """Take in one machine's output. Returns the topic that it was in when it stopped, or None."""
+    topic = None
+    for line in out.splitlines():
+        if found := re.match(r"# begin (\S+)", line):
+            topic = found[1]
+        elif found := re.match(r"# end (\S+) (\d+)", line):
+            ended[found[1]] = int(found[2])
+            topic = None
+        elif found := re.match(r"(ok|not ok) \d+ - (\S+)(?: # (.*))?", line):
+            verdict, name, why = found.groups()
+            if verdict == "ok" and why and why.upper().startswith("SKIP"):
+                answers[name] = ("skip", why)
+            else:
+                answers[name] = (verdict, why or "")
+    return topic
+
+
+def run_group(kernel, topics):
+    """{case: (verdict, why)} of these topics."""
+    answers, ended, left = {}, {}, list(topics)
+    with tempfile.TemporaryDirectory(prefix="tessera-abi.") as folder:
+        programs = Path(folder, "abi")
+        programs.mkdir()
+        for topic in topics:
+            shutil.copy(PROGRAMS / topic, programs / topic)
+            subprocess.run(["strip", "-g", programs / topic], check=True)
+        while left:
+            machine = run_vm(
+                SCRIPT % (" ".join(left), SECONDS_PER_TOPIC), "--kernel", kernel, "--cpus", str(CPUS),
+                "--mem", "512", "--add", f"{programs}:/abi", timeout=60 + SECONDS_PER_TOPIC * 2,
+            )
+            parse(machine.out, answers, ended)
+            left = [t for t in left if t not in ended]
+            if left:
+                # The first that did not end is what stopped the machine; go on behind it.
+                culprit = left.pop(0)
+                ended[culprit] = -1
+                for case in cases_of(culprit):
+                    answers.setdefault(case, ("not ok", f"no answer; the machine ended:\n{machine}"))
+    for topic in topics:
+        for case in cases_of(topic):
+            answers.setdefault(case, ("not ok", f"no answer; topic {topic} ended with {ended[topic]}"))
+    return answers
+
+
+def oracle(topics):
+    """run_group on Linux, remembered."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for file in [TOP / "build/linux/vmlinuz", TOP / "build/image/base.cpio", *(PROGRAMS / t for t in topics)]:
+        digest.update(file.read_bytes())
+    kept = TOP / "build/oracle" / f"{digest.hexdigest()[:32]}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    answers = run_group("linux", topics)
+    if all(verdict != "not ok" for verdict, _ in answers.values()):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(answers))
+    return answers
+
+
+SEEN = {}
+
+
+@pytest.mark.parametrize("kernel,group,case", ITEMS)
+def test_abi(kernel, group, case):
+    if (kernel, group) not in SEEN:
+        topics = ALL_GROUPS[group]
+        SEEN[kernel, group] = oracle(topics) if kernel == "linux" else run_group(kernel, topics)
+    verdict, why = SEEN[kernel, group][case]
+    if verdict == "skip":
+        pytest.skip(why)
+    assert verdict == "ok", why

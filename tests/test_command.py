@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""The command itself: mistakes get one line that says what and how to mend it, and a status."""
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ENVIRONMENT, TESSERA, TOP
+
+
+def tessera(*words, **more):
+    return subprocess.run(
+        [TESSERA, *words], cwd=TOP, env=dict(ENVIRONMENT, **more.pop("env", {})), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=120, **more,
+    )
+
+
+MISTAKES = {
+    "bench": (2, "not available yet"),
+    "cluster 3": (2, "not available yet"),
+    "frobnicate": (2, "unknown command 'frobnicate'"),
+    "vm": (2, "vm wants a command"),
+    "vm --frob -- true": (2, "unknown option '--frob'"),
+    "vm --cpus 0 -- true": (2, "--cpus wants a number from 1 to 64"),
+    "vm --cpus 65 -- true": (2, "--cpus wants a number from 1 to 64"),
+    "vm --cpus two -- true": (2, "--cpus wants a number"),
+    "vm --mem -- true": (2, "--mem wants a number"),
+    "vm --mem 99999999999 -- true": (2, "--mem wants a number"),
+    "vm --mem": (2, "--mem wants a value"),
+    "vm --kernel hurd -- true": (2, "--kernel wants one of: tessera linux"),
+    "vm --boot floppy -- true": (2, "--boot wants one of: pvh bios uefi"),
+    "vm --profile huge -- true": (2, "--profile wants one of: base full"),
+    "vm --emulator bochs -- true": (2, "not available yet"),
+    "vm --emulator simh -- true": (2, "--emulator wants one of: qemu"),
+    "vm --disk x -- true": (2, "not available yet"),
+    "vm --net user -- true": (2, "not available yet"),
+    "vm --add /no/such/file -- true": (2, "there is no '/no/such/file'"),
+    "vm --timeout 0 -- true": (2, "--timeout wants a number"),
+    "vm --mem 8 -- true": (126, "--mem 8 is too little"),
+    "vm --kernel linux --mem 32 -- true": (126, "--mem 32 is too little"),
+    "run true": (2, "run takes no command"),
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_mistakes(words):
+    status, what = MISTAKES[words]
+    done = tessera(*words.split())
+    assert done.returncode == status, done.stderr
+    assert done.stdout == ""
+    assert what in done.stderr and done.stderr.startswith("tessera: ") and done.stderr.count("\n") == 1
+
+
+def test_unknown_processor_model():
+    done = tessera("vm", "--cpu", "i4004", "--", "true")
+    assert done.returncode == 126 and "i4004" in done.stderr
+
+
+def test_help():
+    done = tessera("--help")
+    assert done.returncode == 0
+    for word in "--cpus --mem --kernel --add --icount --boot --cpu --timeout --append --emulator 124 125 126".split():
+        assert word in done.stdout
+    assert tessera().returncode == 2
+
+
+def fake(folder, name, text):
+    path = Path(folder, name)
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+
+
+def test_missing_package_without_rights(tmp_path):
+    """As a user without sudo: one line that names the packages."""
+    fake(tmp_path, "dpkg-query", "echo make installed\n")
+    fake(tmp_path, "id", "echo 1000\n")
+    fake(tmp_path, "sudo", "exit 1\n")
+    done = tessera("vm", "--", "true", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert done.returncode == 126 and done.stderr.count("\n") == 1
+    assert "apt-get install" in done.stderr and "qemu-system-x86" in done.stderr and " make" not in done.stderr
+
+
+def test_missing_package_is_installed(tmp_path):
+    """As root: apt is asked for exactly what is missing; when it fails its words and one line are shown."""
+    fake(tmp_path, "dpkg-query", "shift 3; for p; do [ $p = xorriso ] || echo $p installed; done\n")
+    fake(tmp_path, "id", "echo 0\n")
+    fake(tmp_path, "apt-get", f'echo "$*" >> {tmp_path}/asked; case "$*" in *install*) echo no mirror; exit 100;; esac\n')
+    done = tessera("vm", "--boot", "bios", "--", "true", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert done.returncode == 126 and "no mirror" in done.stderr and "apt-get install xorriso" in done.stderr
+    assert Path(tmp_path, "asked").read_text().splitlines()[-1].endswith(" install xorriso")
+
+
+def test_warm_start_is_quick():
+    """The checks of packages, build and image cost little once all is there."""
+    begin = time.monotonic()
+    tessera("vm", "--mem", "8", "--", "true", env={"TESSERA_BUILT": ""})
+    assert time.monotonic() - begin < 1.5  # a busy machine; 0.1 s on an idle one
+
+
+def test_hang_is_a_status_of_its_own():
+    done = tessera("vm", "--kernel", "linux", "--timeout", "6", "--", "echo before; sleep 1000")
+    assert done.returncode == 124 and done.stdout == "before\n"
+    assert "log of the machine" in done.stderr and "--timeout" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("kernel", ["tessera", "linux"])
+def test_panic_is_a_status_of_its_own(kernel):
+    done = tessera("vm", "--kernel", kernel, "--timeout", "60", "--", "echo before; echo c > /proc/sysrq-trigger; sleep 50")
+    assert done.returncode == 125 and "before" in done.stdout
+    assert "the kernel panicked" in done.stderr.splitlines()[-1]
+
+
+def test_output_comes_as_it_is_made():
+    words = ["vm", "--kernel", "linux", "--timeout", "60", "--", "echo first; sleep 8; echo second"]
+    machine = subprocess.Popen([TESSERA, *words], cwd=TOP, env=ENVIRONMENT, stdout=subprocess.PIPE)
+    assert machine.stdout.readline() == b"first\n"
+    first = time.monotonic()
+    assert machine.stdout.readline() == b"second\n"
+    assert time.monotonic() - first > 4
+    assert machine.wait() == 0
+
+
+def test_reader_that_leaves():
+    done = subprocess.run(
+        ["sh", "-c", f"{TESSERA} vm --kernel linux -- 'seq 1 100000000' | head -2"],
+        cwd=TOP, env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+    )
+    assert done.stdout == "1\n2\n"
+
+
+def test_added_files_and_folders(tmp_path):
+    Path(tmp_path, "tree/inner").mkdir(parents=True)
+    Path(tmp_path, "tree/inner/file").write_text("deep")
+    Path(tmp_path, "tree/link").symlink_to("inner/file")
+    Path(tmp_path, "one").write_text("one" * 5000)
+    done = tessera("vm", "--kernel", "linux", "--add", f"{tmp_path}/one", "--add", f"{tmp_path}/tree:/srv/tree", "--",
+                   "wc -c < one; cat /srv/tree/link; ls /bin/sh")
+    assert (done.returncode, done.stdout) == (0, "15000\ndeep/bin/sh\n"), done.stderr
+
+
+def test_several_at_once_and_nothing_left(tmp_path):
+    results = []
+
+    def one(number):
+        done = tessera("vm", "--kernel", "linux", "--", f"echo {number}; exit {number}", env={"TMPDIR": str(tmp_path)})
+        results.append((done.returncode, done.stdout))
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [(n, f"{n}\n") for n in range(1, 5)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupt_stops_the_machine(tmp_path):
+    machine = subprocess.Popen(
+        [TESSERA, "vm", "--kernel", "linux", "--", "echo up; sleep 100"],
+        cwd=TOP, env=dict(ENVIRONMENT, TMPDIR=str(tmp_path)), stdout=subprocess.PIPE,
+    )
+    machine.stdout.readline()
+    machine.terminate()
+    assert machine.wait(timeout=20) == 143
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_image(tmp_path):
+    """An image cut short is noticed before a machine starts."""
+    tree = tmp_path / "tree"
+    for part in ("tessera", "tools", "build/linux"):
+        (tree / part).parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(TOP / part, tree / part)
+    os.unlink(tree / "tessera")
+    subprocess.run(["cp", TESSERA, tree / "tessera"], check=True)
+    (tree / "build/image").mkdir()
+    image = (TOP / "build/image/base.cpio").read_bytes()
+    (tree / "build/image/base.cpio").write_bytes(image[: len(image) // 2])
+    done = subprocess.run([tree / "tessera", "vm", "--kernel", "linux", "--", "true"], env=ENVIRONMENT,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 126 and "damaged" in done.stderr and done.stderr.count("\n") == 1
