@@ -19,6 +19,7 @@ struct continuation {
 	struct timer timer;                    /* arms continuation_run_at */
 	struct waiter waiter;                  /* arms continuation_run_on */
 	uint32_t state;                        /* [a] idle, waiting, queued */
+	uint32_t cpu;                          /* CONTINUATION: whose queue, while queued */
 };
 
 void continuation_init(struct continuation *c, void (*fn)(struct continuation *c));
@@ -29,6 +30,7 @@ bool continuation_run(struct continuation *c);
 void continuation_run_when(struct continuation *c, struct wait_queue *q, deadline_t when);
 /* Take it back if it has not begun. True when it will not run. */
 bool continuation_cancel(struct continuation *c);
-void continuation_init_cpu(struct cpu *c);
+struct cpu;
+int continuation_init_cpu(struct cpu *c); /* before `c` runs; -ENOMEM */
 
 #endif

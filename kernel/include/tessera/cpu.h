@@ -40,6 +40,10 @@ struct cpu {
 extern struct cpu *cpus[MAX_CPUS]; /* [I] by id; NULL when absent */
 extern uint32_t cpu_count;         /* [I] CPUs that came up */
 
+/* Everything a CPU needs of the rooms: called on the boot CPU before `c` starts. -ENOMEM: leave it
+ * off. init/main.c. */
+int cpu_prepare(struct cpu *c);
+
 static inline struct thread *
 current_thread(void)
 {

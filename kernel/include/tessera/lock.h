@@ -17,7 +17,8 @@
 struct thread;
 
 struct spinlock {
-	uint16_t next, serving;  /* [a] ticket lock */
+	uint16_t next __aligned(8); /* [a] ticket lock: the next to draw ... */
+	uint16_t serving;        /* [a] ... and the one that holds it */
 	uint16_t class;          /* [I] enum lock_class */
 	uint16_t holder_cpu;     /* cpu id + 1 of the holder, 0: free; for reports */
 };
@@ -79,14 +80,19 @@ bool rwlock_is_write_held(const struct rwlock *l); /* by this thread */
 
 /* sync/lock_order.c: the locks a thread (or, in an interrupt, a CPU) holds. */
 #define LOCK_HELD_MAX 24
+#define LOCK_TRACE 4
 struct lock_held {
 	struct {
 		const void *lock;
-		vaddr_t pc;
+		vaddr_t pc[LOCK_TRACE];   /* who took it, and who called that; 0 ends it */
 		uint16_t class;
 	} entry[LOCK_HELD_MAX];
 	uint32_t count;
 };
+/* Panic, naming the lock and where it was taken, when the caller may not sleep: a spinlock is held,
+ * preemption or interrupts are off, or this is an interrupt. */
+void lock_check_sleep(void);
+const char *lock_class_name(uint32_t class);
 /* Print what `t` holds; takes no locks. */
 void lock_held_print(const struct thread *t);
 

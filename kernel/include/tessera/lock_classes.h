@@ -18,6 +18,7 @@
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
+	C(EPOLL_WATCHERS, MUTEX,    "file->watchers of all files: who watches what")               \
 	C(EPOLL,          MUTEX,    "epoll->lock: set of watched files; outer to inner")           \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(SOCKET,         MUTEX,    "socket->lock")                                                \

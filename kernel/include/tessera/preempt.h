@@ -10,7 +10,8 @@
 
 #include <tessera/cpu.h>
 
-/* Run the scheduler because preemption was asked for while it was off. sched/. */
+/* Run the scheduler because preemption was asked for while it was off. Called with the count at zero;
+ * with interrupts off it does nothing: need_resched stays set for who turns them on. sched/. */
 void schedule_preempted(void);
 
 static inline void

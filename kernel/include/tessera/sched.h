@@ -12,13 +12,17 @@
 #include <tessera/types.h>
 
 void sched_init(void);                     /* boot CPU; the caller becomes a thread */
-void sched_init_cpu(struct cpu *c);
-void __noreturn cpu_entry(struct cpu *c);  /* a new CPU's life: idle loop */
+/* Make `c`'s run queue and its idle thread, on whose stack `c` is to start. On the boot CPU, before
+ * `c` runs. -ENOMEM: leave that CPU off. */
+int sched_init_cpu(struct cpu *c);
+/* A new CPU's life: idle loop. Called on c->idle's stack, interrupts off, GS set. */
+void __noreturn cpu_entry(struct cpu *c);
 void __noreturn sched_idle_loop(void);
 
 /* Give the CPU to the best thread. The caller's state says whether it stays runnable. Called with
  * no spinlock held, preemption on (or by the wait code). */
 void schedule(void);
+extern uint64_t sched_online_mask; /* [a] bit per CPU that schedules */
 void sched_yield_thread(void);
 /* SLEEPING (or STOPPED when `stopped`) -> RUNNABLE. False: it was not asleep. Any context. */
 bool thread_wake(struct thread *t);

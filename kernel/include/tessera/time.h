@@ -11,9 +11,11 @@
 #include <tessera/rbtree.h>
 #include <tessera/types.h>
 
-#define NSEC_PER_SEC  1000000000ull
-#define NSEC_PER_MSEC 1000000ull
-#define NSEC_PER_USEC 1000ull
+struct cpu;
+
+#define NSEC_PER_SEC  1000000000ul
+#define NSEC_PER_MSEC 1000000ul
+#define NSEC_PER_USEC 1000ul
 
 #define DEADLINE_NEVER UINT64_MAX
 
@@ -24,16 +26,22 @@ struct timespec64 {
 
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_realtime_ns(void);
-int clock_set_realtime_ns(uint64_t ns); /* 0 */
+int clock_set_realtime_ns(uint64_t ns); /* 0, or -EINVAL: before the machine was started */
+/* Realtime minus monotonic, as the vDSO needs it. */
+int64_t clock_realtime_offset_ns(void);
 deadline_t deadline_after(uint64_t ns); /* saturates */
 
-/* A one-shot timer. The callback runs with interrupts off on the CPU that armed it; it may re-arm. */
+/*
+ * A one-shot timer. The callback runs with interrupts off on the CPU that armed it; it may re-arm the
+ * timer, or free it. Two CPUs may not start the same timer at the same moment: its owner's lock, or
+ * that only one thread uses it, sees to that.
+ */
 struct timer {
 	struct rb_node node;       /* TIMER */
 	deadline_t when;           /* TIMER */
 	void (*fn)(struct timer *);/* [I] */
 	struct cpu *cpu;           /* TIMER: whose queue, NULL: not armed */
-	bool running;              /* TIMER */
+	struct cpu *home;          /* [a] whose queue it was on last, NULL: never armed */
 };
 
 void timer_init(struct timer *t, void (*fn)(struct timer *));
@@ -42,6 +50,7 @@ void timer_start(struct timer *t, deadline_t when);
 /* Disarm; waits until a running callback ended (not from the callback). True if it was armed. */
 bool timer_cancel(struct timer *t);
 void time_init(void);
-void time_init_cpu(struct cpu *c);
+int time_init_cpu(struct cpu *c); /* before `c` starts timers; -ENOMEM */
+void timer_dump(void);            /* all queues to the log; takes no locks */
 
 #endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * balance.c - which CPU a thread runs on.
+ *
+ * A thread that wakes or begins goes to an idle CPU if its affinity allows one: the CPU it last ran on
+ * before others, whose caches know it. Else it stays where it was unless the waker's CPU has clearly
+ * less to do. A CPU that becomes idle pulls a waiting thread from the next busy one. A busy CPU with
+ * waiting threads looks from its tick whether somebody idles, or has far less to do.
+ *
+ * idle_mask has a bit per idle CPU. Whoever gives work to one clears its bit, so that two threads that
+ * wake at once go to two CPUs; the idle loop sets it again.
+ */
+#include <tessera/arch.h>
+#include <tessera/atomic.h>
+
+#include "run_queue.h"
+
+static uint64_t idle_mask; /* [a] */
+
+void
+balance_idle_begin(uint32_t cpu_id)
+{
+	if (!(atomic_load(&idle_mask) & BIT(cpu_id)))
+		atomic_or(&idle_mask, BIT(cpu_id));
+	memory_barrier();
+}
+
+void
+balance_idle_end(uint32_t cpu_id)
+{
+	if (atomic_load(&idle_mask) & BIT(cpu_id))
+		atomic_and(&idle_mask, ~BIT(cpu_id));
+}
+
+static bool
+claim(uint32_t cpu_id)
+{
+	return atomic_fetch_and(&idle_mask, ~BIT(cpu_id)) & BIT(cpu_id);
+}
+
+/* The first CPU of a mask that is not empty, looking from `from` upwards and round. */
+static uint32_t
+next_in(uint64_t mask, uint32_t from)
+{
+	uint64_t above = from < 64 ? mask & ~(BIT(from) - 1) : 0;
+
+	return (uint32_t)__builtin_ctzll(above ? above : mask);
+}
+
+static uint32_t
+load_of(uint32_t cpu_id)
+{
+	return READ_ONCE(cpu_rq(cpu_id)->queued);
+}
+
+static uint32_t
+least_loaded(uint64_t allowed, uint32_t start)
+{
+	uint32_t best = next_in(allowed, start), cpu = best;
+
+	for (uint64_t left = allowed & ~BIT(best); left; left &= ~BIT(cpu)) {
+		cpu = next_in(left, cpu + 1);
+		if (load_of(cpu) < load_of(best))
+			best = cpu;
+	}
+	return best;
+}
+
+/* The priority that runs there: 0 for anything that a real-time thread preempts. */
+static uint32_t
+running_priority(uint32_t cpu_id)
+{
+	return rt_priority(READ_ONCE(cpu_rq(cpu_id)->current));
+}
+
+static uint32_t
+choose_for_rt(const struct thread *t, uint64_t allowed, uint32_t last)
+{
+	uint32_t best = (allowed & BIT(last)) ? last : next_in(allowed, last), cpu = best;
+
+	if (running_priority(best) < rt_priority(t))
+		return best;
+	for (uint64_t left = allowed & ~BIT(best); left; left &= ~BIT(cpu)) {
+		cpu = next_in(left, cpu + 1);
+		if (running_priority(cpu) < running_priority(best))
+			best = cpu;
+	}
+	return best;
+}
+
+uint32_t
+balance_choose_cpu(struct thread *t, bool is_new)
+{
+	uint64_t online = atomic_load(&sched_online_mask), allowed = t->affinity.bits & online, idle;
+	uint32_t last = t->cpu, here = this_cpu()->id;
+
+	if (!allowed)
+		allowed = online;
+	if (!(allowed & (allowed - 1)))
+		return (uint32_t)__builtin_ctzll(allowed);
+	if (!is_new && (allowed & BIT(last)) && claim(last))
+		return last;
+	while ((idle = atomic_load(&idle_mask) & allowed) != 0) {
+		uint32_t cpu = next_in(idle, is_new ? here + 1 : last + 1);
+
+		if (claim(cpu))
+			return cpu;
+	}
+	if (is_rt(t))
+		return choose_for_rt(t, allowed, last);
+	if (is_new || !(allowed & BIT(last)))
+		return least_loaded(allowed, here);
+	if ((allowed & BIT(here)) && load_of(last) > load_of(here) + 1)
+		return here;
+	return last;
+}
+
+/* Take one waiting thread from `from`. False: none may come. Interrupts off, no queue's lock held. */
+static bool
+pull_from(struct run_queue *rq, struct run_queue *from)
+{
+	struct thread *t;
+
+	run_queue_lock_both(rq, from);
+	t = run_queue_find_movable(from, rq->cpu->id);
+	if (t) {
+		run_queue_account(rq, sched_now());
+		run_queue_unlink(from, t);
+		run_queue_remove(from, t);
+		run_queue_add(rq, t);
+		run_queue_link(rq, t, false);
+		rq->pulled++;
+		from->pushed++;
+		if (run_queue_should_preempt(rq, t))
+			sched_resched_cpu(rq->cpu);
+	}
+	run_queue_unlock_both(rq, from);
+	return t != NULL;
+}
+
+bool
+balance_pull(struct run_queue *rq)
+{
+	uint32_t self = rq->cpu->id;
+	bool pulled = false;
+
+	for (uint32_t i = 1; i < cpu_count && !pulled; i++) {
+		struct cpu *c = cpus[(self + i) % cpu_count];
+		struct run_queue *from = c ? c->rq : NULL;
+		uint64_t flags;
+
+		if (!from || from == rq || READ_ONCE(from->queued) < 2)
+			continue;
+		flags = arch_irq_save();
+		pulled = pull_from(rq, from);
+		arch_irq_restore(flags);
+	}
+	return pulled;
+}
+
+/* Wake an idle CPU that could take one of our waiting threads: it pulls by itself. */
+static bool
+offer(struct run_queue *rq)
+{
+	uint64_t idle = atomic_load(&idle_mask) & ~BIT(rq->cpu->id);
+	bool found = false;
+
+	spin_lock(&rq->lock);
+	for (; idle && !found; idle &= idle - 1)
+		if (run_queue_find_movable(rq, (uint32_t)__builtin_ctzll(idle))) {
+			found = true;
+			break;
+		}
+	spin_unlock(&rq->lock);
+	if (found)
+		sched_resched_cpu(cpus[__builtin_ctzll(idle)]);
+	return found;
+}
+
+/* In the tick: interrupts off. */
+void
+balance_tick(struct run_queue *rq, uint64_t now)
+{
+	uint32_t self = rq->cpu->id, busiest = self;
+
+	if (now < rq->next_balance)
+		return;
+	rq->next_balance = now + BALANCE_PERIOD;
+	if (rq->queued > 1 && atomic_load(&idle_mask) && offer(rq))
+		return;
+	for (uint32_t i = 0; i < cpu_count; i++)
+		if (cpus[i] && cpus[i]->rq && load_of(i) > load_of(busiest))
+			busiest = i;
+	if (load_of(busiest) >= load_of(self) + 2)
+		pull_from(rq, cpu_rq(busiest));
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sched.c - the switch, wake-ups, preemption and the tick.
+ *
+ * A thread's state, who changes it, and what keeps a wake-up from being lost:
+ *
+ *	(1) The thread itself sets SLEEPING or STOPPED (wait.c), tests its condition, and calls
+ *	    schedule(). Under its run queue's lock schedule() reads the state once more, and takes the
+ *	    thread off the queue only if it still is not RUNNABLE.
+ *	(2) A waker holds thread->lock, so there is one at a time. It sets RUNNABLE, then looks, under
+ *	    the run queue's lock, whether the thread is queued. If it is, (1) has not happened and will
+ *	    find RUNNABLE. If it is not, the waker places it on a queue.
+ *	(3) The thread's stack may still be in use, on its way through (4). The waker waits for on_cpu
+ *	    to clear; the switching CPU needs no lock that the waker holds to get there.
+ *	(4) After the switch, whoever runs next clears on_cpu of who ran before: schedule_finish().
+ *
+ * A thread that is preempted between (1)'s first step and schedule() stays queued whatever its state
+ * says: it has yet to test its condition.
+ *
+ * A runnable thread whose affinity no longer allows this CPU leaves by the same road: taken off the
+ * queue in the switch, noted in rq->leaving, placed elsewhere in (4). Dead threads are freed from (4)
+ * on by the CPU's worker.
+ *
+ * The preempt count is one across the switch and interrupts are off; every thread finds that on return.
+ *
+ * Locks: thread->lock (THREAD), then a run queue's (RUN_QUEUE). No run queue's lock is held across the
+ * switch: on_cpu stands in for it.
+ */
+#include <tessera/address_space.h>
+#include <tessera/arch.h>
+#include <tessera/arch/trap_frame.h>
+#include <tessera/atomic.h>
+#include <tessera/errno.h>
+#include <tessera/panic.h>
+#include <tessera/preempt.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+
+#include "run_queue.h"
+
+static struct run_queue boot_queue;
+static struct thread boot_thread; /* CPU 0's idle thread: the context that kernel_main() runs in */
+uint64_t sched_online_mask;
+
+uint64_t
+sched_now(void)
+{
+	return arch_clock_ns();
+}
+
+void
+sched_resched_cpu(struct cpu *c)
+{
+	if (atomic_exchange(&c->need_resched, 1) == 0 && c != this_cpu())
+		arch_kick_cpu(c->id);
+}
+
+/* --- the switch ------------------------------------------------------------------------------ */
+
+/* (4): `prev` no longer runs here. Interrupts off. */
+static void
+finish_switch(struct thread *prev)
+{
+	struct run_queue *rq = this_cpu()->rq;
+	bool dead = prev->state == THREAD_DEAD;
+	bool leaving = rq->leaving == prev;
+
+	rq->leaving = NULL;
+	/* From here on another CPU may run `prev`, unless it is one of the two. */
+	atomic_store_release(&prev->on_cpu, false);
+	if (unlikely(leaving)) {
+		spin_lock(&prev->lock);
+		sched_place(prev, false);
+		spin_unlock(&prev->lock);
+	}
+	if (unlikely(dead) && ref_put(&prev->refs))
+		thread_bury(prev);
+}
+
+void
+schedule_finish(struct thread *prev)
+{
+	finish_switch(prev);
+	arch_irq_enable();
+	preempt_enable();
+}
+
+/* Take the running thread off the queue if it sleeps, or may not be here. rq->lock held. */
+static void
+retire_current(struct run_queue *rq, struct thread *t, bool preempted)
+{
+	enum thread_state state = atomic_load(&t->state);
+
+	if (!t->queued)
+		return;
+	if (state != THREAD_RUNNABLE && !preempted) {
+		run_queue_remove(rq, t);
+	} else if (state == THREAD_RUNNABLE && unlikely(!(t->affinity.bits & BIT(rq->cpu->id)))) {
+		run_queue_remove(rq, t);
+		rq->leaving = t;
+	}
+}
+
+/* rq->lock held: `prev` stops, `next` starts. */
+static void
+count_switch(struct run_queue *rq, struct thread *prev, struct thread *next, uint64_t now)
+{
+	rq->switches++;
+	if (prev->queued || rq->leaving == prev)
+		prev->involuntary_switches++;
+	else
+		prev->voluntary_switches++;
+	next->run_start = now;
+	atomic_store(&next->on_cpu, true);
+	rq->current = next;
+	if (prev == rq->idle)
+		balance_idle_end(rq->cpu->id);
+}
+
+/* Run whoever should run. Interrupts off, preempt count 1. Returns when the caller runs again. */
+static void
+switch_thread(bool preempted)
+{
+	struct cpu *c = this_cpu();
+	struct run_queue *rq = c->rq;
+	struct thread *prev = c->current, *next;
+	deadline_t tick;
+	uint64_t now;
+	bool arm;
+
+	assert(arch_preempt_count() == 1);
+	spin_lock(&rq->lock);
+	/* Before the queue is looked at: a request that comes later is a new one. */
+	atomic_store(&c->need_resched, 0);
+	now = sched_now();
+	run_queue_account(rq, now);
+	retire_current(rq, prev, preempted);
+	next = run_queue_pick(rq, now);
+	rq->yielded = false;
+	if (next != prev)
+		count_switch(rq, prev, next, now);
+	tick = run_queue_tick(rq, now);
+	arm = tick < rq->tick_at;
+	if (arm)
+		rq->tick_at = tick;
+	spin_unlock(&rq->lock);
+
+	if (arm)
+		timer_start(&rq->slice_timer, tick);
+	if (next == prev)
+		return;
+	address_space_switch(next->process ? next->process->as : NULL);
+	finish_switch(arch_thread_switch(prev, next));
+}
+
+void
+schedule(void)
+{
+	lock_check_sleep();
+	do {
+		preempt_disable();
+		arch_irq_disable();
+		switch_thread(false);
+		arch_irq_enable();
+		preempt_enable_no_resched();
+	} while (unlikely(READ_ONCE(this_cpu()->need_resched)));
+}
+
+void
+schedule_preempted(void)
+{
+	while (READ_ONCE(this_cpu()->need_resched)) {
+		if (!preemptible())
+			return;
+		preempt_disable();
+		arch_irq_disable();
+		switch_thread(true);
+		arch_irq_enable();
+		preempt_enable_no_resched();
+	}
+}
+
+void
+sched_yield_thread(void)
+{
+	preempt_disable();
+	arch_irq_disable();
+	this_cpu()->rq->yielded = true;
+	switch_thread(true);
+	arch_irq_enable();
+	preempt_enable();
+}
+
+/* --- waking ------------------------------------------------------------------------------------ */
+
+void
+sched_place(struct thread *t, bool is_new)
+{
+	struct run_queue *rq = cpu_rq(balance_choose_cpu(t, is_new));
+	bool preempt;
+
+	spin_lock(&rq->lock);
+	run_queue_account(rq, sched_now());
+	run_queue_add(rq, t);
+	run_queue_link(rq, t, false);
+	preempt = run_queue_should_preempt(rq, t);
+	spin_unlock(&rq->lock);
+	if (preempt)
+		sched_resched_cpu(rq->cpu);
+}
+
+/* (2) and (3). t->lock held, t asleep. */
+static void
+wake_locked(struct thread *t)
+{
+	struct run_queue *rq;
+	bool queued;
+
+	atomic_store(&t->state, THREAD_RUNNABLE);
+	rq = run_queue_lock_of(t);
+	queued = t->queued;
+	run_queue_unlock(rq);
+	if (queued)
+		return;
+	while (atomic_load(&t->on_cpu))
+		arch_cpu_relax();
+	sched_place(t, false);
+}
+
+static bool
+wake_from(struct thread *t, enum thread_state from)
+{
+	uint64_t flags = spin_lock_irq(&t->lock);
+	bool asleep = atomic_load(&t->state) == from;
+
+	if (asleep)
+		wake_locked(t);
+	spin_unlock_irq(&t->lock, flags);
+	return asleep;
+}
+
+bool
+thread_wake(struct thread *t)
+{
+	/* The caller's barrier, or the lock that it holds, orders this look behind its condition. */
+	if (atomic_load(&t->state) != THREAD_SLEEPING)
+		return false;
+	return wake_from(t, THREAD_SLEEPING);
+}
+
+bool
+thread_wake_stopped(struct thread *t)
+{
+	return wake_from(t, THREAD_STOPPED);
+}
+
+void
+thread_start(struct thread *t)
+{
+	uint64_t flags;
+
+	thread_list_add(t);
+	t->start_time = clock_monotonic_ns();
+	flags = spin_lock_irq(&t->lock);
+	assert(t->state == THREAD_NEW);
+	atomic_store(&t->state, THREAD_RUNNABLE);
+	sched_place(t, true);
+	spin_unlock_irq(&t->lock, flags);
+}
+
+void
+thread_interrupt(struct thread *t, bool fatal)
+{
+	uint64_t flags;
+
+	memory_barrier();
+	flags = spin_lock_irq(&t->lock);
+	switch (atomic_load(&t->state)) {
+	case THREAD_SLEEPING:
+		if (t->wait_mode == WAIT_INTERRUPTIBLE || (t->wait_mode == WAIT_KILLABLE && fatal))
+			wake_locked(t);
+		break;
+	case THREAD_STOPPED:
+		if (fatal)
+			wake_locked(t);
+		break;
+	default:
+		break;
+	}
+	spin_unlock_irq(&t->lock, flags);
+}
+
+/*
+ * The test of `stopped` comes after the state was set, as in (1): a SIGCONT either clears it before and
+ * we do not sleep, or finds us STOPPED and wakes us. A thread that must die does not stop.
+ */
+void
+thread_stop_self(void)
+{
+	struct thread *t = current_thread();
+
+	atomic_store(&t->state, THREAD_STOPPED);
+	if (t->process && READ_ONCE(t->process->stopped) && !signal_fatal_pending(t))
+		schedule();
+	atomic_store(&t->state, THREAD_RUNNABLE);
+}
+
+/* It may have moved or stopped meanwhile: then it has been, or will go, through the kernel anyway. */
+void
+thread_kick(struct thread *t)
+{
+	uint32_t cpu;
+
+	preempt_disable();
+	cpu = atomic_load(&t->cpu);
+	if (atomic_load(&t->on_cpu) && cpu != this_cpu()->id)
+		arch_kick_cpu(cpu);
+	preempt_enable();
+}
+
+void
+thread_exit(void)
+{
+	struct thread *t = current_thread();
+
+	lock_check_sleep();
+	if (unlikely(t->held.count))
+		panic("thread %s (tid %d) ends while holding %s", t->name, t->tid,
+		      lock_class_name(t->held.entry[0].class));
+	timer_cancel(&t->sleep_timer);
+	preempt_disable();
+	arch_irq_disable();
+	atomic_store(&t->state, THREAD_DEAD);
+	switch_thread(false);
+	panic("a dead thread runs");
+}
+
+/* --- the tick ---------------------------------------------------------------------------------- */
+
+/*
+ * Was the program in user mode when the tick came? Entries by interrupt leave -1 in orig_rax, system
+ * calls their number, faults their error code.
+ */
+static void
+take_sample(struct run_queue *rq, struct thread *t)
+{
+	if (!t->process)
+		return;
+	if (arch_user_frame(t)->orig_rax == (uint64_t)-1) {
+		t->user_ticks++;
+		rq->user_ticks++;
+	} else {
+		t->system_ticks++;
+		rq->system_ticks++;
+	}
+}
+
+/* rq->slice_timer, in an interrupt. */
+void
+sched_tick(struct timer *timer)
+{
+	struct run_queue *rq = container_of(timer, struct run_queue, slice_timer);
+	struct thread *t;
+	deadline_t next = DEADLINE_NEVER;
+	bool expired;
+	uint64_t now;
+
+	spin_lock(&rq->lock);
+	now = sched_now();
+	rq->tick_at = DEADLINE_NEVER;
+	rq->ticks++;
+	run_queue_account(rq, now);
+	t = rq->current;
+	take_sample(rq, t);
+	expired = rq->queued > 1 && now >= t->slice_end;
+	if (!expired) {
+		next = run_queue_tick(rq, now);
+		rq->tick_at = next;
+	}
+	spin_unlock(&rq->lock);
+	if (expired)
+		sched_resched_cpu(rq->cpu);
+	else if (next != DEADLINE_NEVER)
+		timer_start(timer, next);
+	balance_tick(rq, now);
+}
+
+/* --- CPUs ---------------------------------------------------------------------------------------- */
+
+static void
+queue_of_cpu(struct run_queue *rq, struct cpu *c, struct thread *idle)
+{
+	run_queue_init(rq, c);
+	rq->idle = rq->current = idle;
+	c->rq = rq;
+	c->idle = idle;
+}
+
+static void
+go_online(struct cpu *c)
+{
+	c->rq->online_since = c->idle->run_start = sched_now();
+	atomic_or(&sched_online_mask, BIT(c->id));
+}
+
+void
+sched_init(void)
+{
+	struct cpu *c = this_cpu();
+
+	thread_init();
+	thread_adopt_boot(&boot_thread, c);
+	queue_of_cpu(&boot_queue, c, &boot_thread);
+	c->current = &boot_thread;
+	go_online(c);
+}
+
+int
+sched_init_cpu(struct cpu *c)
+{
+	struct run_queue *rq = kzalloc(sizeof(*rq));
+	struct thread *idle = rq ? thread_create_idle(c) : NULL;
+
+	if (!idle) {
+		kfree(rq);
+		return -ENOMEM;
+	}
+	queue_of_cpu(rq, c, idle);
+	return 0;
+}
+
+void
+cpu_entry(struct cpu *c)
+{
+	c->current = c->idle;
+	go_online(c);
+	arch_irq_enable();
+	continuation_start_cpu(c);
+	sched_idle_loop();
+}
+
+/*
+ * What a CPU does that has nothing to do. It says that it is idle before it looks for work, and whoever
+ * queues work looks for idle CPUs after: one of the two sees the other.
+ */
+void
+sched_idle_loop(void)
+{
+	struct cpu *c = this_cpu();
+
+	for (;;) {
+		bool pulled;
+
+		balance_idle_begin(c->id);
+		pulled = balance_pull(c->rq);
+		arch_irq_disable();
+		if (!pulled && !READ_ONCE(c->need_resched))
+			arch_idle();
+		arch_irq_enable();
+		if (pulled || READ_ONCE(c->need_resched))
+			schedule();
+	}
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spinlock.c - ticket locks: first come, first served, two words, no memory.
+ *
+ * A CPU draws a ticket from `next` and waits until `serving` shows it. Drawing is one atomic add, so
+ * nobody starves. The pair of barriers: the load of `serving` that ends the wait acquires, and the
+ * store in unlock releases.
+ *
+ * The holder has preemption off, so a waiter waits for a CPU that is running, never for one that must
+ * first be scheduled. A waiter that waits absurdly long reports instead of hanging silently.
+ */
+#include <tessera/arch.h>
+#include <tessera/atomic.h>
+#include <tessera/debug.h>
+#include <tessera/panic.h>
+#include <tessera/preempt.h>
+#include <tessera/time.h>
+
+#include "sync.h"
+
+/* Emulated machines with many more CPUs than the host has are slow, but not that slow. */
+#define STUCK_NS (60 * NSEC_PER_SEC)
+#define SPINS_PER_LOOK (1u << 20)
+
+void
+spin_init(struct spinlock *l, enum lock_class class)
+{
+	*l = (struct spinlock){ .class = (uint16_t)class };
+}
+
+/* `ticket` has not been served for very many looks: tell whom we wait for. */
+static __cold __noinline void
+check_stuck(struct spinlock *l, uint64_t *since)
+{
+	uint64_t now = arch_clock_ns();
+
+	if (debug_panicking())
+		debug_halt_bystander();
+	if (*since == 0)
+		*since = now;
+	if (now - *since > STUCK_NS)
+		panic("spinlock %s %p not released for %lu s; held by CPU %d",
+		      lock_class_name(l->class), (void *)l, STUCK_NS / NSEC_PER_SEC,
+		      (int)READ_ONCE(l->holder_cpu) - 1);
+}
+
+static __always_inline void
+take(struct spinlock *l)
+{
+	uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	uint32_t spins = 0;
+	uint64_t since = 0;
+
+	while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket) {
+		arch_cpu_relax();
+		if (unlikely(++spins == SPINS_PER_LOOK)) {
+			spins = 0;
+			check_stuck(l, &since);
+		}
+	}
+	WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
+}
+
+static __always_inline void
+release(struct spinlock *l)
+{
+	WRITE_ONCE(l->holder_cpu, 0);
+	__atomic_store_n(&l->serving, (uint16_t)(l->serving + 1), __ATOMIC_RELEASE);
+}
+
+void
+spin_lock(struct spinlock *l)
+{
+	preempt_disable();
+	lock_order_spin_acquire(l, LOCK_PLAIN);
+	take(l);
+}
+
+void
+spin_lock_nested(struct spinlock *l)
+{
+	preempt_disable();
+	lock_order_spin_acquire(l, LOCK_NESTED);
+	take(l);
+}
+
+/* The lock if it is free and nobody waits. A SPIN_IRQ lock: with interrupts off. */
+bool
+spin_trylock(struct spinlock *l)
+{
+	uint32_t words, free;
+
+	preempt_disable();
+	words = __atomic_load_n((uint32_t *)(void *)l, __ATOMIC_RELAXED);
+	free = (words & 0xffff) << 16 | (words & 0xffff);
+	if (words == free) {
+		/* next + 1, serving unchanged; the low half may not carry into the high one. */
+		uint32_t taken = (free & 0xffff0000u) | ((free + 1) & 0xffff);
+
+		if (atomic_cas((uint32_t *)(void *)l, &free, taken)) {
+			WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
+			lock_order_spin_acquire(l, LOCK_TRY);
+			return true;
+		}
+	}
+	preempt_enable();
+	return false;
+}
+
+_Static_assert(offsetof(struct spinlock, next) == 0 && offsetof(struct spinlock, serving) == 2,
+	       "spin_trylock takes both words at once");
+
+void
+spin_unlock(struct spinlock *l)
+{
+	lock_order_spin_release(l);
+	release(l);
+	preempt_enable();
+}
+
+uint64_t
+spin_lock_irq(struct spinlock *l)
+{
+	uint64_t flags = arch_irq_save();
+
+	preempt_disable();
+	lock_order_spin_acquire(l, LOCK_PLAIN);
+	take(l);
+	return flags;
+}
+
+uint64_t
+spin_lock_irq_nested(struct spinlock *l)
+{
+	uint64_t flags = arch_irq_save();
+
+	preempt_disable();
+	lock_order_spin_acquire(l, LOCK_NESTED);
+	take(l);
+	return flags;
+}
+
+void
+spin_unlock_irq(struct spinlock *l, uint64_t flags)
+{
+	lock_order_spin_release(l);
+	release(l);
+	arch_irq_restore(flags);
+	preempt_enable();
+}
+
+bool
+spin_is_held(const struct spinlock *l)
+{
+	return READ_ONCE(l->holder_cpu) == this_cpu()->id + 1;
+}
