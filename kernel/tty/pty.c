@@ -374,7 +374,7 @@ pty_open_master(struct inode *i, struct file *f)
 		goto number;
 	}
 	f->private = t;
-	f->ops = &master_ops;
+	file_set_ops(f, &master_ops);
 	f->mode = (f->mode | FILE_STREAM) & ~FILE_SEEKABLE;
 	return 0;
 number:

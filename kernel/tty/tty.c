@@ -417,7 +417,7 @@ tty_open_file(struct tty *t, struct file *f)
 		return error;
 	tty_get(t);
 	f->private = t;
-	f->ops = &tty_file_ops;
+	file_set_ops(f, &tty_file_ops);
 	f->mode = (f->mode | FILE_STREAM) & ~FILE_SEEKABLE;
 	if (!(f->flags & O_NOCTTY) && (f->mode & FILE_READ))
 		job_take_terminal_on_open(t);

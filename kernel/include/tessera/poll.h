@@ -37,4 +37,48 @@ poll_wait(struct poll_table *pt, struct file *f, struct wait_queue *q)
 		pt->add(pt, f, q);
 }
 
+/* One of the files that poll_files() watches; fd < 0 is skipped. The layout of struct pollfd. */
+struct poll_item {
+	int32_t fd;
+	uint16_t events, revents;
+};
+/* What is always told, wanted or not. */
+#define POLL_ALWAYS (POLLERR | POLLHUP)
+
+/*
+ * Wait until one of the items is ready and fill in revents (POLLNVAL: no such handle). Returns how many
+ * have any, 0 at the deadline, -EINTR, -ENOMEM. May sleep.
+ */
+long poll_files(struct poll_item *items, uint32_t count, deadline_t until);
+
+#define EPOLLEXCLUSIVE (1u << 28)
+#define EPOLLWAKEUP    (1u << 29)
+#define EPOLLONESHOT   (1u << 30)
+#define EPOLLET        (1u << 31)
+
+/* Linux's layout: packed on x86-64. */
+struct epoll_event {
+	uint32_t events;
+	uint64_t data;
+} __attribute__((packed));
+
+struct iov_iter;
+
+/* Files of the ipc room, with one reference, or NULL: no memory. */
+struct file *epoll_create_file(void);
+struct file *eventfd_create_file(uint64_t value, bool semaphore, uint32_t flags);
+struct file *timerfd_create_file(int clock, uint32_t flags);
+struct file *signalfd_create_file(uint64_t mask, uint32_t flags);
+bool file_is_epoll(const struct file *f);
+bool file_is_signalfd(const struct file *f);
+void signalfd_set_mask(struct file *f, uint64_t mask);
+/* epoll_ctl(2); op 1 add, 2 delete, 3 modify. EEXIST, ENOENT, ELOOP, EINVAL, EPERM, ENOMEM. */
+int epoll_control(struct file *epoll, int op, int fd, struct file *f, const struct epoll_event *event);
+/* Up to `max` events into `out` (kernel memory). Count, 0 at the deadline, -EINTR. */
+long epoll_wait_events(struct file *epoll, struct epoll_event *out, int max, deadline_t until);
+/* timerfd_settime(2), ns. clock-absolute when `absolute`. interval 0: once. value 0: disarm. */
+int timerfd_set(struct file *f, bool absolute, bool cancel_on_set, uint64_t value, uint64_t interval,
+		uint64_t *old_value, uint64_t *old_interval); /* -EINVAL: not a timerfd */
+int timerfd_get(struct file *f, uint64_t *value, uint64_t *interval);
+
 #endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timerfd.c - timerfd_create(2): expirations as a counter that can be read and waited for.
+ *
+ * Times are kept on the monotonic clock; one set against the realtime clock is converted when it is
+ * set. The timer's callback counts, re-arms an interval, and wakes readers; it runs with interrupts
+ * off.
+ */
+#include <tessera/cpu.h>
+#include <tessera/errno.h>
+#include <tessera/file.h>
+#include <tessera/panic.h>
+#include <tessera/poll.h>
+#include <tessera/print.h>
+#include <tessera/slab.h>
+#include <tessera/thread.h>
+
+#define CLOCK_REALTIME       0
+#define CLOCK_REALTIME_ALARM 8
+
+struct timerfd {
+	struct spinlock lock;     /* class DEVICE: the callback takes it, and timers under it */
+	struct timer timer;
+	deadline_t next;          /* lock: 0 disarmed */
+	uint64_t interval;        /* lock: ns, 0: once */
+	uint64_t expirations;     /* lock: not read yet */
+	int clock;                /* [I] */
+	struct wait_queue wait;
+};
+
+static const struct file_ops timerfd_ops;
+
+static struct timerfd *
+timerfd_of(struct file *f)
+{
+	return f->private;
+}
+
+static void
+expire(struct timer *timer)
+{
+	struct timerfd *t = container_of(timer, struct timerfd, timer);
+	uint64_t flags = spin_lock_irq(&t->lock), now = clock_monotonic_ns(), n;
+
+	if (t->next != 0 && now >= t->next) {
+		n = t->interval ? (now - t->next) / t->interval + 1 : 1;
+		t->expirations += n;
+		t->next = t->interval ? t->next + n * t->interval : 0;
+	}
+	if (t->next != 0)
+		timer_start(&t->timer, t->next);
+	spin_unlock_irq(&t->lock, flags);
+	wake_poll(&t->wait, POLLIN | POLLRDNORM);
+}
+
+static bool
+take(struct timerfd *t, uint64_t *n)
+{
+	uint64_t flags = spin_lock_irq(&t->lock);
+
+	*n = t->expirations;
+	t->expirations = 0;
+	spin_unlock_irq(&t->lock, flags);
+	return *n > 0;
+}
+
+static ssize_t
+timerfd_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+{
+	struct timerfd *t = timerfd_of(f);
+	uint64_t n;
+
+	if (to->count < sizeof(n))
+		return -EINVAL;
+	if (!take(t, &n)) {
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_interruptible(&t->wait, take(t, &n)))
+			return -ERESTARTSYS;
+	}
+	return iov_copy_to(to, &n, sizeof(n)) == sizeof(n) ? (ssize_t)sizeof(n) : -EFAULT;
+}
+
+static uint32_t
+timerfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct timerfd *t = timerfd_of(f);
+
+	poll_wait(pt, f, &t->wait);
+	return READ_ONCE(t->expirations) > 0 ? POLLIN | POLLRDNORM : 0;
+}
+
+static void
+timerfd_release(struct file *f)
+{
+	struct timerfd *t = timerfd_of(f);
+	uint64_t flags = spin_lock_irq(&t->lock);
+
+	t->next = 0;
+	spin_unlock_irq(&t->lock, flags);
+	timer_cancel(&t->timer);
+	kfree(t);
+}
+
+static void
+remaining_locked(struct timerfd *t, uint64_t *value, uint64_t *interval)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	*value = t->next == 0 ? 0 : t->next > now ? t->next - now : 1;
+	*interval = t->interval;
+}
+
+int
+timerfd_get(struct file *f, uint64_t *value, uint64_t *interval)
+{
+	struct timerfd *t;
+	uint64_t flags;
+
+	if (f->ops != &timerfd_ops)
+		return -EINVAL;
+	t = timerfd_of(f);
+	flags = spin_lock_irq(&t->lock);
+	remaining_locked(t, value, interval);
+	spin_unlock_irq(&t->lock, flags);
+	return 0;
+}
+
+int
+timerfd_set(struct file *f, bool absolute, bool cancel_on_set, uint64_t value, uint64_t interval,
+	    uint64_t *old_value, uint64_t *old_interval)
+{
+	struct timerfd *t;
+	deadline_t next = 0;
+	uint64_t flags;
+
+	if (f->ops != &timerfd_ops)
+		return -EINVAL;
+	t = timerfd_of(f);
+	if (value > 0 && !absolute) {
+		next = deadline_after(value);
+	} else if (value > 0) {
+		bool real = t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM;
+		uint64_t offset = real ? clock_realtime_ns() - clock_monotonic_ns() : 0;
+
+		next = value > offset ? value - offset : 1;
+	}
+	flags = spin_lock_irq(&t->lock);
+	remaining_locked(t, old_value, old_interval);
+	t->next = next;
+	t->interval = interval;
+	t->expirations = 0;
+	/* a callback that runs right now sees the new `next` and arms accordingly */
+	if (next != 0)
+		timer_start(&t->timer, next);
+	spin_unlock_irq(&t->lock, flags);
+	if (next == 0)
+		timer_cancel(&t->timer);
+	return 0;
+}
+
+static void
+timerfd_dump(struct file *f)
+{
+	struct timerfd *t = timerfd_of(f);
+
+	pr_info("timerfd: clock %d, next %lu, interval %lu, expired %lu", t->clock, t->next, t->interval,
+		t->expirations);
+}
+
+static const struct file_ops timerfd_ops = {
+	.name = "[timerfd]",
+	.read = timerfd_read,
+	.poll = timerfd_poll,
+	.release = timerfd_release,
+	.dump = timerfd_dump,
+};
+
+struct file *
+timerfd_create_file(int clock, uint32_t flags)
+{
+	struct timerfd *t = kzalloc(sizeof(*t));
+	struct file *f;
+
+	if (!t)
+		return NULL;
+	spin_init(&t->lock, LOCK_DEVICE);
+	timer_init(&t->timer, expire);
+	t->clock = clock;
+	wait_queue_init(&t->wait);
+	f = file_create(&timerfd_ops, O_RDWR | flags, t);
+	if (!f)
+		kfree(t);
+	else
+		f->mode |= FILE_STREAM;
+	return f;
+}
