@@ -22,6 +22,7 @@
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/file.h>
+#include <tessera/inode.h>
 #include <tessera/file_lock.h>
 #include <tessera/panic.h>
 #include <tessera/poll.h>
@@ -462,7 +463,7 @@ epoll_fdinfo(struct file *f, void (*print)(void *ctx, const char *fmt, ...), voi
 }
 
 static const struct file_ops epoll_ops = {
-	.name = "[eventpoll]",
+	.name = "eventpoll",
 	.poll = epoll_poll,
 	.release = epoll_release,
 	.dump = epoll_dump,
@@ -482,7 +483,7 @@ epoll_create_file(void)
 	list_init(&ep->ready);
 	wait_queue_init(&ep->wait);
 	wait_queue_init(&ep->poll_wait);
-	f = file_create(&epoll_ops, O_RDWR, ep);
+	f = anonymous_file_create(&epoll_ops, O_RDWR, ep);
 	if (!f)
 		kfree(ep);
 	return f;

@@ -7,6 +7,7 @@
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/file.h>
+#include <tessera/inode.h>
 #include <tessera/panic.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
@@ -126,7 +127,7 @@ eventfd_fdinfo(struct file *f, void (*print)(void *ctx, const char *fmt, ...), v
 }
 
 static const struct file_ops eventfd_ops = {
-	.name = "[eventfd]",
+	.name = "eventfd",
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
@@ -148,7 +149,7 @@ eventfd_create_file(uint64_t value, bool semaphore, uint32_t flags)
 	e->semaphore = semaphore;
 	wait_queue_init(&e->read_wait);
 	wait_queue_init(&e->write_wait);
-	f = file_create(&eventfd_ops, O_RDWR | flags, e);
+	f = anonymous_file_create(&eventfd_ops, O_RDWR | flags, e);
 	if (!f)
 		kfree(e);
 	else

@@ -9,6 +9,7 @@
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/file.h>
+#include <tessera/inode.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
@@ -192,7 +193,7 @@ signalfd_fdinfo(struct file *f, void (*print)(void *ctx, const char *fmt, ...), 
 }
 
 static const struct file_ops signalfd_ops = {
-	.name = "[signalfd]",
+	.name = "signalfd",
 	.read = signalfd_read,
 	.poll = signalfd_poll,
 	.release = signalfd_release,
@@ -210,7 +211,7 @@ signalfd_create_file(uint64_t mask, uint32_t flags)
 		return NULL;
 	s->mask = mask & ~SIGNAL_UNBLOCKABLE;
 	spin_init(&s->lock, LOCK_LEAF);
-	f = file_create(&signalfd_ops, O_RDWR | flags, s);
+	f = anonymous_file_create(&signalfd_ops, O_RDWR | flags, s);
 	if (!f)
 		kfree(s);
 	else

@@ -9,6 +9,7 @@
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/file.h>
+#include <tessera/inode.h>
 #include <tessera/panic.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
@@ -169,7 +170,7 @@ timerfd_dump(struct file *f)
 }
 
 static const struct file_ops timerfd_ops = {
-	.name = "[timerfd]",
+	.name = "timerfd",
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.release = timerfd_release,
@@ -188,7 +189,7 @@ timerfd_create_file(int clock, uint32_t flags)
 	timer_init(&t->timer, expire);
 	t->clock = clock;
 	wait_queue_init(&t->wait);
-	f = file_create(&timerfd_ops, O_RDWR | flags, t);
+	f = anonymous_file_create(&timerfd_ops, O_RDWR | flags, t);
 	if (!f)
 		kfree(t);
 	else
