@@ -255,10 +255,10 @@ abi_topics := $(sort $(patsubst tests/abi/%/,%,$(dir $(wildcard tests/abi/*/*.c)
 abi_exe    := $(addprefix build/abi/,$(abi_topics))
 CFLAGS_abi := -std=gnu17 -O1 -g -static -pthread -D_GNU_SOURCE -Itests/abi -Wall -Wextra -Werror
 
-build/abi/flags: FORCE
+build/abi.flags: FORCE
 	$(call remember,$@,$(HOSTCC) $(CFLAGS_abi))
 
-$(abi_exe): build/abi/%: $$(wildcard tests/abi/$$*/*.c tests/abi/$$*/*.h tests/abi/*.c tests/abi/*.h) build/abi/flags
+$(abi_exe): build/abi/%: $$(wildcard tests/abi/$$*/*.c tests/abi/$$*/*.h tests/abi/*.c tests/abi/*.h) build/abi.flags
 	@mkdir -p $(@D)
 	$(say) ABI $@
 	$(q)$(HOSTCC) $(CFLAGS_abi) -o $@ $(filter %.c,$^) -lm -lrt

@@ -140,6 +140,14 @@ def test_added_files_and_folders(tmp_path):
     assert (done.returncode, done.stdout) == (0, "15000\ndeep/bin/sh\n"), done.stderr
 
 
+def test_probe_of_the_accelerator(tmp_path):
+    """The probe believes only a virtual CPU that ran: true with TCG, false where none starts."""
+    script = f'. {TOP}/tools/vm/host.sh; host_probe {tmp_path}/firmware "$1"'
+    for accelerator, works in (("tcg", True), ("none-such", False)):
+        done = subprocess.run(["sh", "-c", script, "sh", accelerator], timeout=30)
+        assert (done.returncode == 0) == works
+
+
 def test_several_at_once_and_nothing_left(tmp_path):
     results = []
 

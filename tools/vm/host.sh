@@ -46,13 +46,14 @@ host_need()
 
 # A firmware of 64 KiB whose only code, at the reset vector, is
 #	mov dx, 0xf4;  mov al, 0x10;  out dx, al;  hlt
-# which ends QEMU with status 33 through isa-debug-exit: proof that a virtual CPU ran.
+# which ends QEMU with status 33 through isa-debug-exit: proof that a virtual CPU ran, with the
+# processor model that machines get.
 host_probe()
 {
 	firmware=$1
 	dd if=/dev/zero of="$firmware" bs=65536 count=1 2>/dev/null &&
 	printf '\272\364\000\260\020\356\364' | dd of="$firmware" bs=1 seek=65520 conv=notrunc 2>/dev/null
-	timeout 3 qemu-system-x86_64 -accel "$2" -machine q35 -m 16 -nodefaults -display none -bios "$firmware" \
+	timeout 3 qemu-system-x86_64 -accel "$2" -machine q35 -cpu max -m 16 -nodefaults -display none -bios "$firmware" \
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04 </dev/null >/dev/null 2>&1
 	[ $? = 33 ]
 }

@@ -58,9 +58,10 @@ machine_prepare()
 		cat "$base" "$run/segment.cpio" >"$image" && rm "$run/segment.cpio" ||
 			die 126 "no room for the image in ${run%/*}: free some, or set TMPDIR"
 	fi
+	# Both kernels give programs the same 47 bits of addresses.
 	case $kernel in
 	tessera) needed=$(($(megabytes "$image" "$kernel_file") + 4)) arguments="console=ttyS0 panic=exit" ;;
-	linux) needed=$((2 * $(megabytes "$image") + 80)) arguments="console=ttyS0 panic=-1" ;;
+	linux) needed=$((2 * $(megabytes "$image") + 80)) arguments="console=ttyS0 panic=-1 no5lvl" ;;
 	esac
 	[ "$boot" != uefi ] || needed=$((needed + $(megabytes "$image") + 64))
 	[ "$boot" != bios ] || needed=$((needed + $(megabytes "$image") + 16))
@@ -75,13 +76,10 @@ machine_start()
 {
 	if [ -n "$icount" ]; then
 		set -- -accel tcg,thread=single -icount shift=0,sleep=off "$@"
-		: "${cpu:=max}"
 	elif [ "$(host_accelerator)" = kvm ]; then
 		set -- -accel kvm "$@"
-		: "${cpu:=host}"
 	else
 		set -- -accel tcg,thread=multi "$@"
-		: "${cpu:=max}"
 	fi
 	case $boot in
 	pvh)
@@ -96,7 +94,9 @@ machine_start()
 		set -- -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
 			-drive "if=pflash,format=raw,unit=1,file=$run/vars.fd" "$@"
 	fi
-	set -- qemu-system-x86_64 -machine q35 -cpu "$cpu" -smp "$cpus" -m "$mem" -nodefaults -no-user-config \
+	# reserve=off: a machine may have more memory than the host as long as it does not use it.
+	set -- qemu-system-x86_64 -machine q35,memory-backend=ram -object "memory-backend-ram,id=ram,size=${mem}M,reserve=off" \
+		-m "$mem" -cpu "${cpu:-max}" -smp "$cpus" -nodefaults -no-user-config \
 		-display none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
 	[ -z "$debug" ] || set -- "$@" -S -gdb "tcp:127.0.0.1:$debug_port"
 	[ -z "$qemu_log" ] || set -- "$@" -d int,guest_errors -D "$qemu_log"
