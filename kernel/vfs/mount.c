@@ -193,6 +193,8 @@ mount_graft(struct mount *m, const struct path *where)
 	write_lock(&mount_lock);
 	if (S_ISDIR(m->root->inode->mode) != S_ISDIR(top.dentry->inode->mode))
 		error = -ENOTDIR;
+	else if (top.mount->fs == m->fs && top.dentry == top.mount->root && m->root == top.dentry)
+		error = -EBUSY; /* the same once more on itself */
 	else if (!top.dentry->hashed && top.dentry->parent != top.dentry)
 		error = -ENOENT;
 	else

@@ -153,7 +153,10 @@ vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flag
 		error = -EPERM;
 	else {
 		write_lock_nested(&i->lock); /* a file below a directory */
-		error = dir->ops->link(dir, d, i);
+		if (i->links == 0 && !(i->attributes & INODE_LINKABLE))
+			error = -ENOENT;
+		else
+			error = dir->ops->link(dir, d, i);
 		write_unlock(&i->lock);
 	}
 	error = create_end(&w, d, error);

@@ -246,6 +246,8 @@ open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 	write_unlock(&d->lock);
 	if (error)
 		goto put_dir;
+	if (!(flags & O_EXCL))
+		i->attributes |= INODE_LINKABLE;
 	p.mount = dir.mount;
 	p.dentry = dentry_create(dir.dentry, "#tmpfile", 8);
 	if (!p.dentry) {

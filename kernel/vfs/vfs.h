@@ -124,15 +124,25 @@ int chrdev_open(struct inode *i, struct file *f);
 int fifo_open(struct inode *i, struct file *f);
 void fifo_inode_gone(struct inode *i);
 
+/* --- directory.c: what directories of all file systems share */
+ssize_t directory_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags);
+loff_t directory_seek(struct file *f, loff_t offset, int whence);
+int directory_sync(struct file *f, bool data_only);
+/* Emit "." and "..": false: full. Positions 0 and 1; entries start at 2. */
+bool directory_emit_dots(struct file *f, struct dir_context *ctx);
+
 /* --- file systems */
 void tmpfs_init(void);
 void devfs_init(void);
 void procfs_init(void);
 void anonymous_init(void);
 
-/* tmpfs/tmpfs.c, for devfs and memfd: an instance that is not mounted through mount(2). */
-extern struct filesystem_type tmpfs_type;
+/* tmpfs/, for devfs and memfd: make fs->root. `options` as mount(2)'s. */
 int tmpfs_fill(struct filesystem *fs, const char *options);
-struct inode *tmpfs_file_create(struct filesystem *fs, mode_t mode);
+void tmpfs_unmount(struct filesystem *fs);
+int tmpfs_statfs(struct filesystem *fs, struct fs_stat *st);
+int tmpfs_remount(struct filesystem *fs, const char *options);
+void tmpfs_show_options(struct filesystem *fs, char *out, size_t size);
+struct inode *tmpfs_inode_create(struct filesystem *fs, struct inode *dir, mode_t mode, dev_t rdev);
 
 #endif

@@ -273,6 +273,10 @@ int vfs_permission(struct inode *i, int mask); /* MAY_* with the caller's fsuid 
 int vfs_set_attributes(const struct path *p, struct inode_change *c);
 int vfs_stat(const struct path *p, struct file_stat *st);
 int vfs_stat_file(struct file *f, struct file_stat *st);
+/* Entries from the file's position on, until emit is full. -ENOTDIR, -ENOENT (removed), ... */
+int vfs_readdir(struct file *f, struct dir_context *ctx);
+/* A file in memory without a name but `name` for /proc (memfd). */
+int memory_file_create(const char *name, uint32_t flags, struct file **out);
 #define MAY_EXEC  1
 #define MAY_WRITE 2
 #define MAY_READ  4
@@ -292,6 +296,9 @@ void inode_allow_write(struct inode *i);
 #define SEAL_GROW         4u
 #define SEAL_WRITE        8u
 #define SEAL_FUTURE_WRITE 16u
+
+/* inode->attributes: an O_TMPFILE that linkat may give a name. */
+#define INODE_LINKABLE BIT(31)
 
 #define RENAME_NOREPLACE 1u
 #define RENAME_EXCHANGE  2u

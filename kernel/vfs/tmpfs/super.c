@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * super.c - instances of tmpfs: options, limits, the root directory; and files without a mount (memfd).
+ */
+#include <tessera/errno.h>
+#include <tessera/panic.h>
+#include <tessera/print.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+
+#include "tmpfs.h"
+
+struct options {
+	uint64_t max_pages, max_inodes;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	bool size_given, inodes_given;
+};
+
+static uint64_t
+total_pages(void)
+{
+	struct memory_stats m;
+
+	memory_stats(&m);
+	return m.total;
+}
+
+/* "123", "4k", "1m", "2g", "50%" (of memory, in bytes). The whole string must be used. */
+static int
+parse_size(const char *s, bool percent, uint64_t *out)
+{
+	const char *end;
+	uint64_t n;
+	int error = parse_u64(s, &end, 0, &n);
+
+	if (error)
+		return -EINVAL;
+	if (*end == '%' && percent) {
+		n = total_pages() * PAGE_SIZE / 100 * n;
+		end++;
+	} else {
+		static const char units[] = "kmgt";
+
+		for (unsigned int i = 0; i < 4; i++)
+			if ((*end | 32) == units[i]) {
+				n <<= 10 * (i + 1);
+				end++;
+				break;
+			}
+	}
+	*out = n;
+	return *end ? -EINVAL : 0;
+}
+
+static int
+parse_one(char *option, struct options *o)
+{
+	char *value = strchr(option, '=');
+	uint64_t n = 0;
+	int error;
+
+	if (!value)
+		return strcmp(option, "huge") == 0 || strcmp(option, "noswap") == 0 ||
+				       strcmp(option, "inode32") == 0 || strcmp(option, "inode64") == 0
+			       ? 0
+			       : -EINVAL;
+	*value++ = '\0';
+	if (strcmp(option, "mpol") == 0 || strcmp(option, "huge") == 0)
+		return 0;
+	if (strcmp(option, "mode") == 0) {
+		const char *end;
+
+		error = parse_u64(value, &end, 8, &n);
+		o->mode = (mode_t)n & 07777;
+		return error || *end ? -EINVAL : 0;
+	}
+	error = parse_size(value, strcmp(option, "size") == 0, &n);
+	if (error)
+		return error;
+	if (strcmp(option, "size") == 0) {
+		o->max_pages = DIV_ROUND_UP(n, PAGE_SIZE);
+		o->size_given = true;
+	} else if (strcmp(option, "nr_blocks") == 0) {
+		o->max_pages = n;
+		o->size_given = true;
+	} else if (strcmp(option, "nr_inodes") == 0) {
+		o->max_inodes = n;
+		o->inodes_given = true;
+	} else if (strcmp(option, "uid") == 0) {
+		o->uid = (uid_t)n;
+	} else if (strcmp(option, "gid") == 0) {
+		o->gid = (gid_t)n;
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+parse_options(const char *text, struct options *o)
+{
+	char *copy, *at;
+	int error = 0;
+
+	if (!text || !*text)
+		return 0;
+	copy = kstrdup(text);
+	if (!copy)
+		return -ENOMEM;
+	for (at = copy; at && !error;) {
+		char *comma = strchr(at, ',');
+
+		if (comma)
+			*comma++ = '\0';
+		if (*at)
+			error = parse_one(at, o);
+		at = comma;
+	}
+	kfree(copy);
+	return error;
+}
+
+int
+tmpfs_fill(struct filesystem *fs, const char *options)
+{
+	struct options o = {
+		.max_pages = total_pages() / 2,
+		.max_inodes = total_pages() / 2,
+		.mode = 01777,
+	};
+	struct tmpfs *t;
+	struct inode *root;
+	int error = parse_options(options, &o);
+
+	if (error)
+		return error;
+	t = kzalloc(sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->max_pages = o.max_pages;
+	t->max_inodes = o.max_inodes;
+	t->mode = o.mode;
+	t->uid = o.uid;
+	t->gid = o.gid;
+	fs->private = t;
+	root = tmpfs_inode_create(fs, NULL, S_IFDIR | o.mode, 0);
+	if (!root)
+		goto no_memory;
+	root->uid = o.uid;
+	root->gid = o.gid;
+	fs->root = dentry_create_root(fs, root);
+	if (fs->root)
+		return 0;
+	inode_put(root);
+no_memory:
+	kfree(t);
+	return -ENOMEM;
+}
+
+static int
+tmpfs_mount(struct filesystem *fs, const char *source, const char *options)
+{
+	return tmpfs_fill(fs, options);
+}
+
+void
+tmpfs_unmount(struct filesystem *fs)
+{
+	kfree(fs->private);
+}
+
+int
+tmpfs_statfs(struct filesystem *fs, struct fs_stat *st)
+{
+	struct tmpfs *t = tmpfs_of(fs);
+
+	st->block_size = PAGE_SIZE;
+	st->name_max = NAME_MAX;
+	if (t->max_pages) {
+		st->blocks = t->max_pages;
+		st->free = st->available = t->max_pages - MIN(t->pages, t->max_pages);
+	}
+	if (t->max_inodes) {
+		st->files = t->max_inodes;
+		st->files_free = t->max_inodes - MIN(t->inodes, t->max_inodes);
+	}
+	return 0;
+}
+
+int
+tmpfs_remount(struct filesystem *fs, const char *options)
+{
+	struct tmpfs *t = tmpfs_of(fs);
+	struct options o = { .max_pages = t->max_pages, .max_inodes = t->max_inodes };
+	int error = parse_options(options, &o);
+
+	if (error)
+		return error;
+	if ((o.size_given && o.max_pages && o.max_pages < t->pages) ||
+	    (o.inodes_given && o.max_inodes && o.max_inodes < t->inodes))
+		return -EINVAL;
+	WRITE_ONCE(t->max_pages, o.max_pages);
+	WRITE_ONCE(t->max_inodes, o.max_inodes);
+	return 0;
+}
+
+void
+tmpfs_show_options(struct filesystem *fs, char *out, size_t size)
+{
+	struct tmpfs *t = tmpfs_of(fs);
+	size_t at = 0;
+
+	out[0] = '\0';
+	if (t->max_pages != total_pages() / 2)
+		at += (size_t)scnprintf(out + at, size - at, ",size=%luk", t->max_pages * 4);
+	if (t->max_inodes != total_pages() / 2)
+		at += (size_t)scnprintf(out + at, size - at, ",nr_inodes=%lu", t->max_inodes);
+	if (t->mode != 01777)
+		at += (size_t)scnprintf(out + at, size - at, ",mode=%o", t->mode);
+	if (t->uid)
+		at += (size_t)scnprintf(out + at, size - at, ",uid=%u", t->uid);
+	if (t->gid)
+		scnprintf(out + at, size - at, ",gid=%u", t->gid);
+}
+
+static struct filesystem_type tmpfs_type = {
+	.name = "tmpfs",
+	.magic = TMPFS_MAGIC,
+	.no_device = true,
+	.mount = tmpfs_mount,
+	.unmount = tmpfs_unmount,
+	.statfs = tmpfs_statfs,
+	.remount = tmpfs_remount,
+	.show_options = tmpfs_show_options,
+};
+
+/* The root file system, which cannot be mounted a second time. */
+static struct filesystem_type rootfs_type = {
+	.name = "rootfs",
+	.magic = TMPFS_MAGIC,
+	.no_device = true,
+	.single = true,
+	.mount = tmpfs_mount,
+	.statfs = tmpfs_statfs,
+	.remount = tmpfs_remount,
+	.show_options = tmpfs_show_options,
+};
+
+/* Where memfds live: no limit but memory. */
+static struct filesystem *hidden; /* [I] */
+static struct mount *hidden_mount;
+
+void
+tmpfs_init(void)
+{
+	int error;
+
+	filesystem_register(&tmpfs_type);
+	filesystem_register(&rootfs_type);
+	hidden = filesystem_create(&tmpfs_type);
+	if (!hidden || tmpfs_fill(hidden, "nr_blocks=0,nr_inodes=0") != 0)
+		panic("no memory for the file system of memfds");
+	hidden_mount = mount_create_internal(hidden);
+	error = vfs_mount("rootfs", NULL, "rootfs", 0, "mode=755");
+	if (!hidden_mount || error)
+		panic("cannot mount the root file system: error %d", error);
+}
+
+int
+memory_file_create(const char *name, uint32_t flags, struct file **out)
+{
+	struct inode *i = tmpfs_inode_create(hidden, NULL, S_IFREG | 0777, 0);
+	struct path p = { .mount = hidden_mount };
+	struct file *f;
+
+	if (!i)
+		return -ENOMEM;
+	i->links = 0;
+	i->seals = SEAL_SEAL;
+	p.dentry = dentry_create_lone(hidden, i, name);
+	if (!p.dentry) {
+		inode_put(i);
+		return -ENOMEM;
+	}
+	f = file_create(&regular_file_ops, flags, NULL);
+	if (f) {
+		f->inode = i;
+		inode_get(i);
+		f->dentry = p.dentry;
+		f->mount = p.mount;
+		path_get(&p);
+		f->mode |= FILE_SEEKABLE;
+		if (f->mode & FILE_WRITE)
+			atomic_add(&i->writers, 1);
+	}
+	dentry_put(p.dentry);
+	*out = f;
+	return f ? 0 : -ENFILE;
+}
