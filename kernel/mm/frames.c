@@ -44,7 +44,6 @@ struct zone {
  */
 struct frame_cache {
 	uint32_t count;                 /* [i] */
-	struct list *capture;           /* [i] frame_free() collects here when set */
 	struct page *pages[CACHE_MAX];  /* [i] */
 	int64_t counts[COUNT_KINDS];    /* [a] */
 } __aligned(64);
@@ -85,6 +84,12 @@ frames_free_online(void)
 	for (unsigned int i = 0; i < ZONE_COUNT; i++)
 		n += READ_ONCE(zones[i].buddy.frames);
 	return n;
+}
+
+bool
+frames_plentiful(void)
+{
+	return frames_free_online() + section_offline_frames() > total_frames / 4;
 }
 
 static uint64_t
@@ -454,8 +459,6 @@ void
 frame_free(paddr_t frame)
 {
 	struct page *p = pfn_to_page(frame >> PAGE_SHIFT);
-	struct frame_cache *c;
-	uint64_t irq;
 
 	/* Taken before the allocator stood: not ours to give out again. */
 	if (p->flags & PAGE_RESERVED)
@@ -464,36 +467,11 @@ frame_free(paddr_t frame)
 		p->flags &= ~(uint32_t)PAGE_TABLE;
 		frames_count(COUNT_PAGE_TABLES, -1);
 	}
-	irq = arch_irq_save();
-	c = this_cpu()->frame_cache;
-	if (c && c->capture) {
-		list_add_tail(c->capture, &p->node);
-		arch_irq_restore(irq);
-		return;
-	}
-	arch_irq_restore(irq);
 	page_free(p, 0);
 }
 
 void
-frames_capture_begin(struct list *to)
-{
-	struct frame_cache *c = this_cpu()->frame_cache;
-
-	assert(arch_preempt_count() > 0 && c && !c->capture);
-	c->capture = to;
-}
-
-void
-frames_capture_end(void)
-{
-	struct frame_cache *c = this_cpu()->frame_cache;
-
-	c->capture = NULL;
-}
-
-void
-frames_free_captured(struct list *from)
+frames_free_list(struct list *from)
 {
 	while (!list_is_empty(from)) {
 		struct page *p = list_first(from, struct page, node);

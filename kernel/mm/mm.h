@@ -67,6 +67,8 @@ void frames_count(enum frame_count kind, int64_t frames);
 /* Give a naturally aligned block of fresh memory to its zone. */
 void frames_add_block(pfn_t pfn, unsigned int order);
 uint64_t frames_free_online(void);
+/* More than a quarter of memory is free: large pages may be spent. */
+bool frames_plentiful(void);
 /* Return what this CPU's cache holds to the zones. */
 uint64_t frames_drain_local(void);
 /* Turn a huge or other block, whose only reference is ours, into 1 << order single pages with one
@@ -74,10 +76,8 @@ uint64_t frames_drain_local(void);
 void page_break_block(struct page *p);
 /* Make a block's frames know their head, so that page_put works on any of them. */
 void page_make_compound(struct page *p);
-/* Between these, on this CPU, with preemption off: frame_free() collects instead of freeing. */
-void frames_capture_begin(struct list *to);
-void frames_capture_end(void);
-void frames_free_captured(struct list *from);
+/* Free single frames that are linked by their node. */
+void frames_free_list(struct list *from);
 extern uint64_t frames_reserve; /* [I] frames kept for ALLOC_RESERVE */
 
 static inline struct page *
@@ -98,5 +98,96 @@ uint64_t page_cache_shrink(uint64_t frames); /* page_cache.c */
 /* --- region.c -------------------------------------------------------------------------------------- */
 
 extern struct spinlock kernel_table_lock; /* class KERNEL_TABLE: kernel_page_table */
+
+/* --- address_space.c: the tree ------------------------------------------------------------------------ */
+
+extern int max_map_count; /* vm.max_map_count */
+
+void address_space_put_lazy(struct address_space *as);
+struct mapping *mapping_alloc(struct address_space *as);
+/* Insert into the tree and the object's list, and count. References were taken. as->lock for writing. */
+void mapping_link(struct mapping *m);
+/* The reverse; the mapping goes to `doomed`, for mappings_free() when as->lock is released: dropping a
+ * file may sleep on locks that stand above it. */
+void mapping_unlink(struct mapping *m, struct list *doomed);
+void mappings_free(struct list *doomed);
+/* Cut `m` at `addr` (inside it): `m` keeps the lower part; the upper is returned. Large leaves are cut
+ * too. NULL: -ENOMEM. */
+struct mapping *mapping_split(struct mapping *m, vaddr_t addr);
+/* Join with equal neighbours; returns the mapping that now holds m's range. */
+struct mapping *mapping_merge(struct mapping *m, struct list *doomed);
+struct mapping *mapping_prev(struct mapping *m);
+void mapping_set_range(struct mapping *m, vaddr_t start, vaddr_t end);
+/* Change flags (with the counters that depend on them). */
+void mapping_set_flags(struct mapping *m, uint32_t flags);
+/* Cut so that mapping edges lie at start and end where mappings cross them. 0 or -ENOMEM. */
+int mappings_cut(struct address_space *as, vaddr_t start, vaddr_t end);
+uint64_t task_limit(int which); /* of the calling process; RLIM_INFINITY for kernel threads */
+
+static inline uint64_t
+mapping_pages(const struct mapping *m)
+{
+	return (m->end - m->start) >> PAGE_SHIFT;
+}
+
+static inline uint64_t
+mapping_index(const struct mapping *m, vaddr_t va)
+{
+	return m->object_page + ((va - m->start) >> PAGE_SHIFT);
+}
+
+/* --- leaves.c: page-table leaves of mappings ------------------------------------------------------------ */
+
+extern paddr_t zero_frame; /* [I] what untouched anonymous memory reads as; its leaves are PTE_DEVICE */
+
+/* The protection that mapping `m` gives its leaves. */
+unsigned int mapping_prot(const struct mapping *m);
+uint64_t *mapping_rss(struct mapping *m, const struct page *p); /* which counter `p` belongs to */
+/* Make `va` the border of leaves: a large leaf around it is split. 0 or -ENOMEM. Locks inside. */
+int leaves_cut(struct address_space *as, vaddr_t va);
+/* Split the large leaf at `va`. page_table_lock held. 0 or -ENOMEM. */
+int leaf_split_locked(struct address_space *as, vaddr_t va);
+/*
+ * Remove the leaves of `m` in [*start, end), gathering pages in `b`, until done or the batch is full;
+ * *start tells how far it came. page_table_lock held. True: call again after the flush. With `b` NULL
+ * pages are put at once: the space is dead and no CPU has it loaded.
+ */
+bool mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_private,
+			struct tlb_batch *b);
+/* All of [start, end) of `m`; locks inside, flushes through `b` (finished by the caller). */
+void mapping_zap(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batch *b);
+/* Bring the leaves of [start, end) to the protection of `m`, never granting a write that must fault. */
+void mapping_reprotect(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batch *b);
+/* Install a leaf whose slot is empty. page_table_lock held. 0 or -ENOMEM. */
+int leaf_install(struct address_space *as, vaddr_t va, paddr_t pa, unsigned int prot);
+void leaves_init(void);
+
+/* --- map.c ------------------------------------------------------------------------------------------------ */
+
+/* Unmap [start, end); as->lock for writing. 0 or -ENOMEM (then nothing was unmapped). */
+int unmap_locked(struct address_space *as, vaddr_t start, vaddr_t end, struct list *doomed);
+/* A free range of `length` bytes, highest first; 0: none. */
+vaddr_t find_gap(struct address_space *as, size_t length, vaddr_t below);
+/* [start, end) has just become free. */
+void gap_freed(struct address_space *as, vaddr_t start, vaddr_t end);
+bool gap_is_free(struct address_space *as, vaddr_t start, vaddr_t end);
+/* May the space grow by `pages` with these flags? 0, -ENOMEM. */
+int check_limits(struct address_space *as, uint64_t pages, uint32_t flags);
+/* May `pages` more be locked? 0 or -EAGAIN. */
+int check_lock_limit(struct address_space *as, uint64_t pages);
+
+/* --- fault.c ---------------------------------------------------------------------------------------------- */
+
+#define STACK_GUARD_GAP (256 * PAGE_SIZE)
+/* Let `m` serve an access at `va`; as->lock held. Errors as fault_handle(). */
+int mapping_fault(struct mapping *m, vaddr_t va, unsigned int access, bool force);
+/* Fault [start, end) in as an ordinary access would; as->lock taken inside. Stops at errors. */
+int address_space_populate(struct address_space *as, vaddr_t start, vaddr_t end);
+
+/* --- overcommit.c ------------------------------------------------------------------------------------------ */
+
+/* Promise `pages`; -ENOMEM when the policy says no. */
+int commit_charge(uint64_t pages);
+void commit_release(uint64_t pages);
 
 #endif

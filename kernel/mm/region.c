@@ -160,7 +160,7 @@ fill(struct region *r)
 		return true;
 	unmap_pages(start, i, &frames);
 	tlb_flush_kernel(start, start + i * PAGE_SIZE);
-	frames_free_captured(&frames);
+	frames_free_list(&frames);
 	return false;
 }
 
@@ -198,7 +198,7 @@ release(struct region *r)
 
 	unmap_pages(start, r->pages, r->kind == REGION_PHYS ? NULL : &frames);
 	tlb_flush_kernel(start, end);
-	frames_free_captured(&frames);
+	frames_free_list(&frames);
 	unreserve(r);
 }
 
@@ -274,7 +274,7 @@ stack_shrink(uint32_t keep)
 		if (n == 0)
 			return frames;
 		tlb_flush_kernel(REGION_BASE, REGION_BASE + REGION_SIZE);
-		frames_free_captured(&pages);
+		frames_free_list(&pages);
 		for (uint32_t i = 0; i < n; i++)
 			unreserve(r[i]);
 		frames += (uint64_t)n * STACK_PAGES;

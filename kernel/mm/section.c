@@ -55,7 +55,7 @@ next_range(const struct boot_ranges *r, pfn_t pfn, pfn_t end, struct frame_range
 	for (uint32_t i = 0; i < r->count; i++) {
 		if (r->range[i].end <= pfn)
 			continue;
-		if (r->range[i].start >= end)
+		if (r->range[i].start >= end || pfn >= end)
 			return false;
 		out->start = MAX(r->range[i].start, pfn);
 		out->end = MIN(r->range[i].end, end);

@@ -204,6 +204,17 @@ flush(struct flush_request *r, uint64_t mask)
 		arch_call_cpus_wait();
 }
 
+/* GCC turns its builtin into a call of its own library, which a kernel does not link. */
+static uint64_t
+count_bits(uint64_t mask)
+{
+	uint64_t n = 0;
+
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
+}
+
 void
 tlb_batch_init(struct tlb_batch *b, struct address_space *as)
 {
@@ -213,7 +224,7 @@ tlb_batch_init(struct tlb_batch *b, struct address_space *as)
 	b->huge = false;
 	b->flush = false;
 	b->count = 0;
-	list_init(&b->tables);
+	b->tables = NULL;
 }
 
 bool
@@ -248,7 +259,7 @@ tlb_batch_finish(struct tlb_batch *b)
 		t = this_tlb();
 		r.generation = atomic_add_fetch(&as->tlb_generation, 1); /* (2) */
 		mask = atomic_load(&as->running);                        /* (3) */
-		sent = (uint64_t)__builtin_popcountll(mask & ~BIT(this_cpu()->id));
+		sent = count_bits(mask & ~BIT(this_cpu()->id));
 		t->count.flush_requests++;
 		t->count.interrupts_sent += sent;
 		if (cpu_count > 0)
@@ -259,7 +270,7 @@ tlb_batch_finish(struct tlb_batch *b)
 	}
 	for (uint32_t i = 0; i < b->count; i++) /* (4) */
 		page_put(b->pages[i]);
-	frames_free_captured(&b->tables);
+	arch_page_table_release(b->tables);
 	tlb_batch_init(b, as);
 }
 

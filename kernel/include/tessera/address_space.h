@@ -42,7 +42,8 @@ struct file;
 #define MAPPING_VVAR      BIT(20)
 #define MAPPING_ACCOUNT   BIT(21)  /* counted in as->committed */
 
-/* [w] as->lock held for writing, or the mapping not in a tree yet */
+/* [w] as->lock held for writing, or the mapping not in a tree yet; start, end and object_page of a
+ * mapping with an object also need object->mappings_lock to change */
 struct mapping {
 	struct rb_node node;             /* [w] by start */
 	struct list object_node;         /* object->mappings_lock */
@@ -50,6 +51,7 @@ struct mapping {
 	vaddr_t start, end;              /* [w] page aligned, end exclusive */
 	uint32_t flags;                  /* [w] MAPPING_* */
 	uint8_t pkey;                    /* [w] protection key */
+	bool has_anon;                   /* [a] a private mapping of an object got pages of its own */
 	uint64_t object_page;            /* [w] index in the object of `start`; for anonymous: start >> 12 */
 	struct memory_object *object;    /* [w] a reference, or NULL: private anonymous */
 	struct file *file;               /* [w] a reference, or NULL: name in maps, vm_file */
@@ -71,6 +73,9 @@ struct address_space {
 	uint64_t running;                 /* [a] bit per CPU that has it loaded right now */
 	uint64_t id;                      /* [I] unique for ever, never reused; for PCIDs */
 	vaddr_t mmap_base;                /* [w] top of the mmap area, searched downwards */
+	vaddr_t search_hint;              /* [w] gaps between it and hint_base are <= hint_hole */
+	vaddr_t hint_base;                /* [w] mmap_base when the hint was taken; else it is void */
+	uint64_t hint_hole;               /* [w] bytes */
 	vaddr_t brk_start, brk;           /* [w] */
 	vaddr_t stack_top;                /* [w] */
 	vaddr_t code_start, code_end, data_start, data_end; /* [w] */
@@ -81,6 +86,7 @@ struct address_space {
 	uint64_t total_pages, locked_pages, data_pages, stack_pages, exec_pages; /* [w] */
 	uint64_t committed;               /* [w] pages charged against overcommit */
 	uint64_t rss_anon, rss_file, rss_shared; /* [t] pages mapped */
+	uint64_t huge_leaves;             /* [t] */
 	uint64_t peak_rss, peak_total;    /* [t] */
 	uint64_t minor_faults, major_faults; /* [a] */
 	struct file *exe;                 /* process->lock: /proc/PID/exe, a reference */

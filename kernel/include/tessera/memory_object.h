@@ -44,6 +44,7 @@ struct memory_object_ops {
 struct memory_object {
 	const struct memory_object_ops *ops; /* [I] */
 	struct refcount refs;
+	bool embedded;                       /* [I] part of something that release() frees */
 	struct mutex lock;                   /* class OBJECT */
 	struct spinlock pages_lock;          /* class PAGES */
 	struct radix_tree pages;             /* [p] struct page * by index */
@@ -57,6 +58,7 @@ struct memory_object {
 };
 
 struct memory_object *object_create(const struct memory_object_ops *ops, uint64_t size, void *private);
+/* For an object inside something larger: release() frees that. */
 void object_init(struct memory_object *o, const struct memory_object_ops *ops, uint64_t size);
 void object_get(struct memory_object *o);
 void object_put(struct memory_object *o);

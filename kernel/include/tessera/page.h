@@ -34,6 +34,7 @@ struct memory_object;
 #define PAGE_ANON     BIT(10) /* private anonymous memory */
 #define PAGE_ZEROED   BIT(11) /* a free page known to be zero */
 #define PAGE_KERNEL   BIT(12) /* plain kernel allocation */
+#define PAGE_REFERENCED BIT(13) /* [a] used since eviction last looked */
 
 struct page {
 	uint32_t flags;                /* [a] */

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * leaves.c - what page tables hold for a mapping: counting, removing, splitting, protecting.
+ *
+ * A leaf is one of
+ *   - the zero frame, read-only, PTE_DEVICE: not counted, no reference;
+ *   - a device frame, PTE_DEVICE: likewise;
+ *   - a page of the mapping's object: a reference, a mapcount, counted in rss_file or rss_shared;
+ *   - an anonymous page (PAGE_ANON), ours or shared after fork: a reference, counted in rss_anon;
+ *   - 2 MiB of anonymous memory: one reference on the head, 512 pages in rss_anon.
+ *
+ * When a large leaf is split and nobody else refers to the block, the block becomes 512 single pages,
+ * so that each can be freed alone. When it is shared, every small leaf holds a reference to the head
+ * instead, and the block lives until the last is gone.
+ *
+ * Lock: page_table_lock, for all of it.
+ */
+#include <tessera/errno.h>
+#include <tessera/string.h>
+
+#include "mm.h"
+
+paddr_t zero_frame;
+
+void
+leaves_init(void)
+{
+	struct page *p = page_alloc(0, ALLOC_ZERO);
+
+	if (!p)
+		panic("no memory for the zero page");
+	p->flags |= PAGE_KERNEL | PAGE_UPTODATE;
+	zero_frame = page_to_phys(p);
+}
+
+unsigned int
+mapping_prot(const struct mapping *m)
+{
+	unsigned int prot = PTE_USER | (unsigned int)m->pkey << PTE_PKEY_SHIFT;
+
+	if (m->flags & (MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC))
+		prot |= PTE_READ;
+	if (m->flags & MAPPING_WRITE)
+		prot |= PTE_WRITE;
+	if (m->flags & MAPPING_EXEC)
+		prot |= PTE_EXEC;
+	return prot;
+}
+
+uint64_t *
+mapping_rss(struct mapping *m, const struct page *p)
+{
+	if (p->flags & PAGE_TAIL)
+		p = p->head;
+	if ((p->flags & PAGE_ANON) || !m->object)
+		return &m->as->rss_anon;
+	return m->object->ops->read_page ? &m->as->rss_file : &m->as->rss_shared;
+}
+
+int
+leaf_install(struct address_space *as, vaddr_t va, paddr_t pa, unsigned int prot)
+{
+	int error = arch_page_table_map(&as->page_table, va, pa, prot);
+
+	if (likely(error != -ENOMEM))
+		return error;
+	error = arch_page_table_prepare(&as->page_table, va, prot & PTE_HUGE);
+	return error == 0 ? arch_page_table_map(&as->page_table, va, pa, prot) : error;
+}
+
+int
+leaf_split_locked(struct address_space *as, vaddr_t va)
+{
+	unsigned int prot;
+	struct page *p;
+	paddr_t pa;
+	int error;
+
+	assert_held(&as->page_table_lock);
+	if (!arch_page_table_lookup(&as->page_table, va, &pa, &prot) || !(prot & PTE_HUGE))
+		return 0;
+	error = arch_page_table_split(&as->page_table, va);
+	if (error != 0)
+		return error;
+	as->huge_leaves--;
+	p = pfn_to_page(pa >> PAGE_SHIFT);
+	if (atomic_load(&p->refcount) == 1)
+		page_break_block(p);
+	else
+		atomic_add(&p->refcount, (1u << HUGE_PAGE_ORDER) - 1);
+	return 0;
+}
+
+int
+leaves_cut(struct address_space *as, vaddr_t va)
+{
+	int error = 0;
+
+	if (IS_ALIGNED(va, HUGE_PAGE_SIZE) || READ_ONCE(as->huge_leaves) == 0)
+		return 0;
+	for (uint32_t i = 0; i < 3; i++) {
+		spin_lock(&as->page_table_lock);
+		error = leaf_split_locked(as, va);
+		spin_unlock(&as->page_table_lock);
+		if (error != -ENOMEM || reclaim(16) == 0)
+			break;
+	}
+	return error;
+}
+
+bool
+mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_private,
+		   struct tlb_batch *b)
+{
+	struct address_space *as = m->as;
+	struct page_table *pt = &as->page_table;
+	vaddr_t va = *start;
+
+	assert_held(&as->page_table_lock);
+	while ((va = arch_page_table_next(pt, va, end)) < end) {
+		size_t size = PAGE_SIZE;
+		struct page *p = NULL;
+		unsigned int prot;
+		paddr_t pa;
+
+		if (keep_private && arch_page_table_lookup(pt, va, &pa, &prot) &&
+		    !(prot & PTE_DEVICE) &&
+		    (page_head(pfn_to_page(pa >> PAGE_SHIFT))->flags & PAGE_ANON)) {
+			va += PAGE_SIZE;
+			continue;
+		}
+		if (!arch_page_table_unmap(pt, va, &pa, &prot))
+			break;
+		if (prot & PTE_HUGE) {
+			size = HUGE_PAGE_SIZE;
+			as->huge_leaves--;
+		}
+		if (!(prot & PTE_DEVICE)) {
+			p = pfn_to_page(pa >> PAGE_SHIFT);
+			*mapping_rss(m, p) -= size >> PAGE_SHIFT;
+			if (p->flags & PAGE_CACHED)
+				atomic_sub(&p->mapcount, 1);
+		}
+		va += size;
+		if (!b) {
+			if (p)
+				page_put(p);
+		} else if (tlb_batch_add(b, va - size, size, p)) {
+			*start = va;
+			return true;
+		}
+	}
+	*start = end;
+	return false;
+}
+
+void
+mapping_zap(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batch *b)
+{
+	bool more;
+
+	do {
+		spin_lock(&m->as->page_table_lock);
+		more = mapping_zap_locked(m, &start, end, false, b);
+		spin_unlock(&m->as->page_table_lock);
+		if (more)
+			tlb_batch_finish(b);
+	} while (more);
+}
+
+void
+mapping_reprotect(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batch *b)
+{
+	struct page_table *pt = &m->as->page_table;
+	unsigned int base = mapping_prot(m);
+	vaddr_t va = start;
+
+	spin_lock(&m->as->page_table_lock);
+	while ((va = arch_page_table_next(pt, va, end)) < end) {
+		unsigned int prot, want = base;
+		size_t size = PAGE_SIZE;
+		paddr_t pa;
+
+		if (!arch_page_table_lookup(pt, va, &pa, &prot))
+			break;
+		if (prot & PTE_HUGE)
+			size = HUGE_PAGE_SIZE;
+		/* What could not be written before may be shared or clean: its first write must fault. */
+		if (!(prot & PTE_WRITE))
+			want &= ~PTE_WRITE;
+		want |= prot & (PTE_UNCACHED | PTE_WCOMBINE);
+		if (arch_page_table_protect(pt, va, want))
+			tlb_batch_add(b, va, size, NULL);
+		else
+			tlb_count_upgrade();
+		va += size;
+	}
+	spin_unlock(&m->as->page_table_lock);
+}

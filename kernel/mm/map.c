@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map.c - placing, making and removing mappings; the program break.
+ *
+ * Where no address is asked for, the highest gap below mmap_base that fits is taken, as Linux does. The
+ * commons [COMMONS_START, COMMONS_END) is never chosen and hints into it are not followed; only
+ * MAP_FIXED puts something there. A mapping that grows down keeps STACK_GUARD_GAP free below it.
+ *
+ * Finding the gap walks the mappings from the top. So that a program with many of them does not walk
+ * all each time, the space remembers (search_hint, hint_hole): between search_hint and the top no gap is
+ * larger than hint_hole, hence a larger request may start at search_hint. Freed ranges above the hint
+ * raise hint_hole.
+ */
+#include <tessera/errno.h>
+#include <tessera/file.h>
+#include <tessera/process.h>
+
+#include "mm.h"
+
+/* --- gaps ------------------------------------------------------------------------------------------------- */
+
+/* Where the space that `m` claims begins. */
+static vaddr_t
+claim(const struct mapping *m)
+{
+	if (!(m->flags & MAPPING_GROWSDOWN))
+		return m->start;
+	return m->start > STACK_GUARD_GAP ? m->start - STACK_GUARD_GAP : 0;
+}
+
+/* The highest free `length` bytes in [low, high), 0: none. *largest grows to the largest gap refused. */
+static vaddr_t
+search(struct address_space *as, vaddr_t low, vaddr_t high, size_t length, uint64_t *largest)
+{
+	struct mapping *next = address_space_find(as, high), *m;
+	vaddr_t top = high;
+
+	if (next)
+		top = MIN(top, claim(next));
+	m = next ? mapping_prev(next) : rb_entry(rb_last(&as->mappings), struct mapping, node);
+	for (;;) {
+		vaddr_t bottom = m ? MAX(m->end, low) : low;
+
+		if (top > bottom) {
+			if (top - bottom >= length)
+				return top - length;
+			*largest = MAX(*largest, top - bottom);
+		}
+		if (!m || m->end <= low)
+			return 0;
+		top = MIN(top, claim(m));
+		m = mapping_prev(m);
+	}
+}
+
+vaddr_t
+find_gap(struct address_space *as, size_t length, vaddr_t below)
+{
+	uint64_t hole = 0;
+	vaddr_t from = as->mmap_base, found;
+
+	if (below != 0)
+		return search(as, USER_MIN, below, length, &hole);
+	if (as->hint_base == as->mmap_base && length > as->hint_hole) {
+		from = as->search_hint;
+		hole = as->hint_hole;
+	}
+	found = search(as, COMMONS_END, from, length, &hole);
+	if (found) {
+		as->search_hint = found;
+		as->hint_hole = hole;
+		as->hint_base = as->mmap_base;
+		return found;
+	}
+	found = search(as, USER_MIN, COMMONS_START, length, &hole);
+	return found ? found : search(as, as->mmap_base, USER_END, length, &hole);
+}
+
+void
+gap_freed(struct address_space *as, vaddr_t start, vaddr_t end)
+{
+	struct mapping *next, *prev;
+
+	if (end <= as->search_hint)
+		return;
+	next = address_space_find(as, start);
+	prev = next ? mapping_prev(next) : rb_entry(rb_last(&as->mappings), struct mapping, node);
+	start = prev ? prev->end : USER_MIN;
+	end = next ? claim(next) : USER_END;
+	if (end > start)
+		as->hint_hole = MAX(as->hint_hole, end - start);
+}
+
+bool
+gap_is_free(struct address_space *as, vaddr_t start, vaddr_t end)
+{
+	struct mapping *m = address_space_find(as, start);
+
+	return !m || claim(m) >= end;
+}
+
+/* --- limits ------------------------------------------------------------------------------------------------- */
+
+int
+check_limits(struct address_space *as, uint64_t pages, uint32_t flags)
+{
+	if (as->total_pages + pages > task_limit(RLIMIT_AS) >> PAGE_SHIFT)
+		return -ENOMEM;
+	if ((flags & (MAPPING_WRITE | MAPPING_SHARED | MAPPING_GROWSDOWN)) == MAPPING_WRITE &&
+	    as->data_pages + pages > task_limit(RLIMIT_DATA) >> PAGE_SHIFT)
+		return -ENOMEM;
+	return 0;
+}
+
+int
+check_lock_limit(struct address_space *as, uint64_t pages)
+{
+	if (as->locked_pages + pages <= task_limit(RLIMIT_MEMLOCK) >> PAGE_SHIFT ||
+	    capable(CAP_IPC_LOCK))
+		return 0;
+	return -EAGAIN;
+}
+
+/* --- unmapping ------------------------------------------------------------------------------------------------ */
+
+int
+unmap_locked(struct address_space *as, vaddr_t start, vaddr_t end, struct list *doomed)
+{
+	struct mapping *m, *next, *prev;
+	struct tlb_batch b;
+
+	assert(rwlock_is_write_held(&as->lock));
+	m = address_space_find(as, start);
+	if (!m || m->start >= end)
+		return 0;
+	if (mappings_cut(as, start, end) != 0)
+		return -ENOMEM;
+	m = address_space_find(as, start);
+	prev = mapping_prev(m);
+	tlb_batch_init(&b, as);
+	for (; m && m->start < end; m = next) {
+		next = mapping_next(m);
+		mapping_zap(m, m->start, m->end, &b);
+		mapping_unlink(m, doomed);
+	}
+	spin_lock(&as->page_table_lock);
+	b.tables = arch_page_table_prune(&as->page_table, prev ? prev->end : 0,
+					 m ? m->start : USER_END);
+	spin_unlock(&as->page_table_lock);
+	if (b.tables)
+		tlb_batch_add(&b, start, PAGE_SIZE, NULL);
+	tlb_batch_finish(&b);
+	gap_freed(as, start, end);
+	return 0;
+}
+
+int
+address_space_unmap(struct address_space *as, vaddr_t addr, size_t length)
+{
+	struct list doomed = LIST_INIT(doomed);
+	int error;
+
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || length == 0 || addr > USER_END ||
+	    length > USER_END - addr)
+		return -EINVAL;
+	length = ALIGN_UP(length, PAGE_SIZE);
+	write_lock(&as->lock);
+	error = unmap_locked(as, addr, addr + length, &doomed);
+	write_unlock(&as->lock);
+	mappings_free(&doomed);
+	return error;
+}
+
+/* --- mapping ---------------------------------------------------------------------------------------------------- */
+
+/* Pages of [start, end) that are mapped already. */
+static uint64_t
+mapped_pages(struct address_space *as, vaddr_t start, vaddr_t end)
+{
+	struct mapping *m = address_space_find(as, start);
+	uint64_t pages = 0;
+
+	for (; m && m->start < end; m = mapping_next(m))
+		pages += (MIN(m->end, end) - MAX(m->start, start)) >> PAGE_SHIFT;
+	return pages;
+}
+
+/* Where the request goes; negative: errno. */
+static long
+place(struct address_space *as, const struct map_request *r, size_t length)
+{
+	vaddr_t addr = r->addr;
+
+	if (length > USER_END)
+		return -ENOMEM;
+	if (r->place & (MAP_PLACE_FIXED | MAP_PLACE_NOREPLACE)) {
+		if (!IS_ALIGNED(addr, PAGE_SIZE))
+			return -EINVAL;
+		if (addr > USER_END - length)
+			return -ENOMEM;
+		if ((r->place & MAP_PLACE_NOREPLACE) && mapped_pages(as, addr, addr + length) > 0)
+			return -EEXIST;
+		return (long)addr;
+	}
+	if (r->place & MAP_PLACE_32BIT) {
+		uint64_t hole = 0;
+
+		addr = search(as, 0x40000000ul, 0x80000000ul, length, &hole);
+		return addr ? (long)addr : -ENOMEM;
+	}
+	addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	if (addr != 0 && addr < USER_MIN)
+		addr = USER_MIN;
+	if (addr != 0 && addr <= USER_END - length && gap_is_free(as, addr, addr + length) &&
+	    (addr + length <= COMMONS_START || addr >= COMMONS_END)) {
+		struct mapping *next = address_space_find(as, addr);
+		struct mapping *prev = next ? mapping_prev(next) : rb_entry(rb_last(&as->mappings),
+									   struct mapping, node);
+
+		if (!prev || prev->end <= addr)
+			return (long)addr;
+	}
+	addr = find_gap(as, length, 0);
+	return addr ? (long)addr : -ENOMEM;
+}
+
+/* Does the mapping promise memory that may have to be found later? */
+static bool
+is_accounted(uint32_t flags)
+{
+	if (flags & MAPPING_ACCOUNT)
+		return true;
+	if ((flags & MAPPING_NORESERVE) && overcommit_mode != 2)
+		return false;
+	return (flags & (MAPPING_WRITE | MAPPING_SHARED)) == MAPPING_WRITE &&
+	       !(flags & MAPPING_DEVICE);
+}
+
+static long
+map_locked(struct address_space *as, const struct map_request *r, size_t length,
+	   struct list *doomed)
+{
+	uint64_t pages = length >> PAGE_SHIFT;
+	uint32_t flags = r->flags | as->mlock_future;
+	struct mapping *m;
+	long addr;
+	int error;
+
+	if (as->mapping_count > (uint32_t)max_map_count)
+		return -ENOMEM;
+	addr = place(as, r, length);
+	if (addr < 0)
+		return addr;
+	if ((flags & MAPPING_LOCKED) && check_lock_limit(as, pages) != 0)
+		return -EAGAIN;
+	error = check_limits(as, pages, flags);
+	if (error != 0 && (r->place & MAP_PLACE_FIXED)) {
+		uint64_t replaced = mapped_pages(as, (vaddr_t)addr, (vaddr_t)addr + length);
+
+		error = check_limits(as, pages - replaced, flags);
+	}
+	if (error != 0)
+		return error;
+	if (is_accounted(flags)) {
+		flags |= MAPPING_ACCOUNT;
+		error = commit_charge(pages);
+		if (error != 0)
+			return error;
+	}
+	error = -ENOMEM;
+	m = mapping_alloc(as);
+	if (!m)
+		goto uncharge;
+	if (r->place & MAP_PLACE_FIXED) {
+		error = unmap_locked(as, (vaddr_t)addr, (vaddr_t)addr + length, doomed);
+		if (error != 0)
+			goto free_mapping;
+	}
+	m->start = (vaddr_t)addr;
+	m->end = (vaddr_t)addr + length;
+	m->flags = flags;
+	m->pkey = r->pkey;
+	m->object = r->object;
+	m->file = r->file;
+	m->object_page = r->object ? r->offset >> PAGE_SHIFT : m->start >> PAGE_SHIFT;
+	if (m->object)
+		object_get(m->object);
+	if (m->file)
+		file_get(m->file);
+	mapping_link(m);
+	mapping_merge(m, doomed);
+	return addr;
+
+free_mapping:
+	list_add_tail(doomed, &m->object_node);
+uncharge:
+	if (flags & MAPPING_ACCOUNT)
+		commit_release(pages);
+	return error;
+}
+
+long
+address_space_map(struct address_space *as, const struct map_request *r)
+{
+	struct list doomed = LIST_INIT(doomed);
+	size_t length = ALIGN_UP(r->length, PAGE_SIZE);
+	bool populate;
+	long addr;
+
+	if (r->length == 0)
+		return -EINVAL;
+	if (length == 0 || !IS_ALIGNED(r->offset, PAGE_SIZE))
+		return length == 0 ? -ENOMEM : -EINVAL;
+	write_lock(&as->lock);
+	addr = map_locked(as, r, length, &doomed);
+	populate = (r->place & MAP_PLACE_POPULATE) || ((r->flags | as->mlock_future) & MAPPING_LOCKED);
+	write_unlock(&as->lock);
+	mappings_free(&doomed);
+	if (addr >= 0 && populate)
+		address_space_populate(as, (vaddr_t)addr, (vaddr_t)addr + length);
+	return addr;
+}
+
+/* --- the program break -------------------------------------------------------------------------------------------- */
+
+/* as->lock for writing. 0 or an errno, which brk(2) never tells. */
+static int
+set_break(struct address_space *as, vaddr_t brk, struct list *doomed)
+{
+	vaddr_t old_end = ALIGN_UP(as->brk, PAGE_SIZE), end = ALIGN_UP(brk, PAGE_SIZE);
+	uint64_t limit = task_limit(RLIMIT_DATA);
+	struct map_request r = {
+		.addr = old_end,
+		.length = end - old_end,
+		.flags = MAPPING_READ | MAPPING_WRITE | MAPPING_MAYREAD | MAPPING_MAYWRITE |
+			 MAPPING_MAYEXEC | MAPPING_HEAP,
+		.place = MAP_PLACE_NOREPLACE,
+	};
+	long error;
+
+	if (brk < as->brk_start || brk > USER_END)
+		return -EINVAL;
+	if (limit != RLIM_INFINITY &&
+	    (brk - as->brk_start) + (as->data_end - as->data_start) > limit)
+		return -ENOMEM;
+	if (end < old_end)
+		error = unmap_locked(as, end, old_end, doomed);
+	else if (end > old_end && !gap_is_free(as, old_end, end + PAGE_SIZE))
+		error = -ENOMEM;
+	else
+		error = end > old_end ? map_locked(as, &r, end - old_end, doomed) : 0;
+	if (error < 0)
+		return (int)error;
+	as->brk = brk;
+	return 0;
+}
+
+long
+address_space_brk(struct address_space *as, vaddr_t brk)
+{
+	struct list doomed = LIST_INIT(doomed);
+	vaddr_t old, now;
+	bool populate;
+
+	write_lock(&as->lock);
+	old = as->brk;
+	(void)set_break(as, brk, &doomed);
+	now = as->brk;
+	populate = as->mlock_future && now > old;
+	write_unlock(&as->lock);
+	mappings_free(&doomed);
+	if (populate)
+		address_space_populate(as, ALIGN_UP(old, PAGE_SIZE), ALIGN_UP(now, PAGE_SIZE));
+	return (long)now;
+}
