@@ -7,7 +7,8 @@
  * Three serial ports carry three things, so that none has to be parsed out of another:
  *
  *   ttyS0  the console: kernel log and interactive shell
- *   ttyS1  out: the command's standard output and error, raw
+ *   ttyS1  out: the line BEGIN_LINE, then the command's standard output and error, raw. The line is
+ *          there because UEFI firmware writes to this port too.
  *   ttyS2  out: "exit N\n" after the command ended and its output was drained;
  *          in, when interactive: "size ROWS COLS\n" each time the user's terminal changes size
  *
@@ -34,6 +35,7 @@
 #define COMMAND_FILE "/etc/tessera/command"
 #define OUTPUT_PORT  "/dev/ttyS1"
 #define STATUS_PORT  "/dev/ttyS2"
+#define BEGIN_LINE   "\ntessera: begin\n"
 
 /* A mount that every boot makes. The directory is created when it is missing. */
 struct mount_point {
@@ -214,7 +216,7 @@ run_command(char *text)
 	pid_t child;
 	int status;
 
-	if (out < 0)
+	if (out < 0 || write(out, BEGIN_LINE, strlen(BEGIN_LINE)) < 0)
 		complain("%s", OUTPUT_PORT);
 	child = fork();
 	if (child == 0) {

@@ -136,8 +136,11 @@ machine_command()
 			-serial chardev:output -serial "file:$run/status"
 	) </dev/null >"$run/errors" 2>&1 3>&- &
 	qemu=$!
-	# A reader that is gone (`| head`) ends the machine too.
-	( cat "$run/output" || { kill "$qemu"; exit 141; } ) 3>&- 2>/dev/null &
+	# UEFI firmware writes to this port too: init says where the output begins (sed -u reads no byte
+	# beyond the line). A reader that is gone (`| head`) ends the machine.
+	(
+		{ sed -u '/^tessera: begin$/q' >/dev/null && cat; } <"$run/output" || { kill "$qemu"; exit 141; }
+	) 3>&- 2>/dev/null &
 	reader=$!
 	wait "$qemu"
 	ended=$?
