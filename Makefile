@@ -162,10 +162,11 @@ kernel_parts := $(kernel_obj) $(out)/version.o
 $(out)/tessera.pass1: $(kernel_parts) $(out)/ksyms-empty.o $(out)/objects boot/kernel.ld
 	$(q)$(LD) $(LDFLAGS_kernel) -o $@ $(kernel_parts) $(out)/ksyms-empty.o
 
-$(out)/tessera.elf: $(kernel_parts) $(out)/ksyms-table.o $(out)/objects boot/kernel.ld tools/check_kernel.py
+$(out)/tessera.elf: $(kernel_parts) $(out)/ksyms-table.o $(out)/objects boot/kernel.ld tools/check_kernel.py tools/hide_relocations.py
 	$(say) LD $@
 	$(q)$(LD) $(LDFLAGS_kernel) -Map=$(out)/tessera.map -o $@.new $(kernel_parts) $(out)/ksyms-table.o
 	$(q)$(PYTHON) tools/check_kernel.py $@.new $(out)/ksyms-table.S
+	$(q)$(PYTHON) tools/hide_relocations.py $@.new
 	$(q)mv $@.new $@
 
 kernel: $(out)/tessera.elf

@@ -69,6 +69,7 @@ smp_main(struct smp_slot *slot)
 	descriptors_init_cpu(c);
 	syscall_init_cpu();
 	fpu_init_cpu();
+	tlb_init_cpu(c->id);
 	lapic_init_cpu();
 	apic_timer_init_cpu();
 	atomic_store(&slot->tsc, arch_cycles());
