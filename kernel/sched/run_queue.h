@@ -158,8 +158,6 @@ uint64_t sched_now(void);
 void thread_init(void);
 struct thread *thread_create_idle(struct cpu *c);   /* NULL: no memory */
 void thread_adopt_boot(struct thread *t, struct cpu *c); /* the boot CPU's first context */
-/* continuation.c */
-void continuation_start_cpu(struct cpu *c);         /* `c` schedules now: let its worker run */
 void thread_setup(struct thread *t, const char *name);
 void thread_list_add(struct thread *t);
 void thread_reap(struct continuation *c);           /* free the dead threads of a CPU */

@@ -32,5 +32,7 @@ void continuation_run_when(struct continuation *c, struct wait_queue *q, deadlin
 bool continuation_cancel(struct continuation *c);
 struct cpu;
 int continuation_init_cpu(struct cpu *c); /* before `c` runs; -ENOMEM */
+/* On `c` itself, once it schedules: start its worker. What was posted before runs now. */
+void continuation_start_cpu(struct cpu *c);
 
 #endif

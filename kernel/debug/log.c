@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.c - the kernel's log: a ring in memory, and the console for lines that matter enough.
+ *
+ * A line is formatted on the caller's stack, put into the ring, and written to the console if its
+ * level is at or above the console's. Works from the first instruction of C to the last line of a
+ * panic, in any context. While the kernel panics the locks are not waited for: the CPUs that hold
+ * them are halted.
+ *
+ * Locks: log_lock (LOG), then console_lock (CONSOLE); one at a time.
+ */
+#include <tessera/arch.h>
+#include <tessera/bootinfo.h>
+#include <tessera/debug.h>
+#include <tessera/lock.h>
+#include <tessera/preempt.h>
+#include <tessera/string.h>
+
+#include "log.h"
+
+static struct log_ring ring;                               /* log_lock */
+static struct spinlock log_lock = SPINLOCK_INIT(LOG);
+static struct spinlock console_lock = SPINLOCK_INIT(CONSOLE);
+static enum log_level console_level = LOG_INFO;            /* [a] */
+
+void
+log_set_console_level(enum log_level level)
+{
+	console_level = level;
+}
+
+static uint64_t
+lock(struct spinlock *l)
+{
+	return debug_panicking() ? arch_irq_save() : spin_lock_irq(l);
+}
+
+/* `panicking` is what lock() saw: the two must do the same. */
+static void
+unlock(struct spinlock *l, uint64_t flags, bool panicking)
+{
+	if (panicking)
+		arch_irq_restore(flags);
+	else
+		spin_unlock_irq(l, flags);
+}
+
+static void
+console_line(uint64_t time, const char *text, size_t length)
+{
+	char line[32 + LOG_LINE_MAX];
+	size_t n = log_stamp(line, 32, time);
+	bool panicking = debug_panicking();
+	uint64_t flags;
+
+	memcpy(line + n, text, length);
+	line[n + length] = '\n';
+	flags = lock(&console_lock);
+	arch_console_write(line, n + length + 1);
+	unlock(&console_lock, flags, panicking);
+}
+
+static void
+add_line(enum log_level level, const char *text, size_t length)
+{
+	uint64_t time = arch_clock_ns(), flags;
+	bool panicking = debug_panicking();
+
+	flags = lock(&log_lock);
+	log_ring_add(&ring, time, (uint8_t)level, text, length);
+	unlock(&log_lock, flags, panicking);
+	if (level <= console_level)
+		console_line(time, text, length);
+}
+
+/* A text of several lines makes several records; the newline at the end may be missing. */
+void
+log_print(enum log_level level, const char *format, ...)
+{
+	char text[LOG_LINE_MAX];
+	const char *line = text;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	do {
+		const char *end = strchr(line, '\n');
+		size_t length = end ? (size_t)(end - line) : strlen(line);
+
+		add_line(level, line, length);
+		line += length + (end != NULL);
+	} while (*line);
+}
+
+/*
+ * Records from *seq on as text, "<6>[    0.123456] text\n" each, as many as fit whole. *seq becomes the
+ * number of the next. A reader that fell behind goes on at the oldest.
+ */
+size_t
+log_read(uint64_t *seq, char *out, size_t size)
+{
+	uint64_t flags = spin_lock_irq(&log_lock);
+	const struct log_record *record;
+	size_t done = 0;
+
+	while ((record = log_ring_find(&ring, *seq)) != NULL) {
+		char head[40];
+		size_t n = (size_t)scnprintf(head, sizeof(head), "<%u>", record->level);
+
+		n += log_stamp(head + n, sizeof(head) - n, record->time);
+		if (done + n + record->length + 1 > size)
+			break;
+		memcpy(out + done, head, n);
+		memcpy(out + done + n, record->text, record->length);
+		done += n + record->length;
+		out[done++] = '\n';
+		*seq = record->sequence + 1;
+	}
+	spin_unlock_irq(&log_lock, flags);
+	return done;
+}
