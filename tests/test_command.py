@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command itself: mistakes get one line that says what and how to mend it, and a status."""
 import os
+import re
 import subprocess
 import threading
 import time
@@ -105,9 +106,17 @@ def test_hang_is_a_status_of_its_own():
     assert "log of the machine" in done.stderr and "--timeout" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("kernel", ["tessera", "linux"])
-def test_panic_is_a_status_of_its_own(kernel):
-    done = tessera("vm", "--kernel", kernel, "--timeout", "60", "--", "echo before; echo c > /proc/sysrq-trigger; sleep 50")
+def test_panic_is_a_status_of_its_own():
+    """A kernel without its first program panics: reason and symbolised backtrace are printed."""
+    done = tessera("vm", "--append", "init=/no/such/program", "--timeout", "60", "--", "true")
+    assert done.returncode == 125 and done.stdout == ""
+    assert "PANIC:" in done.stderr and "/no/such/program" in done.stderr
+    assert re.search(r"process_start_init\+0x", done.stderr)
+    assert "the kernel panicked" in done.stderr.splitlines()[-1]
+
+
+def test_panic_of_linux_is_a_status_too():
+    done = tessera("vm", "--kernel", "linux", "--timeout", "60", "--", "echo before; echo c > /proc/sysrq-trigger")
     assert done.returncode == 125 and "before" in done.stdout
     assert "the kernel panicked" in done.stderr.splitlines()[-1]
 
