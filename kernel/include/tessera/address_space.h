@@ -133,6 +133,8 @@ long address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, 
 int address_space_advise(struct address_space *as, vaddr_t addr, size_t length, int advice);
 long address_space_brk(struct address_space *as, vaddr_t brk); /* the new or the unchanged break */
 int address_space_lock_range(struct address_space *as, vaddr_t addr, size_t len, bool lock, bool onfault);
+/* mlockall: what is mapped `now`, what comes in `future`; both false: munlockall. */
+int address_space_lock_all(struct address_space *as, bool now, bool future, bool onfault);
 int address_space_sync(struct address_space *as, vaddr_t addr, size_t len, bool wait, bool invalidate);
 int address_space_mincore(struct address_space *as, vaddr_t page, bool *resident); /* -ENOMEM hole */
 /* The mapping that holds or follows `addr`; as->lock held. */

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.c - a second address space with the same contents.
+ *
+ * Only leaves that cannot be had again are copied: anonymous pages. Both sides keep the page, read-only;
+ * who writes first copies (fault.c). Large leaves are shared whole. Everything else, shared mappings,
+ * clean file pages, the zero frame, is left out and faults in again.
+ *
+ * Taking the right to write from the parent needs one flush, at the end, before the child can run.
+ *
+ * Locks: the parent's as->lock for writing, so that no fault runs meanwhile; the child is nobody else's
+ * yet, its locks are taken nested below the parent's, parent first.
+ */
+#include <tessera/errno.h>
+#include <tessera/file.h>
+#include <tessera/string.h>
+
+#include "mm.h"
+
+#define LEAVES_PER_HOLD 256u
+
+/*
+ * Share leaves of [*va, end) until enough were done. Both page_table_locks held. 0, or -ENOMEM with *va
+ * where to go on.
+ */
+static int
+share_some(struct mapping *m, struct mapping *copy, vaddr_t *va, vaddr_t end, struct tlb_batch *b)
+{
+	struct page_table *from = &m->as->page_table;
+	struct address_space *to = copy->as;
+
+	for (uint32_t i = 0; i < LEAVES_PER_HOLD; i++) {
+		size_t size = PAGE_SIZE;
+		struct page *head;
+		unsigned int prot;
+		paddr_t pa;
+		int error;
+
+		*va = arch_page_table_next(from, *va, end);
+		if (*va >= end)
+			return 0;
+		if (!arch_page_table_lookup(from, *va, &pa, &prot))
+			return 0;
+		if (prot & PTE_HUGE)
+			size = HUGE_PAGE_SIZE;
+		if (prot & PTE_DEVICE) {
+			*va += size;
+			continue;
+		}
+		head = page_head(pfn_to_page(pa >> PAGE_SHIFT));
+		if (!(head->flags & PAGE_ANON)) {
+			*va += size;
+			continue;
+		}
+		error = leaf_install(to, *va, pa, prot & ~(PTE_WRITE | PTE_DIRTY | PTE_ACCESSED));
+		if (error != 0)
+			return error;
+		page_get(head);
+		to->rss_anon += size >> PAGE_SHIFT;
+		if (prot & PTE_HUGE)
+			to->huge_leaves++;
+		if ((prot & PTE_WRITE) &&
+		    arch_page_table_protect(from, *va, prot & ~(PTE_WRITE | PTE_DIRTY | PTE_ACCESSED)))
+			tlb_batch_add(b, *va, size, NULL);
+		*va += size;
+	}
+	return 0;
+}
+
+static int
+share_leaves(struct mapping *m, struct mapping *copy, struct tlb_batch *b)
+{
+	vaddr_t va = m->start;
+	uint32_t tries = 0;
+
+	while (va < m->end) {
+		int error;
+
+		spin_lock(&m->as->page_table_lock);
+		spin_lock_nested(&copy->as->page_table_lock);
+		error = share_some(m, copy, &va, m->end, b);
+		spin_unlock(&copy->as->page_table_lock);
+		spin_unlock(&m->as->page_table_lock);
+		if (error != 0) {
+			struct page *p = ++tries < 4 ? page_alloc(0, ALLOC_USER) : NULL;
+
+			if (!p)
+				return -ENOMEM;
+			page_free(p, 0);
+		}
+	}
+	return 0;
+}
+
+static int
+copy_mapping(struct mapping *m, struct address_space *to, struct tlb_batch *b)
+{
+	struct mapping *copy;
+
+	if (m->flags & MAPPING_DONTFORK)
+		return 0;
+	copy = mapping_alloc(to);
+	if (!copy)
+		return -ENOMEM;
+	copy->start = m->start;
+	copy->end = m->end;
+	copy->flags = m->flags & ~(uint32_t)MAPPING_LOCKED;
+	/* What is shared stays promised once. */
+	if (m->flags & MAPPING_SHARED)
+		copy->flags &= ~(uint32_t)MAPPING_ACCOUNT;
+	if ((copy->flags & MAPPING_ACCOUNT) && commit_charge(mapping_pages(m)) != 0) {
+		struct list one = LIST_INIT(one);
+
+		list_add(&one, &copy->object_node);
+		mappings_free(&one);
+		return -ENOMEM;
+	}
+	copy->pkey = m->pkey;
+	copy->object_page = m->object_page;
+	copy->object = m->object;
+	copy->file = m->file;
+	copy->has_anon = m->has_anon;
+	if (copy->object)
+		object_get(copy->object);
+	if (copy->file)
+		file_get(copy->file);
+	mapping_link(copy);
+	if ((m->flags & (MAPPING_SHARED | MAPPING_WIPEONFORK)) || (m->object && !m->has_anon))
+		return 0;
+	return share_leaves(m, copy, b);
+}
+
+static void
+copy_layout(struct address_space *from, struct address_space *to)
+{
+	to->mmap_base = from->mmap_base;
+	to->brk_start = from->brk_start;
+	to->brk = from->brk;
+	to->stack_top = from->stack_top;
+	to->code_start = from->code_start;
+	to->code_end = from->code_end;
+	to->data_start = from->data_start;
+	to->data_end = from->data_end;
+	to->arg_start = from->arg_start;
+	to->arg_end = from->arg_end;
+	to->env_start = from->env_start;
+	to->env_end = from->env_end;
+	to->vdso = from->vdso;
+	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
+	to->auxv_count = from->auxv_count;
+	to->dumpable = from->dumpable;
+	to->exe = from->exe;
+	if (to->exe)
+		file_get(to->exe);
+}
+
+int
+address_space_fork(struct address_space *from, struct address_space **out)
+{
+	struct address_space *to = address_space_create();
+	struct rb_node *n;
+	struct tlb_batch b;
+	int error = 0;
+
+	if (!to)
+		return -ENOMEM;
+	tlb_batch_init(&b, from);
+	write_lock(&from->lock);
+	write_lock_nested(&to->lock); /* parent, then child */
+	copy_layout(from, to);
+	for (n = rb_first(&from->mappings); n && error == 0; n = rb_next(n))
+		error = copy_mapping(rb_entry(n, struct mapping, node), to, &b);
+	write_unlock(&to->lock);
+	tlb_batch_finish(&b);
+	write_unlock(&from->lock);
+	if (error != 0) {
+		address_space_put(to);
+		return error;
+	}
+	*out = to;
+	return 0;
+}
