@@ -28,11 +28,13 @@ build()
 
 megabytes()
 {
-	total=0
-	for file in "$@"; do
-		total=$((total + $(stat -Lc %s "$file")))
-	done
-	echo $(((total + 1048575) / 1048576))
+	echo $((($(stat -Lc %s "$1") + 1048575) / 1048576))
+}
+
+# What a kernel takes in memory: its file also holds symbols for the debugger.
+loaded_megabytes()
+{
+	echo $((($(size "$1" | awk 'NR == 2 { print $4 }') + 1048575) / 1048576))
 }
 
 # machine_prepare - build, then set $kernel_file, $image (per run, in $run) and $arguments.
@@ -41,11 +43,11 @@ machine_prepare()
 	if [ "$boot" = pvh ]; then host_need run; else host_need run iso; fi
 	base=$top/build/image/$profile.cpio
 	case $kernel in
-	tessera) kernel_file=$top/build/$cc_name/tessera.elf build_goals=$kernel_file ;;
-	linux) kernel_file=$top/build/linux/vmlinuz build_goals=$kernel_file ;;
+	tessera) kernel_file=$top/build/$cc_name/tessera.elf ;;
+	linux) kernel_file=$top/build/linux/vmlinuz ;;
 	esac
-	[ -n "$TESSERA_BUILT" ] || build "${build_goals#"$top/"}" "${base#"$top/"}"
-	tail -c 4096 "$base" | grep -q 'TRAILER!!!' ||
+	[ -n "$TESSERA_BUILT" ] || build "${kernel_file#"$top/"}" "${base#"$top/"}"
+	tail -c 8192 "$base" | grep -q 'TRAILER!!!' ||
 		die 126 "the image build/image/$profile.cpio is damaged: remove it and run the command again"
 
 	run=$(mktemp -d "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 126 "cannot make a temporary directory"
@@ -60,7 +62,7 @@ machine_prepare()
 	fi
 	# Both kernels give programs the same 47 bits of addresses.
 	case $kernel in
-	tessera) needed=$(($(megabytes "$image" "$kernel_file") + 4)) arguments="console=ttyS0 panic=exit" ;;
+	tessera) needed=$(($(megabytes "$image") + $(loaded_megabytes "$kernel_file") + 4)) arguments="console=ttyS0 panic=exit" ;;
 	linux) needed=$((2 * $(megabytes "$image") + 80)) arguments="console=ttyS0 panic=-1 no5lvl" ;;
 	esac
 	[ "$boot" != uefi ] || needed=$((needed + $(megabytes "$image") + 64))
