@@ -51,7 +51,7 @@ struct tag_framebuffer {
 	uint8_t bits, type;
 	uint16_t reserved;
 	uint8_t red_shift, red_bits, green_shift, green_bits, blue_shift, blue_bits;
-};
+} __packed;
 
 /* The loader's copy of the RSDP may be overwritten, ours not. */
 static __ro_after_init uint8_t rsdp_copy[64] __aligned(16);
