@@ -162,6 +162,12 @@ vfs_open_path(const struct path *p, uint32_t flags, struct file **out)
 	return open_found(p, flags, false, out);
 }
 
+int
+vfs_open_exec(const struct path *p, struct file **out)
+{
+	return open_object(p, O_RDONLY, out);
+}
+
 /* Make `d`, a negative child of w->parent whose lock is held for writing. */
 static int
 create_locked(struct last_name *w, struct dentry *d, mode_t mode)

@@ -134,6 +134,7 @@ bool directory_emit_dots(struct file *f, struct dir_context *ctx);
 /* --- file systems */
 void tmpfs_init(void);
 void devfs_init(void);
+int devfs_mount_early(void);
 void procfs_init(void);
 void anonymous_init(void);
 

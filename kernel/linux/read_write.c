@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * read_write.c - read, write and their vector and positioned forms, lseek.
+ */
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/iov.h>
+#include <tessera/process.h>
+
+#include "linux.h"
+
+/* A broken pipe's writer gets SIGPIPE from the pipe itself; here only lengths and handles. */
+static long
+transfer(int fd, char __user *buf, size_t count, bool write)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, write ? RIGHT_WRITE : RIGHT_READ, &error);
+	struct iov_iter it;
+	struct iovec one;
+	ssize_t n;
+
+	if (!f)
+		return error;
+	if (unlikely((ssize_t)count < 0)) {
+		file_put(f);
+		return -EINVAL;
+	}
+	if (unlikely(!user_range_ok(buf, count))) {
+		file_put(f);
+		return -EFAULT;
+	}
+	iov_iter_user(&it, &one, buf, MIN(count, RW_MAX));
+	n = write ? file_write(f, &it, NULL) : file_read(f, &it, NULL);
+	file_put(f);
+	return n;
+}
+
+long
+linux_read(int fd, char __user *buf, size_t count)
+{
+	return transfer(fd, buf, count, false);
+}
+
+long
+linux_write(int fd, const char __user *buf, size_t count)
+{
+	return transfer(fd, __force_user(char __user *, buf), count, true);
+}
+
+static long
+transfer_at(int fd, char __user *buf, size_t count, loff_t pos, bool write)
+{
+	int error = 0;
+	struct file *f;
+	struct iov_iter it;
+	struct iovec one;
+	ssize_t n;
+
+	if (pos < 0)
+		return -EINVAL;
+	f = handle_get(fd, write ? RIGHT_WRITE : RIGHT_READ, &error);
+	if (!f)
+		return error;
+	n = -ESPIPE;
+	if (!(f->mode & FILE_SEEKABLE))
+		goto out;
+	n = -EINVAL;
+	if ((ssize_t)count < 0)
+		goto out;
+	n = -EFAULT;
+	if (!user_range_ok(buf, count))
+		goto out;
+	iov_iter_user(&it, &one, buf, MIN(count, RW_MAX));
+	n = write ? file_write(f, &it, &pos) : file_read(f, &it, &pos);
+out:
+	file_put(f);
+	return n;
+}
+
+long
+linux_pread64(int fd, char __user *buf, size_t count, loff_t pos)
+{
+	return transfer_at(fd, buf, count, pos, false);
+}
+
+long
+linux_pwrite64(int fd, const char __user *buf, size_t count, loff_t pos)
+{
+	return transfer_at(fd, __force_user(char __user *, buf), count, pos, true);
+}
+
+#define VECTOR_FAST 8
+
+/* `at`: position, or NULL for the file's own. */
+static long
+transfer_vector(int fd, const struct iovec __user *vec, unsigned long segments, loff_t *at, int flags,
+		bool write)
+{
+	struct iovec fast[VECTOR_FAST], *v;
+	struct iov_iter it;
+	int error = 0;
+	struct file *f = handle_get(fd, write ? RIGHT_WRITE : RIGHT_READ, &error);
+	ssize_t n;
+
+	if (!f)
+		return error;
+	n = -ESPIPE;
+	if (at && !(f->mode & FILE_SEEKABLE))
+		goto out;
+	n = iov_import(vec, segments, fast, &v);
+	if (n < 0)
+		goto out;
+	iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
+	n = -EOPNOTSUPP;
+	if (!(flags & ~(int)(RW_HIPRI | RW_DSYNC | RW_SYNC | RW_NOWAIT | RW_APPEND)))
+		n = write ? file_write_flags(f, &it, at, (uint32_t)flags)
+			  : file_read_flags(f, &it, at, (uint32_t)flags);
+	iov_import_free(fast, v);
+out:
+	file_put(f);
+	return n;
+}
+
+long
+linux_readv(int fd, const struct iovec __user *vec, unsigned long segments)
+{
+	return transfer_vector(fd, vec, segments, NULL, 0, false);
+}
+
+long
+linux_writev(int fd, const struct iovec __user *vec, unsigned long segments)
+{
+	return transfer_vector(fd, vec, segments, NULL, 0, true);
+}
+
+/* On 64-bit machines the low half holds it all. */
+long
+linux_preadv(int fd, const struct iovec __user *vec, unsigned long segments, unsigned long pos_low,
+	     unsigned long pos_high)
+{
+	loff_t pos = (loff_t)pos_low;
+
+	return pos < 0 ? -EINVAL : transfer_vector(fd, vec, segments, &pos, 0, false);
+}
+
+long
+linux_pwritev(int fd, const struct iovec __user *vec, unsigned long segments, unsigned long pos_low,
+	      unsigned long pos_high)
+{
+	loff_t pos = (loff_t)pos_low;
+
+	return pos < 0 ? -EINVAL : transfer_vector(fd, vec, segments, &pos, 0, true);
+}
+
+long
+linux_preadv2(int fd, const struct iovec __user *vec, unsigned long segments, unsigned long pos_low,
+	      unsigned long pos_high, int flags)
+{
+	loff_t pos = (loff_t)pos_low;
+
+	if (pos < -1)
+		return -EINVAL;
+	return transfer_vector(fd, vec, segments, pos == -1 ? NULL : &pos, flags, false);
+}
+
+long
+linux_pwritev2(int fd, const struct iovec __user *vec, unsigned long segments, unsigned long pos_low,
+	       unsigned long pos_high, int flags)
+{
+	loff_t pos = (loff_t)pos_low;
+
+	if (pos < -1)
+		return -EINVAL;
+	return transfer_vector(fd, vec, segments, pos == -1 ? NULL : &pos, flags, true);
+}
+
+long
+linux_lseek(int fd, loff_t offset, unsigned int whence)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_NONE, &error);
+	loff_t at;
+
+	if (!f)
+		return error;
+	if (whence > 4)
+		at = -EINVAL;
+	else if ((f->mode & FILE_SEEKABLE) && !(handle_rights(current_process()->handles, fd) & RIGHT_SEEK))
+		at = -EPERM;
+	else
+		at = file_seek(f, offset, (int)whence);
+	file_put(f);
+	return at;
+}

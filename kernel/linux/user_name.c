@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * user_name.c - copying path names in.
+ */
+#include <tessera/errno.h>
+#include <tessera/inode.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+#include <tessera/uaccess.h>
+
+#include "user_name.h"
+
+char *
+user_name_get(const char __user *name)
+{
+	char *copy = kmalloc(PATH_MAX, 0);
+	long n;
+
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	n = copy_string_from_user(copy, name, PATH_MAX);
+	if (n >= 0)
+		return copy;
+	kfree(copy);
+	return ERR_PTR(n);
+}

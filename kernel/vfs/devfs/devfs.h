@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * devfs.h - what the files of devfs share.
+ */
+#ifndef TESSERA_VFS_DEVFS_DEVFS_H
+#define TESSERA_VFS_DEVFS_DEVFS_H
+
+#include "../vfs.h"
+
+void memory_devices_init(void);
+
+#endif
