@@ -69,10 +69,10 @@ dentry_of(const struct file_ops *ops)
 	return fresh;
 }
 
-struct file *
-anonymous_file_create(const struct file_ops *ops, uint32_t flags, void *private)
+/* Takes over the caller's reference to `d`, which may be NULL: no memory. */
+static struct file *
+open_dentry(struct dentry *d, const struct file_ops *ops, uint32_t flags, void *private)
 {
-	struct dentry *d = dentry_of(ops);
 	struct file *f;
 
 	if (!d)
@@ -83,12 +83,41 @@ anonymous_file_create(const struct file_ops *ops, uint32_t flags, void *private)
 		return NULL;
 	}
 	f->dentry = d;
-	f->inode = shared;
-	inode_get(shared);
+	f->inode = d->inode;
+	inode_get(f->inode);
 	f->mount = anonymous_mount;
 	mount_get(anonymous_mount);
 	f->mode |= FILE_STREAM;
 	return f;
+}
+
+struct file *
+anonymous_file_create(const struct file_ops *ops, uint32_t flags, void *private)
+{
+	return open_dentry(dentry_of(ops), ops, flags, private);
+}
+
+struct inode *
+anonymous_inode_create(mode_t mode)
+{
+	struct inode *i = inode_create(anonymous, mode);
+
+	if (i)
+		i->ops = &anonymous_inode_ops;
+	return i;
+}
+
+struct file *
+anonymous_inode_open(struct inode *i, const char *name, const struct file_ops *ops, uint32_t flags,
+		     void *private)
+{
+	struct dentry *d;
+
+	inode_get(i);
+	d = dentry_create_lone(anonymous, i, name);
+	if (!d)
+		inode_put(i);
+	return open_dentry(d, ops, flags, private);
 }
 
 void

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pipe.c - pipes and named pipes: pipe(7), fifo(7).
+ *
+ * A pipe is a ring of buffers, one page each at most. A writer fills the newest buffer if it has room,
+ * else takes a new one; a reader empties the oldest and frees it. A write of at most PIPE_BUF bytes
+ * goes in as a whole or waits.
+ *
+ *     tail                         head
+ *      | oldest ... | ... | newest |  free buffers ...
+ *
+ * The ends: `readers` and `writers` count open files of each kind. A read of an empty pipe without
+ * writers is the end of file, a write without readers is SIGPIPE. Opening a fifo waits until the other
+ * kind has been opened at least once meanwhile: `reader_opens` and `writer_opens` only grow.
+ *
+ * Lock: pipe->lock covers everything; nobody sleeps for an event with it held. Sleepers test the state
+ * without it and look again with it.
+ */
+#include <tessera/cpu.h>
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/file.h>
+#include <tessera/inode.h>
+#include <tessera/panic.h>
+#include <tessera/pipe.h>
+#include <tessera/poll.h>
+#include <tessera/print.h>
+#include <tessera/signal.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+#include <tessera/thread.h>
+#include <tessera/uaccess.h>
+
+#define PIPE_BUF        4096
+#define DEFAULT_BUFFERS 16
+#define FIONREAD        0x541b
+
+uint32_t pipe_max_size = 1024 * 1024;
+
+struct pipe_buffer {
+	struct page *page;
+	uint32_t offset, length; /* what is left to read */
+	bool packet;             /* O_DIRECT: a read takes all of it, or throws the rest away */
+};
+
+/* All under lock; the words that sleepers test without it are read with READ_ONCE. */
+struct pipe {
+	struct mutex lock;       /* class PIPE */
+	struct refcount refs;    /* open files, and the inode of a fifo */
+	struct pipe_buffer *ring;
+	uint32_t size;           /* buffers, a power of two */
+	uint32_t head, tail;     /* buffers written and read so far */
+	uint32_t readers, writers;
+	uint32_t reader_opens, writer_opens;
+	struct wait_queue read_wait, write_wait;
+	struct page *spare;      /* the last page emptied: most pipes hold one message at a time */
+};
+
+static const struct file_ops pipe_ops;
+static struct spinlock fifo_lock = SPINLOCK_INIT(LEAF); /* inode->pipe */
+
+static struct pipe *
+pipe_of(struct file *f)
+{
+	return f->private;
+}
+
+struct pipe *
+file_pipe(struct file *f)
+{
+	return f->ops == &pipe_ops ? pipe_of(f) : NULL;
+}
+
+static struct pipe *
+pipe_create(void)
+{
+	struct pipe *p = kzalloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->ring = kzalloc(DEFAULT_BUFFERS * sizeof(p->ring[0]));
+	if (!p->ring) {
+		kfree(p);
+		return NULL;
+	}
+	p->size = DEFAULT_BUFFERS;
+	mutex_init(&p->lock, LOCK_PIPE);
+	ref_init(&p->refs);
+	wait_queue_init(&p->read_wait);
+	wait_queue_init(&p->write_wait);
+	return p;
+}
+
+static struct pipe_buffer *
+buffer_at(struct pipe *p, uint32_t n)
+{
+	return &p->ring[n & (p->size - 1)];
+}
+
+static void
+pipe_put(struct pipe *p)
+{
+	if (!ref_put(&p->refs))
+		return;
+	for (; p->tail != p->head; p->tail++)
+		page_put(buffer_at(p, p->tail)->page);
+	if (p->spare)
+		page_put(p->spare);
+	kfree(p->ring);
+	kfree(p);
+}
+
+static uint32_t
+used(const struct pipe *p)
+{
+	return READ_ONCE(p->head) - READ_ONCE(p->tail);
+}
+
+static bool
+is_full(const struct pipe *p)
+{
+	return used(p) >= READ_ONCE(p->size);
+}
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
+static void
+drop_oldest(struct pipe *p)
+{
+	struct pipe_buffer *b = buffer_at(p, p->tail);
+
+	if (!p->spare && atomic_load(&b->page->refcount) == 1)
+		p->spare = b->page;
+	else
+		page_put(b->page);
+	b->page = NULL;
+	p->tail++;
+}
+
+/* Move what is there. Returns bytes, or -EFAULT when none. *freed: a buffer became free. */
+static ssize_t
+take(struct pipe *p, struct iov_iter *to, bool *freed)
+{
+	ssize_t done = 0;
+
+	*freed = false;
+	while (p->tail != p->head && to->count > 0) {
+		struct pipe_buffer *b = buffer_at(p, p->tail);
+		size_t n = MIN((size_t)b->length, to->count);
+		size_t copied = iov_copy_to(to, (char *)page_to_virt(b->page) + b->offset, n);
+		bool packet = b->packet;
+
+		done += (ssize_t)copied;
+		if (copied < n && done == 0)
+			return -EFAULT;
+		b->offset += (uint32_t)copied;
+		b->length -= (uint32_t)copied;
+		if (copied < n)
+			break;
+		if (b->length == 0 || packet) {
+			drop_oldest(p);
+			*freed = true;
+		}
+		if (packet)
+			break;
+	}
+	return done;
+}
+
+static ssize_t
+pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+{
+	struct pipe *p = pipe_of(f);
+	bool freed, more;
+	ssize_t r;
+
+	if (to->count == 0)
+		return 0;
+	for (;;) {
+		mutex_lock(&p->lock);
+		r = take(p, to, &freed);
+		more = p->tail != p->head;
+		if (r == 0 && p->writers == 0) {
+			mutex_unlock(&p->lock);
+			return 0;
+		}
+		mutex_unlock(&p->lock);
+		if (freed)
+			wake_queue(&p->write_wait, POLLOUT | POLLWRNORM, 1);
+		if (r != 0) {
+			if (more)
+				wake_queue(&p->read_wait, POLLIN | POLLRDNORM, 1);
+			return r;
+		}
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_interruptible(&p->read_wait, used(p) > 0 || READ_ONCE(p->writers) == 0))
+			return -ERESTARTSYS;
+	}
+}
+
+/* --- writing ------------------------------------------------------------------------------------ */
+
+static struct page *
+page_take(struct pipe *p)
+{
+	struct page *page = p->spare;
+
+	if (page) {
+		p->spare = NULL;
+		return page;
+	}
+	return page_alloc(0, ALLOC_USER);
+}
+
+/*
+ * The odd bytes of a write (all of a small one) go into the newest buffer when they fit there, so that
+ * small writes neither waste pages nor are torn. Returns bytes moved.
+ */
+static size_t
+append(struct pipe *p, struct iov_iter *from)
+{
+	size_t odd = from->count % PAGE_SIZE, n;
+	struct pipe_buffer *b;
+
+	if (odd == 0 || p->head == p->tail)
+		return 0;
+	b = buffer_at(p, p->head - 1);
+	if (b->packet || b->offset + b->length + odd > PAGE_SIZE || atomic_load(&b->page->refcount) != 1)
+		return 0;
+	n = iov_copy_from((char *)page_to_virt(b->page) + b->offset + b->length, from, odd);
+	b->length += (uint32_t)n;
+	return n;
+}
+
+/* Fill one new buffer. Bytes, or -ENOMEM, -EFAULT. The pipe is not full. */
+static ssize_t
+fill(struct pipe *p, struct iov_iter *from, bool packet)
+{
+	struct page *page = page_take(p);
+	struct pipe_buffer *b;
+	size_t n;
+
+	if (!page)
+		return -ENOMEM;
+	n = iov_copy_from(page_to_virt(page), from, MIN(from->count, PAGE_SIZE));
+	if (n == 0) {
+		p->spare = page;
+		return -EFAULT;
+	}
+	b = buffer_at(p, p->head);
+	*b = (struct pipe_buffer){ .page = page, .length = (uint32_t)n, .packet = packet };
+	p->head++;
+	return (ssize_t)n;
+}
+
+/* Put what fits. Returns bytes (0: full), or an errno when none went. */
+static ssize_t
+put(struct pipe *p, struct iov_iter *from, bool packet)
+{
+	ssize_t done = packet ? 0 : (ssize_t)append(p, from);
+
+	while (from->count > 0 && !is_full(p)) {
+		size_t wanted = MIN(from->count, PAGE_SIZE);
+		ssize_t n = fill(p, from, packet);
+
+		if (n < 0)
+			return done > 0 ? done : n;
+		done += n;
+		if ((size_t)n < wanted)
+			break; /* the rest of the program's memory cannot be read */
+	}
+	return done;
+}
+
+static ssize_t
+no_readers(void)
+{
+	signal_send_thread(current_thread(), SIGPIPE, NULL);
+	return -EPIPE;
+}
+
+static ssize_t
+pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+{
+	struct pipe *p = pipe_of(f);
+	ssize_t done = 0;
+
+	if (from->count == 0)
+		return 0;
+	for (;;) {
+		bool room;
+		size_t left = from->count;
+		ssize_t r;
+
+		mutex_lock(&p->lock);
+		if (p->readers == 0) {
+			mutex_unlock(&p->lock);
+			return done > 0 ? done : no_readers();
+		}
+		r = put(p, from, f->flags & O_DIRECT);
+		room = !is_full(p);
+		mutex_unlock(&p->lock);
+		if (r > 0) {
+			done += r;
+			wake_queue(&p->read_wait, POLLIN | POLLRDNORM, 1);
+			if (room)
+				wake_queue(&p->write_wait, POLLOUT | POLLWRNORM, 1);
+		}
+		if (from->count == 0)
+			return done;
+		if (r < 0)
+			return done > 0 ? done : r;
+		if (r > 0 && room && from->count < left)
+			return done; /* stopped at a fault: what went before stands */
+		if (f->flags & O_NONBLOCK)
+			return done > 0 ? done : -EAGAIN;
+		if (wait_event_interruptible(&p->write_wait, !is_full(p) || READ_ONCE(p->readers) == 0))
+			return done > 0 ? done : -ERESTARTSYS;
+	}
+}
+
+/* --- readiness, size, control ------------------------------------------------------------------- */
+
+static uint32_t
+pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = pipe_of(f);
+	uint32_t events = 0;
+
+	if (f->mode & FILE_READ)
+		poll_wait(pt, f, &p->read_wait);
+	if (f->mode & FILE_WRITE)
+		poll_wait(pt, f, &p->write_wait);
+	if (f->mode & FILE_READ) {
+		if (used(p) > 0)
+			events |= POLLIN | POLLRDNORM;
+		/* a fifo that no writer has opened since is not hung up */
+		if (READ_ONCE(p->writers) == 0 && READ_ONCE(p->writer_opens) != (uint32_t)f->position)
+			events |= POLLHUP;
+	}
+	if (f->mode & FILE_WRITE) {
+		if (!is_full(p))
+			events |= POLLOUT | POLLWRNORM;
+		if (READ_ONCE(p->readers) == 0)
+			events |= POLLERR;
+	}
+	return events;
+}
+
+size_t
+pipe_available(struct pipe *p)
+{
+	size_t n = 0;
+
+	mutex_lock(&p->lock);
+	for (uint32_t i = p->tail; i != p->head; i++)
+		n += buffer_at(p, i)->length;
+	mutex_unlock(&p->lock);
+	return n;
+}
+
+long
+pipe_size(struct pipe *p)
+{
+	return (long)(READ_ONCE(p->size) * PAGE_SIZE);
+}
+
+static struct pipe_buffer *
+ring_copy(struct pipe *p, struct pipe_buffer *fresh, uint32_t size)
+{
+	struct pipe_buffer *old = p->ring;
+	uint32_t n = 0;
+
+	for (uint32_t i = p->tail; i != p->head; i++)
+		fresh[n++] = *buffer_at(p, i);
+	p->ring = fresh;
+	p->size = size;
+	p->tail = 0;
+	p->head = n;
+	return old;
+}
+
+long
+pipe_set_size(struct pipe *p, uint64_t bytes)
+{
+	struct pipe_buffer *fresh;
+	uint32_t size = 1;
+	bool grown;
+
+	if (bytes > BIT(31))
+		return -EINVAL;
+	while (size * PAGE_SIZE < bytes)
+		size *= 2;
+	if (size > p->size && size * PAGE_SIZE > pipe_max_size && !capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	fresh = kzalloc(size * sizeof(*fresh));
+	if (!fresh)
+		return -ENOMEM;
+	mutex_lock(&p->lock);
+	if (used(p) > size) {
+		mutex_unlock(&p->lock);
+		kfree(fresh);
+		return -EBUSY;
+	}
+	grown = size > p->size;
+	kfree(ring_copy(p, fresh, size));
+	mutex_unlock(&p->lock);
+	if (grown)
+		wake_poll(&p->write_wait, POLLOUT | POLLWRNORM);
+	return (long)(size * PAGE_SIZE);
+}
+
+static long
+pipe_ioctl(struct file *f, unsigned int command, uintptr_t arg)
+{
+	if (command != FIONREAD)
+		return -ENOTTY;
+	return put_user((int32_t)pipe_available(pipe_of(f)), __force_user(int32_t __user *, arg));
+}
+
+static void
+pipe_dump(struct file *f)
+{
+	struct pipe *p = pipe_of(f);
+
+	pr_info("pipe: %u of %u buffers, %u readers, %u writers", used(p), p->size, p->readers, p->writers);
+}
+
+/* --- ends --------------------------------------------------------------------------------------- */
+
+static void
+end_opened(struct pipe *p, struct file *f)
+{
+	mutex_lock(&p->lock);
+	if (f->mode & FILE_READ) {
+		p->readers++;
+		p->reader_opens++;
+	}
+	if (f->mode & FILE_WRITE) {
+		p->writers++;
+		p->writer_opens++;
+	}
+	mutex_unlock(&p->lock);
+	wake_all(&p->read_wait);
+	wake_all(&p->write_wait);
+}
+
+static void
+pipe_release(struct file *f)
+{
+	struct pipe *p = pipe_of(f);
+
+	if (!p)
+		return;
+	mutex_lock(&p->lock);
+	if (f->mode & FILE_READ)
+		p->readers--;
+	if (f->mode & FILE_WRITE)
+		p->writers--;
+	/* a fifo without any open end forgets what nobody read */
+	if (p->readers == 0 && p->writers == 0)
+		while (p->tail != p->head)
+			drop_oldest(p);
+	mutex_unlock(&p->lock);
+	wake_poll(&p->read_wait, POLLIN | POLLRDNORM | POLLHUP);
+	wake_poll(&p->write_wait, POLLOUT | POLLWRNORM | POLLERR);
+	pipe_put(p);
+}
+
+static const struct file_ops pipe_ops = {
+	.name = "pipe",
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+	.dump = pipe_dump,
+};
+
+int
+pipe_create_files(uint32_t flags, struct file **read_end, struct file **write_end)
+{
+	struct inode *i = anonymous_inode_create(S_IFIFO | 0600);
+	struct pipe *p = pipe_create();
+	struct file *r = NULL, *w = NULL;
+	char name[32];
+
+	if (!i || !p)
+		goto fail;
+	snprintf(name, sizeof(name), "pipe:[%lu]", i->number);
+	r = anonymous_inode_open(i, name, &pipe_ops, O_RDONLY | (flags & O_NONBLOCK), NULL);
+	w = anonymous_inode_open(i, name, &pipe_ops, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), NULL);
+	if (!r || !w)
+		goto fail;
+	ref_get(&p->refs);
+	r->private = w->private = p;
+	r->position = -1;
+	end_opened(p, r);
+	end_opened(p, w);
+	inode_put(i);
+	*read_end = r;
+	*write_end = w;
+	return 0;
+fail:
+	if (r)
+		file_put(r);
+	if (w)
+		file_put(w);
+	if (i)
+		inode_put(i);
+	if (p)
+		pipe_put(p);
+	return -ENOMEM;
+}
+
+/* --- named pipes -------------------------------------------------------------------------------- */
+
+/* The pipe of a fifo's inode, made at the first open, with a reference for the caller. */
+static struct pipe *
+fifo_pipe(struct inode *i)
+{
+	struct pipe *fresh = pipe_create(), *p;
+	uint64_t flags;
+
+	if (!fresh)
+		return NULL;
+	flags = spin_lock_irq(&fifo_lock);
+	if (!i->pipe) {
+		i->pipe = fresh;
+		fresh = NULL;
+	}
+	p = i->pipe;
+	ref_get(&p->refs);
+	spin_unlock_irq(&fifo_lock, flags);
+	if (fresh)
+		pipe_put(fresh);
+	return p;
+}
+
+void
+fifo_inode_gone(struct inode *i)
+{
+	if (i->pipe)
+		pipe_put(i->pipe);
+	i->pipe = NULL;
+}
+
+/* Wait until the other kind of end is there, or was since we came. */
+static int
+wait_for_other(struct pipe *p, struct file *f, uint32_t reader_opens, uint32_t writer_opens)
+{
+	bool reads = f->mode & FILE_READ;
+	struct wait_queue *q = reads ? &p->read_wait : &p->write_wait;
+
+	return wait_event_interruptible(q, reads ? READ_ONCE(p->writers) > 0 ||
+							   READ_ONCE(p->writer_opens) != writer_opens
+						 : READ_ONCE(p->readers) > 0 ||
+							   READ_ONCE(p->reader_opens) != reader_opens);
+}
+
+int
+fifo_open(struct inode *i, struct file *f)
+{
+	bool both = (f->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE);
+	uint32_t reader_opens, writer_opens;
+	struct pipe *p = fifo_pipe(i);
+
+	if (!p)
+		return -ENOMEM;
+	if ((f->flags & O_NONBLOCK) && !(f->mode & FILE_READ) && READ_ONCE(p->readers) == 0) {
+		pipe_put(p);
+		return -ENXIO;
+	}
+	reader_opens = READ_ONCE(p->reader_opens);
+	writer_opens = READ_ONCE(p->writer_opens);
+	file_set_ops(f, &pipe_ops);
+	f->private = p;
+	f->mode = (f->mode | FILE_STREAM) & ~FILE_SEEKABLE;
+	end_opened(p, f);
+	/* poll: hang-up only once a writer has come and gone */
+	f->position = READ_ONCE(p->writers) == 0 ? (loff_t)writer_opens : -1;
+	if (both || (f->flags & O_NONBLOCK))
+		return 0;
+	if (wait_for_other(p, f, reader_opens, writer_opens)) {
+		pipe_release(f);
+		f->private = NULL;
+		return -ERESTARTSYS;
+	}
+	return 0;
+}
