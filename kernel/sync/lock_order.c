@@ -131,7 +131,8 @@ note_acquire(struct lock_held *h, const void *l, uint16_t class, enum lock_how h
 	uint32_t n = h->count;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (unlikely(h->entry[i].lock == l))
+		/* A mutex and the spinlock inside it may have one address, but not one class. */
+		if (unlikely(h->entry[i].lock == l && h->entry[i].class == class))
 			broken(h, i, l, class, "the same lock twice");
 		if (how == LOCK_TRY || likely(h->entry[i].class < class))
 			continue;
@@ -152,7 +153,7 @@ static void
 note_release(struct lock_held *h, const void *l, uint16_t class)
 {
 	for (uint32_t i = h->count; i-- > 0; ) {
-		if (h->entry[i].lock != l)
+		if (h->entry[i].lock != l || h->entry[i].class != class)
 			continue;
 		h->count--;
 		for (; i < h->count; i++)
