@@ -155,36 +155,39 @@ arguments(void **state)
 static void
 pvh(void **state)
 {
-	struct { uint64_t start, size; uint32_t type, pad; } map[] = {
-		{ 0x100000, 0x700000, 1, 0 }, { 0x800000, 0x1000, 4, 0 },
-	};
-	struct { uint64_t start, size, command, pad; } module = { 0x400000, 12345, 0, 0 };
-	struct {
+	static struct {
 		uint32_t magic, version, flags, modules_count;
 		uint64_t modules, command, rsdp, memory;
 		uint32_t memory_count, pad;
-	} info = { 0x336ec578, 1, 0, 1, (uint64_t)&module, (uint64_t)"hello there", 0xe0010,
-		   (uint64_t)map, 2, 0 };
+		struct { uint64_t start, size; uint32_t type, pad; } map[2];
+		struct { uint64_t start, size, command, pad; } module;
+		char text[16];
+	} info = {
+		.magic = 0x336ec578, .version = 1, .modules_count = 1, .rsdp = 0xe0010, .memory_count = 2,
+		.map = { { 0x100000, 0x700000, 1, 0 }, { 0x800000, 0x1000, 4, 0 } },
+		.module = { 0x400000, 12345, 0, 0 }, .text = "hello there",
+	};
 
-	/* Host addresses lie above 4 GiB, where the reader follows none of them. */
+	/* Pointers above 4 GiB, which the boot tables do not reach, are not followed. */
+	info.memory = 1ull << 40;
 	assert_false(pvh_read(&bootinfo, (paddr_t)&info));
 	info.magic = 0;
 	assert_false(pvh_read(&bootinfo, (paddr_t)&info));
 	assert_null(pvh_command((uint64_t)&info));
 
-	/* An information page whose pointers are below 4 GiB, by an offset direct map. */
+	/* With the information at physical address 16. */
 	info.magic = 0x336ec578;
-	direct_map_base = (vaddr_t)&info;
-	info.modules = (uint64_t)((char *)&module - (char *)&info);
-	info.memory = (uint64_t)((char *)map - (char *)&info);
-	info.command = 0;
-	if (info.modules < 1u << 31 && info.memory < 1u << 31) {
-		assert_true(pvh_read(&bootinfo, 0));
-		assert_int_equal(bootinfo.memory_count, 2);
-		assert_int_equal(bootinfo.initrd, 0x400000);
-		assert_int_equal(bootinfo.initrd_size, 12345);
-		assert_int_equal(bootinfo.rsdp, 0xe0010);
-	}
+	direct_map_base = (vaddr_t)&info - 16;
+	info.modules = 16 + (uint64_t)((char *)&info.module - (char *)&info);
+	info.memory = 16 + (uint64_t)((char *)info.map - (char *)&info);
+	info.command = 16 + (uint64_t)(info.text - (char *)&info);
+	assert_true(pvh_read(&bootinfo, 16));
+	assert_int_equal(bootinfo.memory_count, 2);
+	assert_int_equal(bootinfo.memory[1].type, BOOT_MEMORY_NVS);
+	assert_int_equal(bootinfo.initrd, 0x400000);
+	assert_int_equal(bootinfo.initrd_size, 12345);
+	assert_int_equal(bootinfo.rsdp, 0xe0010);
+	assert_string_equal(bootinfo.command, "hello there");
 	direct_map_base = 0;
 }
 
