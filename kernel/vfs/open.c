@@ -9,6 +9,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/pipe.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
 

@@ -58,19 +58,7 @@ void mount_follow(struct path *p);
 bool mount_leave(struct path *p);
 int mount_want_write(const struct mount *m);  /* 0 or -EROFS */
 int mount_graft(struct mount *m, const struct path *where); /* takes over a reference */
-int vfs_bind(const struct path *from, const struct path *where, bool recursive);
-int vfs_remount(const struct path *where, uint32_t flags, const char *options, bool bind);
-int vfs_move_mount(const struct path *from, const struct path *where);
 void mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx);
-int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
-
-/* --- fs_context.c */
-void fs_context_root(struct path *out); /* the caller's, with references */
-void fs_context_cwd(struct path *out);
-void fs_context_set_cwd(const struct path *p);
-void fs_context_set_root(const struct path *p);
-mode_t fs_context_umask(void);
-mode_t fs_context_set_umask(mode_t mask);
 
 /* --- path_walk.c */
 /*
@@ -97,11 +85,6 @@ int last_name_follow(struct last_name *l, struct path *p);
 struct dentry *lookup_child_locked(struct dentry *parent, const char *name, size_t length);
 /* The same, taking the directory's lock when the name is not cached. ERR_PTR on error. */
 struct dentry *lookup_child(struct dentry *parent, const char *name, size_t length);
-#define PATH_UNREACHABLE BIT(0)
-#define PATH_DELETED     BIT(1)
-/* The bare name of `p` below `root`, and what is to be said about it. */
-char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
-		     unsigned int *state);
 
 /* --- permission.c */
 bool inode_owner_or_capable(const struct inode *i);
@@ -119,10 +102,8 @@ extern const struct file_ops regular_file_ops; /* contents in i->object */
 /* Writing by one without CAP_FSETID takes set-id bits away. i->lock is held for writing. */
 void inode_drop_set_ids(struct inode *i);
 
-/* --- device.c, ipc/fifo.c */
+/* --- devfs/ */
 int chrdev_open(struct inode *i, struct file *f);
-int fifo_open(struct inode *i, struct file *f);
-void fifo_inode_gone(struct inode *i);
 
 /* --- directory.c: what directories of all file systems share */
 ssize_t directory_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags);

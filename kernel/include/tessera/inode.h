@@ -259,10 +259,18 @@ void path_put(struct path *p);
  * Returns a pointer into buf, or ERR_PTR(-ENAMETOOLONG). */
 char *path_name(const struct path *p, char *buf, size_t size);
 
+#define PATH_UNREACHABLE BIT(0)
+#define PATH_DELETED     BIT(1)
+/* The bare name of `p` below `root`, and what is to be said about it. */
+char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
+		     unsigned int *state);
+
 /* --- operations on names (vfs/namei ops): permission checks, locking, then inode_ops ----------- */
 int vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
 	     struct file **out);
 int vfs_open_path(const struct path *p, uint32_t flags, struct file **out);
+/* For exec, which has checked MAY_EXEC itself: a program need not be readable by who runs it. */
+int vfs_open_exec(const struct path *p, struct file **out);
 int vfs_mkdir(int dirfd, const char *name, mode_t mode);
 int vfs_mknod(int dirfd, const char *name, mode_t mode, dev_t rdev);
 int vfs_symlink(const char *target, int dirfd, const char *name);
@@ -304,6 +312,20 @@ void inode_allow_write(struct inode *i);
 #define RENAME_EXCHANGE  2u
 #define RENAME_WHITEOUT  4u
 
+/* Show a part of the tree (with the mounts in it) at another place; change flags and options; move. */
+int vfs_bind(const struct path *from, const struct path *where, bool recursive);
+int vfs_remount(const struct path *where, uint32_t flags, const char *options, bool bind);
+int vfs_move_mount(const struct path *from, const struct path *where);
+int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
+
+/* --- the caller's directories (vfs/fs_context.c); what is given out has references ------------- */
+void fs_context_root(struct path *out);
+void fs_context_cwd(struct path *out);
+void fs_context_set_cwd(const struct path *p);
+void fs_context_set_root(const struct path *p);
+mode_t fs_context_umask(void);
+mode_t fs_context_set_umask(mode_t mask);
+
 /* --- caches ------------------------------------------------------------------------------------ */
 struct inode *inode_create(struct filesystem *fs, mode_t mode); /* refs 1, times now, caller's ids */
 static inline void
@@ -330,6 +352,11 @@ size_t dentry_shrink(size_t n);
 /* A file of an anonymous kind (eventfd, epoll ...) with a name for /proc/PID/fd: "anon_inode:[type]".
  * As file_create. */
 struct file *anonymous_file_create(const struct file_ops *ops, uint32_t flags, void *private);
+/* An inode of its own that no directory names (pipes): refs 1, or NULL. */
+struct inode *anonymous_inode_create(mode_t mode);
+/* An open file of such an inode, shown as `name`. Takes a reference to `i`. As file_create. */
+struct file *anonymous_inode_open(struct inode *i, const char *name, const struct file_ops *ops,
+				  uint32_t flags, void *private);
 struct timespec64 inode_now(void);
 
 int filesystem_register(struct filesystem_type *t);

@@ -5,6 +5,7 @@
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/pipe.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 

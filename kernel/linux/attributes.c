@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attributes.c - chmod, chown, utimes, umask, truncate, fallocate, fsync and their like.
+ */
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+
+#include "linux.h"
+#include "user_name.h"
+
+static long
+change_name(int dirfd, const char __user *uname, unsigned int lookup, struct inode_change *c)
+{
+	char *name = user_name_get(uname);
+	struct path p;
+	long error;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	error = path_lookup(dirfd, name, lookup, &p);
+	kfree(name);
+	if (error)
+		return error;
+	error = vfs_set_attributes(&p, c);
+	path_put(&p);
+	return error;
+}
+
+static long
+change_handle(int fd, struct inode_change *c)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_SET_ATTR, &error);
+
+	if (!f)
+		return error;
+	error = f->dentry ? vfs_set_attributes(&(struct path){ f->mount, f->dentry }, c) : -EPERM;
+	file_put(f);
+	return error;
+}
+
+long
+linux_fchmodat(int dirfd, const char __user *name, mode_t mode)
+{
+	struct inode_change c = { .what = ATTR_MODE, .mode = mode & 07777 };
+
+	return change_name(dirfd, name, LOOKUP_FOLLOW, &c);
+}
+
+long
+linux_chmod(const char __user *name, mode_t mode)
+{
+	return linux_fchmodat(AT_FDCWD, name, mode);
+}
+
+long
+linux_fchmod(int fd, mode_t mode)
+{
+	struct inode_change c = { .what = ATTR_MODE, .mode = mode & 07777 };
+
+	return change_handle(fd, &c);
+}
+
+/* -1 keeps an id. */
+static struct inode_change
+owner_change(uid_t uid, gid_t gid)
+{
+	return (struct inode_change){
+		.what = (uid == (uid_t)-1 ? 0 : ATTR_UID) | (gid == (gid_t)-1 ? 0 : ATTR_GID) | ATTR_CTIME,
+		.uid = uid,
+		.gid = gid,
+	};
+}
+
+long
+linux_fchownat(int dirfd, const char __user *name, uid_t uid, gid_t gid, int flags)
+{
+	struct inode_change c = owner_change(uid, gid);
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return change_name(dirfd, name,
+			   (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				   (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			   &c);
+}
+
+long
+linux_chown(const char __user *name, uid_t uid, gid_t gid)
+{
+	return linux_fchownat(AT_FDCWD, name, uid, gid, 0);
+}
+
+long
+linux_lchown(const char __user *name, uid_t uid, gid_t gid)
+{
+	return linux_fchownat(AT_FDCWD, name, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+long
+linux_fchown(int fd, uid_t uid, gid_t gid)
+{
+	struct inode_change c = owner_change(uid, gid);
+
+	return change_handle(fd, &c);
+}
+
+#define UTIME_NOW  ((1l << 30) - 1)
+#define UTIME_OMIT ((1l << 30) - 2)
+
+/* One of the two times: which bits it sets. False: out of range. */
+static bool
+one_time(const struct timespec64 *t, uint32_t set, uint32_t now, uint32_t *what)
+{
+	if (t->tv_nsec == UTIME_OMIT)
+		return true;
+	*what |= set;
+	if (t->tv_nsec == UTIME_NOW) {
+		*what |= now;
+		return true;
+	}
+	return t->tv_nsec >= 0 && t->tv_nsec < (int64_t)NSEC_PER_SEC;
+}
+
+/* times NULL: both now. uname NULL: the handle itself. */
+static long
+set_times(int dirfd, const char __user *uname, const struct timespec64 *times, int flags)
+{
+	struct inode_change c = { .what = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_NOW | ATTR_MTIME_NOW };
+
+	if (times) {
+		c.what = 0;
+		if (!one_time(&times[0], ATTR_ATIME, ATTR_ATIME_NOW, &c.what) ||
+		    !one_time(&times[1], ATTR_MTIME, ATTR_MTIME_NOW, &c.what))
+			return -EINVAL;
+		if (!c.what)
+			return 0;
+		c.accessed = times[0];
+		c.modified = times[1];
+	}
+	if (!uname && dirfd != AT_FDCWD)
+		return flags ? -EINVAL : change_handle(dirfd, &c);
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return change_name(dirfd, uname,
+			   (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				   (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			   &c);
+}
+
+long
+linux_utimensat(int dirfd, const char __user *name, struct timespec64 __user *utimes, int flags)
+{
+	struct timespec64 times[2];
+
+	if (utimes && copy_from_user(times, utimes, sizeof(times)))
+		return -EFAULT;
+	return set_times(dirfd, name, utimes ? times : NULL, flags);
+}
+
+long
+linux_futimesat(int dirfd, const char __user *name, struct linux_timeval __user *utimes)
+{
+	struct linux_timeval tv[2];
+	struct timespec64 times[2];
+
+	if (!utimes)
+		return set_times(dirfd, name, NULL, 0);
+	if (copy_from_user(tv, utimes, sizeof(tv)))
+		return -EFAULT;
+	for (int i = 0; i < 2; i++) {
+		if (tv[i].tv_usec < 0 || tv[i].tv_usec >= 1000000)
+			return -EINVAL;
+		times[i] = (struct timespec64){ tv[i].tv_sec, tv[i].tv_usec * 1000 };
+	}
+	return set_times(dirfd, name, times, 0);
+}
+
+long
+linux_utimes(const char __user *name, struct linux_timeval __user *times)
+{
+	return linux_futimesat(AT_FDCWD, name, times);
+}
+
+long
+linux_utime(const char __user *name, int64_t __user *utimes)
+{
+	struct timespec64 times[2] = { 0 };
+	int64_t seconds[2];
+
+	if (!utimes)
+		return set_times(AT_FDCWD, name, NULL, 0);
+	if (copy_from_user(seconds, utimes, sizeof(seconds)))
+		return -EFAULT;
+	times[0].tv_sec = seconds[0];
+	times[1].tv_sec = seconds[1];
+	return set_times(AT_FDCWD, name, times, 0);
+}
+
+long
+linux_umask(mode_t mask)
+{
+	return fs_context_set_umask(mask);
+}
+
+long
+linux_truncate(const char __user *uname, loff_t size)
+{
+	char *name;
+	struct path p;
+	long error;
+
+	if (size < 0)
+		return -EINVAL;
+	name = user_name_get(uname);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p);
+	kfree(name);
+	if (error)
+		return error;
+	error = vfs_truncate_path(&p, size);
+	path_put(&p);
+	return error;
+}
+
+long
+linux_ftruncate(int fd, loff_t size)
+{
+	int error = 0;
+	struct file *f;
+
+	if (size < 0)
+		return -EINVAL;
+	f = handle_get(fd, RIGHT_TRUNCATE, &error);
+	if (!f)
+		return error;
+	error = vfs_truncate_file(f, size);
+	file_put(f);
+	return error;
+}
+
+#define FALLOC_KEEP_SIZE  1
+#define FALLOC_PUNCH_HOLE 2
+#define FALLOC_KNOWN      0x7f
+
+static long
+allocate(struct file *f, int mode, loff_t offset, loff_t length)
+{
+	if (mode & ~FALLOC_KNOWN)
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_PUNCH_HOLE) && !(mode & FALLOC_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if (!(f->mode & FILE_WRITE))
+		return -EBADF;
+	if (f->inode && S_ISFIFO(f->inode->mode))
+		return -ESPIPE;
+	if (f->inode && S_ISDIR(f->inode->mode))
+		return -EISDIR;
+	if (!f->inode || (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode)))
+		return -ENODEV;
+	if (length > INT64_MAX - offset)
+		return -EFBIG;
+	return f->ops->fallocate ? f->ops->fallocate(f, mode, offset, length) : -EOPNOTSUPP;
+}
+
+long
+linux_fallocate(int fd, int mode, loff_t offset, loff_t length)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_WRITE, &error);
+	long result;
+
+	if (!f)
+		return error;
+	result = offset < 0 || length <= 0 ? -EINVAL : allocate(f, mode, offset, length);
+	file_put(f);
+	return result;
+}
+
+static long
+sync_handle(int fd, bool data_only)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_SYNC, &error);
+
+	if (!f)
+		return error;
+	error = f->ops->sync ? f->ops->sync(f, data_only) : -EINVAL;
+	file_put(f);
+	return error;
+}
+
+long
+linux_fsync(int fd)
+{
+	return sync_handle(fd, false);
+}
+
+long
+linux_fdatasync(int fd)
+{
+	return sync_handle(fd, true);
+}
+
+/* Every file system so far is memory, and is its own store: there is nothing to write back. */
+long
+linux_sync(void)
+{
+	return 0;
+}
+
+long
+linux_syncfs(int fd)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_SYNC, &error);
+
+	if (f)
+		file_put(f);
+	return error;
+}
+
+#define SYNC_FILE_RANGE_KNOWN 7u
+
+long
+linux_sync_file_range(int fd, loff_t offset, loff_t length, unsigned int flags)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_SYNC, &error);
+
+	if (!f)
+		return error;
+	if ((flags & ~SYNC_FILE_RANGE_KNOWN) || offset < 0 || length < 0 || offset > INT64_MAX - length)
+		error = -EINVAL;
+	else if (f->mode & FILE_STREAM)
+		error = -ESPIPE;
+	else if (f->inode && f->inode->object)
+		error = object_sync(f->inode->object, (uint64_t)offset,
+				    length ? (uint64_t)(offset + length) : UINT64_MAX);
+	file_put(f);
+	return error;
+}
+
+/* Advice is checked and not needed: all file data is in memory. */
+long
+linux_fadvise64(int fd, loff_t offset, loff_t length, int advice)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_NONE, &error);
+
+	if (!f)
+		return error;
+	if (f->inode && S_ISFIFO(f->inode->mode))
+		error = -ESPIPE;
+	else if (length < 0 || advice < 0 || advice > 5)
+		error = -EINVAL;
+	file_put(f);
+	return error;
+}
+
+long
+linux_readahead(int fd, loff_t offset, size_t count)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_READ, &error);
+
+	if (!f)
+		return error;
+	if (!f->inode || !S_ISREG(f->inode->mode) || !f->inode->object)
+		error = -EINVAL;
+	file_put(f);
+	return error;
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fcntl.c - dup, dup2, dup3, fcntl, flock.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/file_lock.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/pipe.h>
+#include <tessera/process.h>
+#include <tessera/signal.h>
+#include <tessera/slab.h>
+
+#include "linux.h"
+
+#define F_DUPFD         0
+#define F_GETFD         1
+#define F_SETFD         2
+#define F_GETFL         3
+#define F_SETFL         4
+#define F_GETLK         5
+#define F_SETLK         6
+#define F_SETLKW        7
+#define F_SETOWN        8
+#define F_GETOWN        9
+#define F_SETSIG        10
+#define F_GETSIG        11
+#define F_SETOWN_EX     15
+#define F_GETOWN_EX     16
+#define F_OFD_GETLK     36
+#define F_OFD_SETLK     37
+#define F_OFD_SETLKW    38
+#define F_SETLEASE      1024
+#define F_GETLEASE      1025
+#define F_DUPFD_CLOEXEC 1030
+#define F_SETPIPE_SZ    1031
+#define F_GETPIPE_SZ    1032
+#define F_ADD_SEALS     1033
+#define F_GET_SEALS     1034
+#define FD_CLOEXEC      1
+#define FASYNC          020000u
+
+struct linux_flock {
+	int16_t type, whence;
+	int32_t pad0;
+	int64_t start, length;
+	int32_t pid, pad1;
+};
+
+struct linux_owner {
+	int32_t type, pid;
+};
+
+static uint32_t
+fd_limit(void)
+{
+	return (uint32_t)MIN(process_limit(current_process(), RLIMIT_NOFILE), (uint64_t)INT32_MAX);
+}
+
+/* A duplicate at the lowest free number from `min` on. */
+static long
+duplicate(int fd, struct file *f, unsigned long min, bool cloexec)
+{
+	struct handle_table *t = current_process()->handles;
+	int newfd;
+
+	if (min >= fd_limit())
+		return -EINVAL;
+	newfd = handle_reserve(t, (int)min, fd_limit());
+	if (newfd < 0)
+		return newfd;
+	file_get(f);
+	handle_install(t, newfd, f, handle_rights(t, fd), cloexec);
+	return newfd;
+}
+
+long
+linux_dup(int fd)
+{
+	int error = 0;
+	struct file *f = handle_get_path(fd, RIGHT_NONE, &error);
+	long newfd;
+
+	if (!f)
+		return error;
+	newfd = duplicate(fd, f, 0, false);
+	if (newfd == -EINVAL)
+		newfd = -EMFILE; /* a limit of zero */
+	file_put(f);
+	return newfd;
+}
+
+long
+linux_dup3(int fd, int newfd, int flags)
+{
+	if (flags & ~(int)O_CLOEXEC)
+		return -EINVAL;
+	if (fd == newfd)
+		return -EINVAL;
+	return handle_dup_to(current_process()->handles, fd, newfd, flags & (int)O_CLOEXEC, fd_limit());
+}
+
+long
+linux_dup2(int fd, int newfd)
+{
+	return handle_dup_to(current_process()->handles, fd, newfd, false, fd_limit());
+}
+
+#define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
+
+static long
+set_flags(struct file *f, uint32_t flags)
+{
+	int error = 0;
+
+	if ((flags & O_NOATIME) && !(f->flags & O_NOATIME) && f->inode &&
+	    current_cred()->fsuid != f->inode->uid && !capable(CAP_FOWNER))
+		return -EPERM;
+	if ((flags & O_DIRECT) && !(f->flags & O_DIRECT) && f->inode && S_ISREG(f->inode->mode))
+		return -EINVAL;
+	if (f->ops->set_flags)
+		error = f->ops->set_flags(f, flags);
+	if (error)
+		return error;
+	spin_lock(&f->lock);
+	f->flags = (f->flags & ~SETTABLE) | (flags & SETTABLE);
+	spin_unlock(&f->lock);
+	return 0;
+}
+
+/* struct flock to a range with inclusive end. */
+static int
+range_in(struct file *f, const struct linux_flock *l, struct file_lock_range *r)
+{
+	int64_t base = 0, start, end = INT64_MAX;
+
+	if (l->type < 0 || l->type > 2)
+		return -EINVAL;
+	switch (l->whence) {
+	case 0:
+		break;
+	case 1:
+		base = f->position;
+		break;
+	case 2:
+		base = f->inode->object ? (int64_t)f->inode->object->size : (int64_t)f->inode->size;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, l->start, &start))
+		return -EOVERFLOW;
+	if (start < 0)
+		return -EINVAL;
+	if (l->length > 0) {
+		if (__builtin_add_overflow(start, l->length - 1, &end))
+			return -EOVERFLOW;
+	} else if (l->length < 0) {
+		end = start - 1;
+		if (start + l->length < 0)
+			return -EINVAL;
+		start += l->length;
+	}
+	*r = (struct file_lock_range){ .start = (uint64_t)start, .end = (uint64_t)end, .type = l->type };
+	return 0;
+}
+
+static long
+record_lock(struct file *f, unsigned int command, struct linux_flock __user *ul)
+{
+	bool ofd = command >= F_OFD_GETLK;
+	bool test = command == F_GETLK || command == F_OFD_GETLK;
+	struct file_lock_range r;
+	struct linux_flock l;
+	int error;
+
+	if (copy_from_user(&l, ul, sizeof(l)))
+		return -EFAULT;
+	if (!f->inode)
+		return -EINVAL;
+	if (test && l.type != FILE_LOCK_READ && l.type != FILE_LOCK_WRITE)
+		return -EINVAL;
+	if (ofd && l.pid != 0)
+		return -EINVAL;
+	error = range_in(f, &l, &r);
+	if (error)
+		return error;
+	if (!test) {
+		if ((r.type == FILE_LOCK_READ && !(f->mode & FILE_READ)) ||
+		    (r.type == FILE_LOCK_WRITE && !(f->mode & FILE_WRITE)))
+			return -EBADF;
+		return file_lock_set(f, &r, ofd, command == F_SETLKW || command == F_OFD_SETLKW);
+	}
+	file_lock_test(f, &r, ofd);
+	l.type = (int16_t)r.type;
+	if (r.type != FILE_LOCK_UNLOCK) {
+		l.whence = 0;
+		l.start = (int64_t)r.start;
+		l.length = r.end == INT64_MAX ? 0 : (int64_t)(r.end - r.start + 1);
+		l.pid = r.pid;
+	}
+	return copy_to_user(ul, &l, sizeof(l));
+}
+
+#define OWNER_TID  0
+#define OWNER_PID  1
+#define OWNER_PGRP 2
+
+/* pid 0 forgets the owner. */
+static long
+set_owner(struct file *f, int type, pid_t pid)
+{
+	struct pid_owner *fresh = kzalloc(sizeof(*fresh)), *old;
+
+	if (!fresh)
+		return -ENOMEM;
+	if (pid && type != OWNER_PGRP) {
+		struct thread *t = thread_find(pid);
+
+		if (!t) {
+			kfree(fresh);
+			return -ESRCH;
+		}
+		thread_put(t);
+	}
+	fresh->type = type;
+	fresh->pid = pid;
+	spin_lock(&f->lock);
+	old = f->owner;
+	if (old)
+		fresh->signo = old->signo;
+	f->owner = fresh;
+	spin_unlock(&f->lock);
+	kfree(old);
+	return 0;
+}
+
+static struct pid_owner
+get_owner(struct file *f)
+{
+	struct pid_owner o = { .type = OWNER_PID };
+
+	spin_lock(&f->lock);
+	if (f->owner)
+		o = *f->owner;
+	spin_unlock(&f->lock);
+	return o;
+}
+
+static long
+set_signal(struct file *f, unsigned long signo)
+{
+	long error = 0;
+
+	if (signo > SIGNAL_COUNT)
+		return -EINVAL;
+	if (!f->owner)
+		error = set_owner(f, OWNER_PID, 0);
+	if (error)
+		return error;
+	spin_lock(&f->lock);
+	f->owner->signo = (int)signo;
+	spin_unlock(&f->lock);
+	return 0;
+}
+
+static long
+owner_command(struct file *f, unsigned int command, uintptr_t arg)
+{
+	struct pid_owner o = get_owner(f);
+	struct linux_owner ex;
+
+	switch (command) {
+	case F_SETOWN:
+		if ((int)arg == INT32_MIN)
+			return -EINVAL;
+		return (int)arg < 0 ? set_owner(f, OWNER_PGRP, -(pid_t)arg) : set_owner(f, OWNER_PID, (pid_t)arg);
+	case F_GETOWN:
+		return o.type == OWNER_PGRP ? -o.pid : o.pid;
+	case F_SETSIG:
+		return set_signal(f, arg);
+	case F_GETSIG:
+		return o.signo;
+	case F_SETOWN_EX:
+		if (copy_from_user(&ex, (void __user *)arg, sizeof(ex)))
+			return -EFAULT;
+		if (ex.type < OWNER_TID || ex.type > OWNER_PGRP)
+			return -EINVAL;
+		return set_owner(f, ex.type, ex.pid);
+	default:
+		ex = (struct linux_owner){ o.type, o.pid };
+		return copy_to_user((void __user *)arg, &ex, sizeof(ex));
+	}
+}
+
+#define SEAL_ALL (SEAL_SEAL | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE | SEAL_FUTURE_WRITE)
+
+static long
+add_seals(struct file *f, unsigned int seals)
+{
+	struct inode *i = f->inode;
+	long error = 0;
+
+	if (!(f->mode & FILE_WRITE))
+		return -EPERM;
+	if (seals & ~SEAL_ALL)
+		return -EINVAL;
+	if (!i || !S_ISREG(i->mode) || !i->object || i->object->ops->page_mkwrite)
+		return -EINVAL;
+	write_lock(&i->lock);
+	if (i->seals & SEAL_SEAL)
+		error = -EPERM;
+	else if ((seals & SEAL_WRITE) && !(i->seals & SEAL_WRITE) &&
+		 atomic_load(&i->object->writable_mappings) > 0)
+		error = -EBUSY;
+	else
+		i->seals |= seals;
+	write_unlock(&i->lock);
+	return error;
+}
+
+/* What an O_PATH handle allows too. True: *result is the answer. */
+static bool
+handle_command(int fd, struct file *f, unsigned int command, uintptr_t arg, long *result)
+{
+	struct handle_table *t = current_process()->handles;
+
+	switch (command) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		*result = duplicate(fd, f, arg, command == F_DUPFD_CLOEXEC);
+		return true;
+	case F_GETFD:
+		*result = handle_get_cloexec(t, fd) > 0 ? FD_CLOEXEC : 0;
+		return true;
+	case F_SETFD:
+		*result = handle_set_cloexec(t, fd, arg & FD_CLOEXEC);
+		return true;
+	case F_GETFL:
+		*result = READ_ONCE(f->flags);
+		return true;
+	}
+	return false;
+}
+
+static long
+object_command(struct file *f, unsigned int command, uintptr_t arg)
+{
+	switch (command) {
+	case F_SETFL:
+		return set_flags(f, (uint32_t)arg);
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return record_lock(f, command, (struct linux_flock __user *)arg);
+	case F_SETOWN:
+	case F_GETOWN:
+	case F_SETSIG:
+	case F_GETSIG:
+	case F_SETOWN_EX:
+	case F_GETOWN_EX:
+		return owner_command(f, command, arg);
+	case F_SETPIPE_SZ:
+		return file_pipe(f) ? pipe_set_size(file_pipe(f), arg) : -EBADF;
+	case F_GETPIPE_SZ:
+		return file_pipe(f) ? pipe_size(file_pipe(f)) : -EBADF;
+	case F_ADD_SEALS:
+		return add_seals(f, (unsigned int)arg);
+	case F_GET_SEALS:
+		if (!f->inode || !S_ISREG(f->inode->mode) || !f->inode->object)
+			return -EINVAL;
+		return f->inode->seals;
+	case F_GETLEASE:
+		return FILE_LOCK_UNLOCK;
+	default:
+		return -EINVAL;
+	}
+}
+
+long
+linux_fcntl(int fd, unsigned int command, uintptr_t arg)
+{
+	int error = 0;
+	struct file *f = handle_get_path(fd, RIGHT_NONE, &error);
+	uint64_t need = command == F_SETFL ? RIGHT_SET_FLAGS
+			: command >= F_GETLK && command <= F_SETLKW ? RIGHT_LOCK
+								     : RIGHT_NONE;
+	long result;
+
+	if (!f)
+		return error;
+	if (!handle_command(fd, f, command, arg, &result)) {
+		if (f->mode & FILE_PATH)
+			result = -EBADF;
+		else if (need & ~handle_rights(current_process()->handles, fd))
+			result = -EPERM;
+		else
+			result = object_command(f, command, arg);
+	}
+	file_put(f);
+	return result;
+}
+
+#define LOCK_SH 1u
+#define LOCK_EX 2u
+#define LOCK_NB 4u
+#define LOCK_UN 8u
+
+long
+linux_flock(int fd, unsigned int command)
+{
+	int error = 0, type;
+	struct file *f;
+
+	switch (command & ~LOCK_NB) {
+	case LOCK_SH:
+		type = FILE_LOCK_READ;
+		break;
+	case LOCK_EX:
+		type = FILE_LOCK_WRITE;
+		break;
+	case LOCK_UN:
+		type = FILE_LOCK_UNLOCK;
+		break;
+	default:
+		return -EINVAL;
+	}
+	f = handle_get(fd, RIGHT_LOCK, &error);
+	if (!f)
+		return error;
+	if (!f->inode || (type != FILE_LOCK_UNLOCK && !(f->mode & (FILE_READ | FILE_WRITE))))
+		error = -EBADF;
+	else
+		error = file_flock(f, type, !(command & LOCK_NB));
+	file_put(f);
+	return error;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file_lock.c - advisory locks on files.
+ *
+ * Three families share one list per inode: POSIX record locks, owned by a handle table (a process);
+ * open-file-description locks, owned by an open object; flock's, owned by an open object and covering
+ * the whole file. POSIX and OFD locks conflict with each other; flock's only with flock's.
+ *
+ * Owners' ranges never overlap: setting a range first cuts it out of the owner's own locks, then adds
+ * and merges. Waiters sleep on one queue per inode and look again at each change.
+ *
+ * A POSIX wait that would close a circle of waiters gets -EDEADLK: each waiting owner is listed with the
+ * owner it waits for, and the chain is followed before sleeping.
+ *
+ * Lock: file_locks_lock for all lists; nothing is taken inside it but the wait queue's.
+ */
+#include <tessera/errno.h>
+#include <tessera/file.h>
+#include <tessera/file_lock.h>
+#include <tessera/inode.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+#include <tessera/wait.h>
+
+enum lock_family { FAMILY_POSIX, FAMILY_OFD, FAMILY_FLOCK };
+
+struct file_lock {
+	struct list node;
+	const void *owner;        /* handle table or open object */
+	enum lock_family family;
+	struct file_lock_range range;
+};
+
+/* inode->locks */
+struct inode_locks {
+	struct list held;         /* struct file_lock, by owner then start: file_locks_lock */
+	struct wait_queue changed;
+	uint64_t generation;      /* bumped at each release; file_locks_lock */
+};
+
+/* A POSIX owner that sleeps, and whom it waits for. */
+struct waiting {
+	struct list node;
+	const void *owner, *blocker;
+};
+
+static struct spinlock file_locks_lock = SPINLOCK_INIT(INODE_CACHE);
+static struct list waiting_owners = LIST_INIT(waiting_owners); /* file_locks_lock */
+
+/* The inode's list, made on first use. NULL: no memory. */
+static struct inode_locks *
+locks_of(struct inode *i)
+{
+	struct inode_locks *l = atomic_load(&i->locks), *fresh;
+	void *expected = NULL;
+
+	if (l)
+		return l;
+	fresh = kzalloc(sizeof(*fresh));
+	if (!fresh)
+		return NULL;
+	list_init(&fresh->held);
+	wait_queue_init(&fresh->changed);
+	if (atomic_cas(&i->locks, &expected, (void *)fresh))
+		return fresh;
+	kfree(fresh);
+	return expected;
+}
+
+void
+file_locks_free(struct inode *i)
+{
+	kfree(i->locks);
+}
+
+static bool
+families_meet(enum lock_family a, enum lock_family b)
+{
+	return (a == FAMILY_FLOCK) == (b == FAMILY_FLOCK);
+}
+
+static bool
+overlap(const struct file_lock_range *a, const struct file_lock_range *b)
+{
+	return a->start <= b->end && b->start <= a->end;
+}
+
+/* Somebody else's lock in the way of `want`, or NULL. */
+static struct file_lock *
+conflict_locked(struct inode_locks *l, const struct file_lock *want)
+{
+	struct file_lock *h;
+
+	list_for_each(h, &l->held, node) {
+		if (h->owner == want->owner && h->family == want->family)
+			continue;
+		if (families_meet(h->family, want->family) && overlap(&h->range, &want->range) &&
+		    (h->range.type == FILE_LOCK_WRITE || want->range.type == FILE_LOCK_WRITE))
+			return h;
+	}
+	return NULL;
+}
+
+static bool
+deadlock_locked(const void *owner, const void *blocker)
+{
+	struct waiting *w;
+
+	for (unsigned int hops = 0; hops < 32; hops++) {
+		const void *next = NULL;
+
+		if (blocker == owner)
+			return true;
+		list_for_each(w, &waiting_owners, node)
+			if (w->owner == blocker)
+				next = w->blocker;
+		if (!next)
+			return false;
+		blocker = next;
+	}
+	return false;
+}
+
+/*
+ * Cut want's range out of its owner's locks. `spare` is used when a lock falls in two; *spare_used says
+ * so. Locks that vanish go to `dead`.
+ */
+static void
+cut_locked(struct inode_locks *l, const struct file_lock *want, struct file_lock *spare, bool *spare_used,
+	   struct list *dead)
+{
+	struct file_lock *h, *tmp;
+
+	list_for_each_safe(h, tmp, &l->held, node) {
+		if (h->owner != want->owner || h->family != want->family || !overlap(&h->range, &want->range))
+			continue;
+		if (h->range.start < want->range.start && h->range.end > want->range.end) {
+			*spare = *h;
+			*spare_used = true;
+			spare->range.start = want->range.end + 1;
+			h->range.end = want->range.start - 1;
+			list_add(&h->node, &spare->node);
+			return;
+		}
+		if (h->range.start < want->range.start) {
+			h->range.end = want->range.start - 1;
+		} else if (h->range.end > want->range.end) {
+			h->range.start = want->range.end + 1;
+		} else {
+			list_del(&h->node);
+			list_add(dead, &h->node);
+		}
+	}
+}
+
+/* Join `n` with neighbours of the same owner and type. */
+static void
+merge_locked(struct inode_locks *l, struct file_lock *n, struct list *dead)
+{
+	struct file_lock *h, *tmp;
+
+	list_for_each_safe(h, tmp, &l->held, node) {
+		if (h == n || h->owner != n->owner || h->family != n->family ||
+		    h->range.type != n->range.type)
+			continue;
+		if (h->range.end + 1 == n->range.start)
+			n->range.start = h->range.start;
+		else if (n->range.end + 1 == h->range.start)
+			n->range.end = h->range.end;
+		else
+			continue;
+		list_del(&h->node);
+		list_add(dead, &h->node);
+	}
+}
+
+static void
+free_all(struct list *dead)
+{
+	struct file_lock *h, *tmp;
+
+	list_for_each_safe(h, tmp, dead, node)
+		kfree(h);
+}
+
+/* Wait until the list has changed since `generation`. 0 or -ERESTARTSYS. */
+static int
+wait_for_change(struct inode_locks *l, uint64_t generation)
+{
+	return wait_event_interruptible(&l->changed, READ_ONCE(l->generation) != generation) == 0
+		       ? 0
+		       : -ERESTARTSYS;
+}
+
+static int
+set_lock(struct inode *i, const struct file_lock *want, bool wait)
+{
+	struct inode_locks *l = locks_of(i);
+	struct file_lock *n = kmalloc(sizeof(*n), 0), *spare = kmalloc(sizeof(*spare), 0), *in_the_way;
+	struct list dead = LIST_INIT(dead);
+	bool n_used = false, spare_used = false;
+	int error = -ENOLCK;
+
+	if (!l || !n || !spare)
+		goto out;
+	for (;;) {
+		struct waiting w = { .owner = want->owner };
+		uint64_t generation;
+
+		spin_lock(&file_locks_lock);
+		in_the_way = want->range.type == FILE_LOCK_UNLOCK ? NULL : conflict_locked(l, want);
+		if (!in_the_way)
+			break;
+		error = -EAGAIN;
+		w.blocker = in_the_way->owner;
+		if (wait && want->family == FAMILY_POSIX && deadlock_locked(want->owner, w.blocker))
+			error = -EDEADLK;
+		if (!wait || error == -EDEADLK) {
+			spin_unlock(&file_locks_lock);
+			goto out;
+		}
+		generation = l->generation;
+		list_add(&waiting_owners, &w.node);
+		spin_unlock(&file_locks_lock);
+		error = wait_for_change(l, generation);
+		spin_lock(&file_locks_lock);
+		list_del(&w.node);
+		spin_unlock(&file_locks_lock);
+		if (error)
+			goto out;
+	}
+	cut_locked(l, want, spare, &spare_used, &dead);
+	if (want->range.type != FILE_LOCK_UNLOCK) {
+		*n = *want;
+		n_used = true;
+		list_add_tail(&l->held, &n->node);
+		if (want->family != FAMILY_FLOCK)
+			merge_locked(l, n, &dead);
+	}
+	l->generation++;
+	spin_unlock(&file_locks_lock);
+	wake_all(&l->changed);
+	error = 0;
+out:
+	free_all(&dead);
+	if (!n_used)
+		kfree(n);
+	if (!spare_used)
+		kfree(spare);
+	return error;
+}
+
+static struct file_lock
+wanted(struct file *f, const struct file_lock_range *r, bool ofd)
+{
+	struct process *p = current_process();
+
+	return (struct file_lock){
+		.owner = ofd ? (const void *)f : p->handles,
+		.family = ofd ? FAMILY_OFD : FAMILY_POSIX,
+		.range = { r->start, r->end, r->type, ofd ? -1 : p->pid },
+	};
+}
+
+int
+file_lock_set(struct file *f, const struct file_lock_range *r, bool ofd, bool wait)
+{
+	struct file_lock want = wanted(f, r, ofd);
+
+	return set_lock(f->inode, &want, wait);
+}
+
+void
+file_lock_test(struct file *f, struct file_lock_range *r, bool ofd)
+{
+	struct inode_locks *l = atomic_load(&f->inode->locks);
+	struct file_lock want = wanted(f, r, ofd), *h = NULL;
+
+	spin_lock(&file_locks_lock);
+	if (l)
+		h = conflict_locked(l, &want);
+	if (h)
+		*r = h->range;
+	else
+		r->type = FILE_LOCK_UNLOCK;
+	spin_unlock(&file_locks_lock);
+}
+
+int
+file_flock(struct file *f, int type, bool wait)
+{
+	struct file_lock want = {
+		.owner = f,
+		.family = FAMILY_FLOCK,
+		.range = { 0, UINT64_MAX, type, current_process()->pid },
+	};
+
+	return set_lock(f->inode, &want, wait);
+}
+
+/* Drop all locks of `owner`, of one family or (posix false) of the two that open objects own. */
+static void
+drop_all(struct inode *i, const void *owner, bool posix)
+{
+	struct inode_locks *l = atomic_load(&i->locks);
+	struct list dead = LIST_INIT(dead);
+	struct file_lock *h, *tmp;
+
+	if (!l || list_is_empty(&l->held))
+		return;
+	spin_lock(&file_locks_lock);
+	list_for_each_safe(h, tmp, &l->held, node)
+		if (h->owner == owner && (h->family == FAMILY_POSIX) == posix) {
+			list_del(&h->node);
+			list_add(&dead, &h->node);
+			l->generation++;
+		}
+	spin_unlock(&file_locks_lock);
+	if (!list_is_empty(&dead))
+		wake_all(&l->changed);
+	free_all(&dead);
+}
+
+void
+file_locks_close(struct file *f, struct handle_table *owner)
+{
+	drop_all(f->inode, owner, true);
+}
+
+void
+file_locks_release(struct file *f)
+{
+	drop_all(f->inode, f, false);
+}
