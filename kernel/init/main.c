@@ -91,6 +91,7 @@ kernel_main(void)
 
 	arch_init_early();
 	stack_guard_init();
+	spin_choose_policy();
 	debug_init();
 	pr_info("Tessera %s (%s), booted by %s\n", kernel_release, kernel_version, bootinfo.protocol);
 	pr_info("arguments: %s\n", bootinfo.command);

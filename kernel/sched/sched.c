@@ -149,6 +149,8 @@ switch_thread(bool preempted)
 		timer_start(&rq->slice_timer, tick);
 	if (next == prev)
 		return;
+	if (next->rseq)
+		atomic_or(&next->work, WORK_RSEQ);
 	address_space_switch(next->process ? next->process->as : NULL);
 	finish_switch(arch_thread_switch(prev, next));
 }

@@ -156,6 +156,7 @@ thread_free(struct thread *t)
 	flags = spin_lock_irq(&all_lock);
 	list_del_init(&t->all_node);
 	spin_unlock_irq(&all_lock, flags);
+	thread_release_user(t);
 	arch_thread_free(t);
 	kernel_stack_free(t->stack);
 	t->magic = 0;

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spinlock.c - ticket locks: first come, first served, two words, no memory.
+ * spinlock.c - ticket locks: first come, first served, in two words.
  *
  * A CPU draws a ticket from `next` and waits until `serving` shows it. Drawing is one atomic add, so
  * nobody starves. The pair of barriers: the load of `serving` that ends the wait acquires, and the
  * store in unlock releases.
+ *
+ * On a guest's CPUs a queue is a trap: the hypervisor may have stopped whoever is next in line, and
+ * everybody behind waits until it runs again. There nobody draws a ticket unless it is served at once
+ * (one compare-and-exchange of both words); whoever runs when the lock becomes free gets it. It is
+ * the same lock: the two ways may even meet at one.
  *
  * The holder has preemption off, so a waiter waits for a CPU that is running, never for one that must
  * first be scheduled. A waiter that waits absurdly long reports instead of hanging silently.
@@ -21,6 +26,14 @@
 /* Emulated machines with many more CPUs than the host has are slow, but not that slow. */
 #define STUCK_NS (60 * NSEC_PER_SEC)
 #define SPINS_PER_LOOK (1u << 20)
+
+static bool queueing __ro_after_init = true; /* draw tickets, or try until one is served at once */
+
+void
+spin_choose_policy(void)
+{
+	queueing = !arch_is_guest();
+}
 
 void
 spin_init(struct spinlock *l, enum lock_class class)
@@ -44,14 +57,31 @@ check_stuck(struct spinlock *l, uint64_t *since)
 		      (int)READ_ONCE(l->holder_cpu) - 1);
 }
 
+_Static_assert(offsetof(struct spinlock, next) == 0 && offsetof(struct spinlock, serving) == 2,
+	       "both words are taken at once");
+
+/* Draw the next ticket only if it is being served. */
+static __always_inline bool
+try(struct spinlock *l)
+{
+	uint32_t *words = (uint32_t *)(void *)l;
+	uint32_t seen = __atomic_load_n(words, __ATOMIC_RELAXED);
+	/* next + 1, serving unchanged; the low half may not carry into the high one. */
+	uint32_t taken = (seen & 0xffff0000u) | ((seen + 1) & 0xffff);
+
+	return seen >> 16 == (seen & 0xffff) && atomic_cas(words, &seen, taken);
+}
+
 static __always_inline void
 take(struct spinlock *l)
 {
-	uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	uint16_t ticket = 0;
 	uint32_t spins = 0;
 	uint64_t since = 0;
 
-	while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket) {
+	if (queueing)
+		ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	while (queueing ? __atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket : !try(l)) {
 		arch_cpu_relax();
 		if (unlikely(++spins == SPINS_PER_LOOK)) {
 			spins = 0;
@@ -88,27 +118,15 @@ spin_lock_nested(struct spinlock *l)
 bool
 spin_trylock(struct spinlock *l)
 {
-	uint32_t words, free;
-
 	preempt_disable();
-	words = __atomic_load_n((uint32_t *)(void *)l, __ATOMIC_RELAXED);
-	free = (words & 0xffff) << 16 | (words & 0xffff);
-	if (words == free) {
-		/* next + 1, serving unchanged; the low half may not carry into the high one. */
-		uint32_t taken = (free & 0xffff0000u) | ((free + 1) & 0xffff);
-
-		if (atomic_cas((uint32_t *)(void *)l, &free, taken)) {
-			WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
-			lock_order_spin_acquire(l, LOCK_TRY);
-			return true;
-		}
+	if (!try(l)) {
+		preempt_enable();
+		return false;
 	}
-	preempt_enable();
-	return false;
+	WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
+	lock_order_spin_acquire(l, LOCK_TRY);
+	return true;
 }
-
-_Static_assert(offsetof(struct spinlock, next) == 0 && offsetof(struct spinlock, serving) == 2,
-	       "spin_trylock takes both words at once");
 
 void
 spin_unlock(struct spinlock *l)

@@ -199,3 +199,9 @@ features_init_cpu(void)
 	cr4_write(cr4);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
 }
+
+bool
+arch_is_guest(void)
+{
+	return cpu_features.hypervisor;
+}

@@ -113,6 +113,8 @@ int arch_thread_set_fs_base(vaddr_t base);
 int arch_thread_set_gs_base(vaddr_t base);
 /* The registers `t` entered the kernel with. Valid while it is inside the kernel. */
 struct trap_frame *arch_user_frame(struct thread *t);
+/* A hypervisor runs us: any CPU may stand still for milliseconds at any instruction. */
+bool arch_is_guest(void);
 void arch_idle(void); /* interrupts off on entry: enable and halt in one step until one comes */
 
 /* proc/ provides: called on the way back to user mode, interrupts on, when thread->work is set:

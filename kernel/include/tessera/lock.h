@@ -24,6 +24,8 @@ struct spinlock {
 };
 
 #define SPINLOCK_INIT(c) { .class = LOCK_##c }
+/* Boot CPU, once its features are known: how to wait for a lock. */
+void spin_choose_policy(void);
 void spin_init(struct spinlock *l, enum lock_class class);
 void spin_lock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
