@@ -10,6 +10,9 @@
 #include "../kernel/arch/x86_64/platform.h"
 #include "boot.h"
 
+/* What a panic leaves QEMU with: isa-debug-exit turns it into status 253. */
+#define BOOT_EXIT_STATUS 0x7e
+
 struct bootinfo bootinfo __ro_after_init;
 
 paddr_t
@@ -24,7 +27,7 @@ give_up(const char *why)
 {
 	console_init_early();
 	arch_console_write(why, strlen(why));
-	arch_halt();
+	arch_exit_emulator(BOOT_EXIT_STATUS);
 }
 
 void __noreturn
@@ -48,7 +51,7 @@ boot_main(void)
 		break;
 	}
 	if (!ok)
-		give_up("tessera: the boot loader's information has no memory map\r\n");
+		give_up("PANIC: tessera: the boot loader's information has no memory map\n");
 
 	b->entry_cycles = boot_cycles;
 	b->kernel_start = boot_kernel_physical;

@@ -141,10 +141,12 @@ no_long_mode:
 	movw $0x3f8, %dx
 	outb %al, %dx
 	jmp 2b
-4:	hlt
-	jmp 4b
+4:	movb $0x7e, %al                         /* QEMU's debug exit, if there is one */
+	outb %al, $0xf4
+5:	hlt
+	jmp 5b
 no_long_mode_text:
-	.asciz "tessera: this CPU has no 64-bit mode or no NX; both are needed\r\n"
+	.asciz "PANIC: tessera: this CPU has no 64-bit mode or no NX; both are needed\r\n"
 
 	.code64
 long_mode:
