@@ -10,6 +10,14 @@
 #include <tessera/time.h>
 
 struct linux_epoll_event;
+struct linux_rusage;
+struct linux_sysinfo;
+struct linux_timex;
+struct linux_utsname;
+struct rlimit64;
+struct sched_attr;
+struct siginfo;
+struct signal_action;
 struct linux_open_how;
 struct linux_pollfd;
 struct linux_stat;
@@ -23,6 +31,31 @@ struct linux_timeval {
 struct linux_itimerspec {
 	struct timespec64 interval, value;
 };
+
+struct linux_itimerval {
+	struct linux_timeval interval, value;
+};
+
+static inline bool
+timespec_valid(const struct timespec64 *t)
+{
+	return t->tv_sec >= 0 && t->tv_nsec >= 0 && t->tv_nsec < (int64_t)NSEC_PER_SEC;
+}
+
+/* In nanoseconds, saturated: a very long time is for ever. */
+static inline uint64_t
+timespec_ns(const struct timespec64 *t)
+{
+	if ((uint64_t)t->tv_sec >= INT64_MAX / NSEC_PER_SEC)
+		return INT64_MAX;
+	return (uint64_t)t->tv_sec * NSEC_PER_SEC + (uint64_t)t->tv_nsec;
+}
+
+static inline struct timespec64
+ns_timespec(uint64_t ns)
+{
+	return (struct timespec64){ (int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC) };
+}
 
 #include "calls.h"
 

@@ -110,6 +110,8 @@ destroy(struct file *f)
 	if (f->inode) {
 		if ((f->mode & FILE_WRITE) && S_ISREG(f->inode->mode))
 			atomic_sub(&f->inode->writers, 1);
+		if (f->mode & FILE_EXEC)
+			atomic_sub(&f->inode->deny_write, 1);
 		inode_put(f->inode);
 	}
 	if (f->dentry || f->mount)

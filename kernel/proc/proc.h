@@ -59,10 +59,6 @@ void session_put(struct session *s);
 void group_publish_locked(struct process_group *g);
 bool group_is_orphaned_locked(struct process_group *g, struct process *ignored);
 bool group_has_stopped_locked(struct process_group *g);
-int process_set_group(pid_t pid, pid_t pgid);
-pid_t process_new_session(void);
-pid_t process_get_group(pid_t pid);
-pid_t process_get_session(pid_t pid);
 
 /* --- user.c: how many threads a user runs (RLIMIT_NPROC) ------------------------------------------ */
 
@@ -113,9 +109,6 @@ void notify_parent_of_stop(struct process *p, int code, int signo);
 /* --- exec and its helpers ------------------------------------------------------------------------- */
 
 extern int randomize_va_space;  /* /proc/sys/kernel/randomize_va_space: 0, 1, 2 */
-struct exec_strings;
-long exec_program(int dirfd, const char *path, const struct exec_strings *argv,
-		  const struct exec_strings *envp, int flags);
 /* Map the vDSO into a space being built; returns the address of its text or an errno. */
 long vdso_map(struct address_space *as, vaddr_t near_stack, bool randomize);
 void vfork_release(struct thread *t);
@@ -123,17 +116,10 @@ void vfork_release(struct thread *t);
  * -EAGAIN: the process is ending already. */
 int exec_take_over(struct process *p);
 
-/* --- cred.c --------------------------------------------------------------------------------------- */
-
-void cred_install(struct cred *c); /* of the calling thread; takes over the reference */
-/* Another thread's credentials with a reference. */
-struct cred *thread_cred(struct thread *t);
-
 /* --- timers --------------------------------------------------------------------------------------- */
 
 void timers_exec(struct process *p);  /* POSIX timers go, interval timers stay */
 void timers_exit(struct process *p);  /* all go; no signals from them afterwards */
-void timers_limit_changed(struct process *p); /* RLIMIT_CPU was set */
 
 /* --- futexes -------------------------------------------------------------------------------------- */
 

@@ -41,6 +41,8 @@
 #define CAP_LAST 40
 #define CAP_FULL (BIT(CAP_LAST + 1) - 1)
 
+struct thread;
+
 struct cred {
 	struct refcount refs;
 	uid_t uid, euid, suid, fsuid;
@@ -57,6 +59,10 @@ void cred_put(struct cred *c);
 struct cred *cred_copy(const struct cred *c); /* refs 1; NULL: no memory */
 /* The calling thread's credentials: borrowed, valid until it changes them itself. */
 const struct cred *current_cred(void);
+/* Make `c` the calling thread's; takes over the reference. */
+void cred_install(struct cred *c);
+/* Another thread's credentials with a reference. */
+struct cred *thread_cred(struct thread *t);
 bool cred_capable(const struct cred *c, int cap);
 bool capable(int cap);  /* of the caller */
 bool cred_in_group(const struct cred *c, gid_t gid); /* fsgid or a supplementary group */

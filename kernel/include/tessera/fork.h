@@ -62,6 +62,9 @@ struct wait_result {
 };
 long process_wait(int which, pid_t id, int options, struct wait_result *out);
 
+/* rseq(2). */
+long rseq_register(uint64_t address, uint32_t size, int flags, uint32_t signature);
+
 /* pidfds: a handle to a process; the process of one with a reference (NULL: *error). */
 long pidfd_open(pid_t pid, uint32_t flags);
 struct process *pidfd_get(int fd, bool *nonblock, int *error);

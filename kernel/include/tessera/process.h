@@ -184,6 +184,12 @@ pid_t process_pgid(struct process *p);
 pid_t process_sid(struct process *p);
 bool process_group_exists_in_session(pid_t pgid, pid_t sid);
 bool process_group_is_orphaned(pid_t pgid);
+/* setpgid, setsid, getpgid, getsid with their errors; pid 0 is the caller. */
+int process_set_group(pid_t pid, pid_t pgid);
+pid_t process_new_session(void);
+pid_t process_get_group(pid_t pid);
+pid_t process_get_session(pid_t pid);
+void timers_limit_changed(struct process *p); /* RLIMIT_CPU was set */
 uint64_t process_limit(struct process *p, int which);  /* the soft limit */
 uint32_t process_count(void);
 pid_t process_last_pid(void);

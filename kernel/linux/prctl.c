@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * prctl.c - prctl, arch_prctl, personality: odds and ends of a process and a thread.
+ */
+#include <tessera/arch.h>
+#include <tessera/cred.h>
+#include <tessera/process.h>
+#include <tessera/string.h>
+
+#include "linux.h"
+
+#define PR_SET_PDEATHSIG 1
+#define PR_GET_PDEATHSIG 2
+#define PR_GET_DUMPABLE 3
+#define PR_SET_DUMPABLE 4
+#define PR_GET_KEEPCAPS 7
+#define PR_SET_KEEPCAPS 8
+#define PR_GET_TIMING 13
+#define PR_SET_TIMING 14
+#define PR_SET_NAME 15
+#define PR_GET_NAME 16
+#define PR_GET_SECCOMP 21
+#define PR_CAPBSET_READ 23
+#define PR_CAPBSET_DROP 24
+#define PR_GET_TSC 25
+#define PR_GET_SECUREBITS 27
+#define PR_SET_SECUREBITS 28
+#define PR_SET_TIMERSLACK 29
+#define PR_GET_TIMERSLACK 30
+#define PR_SET_CHILD_SUBREAPER 36
+#define PR_GET_CHILD_SUBREAPER 37
+#define PR_SET_NO_NEW_PRIVS 38
+#define PR_GET_NO_NEW_PRIVS 39
+#define PR_GET_TID_ADDRESS 40
+#define PR_SET_THP_DISABLE 41
+#define PR_GET_THP_DISABLE 42
+#define PR_CAP_AMBIENT 47
+
+#define PR_CAP_AMBIENT_IS_SET 1
+#define PR_CAP_AMBIENT_RAISE 2
+#define PR_CAP_AMBIENT_LOWER 3
+#define PR_CAP_AMBIENT_CLEAR_ALL 4
+
+#define PR_TSC_ENABLE 1
+
+#define SECBIT_KEEP_CAPS              BIT(4)
+#define SECBIT_KEEP_CAPS_LOCKED       BIT(5)
+#define SECBIT_NO_CAP_AMBIENT_RAISE   BIT(6)
+#define SECBITS_ALL                   0xffu
+#define SECBITS_LOCKS                 0xaau
+
+#define TIMER_SLACK_DEFAULT 50000
+
+/* --- credentials ------------------------------------------------------------------------------ */
+
+static long
+change_securebits(uint32_t bits)
+{
+	struct cred *c = cred_copy(current_cred());
+
+	if (!c)
+		return -ENOMEM;
+	c->securebits = bits;
+	cred_install(c);
+	return 0;
+}
+
+static long
+set_securebits(unsigned long bits)
+{
+	uint32_t old = current_cred()->securebits;
+
+	/* Locks cannot be opened, locked bits not changed. */
+	if (bits & ~(unsigned long)SECBITS_ALL)
+		return -EPERM;
+	if ((old & SECBITS_LOCKS) & ~bits)
+		return -EPERM;
+	if (((old & SECBITS_LOCKS) >> 1) & (old ^ bits))
+		return -EPERM;
+	if (!capable(CAP_SETPCAP))
+		return -EPERM;
+	return change_securebits(bits);
+}
+
+static long
+set_keep_caps(unsigned long on)
+{
+	uint32_t bits = current_cred()->securebits;
+
+	if (on > 1)
+		return -EINVAL;
+	if (bits & SECBIT_KEEP_CAPS_LOCKED)
+		return -EPERM;
+	return change_securebits(on ? bits | SECBIT_KEEP_CAPS : bits & ~SECBIT_KEEP_CAPS);
+}
+
+static long
+drop_bounding(unsigned long cap)
+{
+	struct cred *c;
+
+	if (!capable(CAP_SETPCAP))
+		return -EPERM;
+	if (cap > CAP_LAST)
+		return -EINVAL;
+	c = cred_copy(current_cred());
+	if (!c)
+		return -ENOMEM;
+	c->cap_bounding &= ~BIT(cap);
+	cred_install(c);
+	return 0;
+}
+
+static long
+change_ambient(unsigned long what, unsigned long cap)
+{
+	const struct cred *old = current_cred();
+	struct cred *c;
+
+	if (what != PR_CAP_AMBIENT_CLEAR_ALL && cap > CAP_LAST)
+		return -EINVAL;
+	if (what == PR_CAP_AMBIENT_CLEAR_ALL && cap)
+		return -EINVAL;
+	if (what == PR_CAP_AMBIENT_IS_SET)
+		return !!(old->cap_ambient & BIT(cap));
+	if (what < PR_CAP_AMBIENT_RAISE || what > PR_CAP_AMBIENT_CLEAR_ALL)
+		return -EINVAL;
+	if (what == PR_CAP_AMBIENT_RAISE &&
+	    (!(old->cap_permitted & BIT(cap)) || !(old->cap_inheritable & BIT(cap)) ||
+	     (old->securebits & SECBIT_NO_CAP_AMBIENT_RAISE)))
+		return -EPERM;
+	c = cred_copy(old);
+	if (!c)
+		return -ENOMEM;
+	if (what == PR_CAP_AMBIENT_CLEAR_ALL)
+		c->cap_ambient = 0;
+	else if (what == PR_CAP_AMBIENT_RAISE)
+		c->cap_ambient |= BIT(cap);
+	else
+		c->cap_ambient &= ~BIT(cap);
+	cred_install(c);
+	return 0;
+}
+
+static long
+set_no_new_privs(void)
+{
+	struct cred *c = cred_copy(current_cred());
+
+	if (!c)
+		return -ENOMEM;
+	c->no_new_privs = true;
+	cred_install(c);
+	return 0;
+}
+
+/* --- names and the rest ----------------------------------------------------------------------- */
+
+static long
+set_name(const char __user *from)
+{
+	struct thread *t = current_thread();
+	char name[sizeof(t->name)];
+	long n = copy_string_from_user(name, from, sizeof(name));
+
+	if (n == -ENAMETOOLONG) {
+		if (copy_from_user(name, from, sizeof(name) - 1))
+			return -EFAULT;
+		name[sizeof(name) - 1] = '\0';
+	} else if (n < 0) {
+		return n;
+	}
+	spin_lock(&t->process->lock);
+	string_copy(t->name, name, sizeof(t->name));
+	spin_unlock(&t->process->lock);
+	return 0;
+}
+
+static long
+set_death_signal(struct process *p, unsigned long signo)
+{
+	if (signo > SIGNAL_COUNT)
+		return -EINVAL;
+	WRITE_ONCE(p->parent_death_signal, (int)signo);
+	return 0;
+}
+
+static long
+set_subreaper(struct process *p, bool on)
+{
+	spin_lock(&process_tree_lock);
+	p->child_subreaper = on;
+	spin_unlock(&process_tree_lock);
+	return 0;
+}
+
+long
+linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
+{
+	struct thread *t = current_thread();
+	struct process *p = t->process;
+	const struct cred *c = current_cred();
+	char name[sizeof(t->name)] = { 0 };
+
+	switch (option) {
+	case PR_SET_PDEATHSIG:
+		return set_death_signal(p, a2);
+	case PR_GET_PDEATHSIG:
+		return put_user(READ_ONCE(p->parent_death_signal), (int __user *)a2);
+	case PR_GET_DUMPABLE:
+		return atomic_load(&p->dumpable);
+	case PR_SET_DUMPABLE:
+		if (a2 > 1)
+			return -EINVAL;
+		atomic_store(&p->dumpable, a2 != 0);
+		return 0;
+	case PR_GET_KEEPCAPS:
+		return !!(c->securebits & SECBIT_KEEP_CAPS);
+	case PR_SET_KEEPCAPS:
+		return set_keep_caps(a2);
+	case PR_GET_TIMING:
+		return 0;
+	case PR_SET_TIMING:
+		return a2 ? -EINVAL : 0;
+	case PR_SET_NAME:
+		return set_name((const char __user *)a2);
+	case PR_GET_NAME:
+		string_copy(name, t->name, sizeof(name));
+		return copy_to_user((void __user *)a2, name, sizeof(name));
+	case PR_GET_SECCOMP:
+		return 0;
+	case PR_CAPBSET_READ:
+		return a2 > CAP_LAST ? -EINVAL : (long)(c->cap_bounding >> a2 & 1);
+	case PR_CAPBSET_DROP:
+		return drop_bounding(a2);
+	case PR_GET_TSC:
+		return put_user(PR_TSC_ENABLE, (int __user *)a2);
+	case PR_GET_SECUREBITS:
+		return c->securebits;
+	case PR_SET_SECUREBITS:
+		return set_securebits(a2);
+	case PR_SET_TIMERSLACK:
+		t->timer_slack_ns = (long)a2 <= 0 ? TIMER_SLACK_DEFAULT : a2;
+		return 0;
+	case PR_GET_TIMERSLACK:
+		return t->timer_slack_ns;
+	case PR_SET_CHILD_SUBREAPER:
+		return set_subreaper(p, a2 != 0);
+	case PR_GET_CHILD_SUBREAPER:
+		return put_user((int)p->child_subreaper, (int __user *)a2);
+	case PR_SET_NO_NEW_PRIVS:
+		return a2 != 1 || a3 || a4 || a5 ? -EINVAL : set_no_new_privs();
+	case PR_GET_NO_NEW_PRIVS:
+		return a2 || a3 || a4 || a5 ? -EINVAL : c->no_new_privs;
+	case PR_GET_TID_ADDRESS:
+		return put_user((uint64_t)t->clear_child_tid, (uint64_t __user *)a2);
+	case PR_GET_THP_DISABLE:
+		return a2 || a3 || a4 || a5 ? -EINVAL : 0;
+	case PR_CAP_AMBIENT:
+		return a4 || a5 ? -EINVAL : change_ambient(a2, a3);
+	}
+	return -EINVAL;
+}
+
+#define ARCH_SET_GS 0x1001
+#define ARCH_SET_FS 0x1002
+#define ARCH_GET_FS 0x1003
+#define ARCH_GET_GS 0x1004
+#define ARCH_GET_CPUID 0x1011
+#define ARCH_SET_CPUID 0x1012
+
+long
+linux_arch_prctl(int option, unsigned long address)
+{
+	switch (option) {
+	case ARCH_SET_GS:
+		return arch_thread_set_gs_base(address);
+	case ARCH_SET_FS:
+		return arch_thread_set_fs_base(address);
+	case ARCH_GET_FS:
+		return put_user(arch_thread_fs_base(), (uint64_t __user *)address);
+	case ARCH_GET_GS:
+		return put_user(arch_thread_gs_base(), (uint64_t __user *)address);
+	case ARCH_GET_CPUID:
+		return 1;
+	case ARCH_SET_CPUID:
+		return -ENODEV;
+	}
+	return -EINVAL;
+}
+
+#define PERSONALITY_ASK 0xffffffffu
+
+long
+linux_personality(unsigned long persona)
+{
+	struct thread *t = current_thread();
+	uint32_t old = t->personality;
+
+	if ((uint32_t)persona != PERSONALITY_ASK)
+		t->personality = persona;
+	return old;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * system.c - the machine and its name: uname, sysinfo, getrandom, reboot, syslog, membarrier, getcpu.
+ */
+#include <tessera/arch.h>
+#include <tessera/cred.h>
+#include <tessera/fork.h>
+#include <tessera/page.h>
+#include <tessera/preempt.h>
+#include <tessera/print.h>
+#include <tessera/process.h>
+#include <tessera/random.h>
+#include <tessera/sched.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+#include <tessera/uts.h>
+
+#include "linux.h"
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+struct linux_utsname {
+	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+};
+
+long
+linux_uname(struct linux_utsname __user *out)
+{
+	struct linux_utsname u;
+
+	memset(&u, 0, sizeof(u));
+	string_copy(u.sysname, "Linux", sizeof(u.sysname)); /* whose interface it is */
+	string_copy(u.release, kernel_release, sizeof(u.release));
+	string_copy(u.version, kernel_version, sizeof(u.version));
+	string_copy(u.machine, "x86_64", sizeof(u.machine));
+	uts_get_names(u.nodename, u.domainname);
+	return copy_to_user(out, &u, sizeof(u));
+}
+
+static long
+set_name(const char __user *name, int length, bool domain)
+{
+	char buf[UTS_NAME_MAX + 1] = { 0 };
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (length < 0 || length > UTS_NAME_MAX)
+		return -EINVAL;
+	if (copy_from_user(buf, name, length))
+		return -EFAULT;
+	uts_set_name(buf, domain);
+	return 0;
+}
+
+long
+linux_sethostname(const char __user *name, int length)
+{
+	return set_name(name, length, false);
+}
+
+long
+linux_setdomainname(const char __user *name, int length)
+{
+	return set_name(name, length, true);
+}
+
+/* --- state of the machine --------------------------------------------------------------------- */
+
+struct linux_sysinfo {
+	int64_t uptime;
+	uint64_t loads[3], total, free, shared, buffers, total_swap, free_swap;
+	uint16_t processes, pad;
+	uint32_t pad2;
+	uint64_t total_high, free_high;
+	uint32_t unit, pad3;
+};
+_Static_assert(sizeof(struct linux_sysinfo) == 112, "struct sysinfo");
+
+long
+linux_sysinfo(struct linux_sysinfo __user *out)
+{
+	struct linux_sysinfo s = { 0 };
+	struct memory_stats m;
+	uint64_t load[3];
+
+	memory_stats(&m);
+	sched_load_average(load);
+	s.uptime = clock_monotonic_ns() / NSEC_PER_SEC;
+	for (int i = 0; i < 3; i++)
+		s.loads[i] = load[i] << 5; /* from 11 to 16 fractional bits */
+	s.total = m.total * PAGE_SIZE;
+	s.free = m.free * PAGE_SIZE;
+	s.shared = m.shared * PAGE_SIZE;
+	s.processes = process_count();
+	s.unit = 1;
+	return copy_to_user(out, &s, sizeof(s));
+}
+
+long
+linux_getcpu(uint32_t __user *cpu, uint32_t __user *node, void __user *unused)
+{
+	uint32_t id;
+
+	preempt_disable();
+	id = this_cpu()->id;
+	preempt_enable();
+	if (cpu && put_user(id, cpu))
+		return -EFAULT;
+	return node ? put_user(0u, node) : 0;
+}
+
+/* --- random bytes ----------------------------------------------------------------------------- */
+
+#define GRND_NONBLOCK 1u
+#define GRND_RANDOM   2u
+#define GRND_INSECURE 4u
+
+long
+linux_getrandom(char __user *buf, size_t count, unsigned int flags)
+{
+	uint8_t block[256];
+	size_t done = 0;
+
+	if (flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	if ((flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	count = MIN(count, (size_t)INT32_MAX);
+	while (done < count) {
+		size_t n = MIN(count - done, sizeof(block));
+
+		random_bytes(block, n);
+		if (copy_to_user(buf + done, block, n))
+			return done ? (long)done : -EFAULT;
+		done += n;
+		if (done % PAGE_SIZE == 0 && signal_pending(current_thread()))
+			break;
+	}
+	memset(block, 0, sizeof(block));
+	return done;
+}
+
+/* --- power ------------------------------------------------------------------------------------ */
+
+#define REBOOT_MAGIC1 0xfee1deadu
+#define REBOOT_RESTART   0x01234567u
+#define REBOOT_HALT      0xcdef0123u
+#define REBOOT_CAD_ON    0x89abcdefu
+#define REBOOT_CAD_OFF   0x00000000u
+#define REBOOT_POWER_OFF 0x4321fedcu
+#define REBOOT_RESTART2  0xa1b2c3d4u
+
+long
+linux_reboot(uint32_t magic1, uint32_t magic2, uint32_t command, void __user *arg)
+{
+	if (!capable(CAP_SYS_BOOT))
+		return -EPERM;
+	/* Linus Torvalds' and his daughters' birthdays. */
+	if (magic1 != REBOOT_MAGIC1 || (magic2 != 672274793 && magic2 != 85072278 &&
+					magic2 != 369367448 && magic2 != 537993216))
+		return -EINVAL;
+	switch (command) {
+	case REBOOT_RESTART:
+	case REBOOT_RESTART2:
+		pr_notice("restarting\n");
+		arch_reboot();
+	case REBOOT_HALT:
+		pr_notice("halted\n");
+		arch_stop_other_cpus();
+		arch_halt();
+	case REBOOT_POWER_OFF:
+		pr_notice("power off\n");
+		arch_power_off();
+	case REBOOT_CAD_ON:
+	case REBOOT_CAD_OFF:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* --- the log ---------------------------------------------------------------------------------- */
+
+#define SYSLOG_READ        2
+#define SYSLOG_READ_ALL    3
+#define SYSLOG_READ_CLEAR  4
+#define SYSLOG_CLEAR       5
+#define SYSLOG_CONSOLE_OFF 6
+#define SYSLOG_CONSOLE_ON  7
+#define SYSLOG_CONSOLE_LEVEL 8
+#define SYSLOG_UNREAD      9
+#define SYSLOG_SIZE        10
+#define SYSLOG_CHUNK       4096
+#define SYSLOG_BUFFER      (256 << 10)
+
+static uint64_t cleared; /* [a] dmesg --clear: where reading starts */
+static uint64_t consumed; /* [a] SYSLOG_READ: what was taken */
+
+/* How many bytes there are from `seq` on; *next: where they end. */
+static size_t
+measure(uint64_t seq, char *chunk, uint64_t *next)
+{
+	size_t total = 0, n;
+
+	while ((n = log_read(&seq, chunk, SYSLOG_CHUNK)) > 0)
+		total += n;
+	*next = seq;
+	return total;
+}
+
+/* The last `size` bytes from `seq` on, whole records. */
+static long
+read_tail(uint64_t seq, char __user *buf, size_t size, char *chunk)
+{
+	uint64_t end;
+	size_t total = measure(seq, chunk, &end), done = 0, n;
+
+	while (seq < end && (n = log_read(&seq, chunk, SYSLOG_CHUNK)) > 0) {
+		if (total > size) {
+			total -= MIN(n, total);
+			continue;
+		}
+		if (done + n > size)
+			break;
+		if (copy_to_user(buf + done, chunk, n))
+			return -EFAULT;
+		done += n;
+	}
+	return done;
+}
+
+long
+linux_syslog(int type, char __user *buf, int size)
+{
+	char *chunk;
+	uint64_t next = atomic_load(&consumed);
+	long result = 0;
+
+	if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE && !capable(CAP_SYSLOG) &&
+	    !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (type >= SYSLOG_READ && type <= SYSLOG_READ_CLEAR && (!buf || size < 0))
+		return -EINVAL;
+	chunk = kmalloc(SYSLOG_CHUNK, 0);
+	if (!chunk)
+		return -ENOMEM;
+	switch (type) {
+	case 0:
+	case 1:
+		break;
+	case SYSLOG_READ:
+		result = log_read(&next, chunk, MIN((size_t)size, (size_t)SYSLOG_CHUNK));
+		if (copy_to_user(buf, chunk, result))
+			result = -EFAULT;
+		else
+			atomic_store(&consumed, next);
+		break;
+	case SYSLOG_READ_ALL:
+	case SYSLOG_READ_CLEAR:
+		result = read_tail(atomic_load(&cleared), buf, size, chunk);
+		if (type == SYSLOG_READ_CLEAR && result >= 0) {
+			measure(atomic_load(&cleared), chunk, &next);
+			atomic_store(&cleared, next);
+		}
+		break;
+	case SYSLOG_CLEAR:
+		measure(atomic_load(&cleared), chunk, &next);
+		atomic_store(&cleared, next);
+		break;
+	case SYSLOG_CONSOLE_OFF:
+		log_set_console_level(LOG_EMERG);
+		break;
+	case SYSLOG_CONSOLE_ON:
+		log_set_console_level(LOG_INFO);
+		break;
+	case SYSLOG_CONSOLE_LEVEL:
+		if (size < 1 || size > 8)
+			result = -EINVAL;
+		else
+			log_set_console_level(size - 1);
+		break;
+	case SYSLOG_UNREAD:
+		result = measure(next, chunk, &next);
+		break;
+	case SYSLOG_SIZE:
+		result = SYSLOG_BUFFER;
+		break;
+	default:
+		result = -EINVAL;
+	}
+	kfree(chunk);
+	return result;
+}
+
+/* --- membarrier, rseq ------------------------------------------------------------------------- */
+
+#define MEMBARRIER_QUERY                     0
+#define MEMBARRIER_GLOBAL                    BIT(0)
+#define MEMBARRIER_GLOBAL_EXPEDITED          BIT(1)
+#define MEMBARRIER_REGISTER_GLOBAL_EXPEDITED BIT(2)
+#define MEMBARRIER_PRIVATE_EXPEDITED         BIT(3)
+#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED BIT(4)
+#define MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE BIT(5)
+#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE BIT(6)
+#define MEMBARRIER_ALL (BIT(7) - 1)
+
+/* The interrupt itself is the barrier, and its return serialises the instruction stream. */
+static void
+barrier_here(void *arg)
+{
+	memory_barrier();
+}
+
+/* Every command is served by the strongest, so registering needs no memory. */
+long
+linux_membarrier(int command, unsigned int flags, int cpu)
+{
+	if (flags)
+		return -EINVAL;
+	switch (command) {
+	case MEMBARRIER_QUERY:
+		return MEMBARRIER_ALL;
+	case MEMBARRIER_GLOBAL:
+	case MEMBARRIER_GLOBAL_EXPEDITED:
+	case MEMBARRIER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE:
+		memory_barrier();
+		preempt_disable();
+		arch_call_cpus(~0ull, barrier_here, NULL);
+		preempt_enable();
+		return 0;
+	case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
+	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+long
+linux_rseq(uint64_t area, uint32_t size, int flags, uint32_t signature)
+{
+	return rseq_register(area, size, flags, signature);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * time.c - clocks and sleeping. Relative times become absolute deadlines at this door.
+ *
+ * Sleeping on the realtime clock is turned into a monotonic deadline when the call is made; setting the
+ * clock meanwhile does not move it.
+ */
+#include <tessera/cred.h>
+#include <tessera/process.h>
+#include <tessera/sched.h>
+
+#include "clock_id.h"
+#include "linux.h"
+
+#define TIMER_ABSTIME 1
+#define COARSE_NS     (4 * NSEC_PER_MSEC) /* what clock_getres says of the coarse clocks */
+
+/*
+ * The clock id of another process's or thread's CPU time: bits 3.. hold the complement of the number,
+ * bit 2 says thread, the low two what is counted.
+ */
+#define CPU_CLOCK_THREAD 4
+#define CPU_CLOCK_USER   1
+#define CPU_CLOCK_FD     3
+
+static uint64_t
+thread_cpu_ns(struct thread *t, bool user_only)
+{
+	uint64_t user, sys;
+
+	thread_times(t, &user, &sys);
+	return user_only ? user : user + sys;
+}
+
+static uint64_t
+process_cpu_ns(struct process *p, bool user_only)
+{
+	uint64_t user, sys;
+
+	process_times(p, &user, &sys);
+	return user_only ? user : user + sys;
+}
+
+/* A CPU clock named by number. */
+static int
+foreign_cpu_clock(int clock, uint64_t *ns)
+{
+	pid_t pid = ~(clock >> 3);
+	bool user_only = (clock & 3) == CPU_CLOCK_USER;
+	struct process *p;
+	struct thread *t;
+
+	if ((clock & 3) == CPU_CLOCK_FD)
+		return -EINVAL;
+	if (clock & CPU_CLOCK_THREAD) {
+		t = pid ? thread_find(pid) : current_thread();
+		if (!t)
+			return -EINVAL;
+		if (t->process == current_process())
+			*ns = thread_cpu_ns(t, user_only);
+		if (pid)
+			thread_put(t);
+		return t->process == current_process() ? 0 : -EINVAL;
+	}
+	p = process_find(pid ? pid : current_process()->pid);
+	if (!p)
+		return -EINVAL;
+	*ns = process_cpu_ns(p, user_only);
+	process_put(p);
+	return 0;
+}
+
+int
+clock_read(int clock, uint64_t *ns)
+{
+	if (clock < 0)
+		return foreign_cpu_clock(clock, ns);
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_TAI:
+		*ns = clock_realtime_ns();
+		return 0;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		*ns = clock_monotonic_ns();
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+		*ns = process_cpu_ns(current_process(), false);
+		return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+		*ns = thread_cpu_ns(current_thread(), false);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+long
+linux_clock_gettime(int clock, struct timespec64 __user *out)
+{
+	struct timespec64 ts;
+	uint64_t ns;
+	int error = clock_read(clock, &ns);
+
+	if (error)
+		return error;
+	ts = ns_timespec(ns);
+	return copy_to_user(out, &ts, sizeof(ts));
+}
+
+long
+linux_clock_getres(int clock, struct timespec64 __user *out)
+{
+	struct timespec64 ts = { 0, 1 };
+	uint64_t ns;
+	int error = clock_read(clock, &ns);
+
+	if (error)
+		return error;
+	if (clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
+		ts.tv_nsec = COARSE_NS;
+	return out ? copy_to_user(out, &ts, sizeof(ts)) : 0;
+}
+
+static int
+set_realtime(const struct timespec64 *ts)
+{
+	if (!timespec_valid(ts) || timespec_ns(ts) == INT64_MAX)
+		return -EINVAL;
+	if (!capable(CAP_SYS_TIME))
+		return -EPERM;
+	return clock_set_realtime_ns(timespec_ns(ts));
+}
+
+long
+linux_clock_settime(int clock, const struct timespec64 __user *in)
+{
+	struct timespec64 ts;
+
+	if (clock != CLOCK_REALTIME)
+		return -EINVAL;
+	if (copy_from_user(&ts, in, sizeof(ts)))
+		return -EFAULT;
+	return set_realtime(&ts);
+}
+
+/* --- sleeping --------------------------------------------------------------------------------- */
+
+/* An absolute time on `clock` as a deadline. */
+deadline_t
+clock_deadline(int clock, uint64_t ns)
+{
+	uint64_t now = 0;
+
+	if (clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_BOOTTIME_ALARM)
+		return ns;
+	if (clock_read(clock, &now) != 0 || ns <= now)
+		return 0;
+	return deadline_after(ns - now);
+}
+
+static long
+sleep_until(deadline_t until, struct timespec64 __user *left)
+{
+	struct timespec64 ts;
+	uint64_t now;
+
+	if (wait_until(until, WAIT_INTERRUPTIBLE) == -ETIMEDOUT)
+		return 0;
+	if (left) {
+		now = clock_monotonic_ns();
+		ts = ns_timespec(until > now ? until - now : 0);
+		if (copy_to_user(left, &ts, sizeof(ts)))
+			return -EFAULT;
+	}
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long
+sleep_again(struct restart_block *b)
+{
+	return sleep_until(b->deadline, (struct timespec64 __user *)b->arg[0]);
+}
+
+long
+linux_clock_nanosleep(int clock, int flags, const struct timespec64 __user *request,
+		      struct timespec64 __user *left)
+{
+	struct restart_block *b = &current_thread()->restart;
+	struct timespec64 ts;
+	deadline_t until;
+	uint64_t now;
+	long error;
+
+	if (clock == CLOCK_THREAD_CPUTIME_ID || clock_read(clock, &now) != 0)
+		return -EINVAL;
+	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_MONOTONIC_RAW ||
+	    clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
+		return -EOPNOTSUPP;
+	if (copy_from_user(&ts, request, sizeof(ts)))
+		return -EFAULT;
+	if (!timespec_valid(&ts))
+		return -EINVAL;
+	if (flags & TIMER_ABSTIME) {
+		until = clock_deadline(clock, timespec_ns(&ts));
+		error = sleep_until(until, NULL);
+		return error == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : error;
+	}
+	until = deadline_after(timespec_ns(&ts));
+	b->fn = sleep_again;
+	b->deadline = until;
+	b->arg[0] = (uint64_t)left;
+	return sleep_until(until, left);
+}
+
+long
+linux_nanosleep(const struct timespec64 __user *request, struct timespec64 __user *left)
+{
+	return linux_clock_nanosleep(CLOCK_MONOTONIC, 0, request, left);
+}
+
+/* --- the old calls ---------------------------------------------------------------------------- */
+
+long
+linux_gettimeofday(struct linux_timeval __user *out, int __user *zone)
+{
+	uint64_t ns = clock_realtime_ns();
+	struct linux_timeval tv = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / NSEC_PER_USEC };
+
+	if (out && copy_to_user(out, &tv, sizeof(tv)))
+		return -EFAULT;
+	if (zone && (put_user(0, zone) || put_user(0, zone + 1)))
+		return -EFAULT;
+	return 0;
+}
+
+long
+linux_settimeofday(const struct linux_timeval __user *in, const int __user *zone)
+{
+	struct linux_timeval tv;
+	struct timespec64 ts;
+
+	if (!in)
+		return capable(CAP_SYS_TIME) ? 0 : -EPERM;
+	if (copy_from_user(&tv, in, sizeof(tv)))
+		return -EFAULT;
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EINVAL;
+	ts = (struct timespec64){ tv.tv_sec, tv.tv_usec * (int64_t)NSEC_PER_USEC };
+	return set_realtime(&ts);
+}
+
+long
+linux_time(int64_t __user *out)
+{
+	int64_t now = clock_realtime_ns() / NSEC_PER_SEC;
+
+	if (out && put_user(now, out))
+		return -EFAULT;
+	return now;
+}
+
+/* struct timex: only read here. The clock runs free: unsynchronised. */
+struct linux_timex {
+	uint32_t modes, pad0;
+	int64_t offset, frequency, max_error, estimated_error;
+	int32_t status, pad1;
+	int64_t constant, precision, tolerance;
+	struct linux_timeval time;
+	int64_t tick, pps_frequency, jitter;
+	int32_t shift, pad2;
+	int64_t stability, jitter_count, calibration_count, error_count, stability_count;
+	int32_t tai, pad3[11];
+};
+_Static_assert(sizeof(struct linux_timex) == 208, "struct timex");
+
+#define TIME_ERROR  5
+#define STA_UNSYNC  0x40
+
+long
+linux_clock_adjtime(int clock, struct linux_timex __user *inout)
+{
+	uint64_t ns = clock_realtime_ns();
+	struct linux_timex t;
+
+	if (clock != CLOCK_REALTIME)
+		return -EINVAL;
+	if (copy_from_user(&t, inout, sizeof(t)))
+		return -EFAULT;
+	if (t.modes)
+		return capable(CAP_SYS_TIME) ? -EINVAL : -EPERM;
+	t = (struct linux_timex){
+		.max_error = 16000000,
+		.estimated_error = 16000000,
+		.status = STA_UNSYNC,
+		.constant = 2,
+		.precision = 1,
+		.tolerance = 32768000,
+		.time = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / NSEC_PER_USEC },
+		.tick = 10000,
+	};
+	return copy_to_user(inout, &t, sizeof(t)) ? -EFAULT : TIME_ERROR;
+}
+
+long
+linux_adjtimex(struct linux_timex __user *inout)
+{
+	return linux_clock_adjtime(CLOCK_REALTIME, inout);
+}
