@@ -671,7 +671,7 @@ again:
 			break;
 	}
 	read_unlock(&as->lock);
-	if (error == -EFAULT && !grown && as == current_process()->as) {
+	if (error == -EFAULT && !grown && current_process() && as == current_process()->as) {
 		grown = true;
 		if (grow_stack(as, addr) == 0)
 			goto again;
