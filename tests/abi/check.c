@@ -22,6 +22,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 enum {
@@ -121,6 +122,16 @@ check_error_name(int error)
 
 pid_t
 check_fork(void)
+{
+	pid_t pid = CHECK_OK(fork());
+
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+pid_t
+check_fork_orphan(void)
 {
 	return CHECK_OK(fork());
 }
@@ -318,10 +329,12 @@ run_case(const struct check_case *c, const char *scratch, int report_fd)
 		_exit(99);
 	fcntl(CHECK_FD, F_SETFD, FD_CLOEXEC);
 	close(report_fd);
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDWR);
 	if (null >= 0) {
-		dup2(null, 0);
-		close(null);
+		for (int fd = 0; fd < 3; fd++)
+			dup2(null, fd);
+		if (null > 2)
+			close(null);
 	}
 	umask(022);
 	if (chdir(scratch) < 0)
@@ -358,8 +371,8 @@ hear(struct report *r, int *seconds)
 }
 
 /*
- * Listen until the case has ended or its time is over. Returns true and its wait status, or false
- * when it had to be killed.
+ * Listen until the case has ended, has failed or its time is over. Returns true and its wait
+ * status, or false when it had to be killed.
  */
 static bool
 supervise(pid_t pid, int fd, struct report *r, int *status)
@@ -385,13 +398,14 @@ supervise(pid_t pid, int fd, struct report *r, int *status)
 		}
 		if (!ended && waitpid(pid, status, WNOHANG) == pid)
 			ended = true;
-		if (!ended && check_now_ms() - start > seconds * 1000LL) {
+		bool late = check_now_ms() - start > seconds * 1000LL;
+		if (!ended && (late || r->failed)) {
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL);
 			waitpid(pid, status, 0);
-			snprintf(r->reason, sizeof(r->reason),
-				 "%.200s still running (got no end, want one in %d s)",
-				 r->failed ? r->reason : "the case is", seconds);
+			if (!r->failed)
+				snprintf(r->reason, sizeof(r->reason),
+					 "the case (got no end, want one within %d s)", seconds);
 			r->failed = true;
 			return false;
 		}

@@ -13,7 +13,7 @@
  *	}
  *
  * Each case runs in a forked child of its own: in a fresh scratch directory (its working
- * directory), in its own process group, as root, umask 022, standard input from /dev/null, all
+ * directory), in its own process group, as root, umask 022, fds 0 to 2 on /dev/null, all
  * signals at their defaults and unblocked. The first CHECK that fails ends the process that made
  * it; a CHECK may also be made in a child or a thread of the case. Fd CHECK_FD is the case's way
  * to report and must stay open. A case that runs for over ten seconds is killed and fails;
@@ -185,8 +185,13 @@ void check_timeout(int seconds);
 const char *check_error_name(int error);
 void check_child(const char *file, int line, const char *what, pid_t pid, bool killed, int value);
 
-/* fork() that ends the case when it fails. The child must leave with _exit(). */
+/*
+ * fork() that ends the case when it fails. The child must leave with _exit(). It dies with its
+ * parent, so that a failed case leaves nothing behind even in other sessions; check_fork_orphan()
+ * makes one that lives on.
+ */
 pid_t check_fork(void);
+pid_t check_fork_orphan(void);
 
 /* Milliseconds of CLOCK_MONOTONIC; sleeping that long whatever signals come. */
 long long check_now_ms(void);

@@ -167,7 +167,7 @@ TEST(newly_orphaned_stopped_group_gets_hup_and_cont)
 	if (pid == 0) {
 		/* Own session: the leader's exit must orphan its child's group. */
 		CHECK_OK(setsid());
-		pid_t worker = check_fork();
+		pid_t worker = check_fork_orphan();
 		if (worker == 0) {
 			sigset_t hup;
 			int sig;

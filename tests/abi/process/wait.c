@@ -227,7 +227,7 @@ TEST(orphan_goes_to_a_subreaper)
 	pid_t pid = check_fork();
 	if (pid == 0) {
 		pid_t parent = getpid();
-		orphan = check_fork();
+		orphan = check_fork_orphan();
 		if (orphan == 0) {
 			while (getppid() == parent)
 				check_sleep_ms(1);
@@ -250,7 +250,7 @@ TEST(orphan_goes_to_init)
 	pid_t pid = check_fork();
 	if (pid == 0) {
 		pid_t parent = getpid();
-		if (check_fork() == 0) {
+		if (check_fork_orphan() == 0) {
 			while (getppid() == parent)
 				check_sleep_ms(1);
 			adopter = getppid();
