@@ -156,7 +156,7 @@ vfs_truncate(struct inode *i, loff_t size)
 	write_lock(&i->lock);
 	old = inode_size(i);
 	if ((uint64_t)size > old) {
-		if ((uint64_t)size > process_limit(current_process(), RLIMIT_FSIZE)) {
+		if ((uint64_t)size > file_size_limit()) {
 			signal_send_thread(current_thread(), SIGXFSZ, NULL);
 			error = -EFBIG;
 		} else if (i->seals & SEAL_GROW) {

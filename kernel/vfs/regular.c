@@ -29,11 +29,20 @@ regular_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 	return n;
 }
 
+/* RLIMIT_FSIZE of the caller. The kernel itself, filling the root file system, has none. */
+uint64_t
+file_size_limit(void)
+{
+	struct process *p = current_process();
+
+	return p ? process_limit(p, RLIMIT_FSIZE) : RLIM_INFINITY;
+}
+
 /* How many of `count` bytes at `pos` the limits allow: 0 .. count, or an errno. i->lock is held. */
 static ssize_t
 write_limit(struct inode *i, uint64_t pos, size_t count)
 {
-	uint64_t limit = process_limit(current_process(), RLIMIT_FSIZE);
+	uint64_t limit = file_size_limit();
 
 	if (limit != RLIM_INFINITY) {
 		if (pos >= limit) {
@@ -154,7 +163,7 @@ regular_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
 		else
 			object_punch(i->object, (uint64_t)offset, end);
 	} else if (!(mode & FALLOC_KEEP_SIZE) && end > inode_size(i) &&
-		   end > process_limit(current_process(), RLIMIT_FSIZE)) {
+		   end > file_size_limit()) {
 		signal_send_thread(current_thread(), SIGXFSZ, NULL);
 		error = -EFBIG;
 	} else if ((i->seals & SEAL_GROW) && end > inode_size(i)) {

@@ -98,6 +98,7 @@ mode_t inode_inherit(struct inode *i, const struct inode *dir, mode_t mode);
 void inode_stat(struct inode *i, struct file_stat *st);
 /* Size change; f: the open file or NULL. i->lock is free. */
 int vfs_truncate(struct inode *i, loff_t size);
+uint64_t file_size_limit(void);
 extern const struct file_ops regular_file_ops; /* contents in i->object */
 /* Writing by one without CAP_FSETID takes set-id bits away. i->lock is held for writing. */
 void inode_drop_set_ids(struct inode *i);
@@ -116,7 +117,7 @@ bool directory_emit_dots(struct file *f, struct dir_context *ctx);
 void tmpfs_init(void);
 void devfs_init(void);
 int devfs_mount_early(void);
-void procfs_init(void);
+void procfs_init(void); /* procfs/: another helper of the lead writes it now, not the vfs owner */
 void anonymous_init(void);
 
 /* tmpfs/, for devfs and memfd: make fs->root. `options` as mount(2)'s. */
