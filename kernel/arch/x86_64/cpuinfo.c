@@ -136,3 +136,17 @@ arch_cpuinfo_print(uint32_t cpu_id, void (*print)(void *ctx, const char *fmt, ..
 	      f->linear_bits);
 	print(ctx, "power management:\n\n");
 }
+
+uint64_t
+arch_hwcap(void)
+{
+	return cpuid_read(1, 0).edx;
+}
+
+#define HWCAP2_FSGSBASE BIT(1)
+
+uint64_t
+arch_hwcap2(void)
+{
+	return cpu_features.fsgsbase ? HWCAP2_FSGSBASE : 0;
+}
