@@ -126,8 +126,6 @@ handle_port(struct serial_port *p)
 	bool woke = false, got;
 	uint64_t flags;
 
-	if (!p->present || (reg_read(p, UART_IIR) & IIR_NONE))
-		return;
 	receive(p);
 	got = READ_ONCE(p->head) != READ_ONCE(p->tail);
 	flags = spin_lock_irq(&p->tty.lock);
@@ -144,7 +142,10 @@ handle_port(struct serial_port *p)
 		continuation_run(&p->feed);
 }
 
-/* Two ports share a line; each is asked. The line is an edge: look until nobody has anything. */
+/*
+ * Two ports share a line; each is asked. The line is an edge: look until nobody has anything. Reading
+ * the identification register acknowledges a transmit interrupt, so it is read once for each.
+ */
 static void
 serial_interrupt(void *arg)
 {
