@@ -125,6 +125,26 @@ memory_stats(struct memory_stats *out)
 	out->kernel = out->total > held ? out->total - held : 0;
 }
 
+void
+memory_dump(void)
+{
+	struct memory_stats s;
+
+	memory_stats(&s);
+	pr_info("memory: %lu frames, %lu free (%lu offline), reserve %lu\n", s.total, s.free,
+		section_offline_frames(), frames_reserve);
+	pr_info("  kernel %lu, slab %lu, page tables %lu, anonymous %lu (huge %lu), cached %lu (shared %lu, dirty %lu)\n",
+		s.kernel, s.slab, s.page_tables, s.anonymous, s.huge, s.cached, s.shared, s.dirty);
+	for (unsigned int i = 0; i < ZONE_COUNT; i++) {
+		const struct buddy *b = &zones[i].buddy;
+
+		pr_info("  %s: %lu free; blocks of 2^k frames: %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n",
+			zones[i].name, b->frames, b->blocks[0], b->blocks[1], b->blocks[2], b->blocks[3],
+			b->blocks[4], b->blocks[5], b->blocks[6], b->blocks[7], b->blocks[8],
+			b->blocks[9], b->blocks[10]);
+	}
+}
+
 /* --- the zones ------------------------------------------------------------------------------------ */
 
 void

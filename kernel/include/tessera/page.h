@@ -136,6 +136,7 @@ struct memory_stats {
 	uint64_t kernel, slab, page_tables, anonymous, cached, shared, dirty, huge;
 };
 void memory_stats(struct memory_stats *out);
+void memory_dump(void); /* zones and counters to the log; takes no locks */
 
 void frames_init(void);                       /* from bootinfo, after arch_init_memory() */
 void frames_init_cpu(struct cpu *c);          /* the CPU's cache */
