@@ -76,6 +76,7 @@ struct signal_entry {
 
 void signal_queue_init(struct signal_queue *q);
 void signal_queue_flush(struct signal_queue *q, uint64_t which); /* signal_lock, or the last user */
+void signal_queue_forget(struct signal_queue *q, int signo);
 struct signal_actions *actions_create(void);
 struct signal_actions *actions_copy(struct signal_actions *from);
 void actions_put(struct signal_actions *a);

@@ -146,6 +146,18 @@ signal_queue_flush(struct signal_queue *q, uint64_t which)
 	}
 }
 
+/* An entry for `signo` was taken out of q: is the number still pending there? */
+void
+signal_queue_forget(struct signal_queue *q, int signo)
+{
+	struct signal_entry *e;
+
+	list_for_each(e, &q->entries, node)
+		if (e->info.signo == signo)
+			return;
+	q->set &= ~SIGNAL_BIT(signo);
+}
+
 /* Forget them everywhere in p. */
 static void
 flush_process_locked(struct process *p, uint64_t which)

@@ -26,6 +26,7 @@
 	C(ADDRESS_SPACE,  RWLOCK,   "address_space->lock: the tree of mappings")                   \
 	C(OBJECT,         MUTEX,    "memory_object->lock: pages being filled or truncated")        \
 	C(FUTEX,          SPIN,     "a bucket of the futex table")                                 \
+	C(FUTEX_PI,       SPIN,     "who owns which priority-inheriting futex, who waits for it")  \
 	C(PROCESS_TREE,   SPIN,     "parents, children, groups, sessions, pids")                   \
 	C(PROCESS,        SPIN,     "process->lock: threads, limits, credentials")                 \
 	C(SIGNAL,         SPIN_IRQ, "process->signal_lock: pending signals, actions, masks")       \

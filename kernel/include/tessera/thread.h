@@ -141,7 +141,8 @@ struct thread {
 	uint64_t minor_faults, major_faults; /* [o] */
 	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */
 	struct futex_waiter *futex;    /* [o] futex being waited on */
-	struct list pi_held;           /* FUTEX: PI futexes it owns */
+	struct list pi_held;           /* FUTEX_PI: who waits for PI futexes it owns */
+	bool pi_exiting;               /* FUTEX_PI: nobody may begin to wait for it any more */
 	uint32_t personality;          /* [o] */
 	uint64_t timer_slack_ns;       /* [o] */
 	void *ptrace;                  /* [s] reserved for tracing */

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * futex_pi.c - locks whose holder runs at the priority of whoever waits for it.
+ *
+ * The word holds the owner's tid, FUTEX_WAITERS while the kernel knows of waiters, FUTEX_OWNER_DIED after
+ * an owner ended without unlocking. A lock is handed over: the kernel writes the next owner into the
+ * word, so nobody can overtake a waiting high-priority thread.
+ *
+ * Each waiter hangs on its owner's pi_held list; an owner inherits the highest real-time priority on
+ * that list, and, while it waits for such a lock itself, passes it on to that one's owner.
+ *
+ * Locks: the bucket's, then pi_lock (FUTEX_PI), which guards waiter->owner, thread->pi_held and
+ * pi_exiting.
+ */
+#include <tessera/sched.h>
+
+#include "futex_private.h"
+#include "proc.h"
+
+#define CHAIN_MAX 16
+
+static struct spinlock pi_lock = SPINLOCK_INIT(FUTEX_PI);
+
+/* --- inheritance ------------------------------------------------------------------------------ */
+
+static int
+priority_of(const struct thread *t)
+{
+	return MAX(t->rt_priority, t->inherited_priority);
+}
+
+/* Give `owner`, and whoever it waits for in turn, what they now inherit. */
+static void
+inherit_locked(struct thread *owner)
+{
+	assert_held(&pi_lock);
+	for (int depth = 0; owner && depth < CHAIN_MAX; depth++) {
+		struct futex_waiter *w;
+		int best = 0;
+
+		list_for_each(w, &owner->pi_held, owner_node)
+			best = MAX(best, priority_of(w->thread));
+		if (best == owner->inherited_priority)
+			return;
+		sched_set_inherited(owner, best);
+		w = READ_ONCE(owner->futex);
+		owner = w && w->pi ? w->owner : NULL;
+	}
+}
+
+/* w waits for `owner` now. -EAGAIN: that thread is about to end. */
+static int
+attach(struct futex_waiter *w, struct thread *owner)
+{
+	int error = 0;
+
+	spin_lock(&pi_lock);
+	if (owner->pi_exiting) {
+		error = -EAGAIN;
+	} else {
+		thread_get(owner);
+		w->owner = owner;
+		list_add_tail(&owner->pi_held, &w->owner_node);
+		w->thread->futex = w;
+		inherit_locked(owner);
+	}
+	spin_unlock(&pi_lock);
+	return error;
+}
+
+static void
+detach(struct futex_waiter *w)
+{
+	struct thread *owner;
+
+	spin_lock(&pi_lock);
+	owner = w->owner;
+	w->owner = NULL;
+	w->thread->futex = NULL;
+	if (owner) {
+		list_del_init(&w->owner_node);
+		inherit_locked(owner);
+	}
+	spin_unlock(&pi_lock);
+	if (owner)
+		thread_put(owner);
+}
+
+/* --- the queue -------------------------------------------------------------------------------- */
+
+/* The waiter to serve next: the highest priority, the oldest of equals. *more: others wait too. */
+static struct futex_waiter *
+find_top(struct futex_bucket *b, const struct futex_key *key, bool *more)
+{
+	struct futex_waiter *w, *top = NULL;
+
+	*more = false;
+	list_for_each(w, &b->waiters, node) {
+		if (!w->pi || !futex_key_equal(&w->key, key))
+			continue;
+		if (top)
+			*more = true;
+		if (!top || priority_of(w->thread) > priority_of(top->thread))
+			top = w;
+	}
+	return top;
+}
+
+/* `top` becomes the owner: the other waiters wait for it from now on. Bucket locked. */
+static void
+hand_over(struct futex_bucket *b, struct futex_waiter *top, struct thread *from, bool died)
+{
+	struct thread *to = top->thread;
+	struct futex_key key = top->key;
+	struct futex_waiter *w;
+	uint32_t dropped = 0;
+
+	spin_lock(&pi_lock);
+	list_for_each(w, &b->waiters, node) {
+		if (!w->pi || !futex_key_equal(&w->key, &key) || w->owner != from)
+			continue;
+		list_del_init(&w->owner_node);
+		dropped++;
+		if (w == top) {
+			w->owner = NULL;
+			to->futex = NULL;
+			continue;
+		}
+		thread_get(to);
+		w->owner = to;
+		list_add_tail(&to->pi_held, &w->owner_node);
+	}
+	inherit_locked(from);
+	inherit_locked(to);
+	spin_unlock(&pi_lock);
+	top->got_lock = true;
+	top->owner_died = died;
+	futex_wake_waiter_locked(top);
+	while (dropped-- > 0)
+		thread_put(from); /* never the last: `from` is the caller */
+}
+
+/* --- taking ----------------------------------------------------------------------------------- */
+
+/*
+ * One try, bucket locked. 0: it is ours. -EINPROGRESS: w is queued behind the owner. -EFAULT: fault the
+ * word in and try again. -EBUSY: drop the lock for a moment and try again. Else an error.
+ */
+static int
+try_lock_locked(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user *addr, bool try_only)
+{
+	uint32_t value, seen, self = w->thread->tid;
+	struct thread *owner;
+	bool more;
+	int error = futex_read_locked(addr, &value);
+
+	if (error)
+		return error;
+	if ((value & FUTEX_TID_MASK) == self)
+		return -EDEADLK;
+	if (!(value & FUTEX_TID_MASK)) {
+		uint32_t wanted = self | (value & FUTEX_OWNER_DIED) |
+				  (find_top(b, &w->key, &more) ? FUTEX_WAITERS : 0);
+
+		error = futex_cmpxchg_locked(addr, value, wanted, &seen);
+		return error ? error : seen == value ? 0 : -EBUSY;
+	}
+	if (try_only)
+		return -EAGAIN;
+	if (!(value & FUTEX_WAITERS)) {
+		error = futex_cmpxchg_locked(addr, value, value | FUTEX_WAITERS, &seen);
+		if (error || seen != value)
+			return error ? error : -EBUSY;
+	}
+	owner = thread_find(value & FUTEX_TID_MASK);
+	if (!owner)
+		return -ESRCH;
+	error = attach(w, owner);
+	thread_put(owner);
+	if (error)
+		return -EBUSY;
+	list_add_tail(&b->waiters, &w->node);
+	w->bucket = b;
+	return -EINPROGRESS;
+}
+
+/* We were handed the lock of a thread that had ended: only we can write the word. */
+static int
+take_from_dead(struct futex_waiter *w, uint32_t __user *addr)
+{
+	uint32_t value, seen;
+
+	if (get_user(value, addr))
+		return -EFAULT;
+	for (;;) {
+		uint32_t wanted = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED | (uint32_t)w->thread->tid;
+
+		if (arch_user_cmpxchg32(addr, value, wanted, &seen))
+			return -EFAULT;
+		if (seen == value)
+			return 0;
+		value = seen;
+	}
+}
+
+/* Sleep until the lock is handed to us. */
+static int
+wait_for_lock(struct futex_waiter *w, uint32_t __user *addr, deadline_t until)
+{
+	int error = 0;
+
+	for (;;) {
+		wait_prepare(WAIT_INTERRUPTIBLE);
+		if (!atomic_load(&w->bucket)) {
+			wait_finish();
+			break;
+		}
+		error = wait_sleep(WAIT_INTERRUPTIBLE, until);
+		if (error)
+			break;
+	}
+	if (futex_unqueue(w)) {
+		detach(w);
+		return error;
+	}
+	return w->owner_died ? take_from_dead(w, addr) : 0;
+}
+
+int
+futex_lock_pi(uint32_t __user *addr, bool shared, deadline_t until, bool try_only)
+{
+	struct futex_waiter w = { .thread = current_thread(), .bitset = FUTEX_BITSET_ALL, .pi = true };
+	struct futex_bucket *b;
+	int error = futex_key_get(addr, shared, &w.key);
+
+	if (error)
+		return error;
+	list_init(&w.owner_node);
+	b = futex_bucket_of(&w.key);
+	for (;;) {
+		spin_lock(&b->lock);
+		error = try_lock_locked(b, &w, addr, try_only);
+		spin_unlock(&b->lock);
+		if (error == -EFAULT) {
+			error = futex_fault_in(addr);
+			if (error)
+				break;
+		} else if (error == -EBUSY) {
+			if (signal_pending(w.thread)) {
+				error = -EINTR;
+				break;
+			}
+			sched_yield_thread();
+		} else {
+			break;
+		}
+	}
+	if (error == -EINPROGRESS)
+		error = wait_for_lock(&w, addr, until);
+	futex_key_put(&w.key);
+	return error;
+}
+
+/* --- giving back ------------------------------------------------------------------------------ */
+
+/* One try, bucket locked; -EFAULT and -EBUSY as above. */
+static int
+try_unlock_locked(struct futex_bucket *b, const struct futex_key *key, uint32_t __user *addr)
+{
+	struct thread *self = current_thread();
+	struct futex_waiter *top;
+	uint32_t value, seen, wanted;
+	bool more;
+	int error = futex_read_locked(addr, &value);
+
+	if (error)
+		return error;
+	if ((value & FUTEX_TID_MASK) != (uint32_t)self->tid)
+		return -EPERM;
+	top = find_top(b, key, &more);
+	wanted = top ? (uint32_t)top->thread->tid | (more ? FUTEX_WAITERS : 0) : 0;
+	error = futex_cmpxchg_locked(addr, value, wanted, &seen);
+	if (error || seen != value)
+		return error ? error : -EBUSY;
+	if (top)
+		hand_over(b, top, self, false);
+	return 0;
+}
+
+int
+futex_unlock_pi(uint32_t __user *addr, bool shared)
+{
+	struct futex_bucket *b;
+	struct futex_key key;
+	int error = futex_key_get(addr, shared, &key);
+
+	if (error)
+		return error;
+	b = futex_bucket_of(&key);
+	for (;;) {
+		spin_lock(&b->lock);
+		error = try_unlock_locked(b, &key, addr);
+		spin_unlock(&b->lock);
+		if (error == -EFAULT) {
+			error = futex_fault_in(addr);
+			if (error)
+				break;
+		} else if (error != -EBUSY) {
+			break;
+		}
+	}
+	futex_key_put(&key);
+	return error;
+}
+
+/*
+ * t ends: whoever waits for one of its locks gets it. From the flag on nobody begins to wait for t;
+ * such a thread tries again until t's number is gone.
+ */
+void
+futex_pi_thread_exit(struct thread *t)
+{
+	for (;;) {
+		struct futex_waiter *w, *top;
+		struct futex_bucket *b;
+		struct futex_key key;
+		bool more;
+
+		spin_lock(&pi_lock);
+		t->pi_exiting = true;
+		w = list_first(&t->pi_held, struct futex_waiter, owner_node);
+		if (!w) {
+			spin_unlock(&pi_lock);
+			return;
+		}
+		key = w->key;
+		spin_unlock(&pi_lock);
+		/* w may go now; another waiter of the same word does as well, and none is fine too. */
+		b = futex_bucket_of(&key);
+		spin_lock(&b->lock);
+		top = find_top(b, &key, &more);
+		if (top && top->owner == t)
+			hand_over(b, top, t, true);
+		spin_unlock(&b->lock);
+		if (!top)
+			sched_yield_thread();
+	}
+}
