@@ -14,7 +14,7 @@
  * Each entry remembers the return addresses of who took the lock, so that a report shows both stacks:
  * how the earlier lock was taken, and how we got to the later one.
  *
- * Nothing here takes a lock. Each list has one writer. Off while the kernel panics.
+ * Nothing here takes a lock. A list is written only by its context and with preemption off. Off while the kernel panics.
  */
 #include <tessera/cpu.h>
 #include <tessera/debug.h>
@@ -215,7 +215,10 @@ lock_order_sleep_acquire(const void *l, uint16_t class, enum lock_how how)
 	} else {
 		lock_check_sleep();
 	}
+	/* The scheduler notes its own locks in the same list. */
+	preempt_disable();
 	note_acquire(&t->held, l, class, how);
+	preempt_enable();
 }
 
 void
@@ -225,7 +228,9 @@ lock_order_sleep_release(const void *l, uint16_t class)
 
 	if (!config_lock_check || unlikely(debug_panicking() || !t))
 		return;
+	preempt_disable();
 	note_release(&t->held, l, class);
+	preempt_enable();
 }
 
 void

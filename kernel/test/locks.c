@@ -23,7 +23,6 @@ struct shared {
 	volatile uint64_t counter;
 	volatile uint64_t twin;     /* equals counter whenever nobody is inside */
 	uint32_t readers, writers;  /* [a] */
-	uint32_t most_readers;      /* [a] */
 };
 
 static void
@@ -199,12 +198,8 @@ rw_member(void *arg, uint32_t index)
 			atomic_sub(&s->writers, 1);
 			write_unlock(&s->rw);
 		} else {
-			uint32_t now;
-
 			read_lock(&s->rw);
-			now = atomic_add_fetch(&s->readers, 1);
-			if (now > s->most_readers)
-				s->most_readers = now;
+			atomic_add(&s->readers, 1);
 			if (atomic_load(&s->writers))
 				ktest_fail(__FILE__, __LINE__, "a reader beside a writer");
 			if (i % 64 == 0)
@@ -223,7 +218,30 @@ KTEST(rwlock_excludes)
 	ktest_parallel(CREW, rw_member, &s);
 	kcheck_equal(s.counter, (uint64_t)CREW * (ROUNDS / 20) / 8);
 	kcheck(!rwlock_is_held(&s.rw));
-	kcheck(s.most_readers > 1);
+}
+
+/* Nobody leaves before all are in. */
+static void
+reader_member(void *arg, uint32_t index)
+{
+	struct shared *s = arg;
+	deadline_t until = deadline_after(10 * NSEC_PER_SEC);
+
+	read_lock(&s->rw);
+	atomic_add(&s->readers, 1);
+	while (atomic_load(&s->readers) < 3 && clock_monotonic_ns() < until)
+		ktest_sleep_ns(NSEC_PER_MSEC);
+	if (atomic_load(&s->readers) < 3)
+		ktest_fail(__FILE__, __LINE__, "readers keep each other out");
+	read_unlock(&s->rw);
+}
+
+KTEST(rwlock_admits_readers_together)
+{
+	struct shared s = { .counter = 0 };
+
+	rwlock_init(&s.rw, LOCK_INODE);
+	ktest_parallel(3, reader_member, &s);
 }
 
 KTEST(rwlock_downgrade_keeps_writers_out)
