@@ -215,12 +215,12 @@ page_take(struct pipe *p)
 
 /*
  * The odd bytes of a write (all of a small one) go into the newest buffer when they fit there, so that
- * small writes neither waste pages nor are torn. Returns bytes moved.
+ * small writes neither waste pages nor are torn. Returns bytes moved, 0: none fit, or -EFAULT.
  */
-static size_t
+static ssize_t
 append(struct pipe *p, struct iov_iter *from)
 {
-	size_t odd = from->count % PAGE_SIZE, n;
+	size_t odd = from->count % PAGE_SIZE;
 	struct pipe_buffer *b;
 
 	if (odd == 0 || p->head == p->tail)
@@ -228,23 +228,23 @@ append(struct pipe *p, struct iov_iter *from)
 	b = buffer_at(p, p->head - 1);
 	if (b->packet || b->offset + b->length + odd > PAGE_SIZE || atomic_load(&b->page->refcount) != 1)
 		return 0;
-	n = iov_copy_from((char *)page_to_virt(b->page) + b->offset + b->length, from, odd);
-	b->length += (uint32_t)n;
-	return n;
+	if (iov_copy_from((char *)page_to_virt(b->page) + b->offset + b->length, from, odd) != odd)
+		return -EFAULT;
+	b->length += (uint32_t)odd;
+	return (ssize_t)odd;
 }
 
-/* Fill one new buffer. Bytes, or -ENOMEM, -EFAULT. The pipe is not full. */
+/* Fill one new buffer, wholly or not at all. Bytes, or -ENOMEM, -EFAULT. The pipe is not full. */
 static ssize_t
 fill(struct pipe *p, struct iov_iter *from, bool packet)
 {
+	size_t n = MIN(from->count, PAGE_SIZE);
 	struct page *page = page_take(p);
 	struct pipe_buffer *b;
-	size_t n;
 
 	if (!page)
 		return -ENOMEM;
-	n = iov_copy_from(page_to_virt(page), from, MIN(from->count, PAGE_SIZE));
-	if (n == 0) {
+	if (iov_copy_from(page_to_virt(page), from, n) != n) {
 		p->spare = page;
 		return -EFAULT;
 	}
@@ -254,21 +254,23 @@ fill(struct pipe *p, struct iov_iter *from, bool packet)
 	return (ssize_t)n;
 }
 
-/* Put what fits. Returns bytes (0: full), or an errno when none went. */
+/*
+ * Put what fits. Returns bytes (0: full), or an errno when none went. *failed: memory of the program or
+ * of the machine ended it, not a full pipe.
+ */
 static ssize_t
-put(struct pipe *p, struct iov_iter *from, bool packet)
+put(struct pipe *p, struct iov_iter *from, bool packet, bool *failed)
 {
-	ssize_t done = packet ? 0 : (ssize_t)append(p, from);
+	ssize_t done = packet ? 0 : append(p, from), n;
 
-	while (from->count > 0 && !is_full(p)) {
-		size_t wanted = MIN(from->count, PAGE_SIZE);
-		ssize_t n = fill(p, from, packet);
-
-		if (n < 0)
+	*failed = done < 0;
+	while (!*failed && from->count > 0 && !is_full(p)) {
+		n = fill(p, from, packet);
+		if (n < 0) {
+			*failed = true;
 			return done > 0 ? done : n;
+		}
 		done += n;
-		if ((size_t)n < wanted)
-			break; /* the rest of the program's memory cannot be read */
 	}
 	return done;
 }
@@ -289,8 +291,7 @@ pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 	if (from->count == 0)
 		return 0;
 	for (;;) {
-		bool room;
-		size_t left = from->count;
+		bool room, failed;
 		ssize_t r;
 
 		mutex_lock(&p->lock);
@@ -298,7 +299,7 @@ pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 			mutex_unlock(&p->lock);
 			return done > 0 ? done : no_readers();
 		}
-		r = put(p, from, f->flags & O_DIRECT);
+		r = put(p, from, f->flags & O_DIRECT, &failed);
 		room = !is_full(p);
 		mutex_unlock(&p->lock);
 		if (r > 0) {
@@ -309,10 +310,8 @@ pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 		}
 		if (from->count == 0)
 			return done;
-		if (r < 0)
+		if (failed)
 			return done > 0 ? done : r;
-		if (r > 0 && room && from->count < left)
-			return done; /* stopped at a fault: what went before stands */
 		if (f->flags & O_NONBLOCK)
 			return done > 0 ? done : -EAGAIN;
 		if (wait_event_interruptible(&p->write_wait, !is_full(p) || READ_ONCE(p->readers) == 0))
