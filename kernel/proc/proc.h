@@ -109,7 +109,6 @@ void notify_parent_of_stop(struct process *p, int code, int signo);
 
 /* --- exec and its helpers ------------------------------------------------------------------------- */
 
-extern int randomize_va_space;  /* /proc/sys/kernel/randomize_va_space: 0, 1, 2 */
 /* Map the vDSO into a space being built; returns the address of its text or an errno. */
 long vdso_map(struct address_space *as, vaddr_t near_stack, bool randomize);
 void vfork_release(struct thread *t);

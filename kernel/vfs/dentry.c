@@ -275,7 +275,7 @@ dentry_put(struct dentry *d)
 			spin_unlock(&dentry_lock);
 			return;
 		}
-		if (d->hashed) {
+		if (d->hashed && !d->fs->type->no_cache) {
 			list_add_tail(&lru, &d->lru);
 			d = ++unused > unused_limit ? take_oldest_locked() : NULL;
 			if (!d) {

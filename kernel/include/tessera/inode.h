@@ -187,6 +187,7 @@ struct filesystem_type {
 	int (*remount)(struct filesystem *fs, const char *options); /* empty: -EINVAL unless no options */
 	void (*show_options)(struct filesystem *fs, char *out, size_t size);
 	bool single;                   /* one instance for all mounts: proc, devfs, devpts */
+	bool no_cache;                 /* names are forgotten as soon as nobody uses them: proc */
 	struct list node;
 };
 

@@ -161,6 +161,7 @@ current_process(void)
 	return current_thread()->process;
 }
 
+extern int randomize_va_space;  /* /proc/sys/kernel/randomize_va_space: 0, 1, 2 */
 void process_init(void);
 /* Start pid 1 from `path` in the root file system. Panics with a clear line when it cannot. */
 void process_start_init(const char *path);

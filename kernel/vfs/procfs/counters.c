@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * counters.c - /proc/tessera: what lives in the kernel right now. Leak checks compare two readings.
+ */
+#include <tessera/page.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+
+#include "procfs.h"
+
+static void
+type_line(void *ctx, const char *type, uint64_t n)
+{
+	char name[40];
+	size_t at = string_copy(name, type, sizeof(name));
+
+	for (size_t i = 0; i < at && i < sizeof(name); i++)
+		if (name[i] == ' ')
+			name[i] = '_';
+	text_print(ctx, "open.%s %lu\n", name, n);
+}
+
+static int
+show_counters(struct text *t, struct target *at)
+{
+	struct memory_stats m;
+
+	memory_stats(&m);
+	text_print(t, "frames_total %lu\nframes_free %lu\nframes_kernel %lu\nframes_slab %lu\n"
+		      "frames_page_tables %lu\nframes_anonymous %lu\nframes_cached %lu\n",
+		   m.total, m.free, m.kernel, m.slab, m.page_tables, m.anonymous, m.cached);
+	text_print(t, "threads %lu\nprocesses %u\nopen %lu\n", thread_count(), process_count(), file_count());
+	file_counts(type_line, t);
+	return 0;
+}
+
+static void
+cache_line(void *ctx, const char *name, size_t size, uint64_t used, uint64_t total, uint64_t pages)
+{
+	text_print(ctx, "%s %lu %lu\n", name, size, used);
+}
+
+static int
+show_objects(struct text *t, struct target *at)
+{
+	slab_for_each(cache_line, t);
+	return 0;
+}
+
+const struct entry tessera_entries[] = {
+	ENTRY_FILE("counters", show_counters),
+	ENTRY_FILE("objects", show_objects),
+	{ 0 },
+};

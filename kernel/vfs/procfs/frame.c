@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame.c - procfs as a file system: inodes made from table entries at each look-up.
+ *
+ * Names are not kept once unused, so an inode describes what was there a moment ago: each access finds
+ * the process again by pid and start time and fails with ESRCH when it has gone. A name in use (the
+ * working directory in /proc/PID) is checked again before it is believed.
+ *
+ * Directory positions: 2 + n for table entry n, LIST_POSITION + number for a listed one.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/panic.h>
+#include <tessera/print.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+
+#include "../vfs.h"
+#include "procfs.h"
+
+#define PROC_MAGIC    0x9fa0
+#define LIST_POSITION 1024
+
+/* inode->private. [I] */
+struct node {
+	const struct entry *entry;
+	pid_t pid;       /* 0: not about a process */
+	pid_t tid;       /* 0: the process as a whole */
+	uint64_t start;  /* its start time: a pid may be used again */
+	int fd;
+};
+
+static const struct inode_ops dir_ops, file_inode_ops, link_ops, jump_ops;
+static const struct file_ops dir_file_ops, text_file_ops;
+
+static const struct entry root_entry = {
+	.name = "proc",
+	.mode = S_IFDIR | 0555,
+	.children = root_entries,
+	.list = &process_list,
+};
+
+static const struct node *
+node_of(const struct inode *i)
+{
+	return i->private;
+}
+
+static int
+target_of(const struct node *n, struct target *at)
+{
+	*at = (struct target){ .whole = n->tid == 0, .fd = n->fd };
+	if (n->pid == 0)
+		return 0;
+	at->process = process_find(n->pid);
+	if (at->process && at->process->start_time != n->start) {
+		process_put(at->process);
+		at->process = NULL;
+	}
+	if (!at->process)
+		return -ESRCH;
+	at->thread = process_thread_next(at->process, n->tid ? n->tid : n->pid);
+	if (n->tid && (!at->thread || at->thread->tid != n->tid)) {
+		target_put(at);
+		return -ESRCH;
+	}
+	return 0;
+}
+
+int
+target_get(const struct inode *i, struct target *at)
+{
+	return target_of(node_of(i), at);
+}
+
+void
+target_put(struct target *at)
+{
+	if (at->thread)
+		thread_put(at->thread);
+	if (at->process)
+		process_put(at->process);
+	at->thread = NULL;
+	at->process = NULL;
+}
+
+long
+parse_number(const char *name, size_t length)
+{
+	long n = 0;
+
+	if (length == 0 || length > 10 || (name[0] == '0' && length > 1))
+		return -1;
+	for (size_t i = 0; i < length; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return -1;
+		n = n * 10 + (name[i] - '0');
+	}
+	return n <= INT32_MAX ? n : -1;
+}
+
+/* Whose file it is: the process's effective ids, or root's when its insides are hidden. */
+static void
+set_owner(struct inode *i, struct target *at)
+{
+	i->uid = i->gid = 0;
+	if (!at->process || !at->thread)
+		return;
+	spin_lock(&at->process->lock);
+	if (at->thread->cred && (at->process->dumpable || S_ISDIR(i->mode))) {
+		i->uid = at->thread->cred->euid;
+		i->gid = at->thread->cred->egid;
+	}
+	spin_unlock(&at->process->lock);
+}
+
+/* Stable while the object lives: the entry's place in the kernel and the numbers. */
+static ino_t
+inode_number(const struct node *n)
+{
+	uint64_t h = (uintptr_t)n->entry >> 3;
+
+	if (n->entry == &root_entry)
+		return 1;
+	h = h * 0x9e3779b97f4a7c15ull + (uint64_t)n->pid;
+	h = h * 0x9e3779b97f4a7c15ull + (uint64_t)n->tid;
+	h = h * 0x9e3779b97f4a7c15ull + (uint64_t)(n->fd + 1);
+	return (h >> 16 & 0xffffffff) | 0x100000000;
+}
+
+static struct inode *
+create_inode(struct filesystem *fs, const struct node *from, struct target *at)
+{
+	const struct entry *e = from->entry;
+	struct node *n = kmemdup(from, sizeof(*from));
+	struct inode *i = n ? inode_create(fs, e->mode) : NULL;
+
+	if (!i) {
+		kfree(n);
+		return NULL;
+	}
+	i->private = n;
+	i->number = inode_number(n);
+	set_owner(i, at);
+	switch (e->mode & S_IFMT) {
+	case S_IFDIR:
+		i->ops = &dir_ops;
+		i->file_ops = &dir_file_ops;
+		i->links = 2;
+		break;
+	case S_IFLNK:
+		i->ops = e->jump ? &jump_ops : &link_ops;
+		break;
+	default:
+		i->ops = &file_inode_ops;
+		i->file_ops = e->file_ops ? e->file_ops : &text_file_ops;
+	}
+	return i;
+}
+
+static void
+node_evict(struct inode *i)
+{
+	kfree(i->private);
+}
+
+/* --- names --------------------------------------------------------------------------------------- */
+
+/* What `name` in directory `dir` is: *out is filled. False: nothing. */
+static bool
+find_child(const struct node *dir, struct target *at, const char *name, size_t length, struct node *out)
+{
+	const struct entry *e = dir->entry->children;
+	const struct entry_list *list = dir->entry->list;
+	struct process *p;
+	long number;
+
+	*out = *dir;
+	for (; e && e->name; e++)
+		if (strlen(e->name) == length && memcmp(e->name, name, length) == 0) {
+			out->entry = e;
+			return true;
+		}
+	if (!list)
+		return false;
+	number = list->find(at, name, length);
+	if (number < 0)
+		return false;
+	out->entry = list->each;
+	if (list->each->flags & ENTRY_FD) {
+		out->fd = (int)number;
+	} else if (list->each->flags & ENTRY_THREAD) {
+		out->tid = (pid_t)number;
+	} else {
+		p = process_find((pid_t)number);
+		if (!p)
+			return false;
+		out->pid = p->pid;
+		out->start = p->start_time;
+		process_put(p);
+	}
+	return true;
+}
+
+static int
+dir_lookup(struct inode *dir, struct dentry *d)
+{
+	struct target at, child_at;
+	struct node child;
+	struct inode *i;
+	int error = target_get(dir, &at);
+
+	if (error)
+		return -ENOENT;
+	if (find_child(node_of(dir), &at, d->name, d->length, &child) && target_of(&child, &child_at) == 0) {
+		i = create_inode(dir->fs, &child, &child_at);
+		target_put(&child_at);
+		if (i)
+			dentry_attach(d, i);
+		else
+			error = -ENOMEM;
+	}
+	target_put(&at);
+	return error;
+}
+
+/* A negative answer is never believed again; a positive one while its object lives. */
+static bool
+dir_revalidate(struct dentry *d)
+{
+	struct target at;
+
+	if (!d->inode || target_get(d->inode, &at) != 0)
+		return false;
+	set_owner(d->inode, &at);
+	target_put(&at);
+	return !(node_of(d->inode)->entry->flags & ENTRY_FD);
+}
+
+static int
+dir_readdir(struct file *f, struct dir_context *ctx)
+{
+	const struct node *n = node_of(f->inode);
+	const struct entry *e = n->entry->children;
+	const struct entry_list *list = n->entry->list;
+	struct target at;
+	int error;
+
+	if (!directory_emit_dots(f, ctx))
+		return 0;
+	error = target_get(f->inode, &at);
+	if (error)
+		return -ENOENT;
+	for (long index = 0; e && e[index].name; index++) {
+		struct node child = *n;
+
+		if (ctx->position > 2 + index)
+			continue;
+		child.entry = &e[index];
+		if (!ctx->emit(ctx, e[index].name, strlen(e[index].name), 3 + index, inode_number(&child),
+			       e[index].mode >> 12))
+			goto out;
+		ctx->position = 3 + index;
+	}
+	if (!list)
+		goto out;
+	if (ctx->position < LIST_POSITION)
+		ctx->position = LIST_POSITION;
+	for (;;) {
+		long number = list->next(&at, ctx->position - LIST_POSITION);
+		char name[16];
+		int length;
+
+		if (number < 0)
+			break;
+		length = snprintf(name, sizeof(name), "%ld", number);
+		if (!ctx->emit(ctx, name, (size_t)length, LIST_POSITION + number + 1,
+			       0x200000000 + (uint64_t)number, list->each->mode >> 12))
+			break;
+		ctx->position = LIST_POSITION + number + 1;
+	}
+out:
+	target_put(&at);
+	return 0;
+}
+
+/* --- access -------------------------------------------------------------------------------------- */
+
+static int
+may_inspect(struct inode *i, struct target *at)
+{
+	if (!(node_of(i)->entry->flags & ENTRY_INSPECT) || !at->process)
+		return 0;
+	return process_may_inspect(at->process) ? -EACCES : 0;
+}
+
+static ssize_t
+link_readlink(struct inode *i, char *buf, size_t size)
+{
+	const struct entry *e = node_of(i)->entry;
+	struct target at;
+	ssize_t n = target_get(i, &at);
+
+	if (n)
+		return n == -ESRCH ? -ENOENT : n;
+	n = may_inspect(i, &at);
+	if (n == 0 && e->readlink)
+		n = e->readlink(&at, buf, size);
+	else if (n == 0) {
+		struct path p = { 0 };
+		char *text = kmalloc(PATH_MAX, 0), *name;
+
+		n = text ? e->jump(&at, &p) : -ENOMEM;
+		if (n == 0) {
+			name = path_name(&p, text, PATH_MAX);
+			n = IS_ERR(name) ? PTR_ERR(name) : (ssize_t)MIN(strlen(name), size);
+			if (n > 0)
+				memcpy(buf, name, (size_t)n);
+			path_put(&p);
+		}
+		kfree(text);
+	}
+	target_put(&at);
+	return n;
+}
+
+static int
+link_jump(struct inode *i, struct mount **mount, struct dentry **dentry)
+{
+	struct target at;
+	struct path p = { 0 };
+	int error = target_get(i, &at);
+
+	if (error)
+		return -ENOENT;
+	error = may_inspect(i, &at);
+	if (!error)
+		error = node_of(i)->entry->jump(&at, &p);
+	target_put(&at);
+	if (error)
+		return error;
+	*mount = p.mount;
+	*dentry = p.dentry;
+	return 0;
+}
+
+/* Directories with hidden insides (fd) ask the inspection rule instead of their mode bits. */
+static int
+dir_permission(struct inode *i, int mask)
+{
+	struct target at;
+	int error;
+
+	if (mask & MAY_WRITE)
+		return -EACCES;
+	if (!(node_of(i)->entry->flags & ENTRY_INSPECT))
+		return 0;
+	error = target_get(i, &at);
+	if (error)
+		return -ENOENT;
+	error = may_inspect(i, &at);
+	target_put(&at);
+	return error;
+}
+
+/* --- text files ---------------------------------------------------------------------------------- */
+
+struct open_text {
+	struct text text;
+	bool made;
+};
+
+static int
+file_open(struct inode *i, struct file *f)
+{
+	struct target at;
+	int error = target_get(i, &at);
+
+	if (error)
+		return -ENOENT;
+	error = may_inspect(i, &at);
+	target_put(&at);
+	if (error || f->ops != &text_file_ops)
+		return error;
+	f->private = kzalloc(sizeof(struct open_text));
+	return f->private ? 0 : -ENOMEM;
+}
+
+static void
+text_release(struct file *f)
+{
+	struct open_text *o = f->private;
+
+	if (o)
+		text_free(&o->text);
+	kfree(o);
+}
+
+static int
+make_text(struct file *f, struct open_text *o)
+{
+	const struct entry *e = node_of(f->inode)->entry;
+	struct target at;
+	int error;
+
+	if (!e->show)
+		return -EINVAL;
+	error = target_get(f->inode, &at);
+	if (error)
+		return error;
+	o->text.used = 0;
+	o->text.failed = false;
+	error = may_inspect(f->inode, &at);
+	if (!error)
+		error = e->show(&o->text, &at);
+	target_put(&at);
+	if (!error && o->text.failed)
+		error = -ENOMEM;
+	o->made = !error;
+	return error;
+}
+
+/* Readers with positions of their own (pread) may come at once: position_lock keeps the text whole. */
+static ssize_t
+text_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+{
+	struct open_text *o = f->private;
+	bool locked = pos != &f->position;
+	size_t n, moved;
+	ssize_t result = 0;
+
+	if (locked)
+		mutex_lock(&f->position_lock);
+	if (*pos == 0 || !o->made)
+		result = make_text(f, o);
+	if (result == 0 && (uint64_t)*pos < o->text.used) {
+		n = MIN(to->count, o->text.used - (size_t)*pos);
+		moved = iov_copy_to(to, o->text.data + *pos, n);
+		*pos += (loff_t)moved;
+		result = moved || !n ? (ssize_t)moved : -EFAULT;
+	}
+	if (locked)
+		mutex_unlock(&f->position_lock);
+	return result;
+}
+
+static ssize_t
+text_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+{
+	const struct entry *e = node_of(f->inode)->entry;
+	size_t n = MIN(from->count, PAGE_SIZE - 1);
+	struct target at;
+	ssize_t result;
+	char *data;
+
+	if (!e->write)
+		return -EIO;
+	data = kmalloc(PAGE_SIZE, 0);
+	if (!data)
+		return -ENOMEM;
+	result = -EFAULT;
+	if (iov_copy_from(data, from, n) < n)
+		goto out;
+	data[n] = '\0';
+	result = target_get(f->inode, &at);
+	if (result == 0) {
+		result = e->write(&at, data, n);
+		target_put(&at);
+	}
+	if (result > 0)
+		*pos += result;
+out:
+	kfree(data);
+	return result;
+}
+
+static loff_t
+text_seek(struct file *f, loff_t offset, int whence)
+{
+	if (whence == 1)
+		offset += f->position;
+	else if (whence != 0)
+		return -EINVAL;
+	if (offset < 0)
+		return -EINVAL;
+	f->position = offset;
+	return offset;
+}
+
+/* mounts and mountinfo tell of changes by POLLPRI; as far as others go, always readable. */
+static const struct file_ops text_file_ops = {
+	.name = "proc",
+	.read = text_read,
+	.write = text_write,
+	.seek = text_seek,
+	.release = text_release,
+};
+
+static const struct file_ops dir_file_ops = {
+	.name = "proc directory",
+	.read = directory_read,
+	.seek = directory_seek,
+	.readdir = dir_readdir,
+	.sync = directory_sync,
+};
+
+static const struct inode_ops dir_ops = {
+	.name = "proc directory",
+	.lookup = dir_lookup,
+	.revalidate = dir_revalidate,
+	.permission = dir_permission,
+	.evict = node_evict,
+};
+
+static const struct inode_ops file_inode_ops = {
+	.name = "proc file",
+	.open = file_open,
+	.evict = node_evict,
+};
+
+static const struct inode_ops link_ops = {
+	.name = "proc link",
+	.readlink = link_readlink,
+	.evict = node_evict,
+};
+
+static const struct inode_ops jump_ops = {
+	.name = "proc magic link",
+	.readlink = link_readlink,
+	.jump = link_jump,
+	.evict = node_evict,
+};
+
+static int
+proc_mount(struct filesystem *fs, const char *source, const char *options)
+{
+	struct node n = { .entry = &root_entry };
+	struct target none = { 0 };
+	struct inode *root = create_inode(fs, &n, &none);
+
+	if (!root)
+		return -ENOMEM;
+	fs->root = dentry_create_root(fs, root);
+	if (!fs->root) {
+		inode_put(root);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int
+proc_remount(struct filesystem *fs, const char *options)
+{
+	return 0;
+}
+
+static struct filesystem_type proc_type = {
+	.name = "proc",
+	.magic = PROC_MAGIC,
+	.no_device = true,
+	.single = true,
+	.no_cache = true,
+	.mount = proc_mount,
+	.remount = proc_remount,
+};
+
+void
+procfs_init(void)
+{
+	filesystem_register(&proc_type);
+}

@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c - /proc/PID and /proc/PID/task/TID: status in its many forms. Formats as proc(5) says.
+ */
+#include <tessera/address_space.h>
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/print.h>
+#include <tessera/sched.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+#include <tessera/syscall.h>
+#include <tessera/tty.h>
+
+#include "../vfs.h"
+#include "procfs.h"
+
+#define TICK_NS 10000000ul
+
+static char
+state_letter(struct target *at)
+{
+	struct thread *t = at->thread;
+
+	if (at->process->state != PROCESS_ALIVE && at->whole)
+		return 'Z';
+	if (!t || t->state == THREAD_DEAD)
+		return at->process->state == PROCESS_ALIVE ? 'Z' : 'X';
+	switch (t->state) {
+	case THREAD_SLEEPING:
+		return t->uninterruptible ? 'D' : 'S';
+	case THREAD_STOPPED:
+		return 'T';
+	default:
+		return 'R';
+	}
+}
+
+static const char *
+state_name(char letter)
+{
+	static const struct {
+		char letter;
+		const char *name;
+	} names[] = {
+		{ 'R', "running" }, { 'S', "sleeping" }, { 'D', "disk sleep" },
+		{ 'T', "stopped" }, { 'Z', "zombie" },   { 'X', "dead" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].letter == letter)
+			return names[i].name;
+	return "unknown";
+}
+
+/* What stat and status both need, gathered under the locks that guard it. */
+struct snapshot {
+	char name[16];
+	pid_t parent, pgid, sid;
+	uint32_t tty_number;
+	int32_t tty_group;
+	uint32_t threads;
+	uint64_t user_ns, system_ns, children_user_ns, children_system_ns;
+	uint64_t minor, major, children_minor, children_major;
+	uint64_t voluntary, involuntary;
+	uint64_t pending, shared_pending, blocked, ignored, caught;
+	uint32_t queued;
+	int exit_signal, exit_status;
+};
+
+static void
+gather_family(struct process *p, struct snapshot *s)
+{
+	struct tty *tty = NULL;
+
+	spin_lock(&process_tree_lock);
+	s->parent = p->parent ? p->parent->pid : 0;
+	if (p->group) {
+		s->pgid = p->group->pgid;
+		s->sid = p->group->session->sid;
+		tty = p->group->session->tty;
+		if (tty)
+			tty_get(tty);
+	}
+	s->exit_signal = p->exit_signal;
+	spin_unlock(&process_tree_lock);
+	s->tty_group = -1;
+	if (tty) {
+		s->tty_number = tty_device_number(tty);
+		s->tty_group = tty_foreground_group(tty);
+		tty_put(tty);
+	}
+}
+
+static void
+gather_signals(struct target *at, struct snapshot *s)
+{
+	struct process *p = at->process;
+	uint64_t flags = spin_lock_irq(&p->signal_lock);
+	struct thread *t;
+
+	s->shared_pending = p->pending.set;
+	s->queued = p->pending_count;
+	s->exit_status = p->exit_status;
+	s->children_user_ns = p->children_user_ns;
+	s->children_system_ns = p->children_system_ns;
+	s->children_minor = p->children_minor;
+	s->children_major = p->children_major;
+	s->minor = p->dead_minor;
+	s->major = p->dead_major;
+	s->voluntary = p->dead_voluntary;
+	s->involuntary = p->dead_involuntary;
+	list_for_each(t, &p->threads, process_node) {
+		s->minor += t->minor_faults;
+		s->major += t->major_faults;
+		s->voluntary += t->voluntary_switches;
+		s->involuntary += t->involuntary_switches;
+	}
+	if (at->thread) {
+		s->pending = at->thread->pending.set;
+		s->blocked = at->thread->signal_mask;
+	}
+	if (p->actions)
+		for (int n = 1; n <= SIGNAL_COUNT; n++) {
+			if (p->actions->action[n].handler == SIG_IGN)
+				s->ignored |= SIGNAL_BIT(n);
+			else if (p->actions->action[n].handler != SIG_DFL)
+				s->caught |= SIGNAL_BIT(n);
+		}
+	spin_unlock_irq(&p->signal_lock, flags);
+}
+
+static void
+gather(struct target *at, struct snapshot *s)
+{
+	*s = (struct snapshot){ 0 };
+	gather_family(at->process, s);
+	spin_lock(&at->process->lock);
+	s->threads = at->process->thread_count;
+	if (at->thread)
+		memcpy(s->name, at->thread->name, sizeof(s->name));
+	spin_unlock(&at->process->lock);
+	s->name[sizeof(s->name) - 1] = '\0';
+	gather_signals(at, s);
+	if (at->whole || !at->thread) {
+		process_times(at->process, &s->user_ns, &s->system_ns);
+	} else {
+		thread_times(at->thread, &s->user_ns, &s->system_ns);
+		s->minor = at->thread->minor_faults;
+		s->major = at->thread->major_faults;
+		s->voluntary = at->thread->voluntary_switches;
+		s->involuntary = at->thread->involuntary_switches;
+	}
+}
+
+int
+show_stat(struct text *t, struct target *at)
+{
+	struct process *p = at->process;
+	struct thread *th = at->thread;
+	struct address_space *as = process_address_space(p);
+	bool inside = as && process_may_inspect(p) == 0;
+	bool rt = th && th->rt_priority;
+	struct snapshot s;
+
+	gather(at, &s);
+	text_print(t, "%d (%s) %c %d %d %d %u %d %u", at->whole || !th ? p->pid : th->tid, s.name,
+		   state_letter(at), s.parent, s.pgid, s.sid, s.tty_number, s.tty_group,
+		   p->did_exec ? 0x400000u : 0x400040u);
+	text_print(t, " %lu %lu %lu %lu %lu %lu %lu %lu", s.minor, s.children_minor, s.major,
+		   s.children_major, s.user_ns / TICK_NS, s.system_ns / TICK_NS,
+		   s.children_user_ns / TICK_NS, s.children_system_ns / TICK_NS);
+	text_print(t, " %d %d %u 0 %lu", rt ? -1 - th->rt_priority : 20 + (th ? th->nice : 0),
+		   th ? th->nice : 0, s.threads,
+		   (at->whole || !th ? p->start_time : th->start_time) / TICK_NS);
+	text_print(t, " %lu %lu %lu", as ? as->total_pages * PAGE_SIZE : 0,
+		   as ? address_space_resident(as) : 0, process_limit(p, RLIMIT_RSS));
+	text_print(t, " %lu %lu %lu 0 0", inside ? as->code_start : as ? 1ul : 0,
+		   inside ? as->code_end : as ? 1ul : 0, inside ? as->stack_top : 0);
+	text_print(t, " %lu %lu %lu %lu", s.pending & 0x7fffffff, s.blocked & 0x7fffffff,
+		   s.ignored & 0x7fffffff, s.caught & 0x7fffffff);
+	text_print(t, " %d 0 0 %d %u %u %u 0 0 0", th && th->state == THREAD_SLEEPING, s.exit_signal,
+		   th ? th->cpu : 0, th ? th->rt_priority : 0, th ? th->policy : 0);
+	text_print(t, " %lu %lu %lu %lu %lu %lu %lu %d\n", inside ? as->data_start : 0,
+		   inside ? as->data_end : 0, inside ? as->brk_start : 0, inside ? as->arg_start : 0,
+		   inside ? as->arg_end : 0, inside ? as->env_start : 0, inside ? as->env_end : 0,
+		   inside ? s.exit_status : 0);
+	if (as)
+		address_space_put(as);
+	return 0;
+}
+
+static int
+show_statm(struct text *t, struct target *at)
+{
+	struct address_space *as = process_address_space(at->process);
+
+	if (!as) {
+		text_print(t, "0 0 0 0 0 0 0\n");
+		return 0;
+	}
+	text_print(t, "%lu %lu %lu %lu 0 %lu 0\n", as->total_pages, address_space_resident(as),
+		   as->rss_file + as->rss_shared, as->exec_pages, as->data_pages + as->stack_pages);
+	address_space_put(as);
+	return 0;
+}
+
+/* The credentials of the target's thread, with a reference; NULL when it is gone. */
+static struct cred *
+target_cred(struct target *at)
+{
+	struct cred *c = NULL;
+
+	if (!at->thread)
+		return NULL;
+	spin_lock(&at->process->lock);
+	c = (struct cred *)at->thread->cred;
+	if (c)
+		cred_get(c);
+	spin_unlock(&at->process->lock);
+	return c;
+}
+
+static void
+status_ids(struct text *t, const struct cred *c)
+{
+	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid,
+		   c->gid, c->egid, c->sgid, c->fsgid);
+}
+
+static void
+status_memory(struct text *t, struct address_space *as)
+{
+	uint64_t rss = address_space_resident(as);
+
+#define KB(pages) ((pages) * (PAGE_SIZE / 1024))
+	text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\n",
+		   KB(as->peak_total), KB(as->total_pages), KB(as->locked_pages), 0ul);
+	text_print(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
+		   KB(as->peak_rss), KB(rss), KB(as->rss_anon), KB(as->rss_file), KB(as->rss_shared));
+	text_print(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n",
+		   KB(as->data_pages), KB(as->stack_pages), (as->code_end - as->code_start) / 1024,
+		   KB(as->exec_pages));
+	text_print(t, "VmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\nHugetlbPages:\t%8lu kB\n",
+		   KB(arch_page_table_frames(&as->page_table)), 0ul, 0ul);
+#undef KB
+}
+
+static void
+print_mask(struct text *t, const char *name, uint64_t bits)
+{
+	text_print(t, "%s:\t%016lx\n", name, bits);
+}
+
+static void
+status_affinity(struct text *t, const struct thread *th)
+{
+	uint64_t all = cpu_count >= 64 ? UINT64_MAX : BIT(cpu_count) - 1;
+	uint64_t bits = (th ? th->affinity.bits : all) & all;
+	bool first = true;
+
+	if (cpu_count > 32)
+		text_print(t, "Cpus_allowed:\t%08x,%08x\n", (uint32_t)(bits >> 32), (uint32_t)bits);
+	else
+		text_print(t, "Cpus_allowed:\t%x\n", (uint32_t)bits);
+	text_print(t, "Cpus_allowed_list:\t");
+	for (uint32_t i = 0; i < 64; i++) {
+		uint32_t end = i;
+
+		if (!(bits & BIT(i)))
+			continue;
+		while (end < 63 && (bits & BIT(end + 1)))
+			end++;
+		text_print(t, first ? "%u" : ",%u", i);
+		if (end > i)
+			text_print(t, "-%u", end);
+		first = false;
+		i = end;
+	}
+	text_print(t, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+}
+
+int
+show_status(struct text *t, struct target *at)
+{
+	struct process *p = at->process;
+	struct address_space *as = process_address_space(p);
+	struct handle_table *handles = process_handles(p);
+	struct cred *c = target_cred(at);
+	char letter = state_letter(at);
+	struct snapshot s;
+
+	gather(at, &s);
+	text_print(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n"
+		      "TracerPid:\t0\n",
+		   s.name, p->fs ? p->fs->umask : 0, letter, state_name(letter), p->pid,
+		   at->whole || !at->thread ? p->pid : at->thread->tid, s.parent);
+	if (c)
+		status_ids(t, c);
+	text_print(t, "FDSize:\t%u\nGroups:\t", handles ? handles->size : 0);
+	for (uint32_t i = 0; c && i < c->group_count; i++)
+		text_print(t, "%u ", c->groups[i]);
+	text_print(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid,
+		   at->whole || !at->thread ? p->pid : at->thread->tid, s.pgid, s.sid);
+	if (as)
+		status_memory(t, as);
+	text_print(t, "CoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t%u/%lu\n", s.threads, s.queued,
+		   process_limit(p, RLIMIT_SIGPENDING));
+	print_mask(t, "SigPnd", s.pending);
+	print_mask(t, "ShdPnd", s.shared_pending);
+	print_mask(t, "SigBlk", s.blocked);
+	print_mask(t, "SigIgn", s.ignored);
+	print_mask(t, "SigCgt", s.caught);
+	if (c) {
+		print_mask(t, "CapInh", c->cap_inheritable);
+		print_mask(t, "CapPrm", c->cap_permitted);
+		print_mask(t, "CapEff", c->cap_effective);
+		print_mask(t, "CapBnd", c->cap_bounding);
+		print_mask(t, "CapAmb", c->cap_ambient);
+		text_print(t, "NoNewPrivs:\t%d\n", c->no_new_privs);
+	}
+	text_print(t, "Seccomp:\t0\nSeccomp_filters:\t0\n");
+	status_affinity(t, at->thread);
+	text_print(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", s.voluntary,
+		   s.involuntary);
+	if (c)
+		cred_put(c);
+	if (handles)
+		handle_table_put(handles);
+	if (as)
+		address_space_put(as);
+	return 0;
+}
+
+/* Bytes [start, end) of the program's memory, as far as they can be read. */
+static int
+show_range(struct text *t, struct address_space *as, vaddr_t start, vaddr_t end)
+{
+	char *buf = kmalloc(PAGE_SIZE, 0);
+
+	if (!buf)
+		return -ENOMEM;
+	while (start < end) {
+		ssize_t n = address_space_access(as, start, buf, MIN(PAGE_SIZE, end - start), false, true);
+
+		if (n <= 0)
+			break;
+		text_add(t, buf, (size_t)n);
+		start += (vaddr_t)n;
+	}
+	kfree(buf);
+	return 0;
+}
+
+static int
+show_cmdline(struct text *t, struct target *at)
+{
+	struct address_space *as = process_address_space(at->process);
+	int error;
+
+	if (!as)
+		return 0;
+	error = show_range(t, as, as->arg_start, as->arg_end);
+	/* A program that wrote over its arguments (setproctitle) and into the environment: up to the NUL. */
+	if (!error && t->used && t->data[t->used - 1] != '\0' && as->arg_end == as->env_start) {
+		size_t length = strnlen(t->data, t->used);
+
+		if (length == t->used) {
+			error = show_range(t, as, as->env_start, as->env_end);
+			t->used = strnlen(t->data, t->used);
+		} else {
+			t->used = length;
+		}
+	}
+	address_space_put(as);
+	return error;
+}
+
+static int
+show_environ(struct text *t, struct target *at)
+{
+	struct address_space *as = process_address_space(at->process);
+	int error;
+
+	if (!as)
+		return 0;
+	error = show_range(t, as, as->env_start, as->env_end);
+	address_space_put(as);
+	return error;
+}
+
+static int
+show_auxv(struct text *t, struct target *at)
+{
+	struct address_space *as = process_address_space(at->process);
+
+	if (!as)
+		return 0;
+	text_add(t, (const char *)as->auxv, MIN((size_t)as->auxv_count, ARRAY_SIZE(as->auxv)) * 8);
+	address_space_put(as);
+	return 0;
+}
+
+static int
+show_comm(struct text *t, struct target *at)
+{
+	if (at->thread)
+		text_print(t, "%s\n", at->thread->name);
+	return 0;
+}
+
+static ssize_t
+write_comm(struct target *at, char *data, size_t n)
+{
+	char *end = strchr(data, '\n');
+
+	if (!at->thread || at->process != current_process())
+		return -EINVAL;
+	if (end)
+		*end = '\0';
+	spin_lock(&at->process->lock);
+	string_copy(at->thread->name, data, sizeof(at->thread->name));
+	spin_unlock(&at->process->lock);
+	return (ssize_t)n;
+}
+
+static int
+show_limits(struct text *t, struct target *at)
+{
+	static const struct {
+		const char *name, *unit;
+	} rows[RLIMIT_COUNT] = {
+		[RLIMIT_CPU] = { "Max cpu time", "seconds" },
+		[RLIMIT_FSIZE] = { "Max file size", "bytes" },
+		[RLIMIT_DATA] = { "Max data size", "bytes" },
+		[RLIMIT_STACK] = { "Max stack size", "bytes" },
+		[RLIMIT_CORE] = { "Max core file size", "bytes" },
+		[RLIMIT_RSS] = { "Max resident set", "bytes" },
+		[RLIMIT_NPROC] = { "Max processes", "processes" },
+		[RLIMIT_NOFILE] = { "Max open files", "files" },
+		[RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" },
+		[RLIMIT_AS] = { "Max address space", "bytes" },
+		[RLIMIT_LOCKS] = { "Max file locks", "locks" },
+		[RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
+		[RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" },
+		[RLIMIT_NICE] = { "Max nice priority", "" },
+		[RLIMIT_RTPRIO] = { "Max realtime priority", "" },
+		[RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
+	};
+
+	text_print(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (int i = 0; i < RLIMIT_COUNT; i++) {
+		struct rlimit64 r = at->process->limits[i];
+		char soft[24], hard[24];
+
+		snprintf(soft, sizeof(soft), r.current == RLIM_INFINITY ? "unlimited" : "%lu", r.current);
+		snprintf(hard, sizeof(hard), r.maximum == RLIM_INFINITY ? "unlimited" : "%lu", r.maximum);
+		text_print(t, "%-25s %-20s %-20s %-10s\n", rows[i].name, soft, hard, rows[i].unit);
+	}
+	return 0;
+}
+
+static int
+show_oom_score(struct text *t, struct target *at)
+{
+	struct address_space *as = process_address_space(at->process);
+	struct memory_stats m;
+	int64_t score = 0;
+
+	memory_stats(&m);
+	if (as) {
+		score = (int64_t)(address_space_resident(as) * 1000 / MAX(m.total, 1ul));
+		address_space_put(as);
+	}
+	score = (score + 1000 + at->process->oom_score_adj) * 2 / 3;
+	text_print(t, "%ld\n", MAX(score, 0l));
+	return 0;
+}
+
+static int
+show_oom_score_adj(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", at->process->oom_score_adj);
+	return 0;
+}
+
+static ssize_t
+write_oom_score_adj(struct target *at, char *data, size_t n)
+{
+	bool negative = *data == '-';
+	const char *end;
+	uint64_t v;
+	int value;
+
+	if (parse_u64(data + negative, &end, 10, &v) || (*end && *end != '\n') || v > 1000)
+		return -EINVAL;
+	value = negative ? -(int)v : (int)v;
+	if (value < at->process->oom_score_adj && !capable(CAP_SYS_RESOURCE))
+		return -EACCES;
+	WRITE_ONCE(at->process->oom_score_adj, value);
+	return (ssize_t)n;
+}
+
+static int
+show_wchan(struct text *t, struct target *at)
+{
+	const char *where = at->thread && at->thread->state == THREAD_SLEEPING ? at->thread->wait_channel : NULL;
+
+	text_print(t, "%s", where ? where : "0");
+	return 0;
+}
+
+static int
+show_syscall(struct text *t, struct target *at)
+{
+	uint64_t nr = at->thread ? READ_ONCE(at->thread->syscall_number) : UINT64_MAX;
+
+	if (!at->thread || at->thread->state == THREAD_RUNNABLE)
+		text_print(t, "running\n");
+	else if (nr == UINT64_MAX)
+		text_print(t, "-1 0x0 0x0\n");
+	else
+		text_print(t, "%lu 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n", nr);
+	return 0;
+}
+
+static int
+show_io(struct text *t, struct target *at)
+{
+	const struct process *p = at->process;
+
+	text_print(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\nread_bytes: 0\nwrite_bytes: 0\n"
+		      "cancelled_write_bytes: 0\n",
+		   p->read_bytes, p->write_bytes, p->read_calls, p->write_calls);
+	return 0;
+}
+
+static int
+show_personality(struct text *t, struct target *at)
+{
+	text_print(t, "%08x\n", at->thread ? at->thread->personality : 0);
+	return 0;
+}
+
+static int
+show_loginuid(struct text *t, struct target *at)
+{
+	text_print(t, "4294967295");
+	return 0;
+}
+
+static int
+show_cgroup(struct text *t, struct target *at)
+{
+	text_print(t, "0::/\n");
+	return 0;
+}
+
+static int
+show_schedstat(struct text *t, struct target *at)
+{
+	struct snapshot s;
+
+	gather(at, &s);
+	text_print(t, "%lu 0 %lu\n", s.user_ns + s.system_ns, s.voluntary + s.involuntary);
+	return 0;
+}
+
+static int
+show_children(struct text *t, struct target *at)
+{
+	struct process *c;
+	pid_t pids[256];
+	size_t n = 0;
+
+	spin_lock(&process_tree_lock);
+	list_for_each(c, &at->process->children, sibling)
+		if (n < ARRAY_SIZE(pids))
+			pids[n++] = c->pid;
+	spin_unlock(&process_tree_lock);
+	for (size_t i = 0; i < n; i++)
+		text_print(t, "%d ", pids[i]);
+	return 0;
+}
+
+/* --- links --------------------------------------------------------------------------------------- */
+
+static int
+jump_exe(struct target *at, struct path *out)
+{
+	struct address_space *as = process_address_space(at->process);
+	int error = -ENOENT;
+
+	if (!as)
+		return -ENOENT;
+	spin_lock(&at->process->lock);
+	if (as->exe && as->exe->dentry) {
+		*out = (struct path){ as->exe->mount, as->exe->dentry };
+		path_get(out);
+		error = 0;
+	}
+	spin_unlock(&at->process->lock);
+	address_space_put(as);
+	return error;
+}
+
+static int
+jump_directory(struct target *at, struct path *out, bool root)
+{
+	struct process *p = at->process;
+	int error = -ENOENT;
+	uint64_t flags;
+
+	spin_lock(&p->lock);
+	if (p->fs) {
+		flags = spin_lock_irq(&p->fs->lock);
+		*out = root ? (struct path){ p->fs->root_mount, p->fs->root }
+			    : (struct path){ p->fs->cwd_mount, p->fs->cwd };
+		path_get(out);
+		spin_unlock_irq(&p->fs->lock, flags);
+		error = 0;
+	}
+	spin_unlock(&p->lock);
+	return error;
+}
+
+static int
+jump_cwd(struct target *at, struct path *out)
+{
+	return jump_directory(at, out, false);
+}
+
+static int
+jump_root(struct target *at, struct path *out)
+{
+	return jump_directory(at, out, true);
+}
+
+#define MAGIC(n, function) \
+	{ .name = n, .mode = S_IFLNK | 0777, .flags = ENTRY_INSPECT, .jump = function }
+#define PRIVATE(n, m, function) \
+	{ .name = n, .mode = S_IFREG | (m), .flags = ENTRY_INSPECT, .show = function }
+
+#define COMMON_ENTRIES                                                                             \
+	PRIVATE("auxv", 0400, show_auxv),                                                          \
+	ENTRY_FILE("cgroup", show_cgroup),                                                         \
+	ENTRY_FILE("cmdline", show_cmdline),                                                       \
+	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm },        \
+	MAGIC("cwd", jump_cwd),                                                                    \
+	PRIVATE("environ", 0400, show_environ),                                                    \
+	MAGIC("exe", jump_exe),                                                                    \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .flags = ENTRY_INSPECT, .list = &fd_list },        \
+	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .flags = ENTRY_INSPECT, .list = &fdinfo_list }, \
+	PRIVATE("io", 0400, show_io),                                                              \
+	ENTRY_FILE("limits", show_limits),                                                         \
+	{ .name = "loginuid", .mode = S_IFREG | 0644, .show = show_loginuid },                     \
+	PRIVATE("maps", 0444, show_maps),                                                          \
+	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT, .file_ops = &memory_file_ops }, \
+	ENTRY_FILE("mountinfo", show_mountinfo),                                                   \
+	ENTRY_FILE("mounts", show_mounts),                                                         \
+	ENTRY_FILE("oom_score", show_oom_score),                                                   \
+	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj,             \
+	  .write = write_oom_score_adj },                                                          \
+	PRIVATE("personality", 0400, show_personality),                                            \
+	MAGIC("root", jump_root),                                                                  \
+	ENTRY_FILE("schedstat", show_schedstat),                                                   \
+	PRIVATE("smaps", 0444, show_smaps),                                                        \
+	PRIVATE("smaps_rollup", 0444, show_smaps_rollup),                                          \
+	ENTRY_FILE("stat", show_stat),                                                             \
+	ENTRY_FILE("statm", show_statm),                                                           \
+	ENTRY_FILE("status", show_status),                                                         \
+	PRIVATE("syscall", 0400, show_syscall),                                                    \
+	ENTRY_FILE("wchan", show_wchan)
+
+const struct entry process_entries[] = {
+	COMMON_ENTRIES,
+	{ .name = "task", .mode = S_IFDIR | 0555, .list = &task_list },
+	{ 0 },
+};
+
+const struct entry thread_entries[] = {
+	COMMON_ENTRIES,
+	ENTRY_FILE("children", show_children),
+	{ 0 },
+};
+
+/* --- task/TID ------------------------------------------------------------------------------------ */
+
+static long
+task_next(struct target *at, long from)
+{
+	struct thread *t = process_thread_next(at->process, (pid_t)from);
+	long tid = -1;
+
+	if (t) {
+		tid = t->tid;
+		thread_put(t);
+	}
+	return tid;
+}
+
+static long
+task_find(struct target *at, const char *name, size_t length)
+{
+	long tid = parse_number(name, length);
+
+	return tid > 0 && task_next(at, tid) == tid ? tid : -1;
+}
+
+static const struct entry task_entry = {
+	.name = "task",
+	.mode = S_IFDIR | 0555,
+	.flags = ENTRY_THREAD,
+	.children = thread_entries,
+};
+
+const struct entry_list task_list = {
+	.find = task_find,
+	.next = task_next,
+	.each = &task_entry,
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * procfs.h - /proc: tables of entries, and the text buffer that show functions fill.
+ *
+ * A directory is a table of entries ended by one without a name. A file's show() writes its whole text
+ * into a buffer each time it is read from the start. Entries below /proc/PID get a target: the
+ * process, and below task/TID the thread, found anew at each access, so nothing in /proc keeps a
+ * dead process.
+ */
+#ifndef TESSERA_VFS_PROCFS_PROCFS_H
+#define TESSERA_VFS_PROCFS_PROCFS_H
+
+#include <tessera/inode.h>
+#include <tessera/process.h>
+#include <tessera/types.h>
+
+/* A text that grows. Once memory fails, `failed` stays and what follows is dropped. */
+struct text {
+	char *data;
+	size_t used, size;
+	bool failed;
+};
+void text_print(struct text *t, const char *format, ...) __printf(2, 3);
+void text_add(struct text *t, const char *s, size_t n);
+/* A path with space, tab, newline and backslash as \ooo. */
+void text_add_escaped(struct text *t, const char *s);
+/* For interfaces that take a print function. */
+void text_print_context(void *ctx, const char *format, ...) __printf(2, 3);
+void text_free(struct text *t);
+
+/* What an entry below /proc/PID is about. References are held while the struct is in use. */
+struct target {
+	struct process *process;
+	struct thread *thread;     /* the one of task/TID, or the leader; NULL: gone */
+	bool whole;                /* /proc/PID: sums over threads; false: /proc/PID/task/TID */
+	int fd;                    /* below fd/ and fdinfo/ */
+};
+
+struct entry;
+
+/* A directory whose names are made up as they are asked for. */
+struct entry_list {
+	/* Is `name` there? Its number, to be found in target (tid, fd) later; -1: no. */
+	long (*find)(struct target *at, const char *name, size_t length);
+	/* The smallest number >= from that is there, or -1. Its name is the number. */
+	long (*next)(struct target *at, long from);
+	const struct entry *each;  /* what every name is */
+};
+
+struct entry {
+	const char *name;
+	mode_t mode;               /* type and permissions */
+	uint32_t flags;            /* ENTRY_* */
+	int (*show)(struct text *t, struct target *at);         /* files */
+	/* Files that can be written: all bytes of one write call, NUL-terminated. Bytes used or errno. */
+	ssize_t (*write)(struct target *at, char *data, size_t n);
+	ssize_t (*readlink)(struct target *at, char *buf, size_t size); /* symlinks */
+	int (*jump)(struct target *at, struct path *out);               /* magic links */
+	const struct entry *children;                                   /* directories */
+	const struct entry_list *list;                                  /* and these beside children */
+	const struct file_ops *file_ops;                                /* files that are not text */
+};
+
+#define ENTRY_INSPECT BIT(0) /* opening or following needs process_may_inspect() */
+#define ENTRY_THREAD  BIT(1) /* of a list: the number is a thread's */
+#define ENTRY_FD      BIT(2) /* of a list: the number is a handle's */
+
+#define ENTRY_FILE(n, show_function) { .name = n, .mode = S_IFREG | 0444, .show = show_function }
+#define ENTRY_DIR(n, table) { .name = n, .mode = S_IFDIR | 0555, .children = table }
+
+/* The target that an open file of ours is about; with references. -ESRCH: gone. */
+int target_get(const struct inode *i, struct target *at);
+void target_put(struct target *at);
+/* Parse "123" exactly, no leading zeros: the number or -1. */
+long parse_number(const char *name, size_t length);
+
+extern const struct entry root_entries[];     /* root.c */
+extern const struct entry_list process_list;  /* root.c: /proc/PID */
+extern const struct entry sys_entries[];      /* sys.c */
+extern const struct entry tessera_entries[];  /* counters.c */
+extern const struct entry process_entries[];  /* process.c: below /proc/PID */
+extern const struct entry thread_entries[];   /* process.c: below /proc/PID/task/TID */
+extern const struct entry_list fd_list, fdinfo_list, task_list;
+int show_mounts(struct text *t, struct target *at);
+int show_mountinfo(struct text *t, struct target *at);
+int show_maps(struct text *t, struct target *at);
+int show_smaps(struct text *t, struct target *at);
+int show_smaps_rollup(struct text *t, struct target *at);
+extern const struct file_ops memory_file_ops;  /* /proc/PID/mem */
+int show_stat(struct text *t, struct target *at);
+int show_status(struct text *t, struct target *at);
+
+#endif

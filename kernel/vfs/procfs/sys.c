@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sys.c - /proc/sys: the settings that programs read, and those that root may change.
+ */
+#include <tessera/address_space.h>
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/pipe.h>
+#include <tessera/print.h>
+#include <tessera/random.h>
+#include <tessera/string.h>
+#include <tessera/uts.h>
+
+#include "procfs.h"
+
+/* A file that always says the same. */
+#define CONSTANT(function, text_value)                                                             \
+	static int function(struct text *t, struct target *at)                                     \
+	{                                                                                          \
+		text_print(t, "%s\n", text_value);                                                 \
+		return 0;                                                                          \
+	}
+
+CONSTANT(show_ostype, "Linux")
+CONSTANT(show_osrelease, kernel_release)
+CONSTANT(show_os_version, kernel_version)
+CONSTANT(show_pid_max, "65536")
+CONSTANT(show_entropy, "256")
+CONSTANT(show_ngroups_max, "65536")
+CONSTANT(show_cap_last_cap, "40")
+CONSTANT(show_overflow_id, "65534")
+CONSTANT(show_threads_max, "65536")
+CONSTANT(show_core_pattern, "core")
+CONSTANT(show_max_map_count, "65530")
+CONSTANT(show_mmap_min_addr, "65536")
+CONSTANT(show_zero, "0")
+CONSTANT(show_swappiness, "60")
+CONSTANT(show_file_max, "9223372036854775807")
+CONSTANT(show_nr_open, "1048576")
+CONSTANT(show_printk, "4\t4\t1\t7")
+CONSTANT(show_sem, "32000\t1024000000\t500\t32000")
+
+static int
+show_hostname(struct text *t, struct target *at)
+{
+	char name[UTS_NAME_MAX + 1];
+
+	uts_get_names(name, NULL);
+	text_print(t, "%s\n", name);
+	return 0;
+}
+
+static int
+show_domainname(struct text *t, struct target *at)
+{
+	char name[UTS_NAME_MAX + 1];
+
+	uts_get_names(NULL, name);
+	text_print(t, "%s\n", name);
+	return 0;
+}
+
+static ssize_t
+set_name(char *data, size_t n, bool domain)
+{
+	char *end = strchr(data, '\n');
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (end)
+		*end = '\0';
+	data[MIN(n, (size_t)UTS_NAME_MAX)] = '\0';
+	uts_set_name(data, domain);
+	return (ssize_t)n;
+}
+
+static ssize_t
+write_hostname(struct target *at, char *data, size_t n)
+{
+	return set_name(data, n, false);
+}
+
+static ssize_t
+write_domainname(struct target *at, char *data, size_t n)
+{
+	return set_name(data, n, true);
+}
+
+static void
+print_uuid(struct text *t, const uint8_t *b)
+{
+	for (int i = 0; i < 16; i++)
+		text_print(t, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+	text_add(t, "\n", 1);
+}
+
+/* A random (version 4) UUID. */
+static void
+make_uuid(uint8_t *b)
+{
+	random_bytes(b, 16);
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+}
+
+static int
+show_uuid(struct text *t, struct target *at)
+{
+	uint8_t b[16];
+
+	make_uuid(b);
+	print_uuid(t, b);
+	return 0;
+}
+
+static int
+show_boot_id(struct text *t, struct target *at)
+{
+	static struct spinlock lock = SPINLOCK_INIT(LEAF);
+	static uint8_t id[16]; /* lock; then never changes */
+	static bool made;      /* lock */
+	uint8_t fresh[16];
+	uint64_t flags;
+
+	make_uuid(fresh);
+	flags = spin_lock_irq(&lock);
+	if (!made)
+		memcpy(id, fresh, sizeof(id));
+	made = true;
+	spin_unlock_irq(&lock, flags);
+	print_uuid(t, id);
+	return 0;
+}
+
+/* A decimal number in [low, high], maybe followed by white space. */
+static ssize_t
+parse_setting(const char *data, size_t n, uint64_t low, uint64_t high, uint64_t *out)
+{
+	const char *end;
+	uint64_t v;
+
+	while (*data == ' ' || *data == '\t')
+		data++;
+	if (parse_u64(data, &end, 10, &v))
+		return -EINVAL;
+	while (*end == ' ' || *end == '\t' || *end == '\n')
+		end++;
+	if (*end || v < low || v > high)
+		return -EINVAL;
+	*out = v;
+	return (ssize_t)n;
+}
+
+static int
+show_overcommit(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", overcommit_mode);
+	return 0;
+}
+
+static ssize_t
+write_overcommit(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, 2, &v);
+
+	if (r > 0)
+		WRITE_ONCE(overcommit_mode, (int)v);
+	return r;
+}
+
+static int
+show_overcommit_ratio(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", overcommit_ratio);
+	return 0;
+}
+
+static ssize_t
+write_overcommit_ratio(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
+
+	if (r > 0)
+		WRITE_ONCE(overcommit_ratio, (int)v);
+	return r;
+}
+
+static int
+show_randomize(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", randomize_va_space);
+	return 0;
+}
+
+static ssize_t
+write_randomize(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, 2, &v);
+
+	if (r > 0)
+		WRITE_ONCE(randomize_va_space, (int)v);
+	return r;
+}
+
+static int
+show_pipe_max_size(struct text *t, struct target *at)
+{
+	text_print(t, "%lu\n", (uint64_t)pipe_max_size);
+	return 0;
+}
+
+static ssize_t
+write_pipe_max_size(struct target *at, char *data, size_t n)
+{
+	uint64_t v, size = PAGE_SIZE;
+	ssize_t r = parse_setting(data, n, 1, BIT(31), &v);
+
+	if (r > 0) {
+		while (size < v)
+			size *= 2;
+		WRITE_ONCE(pipe_max_size, (uint32_t)size);
+	}
+	return r;
+}
+
+static int
+show_file_nr(struct text *t, struct target *at)
+{
+	text_print(t, "%lu\t0\t9223372036854775807\n", file_count());
+	return 0;
+}
+
+#define SETTING(n, show_function, write_function)                                                  \
+	{ .name = n, .mode = S_IFREG | 0644, .show = show_function, .write = write_function }
+
+static const struct entry random_entries[] = {
+	ENTRY_FILE("boot_id", show_boot_id),
+	ENTRY_FILE("entropy_avail", show_entropy),
+	ENTRY_FILE("poolsize", show_entropy),
+	ENTRY_FILE("uuid", show_uuid),
+	{ 0 },
+};
+
+static const struct entry kernel_entries[] = {
+	ENTRY_FILE("cap_last_cap", show_cap_last_cap),
+	ENTRY_FILE("core_pattern", show_core_pattern),
+	SETTING("domainname", show_domainname, write_domainname),
+	SETTING("hostname", show_hostname, write_hostname),
+	ENTRY_FILE("ngroups_max", show_ngroups_max),
+	ENTRY_FILE("osrelease", show_osrelease),
+	ENTRY_FILE("ostype", show_ostype),
+	ENTRY_FILE("overflowgid", show_overflow_id),
+	ENTRY_FILE("overflowuid", show_overflow_id),
+	ENTRY_FILE("pid_max", show_pid_max),
+	ENTRY_FILE("printk", show_printk),
+	ENTRY_DIR("random", random_entries),
+	SETTING("randomize_va_space", show_randomize, write_randomize),
+	ENTRY_FILE("sem", show_sem),
+	ENTRY_FILE("threads-max", show_threads_max),
+	ENTRY_FILE("version", show_os_version),
+	{ 0 },
+};
+
+static const struct entry vm_entries[] = {
+	ENTRY_FILE("max_map_count", show_max_map_count),
+	ENTRY_FILE("mmap_min_addr", show_mmap_min_addr),
+	ENTRY_FILE("nr_hugepages", show_zero),
+	SETTING("overcommit_memory", show_overcommit, write_overcommit),
+	SETTING("overcommit_ratio", show_overcommit_ratio, write_overcommit_ratio),
+	ENTRY_FILE("swappiness", show_swappiness),
+	{ 0 },
+};
+
+static const struct entry fs_entries[] = {
+	ENTRY_FILE("file-max", show_file_max),
+	ENTRY_FILE("file-nr", show_file_nr),
+	ENTRY_FILE("nr_open", show_nr_open),
+	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
+	ENTRY_FILE("protected_hardlinks", show_zero),
+	ENTRY_FILE("protected_symlinks", show_zero),
+	ENTRY_FILE("suid_dumpable", show_zero),
+	{ 0 },
+};
+
+const struct entry sys_entries[] = {
+	ENTRY_DIR("fs", fs_entries),
+	ENTRY_DIR("kernel", kernel_entries),
+	ENTRY_DIR("vm", vm_entries),
+	{ 0 },
+};
