@@ -9,10 +9,12 @@
 #include <tessera/inode.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
+#include <tessera/string.h>
 
 #include "exec.h"
 #include "proc.h"
 
+static char init_path[128]; /* [I] once process 1 was started */
 static const char *const environment[] = { "HOME=/", "TERM=linux", NULL };
 
 /* Standard input, output and error on the console. A system without one still starts. */
@@ -36,15 +38,15 @@ open_console(void)
 static void
 run_init(void *arg)
 {
-	const char *path = arg;
-	const char *const arguments[] = { path, NULL };
+	const char *const arguments[] = { init_path, NULL };
 	struct exec_source argv = { .kernel = arguments }, envp = { .kernel = environment };
 	long error;
 
 	open_console();
-	error = exec_program(AT_FDCWD, path, &argv, &envp, 0);
+	error = exec_program(AT_FDCWD, init_path, &argv, &envp, 0);
 	if (error)
-		panic("%s cannot be started as process 1: error %ld", path, -error);
+		panic("%s cannot be started as process 1: error %ld", init_path,
+		      -error);
 	arch_enter_user(arch_user_frame(current_thread()));
 }
 
@@ -92,7 +94,7 @@ void
 process_start_init(const char *path)
 {
 	struct process *p = process_alloc();
-	struct thread *t = thread_create_kernel("init", run_init, (void *)path);
+	struct thread *t = thread_create_kernel("init", run_init, NULL);
 
 	if (!p || !t)
 		panic("no memory for process 1");
@@ -101,6 +103,7 @@ process_start_init(const char *path)
 	p->actions = actions_create();
 	if (!p->handles || !p->fs || !p->actions)
 		panic("no memory for process 1");
+	string_copy(init_path, path, sizeof(init_path));
 	t->process = p;
 	process_get(p);
 	t->cred = &init_cred;

@@ -45,11 +45,11 @@ enum thread_state {
 #define SCHED_RESET_ON_FORK 0x40000000
 
 /* thread->work: reasons to call thread_return_to_user(). Tested by assembly: see THREAD_WORK. */
-#define WORK_SIGNAL  BIT(0) /* a signal may be deliverable */
-#define WORK_STOP    BIT(1) /* group stop, freeze, ptrace stop asked for */
-#define WORK_EXIT    BIT(2) /* this thread must end */
-#define WORK_RESUME  BIT(3) /* proc: restore saved signal mask, rseq and such */
-#define WORK_RSEQ    BIT(4)
+#define WORK_SIGNAL  (1u << 0) /* a signal may be deliverable */
+#define WORK_STOP    (1u << 1) /* group stop, freeze, ptrace stop asked for */
+#define WORK_EXIT    (1u << 2) /* this thread must end */
+#define WORK_RESUME  (1u << 3) /* proc: restore saved signal mask, rseq and such */
+#define WORK_RSEQ    (1u << 4)
 
 struct cpu_mask {
 	uint64_t bits; /* MAX_CPUS == 64 */
