@@ -54,7 +54,8 @@ struct epoll_item {
 	struct epoll *epoll;         /* [I] */
 	struct file *file;           /* [I] not counted */
 	int fd;                      /* [I] */
-	struct epoll_event event;    /* [e]; events read by wake-ups */
+	struct epoll_event event;    /* [e]; events are read by wake-ups: POLL_ALWAYS is among them, and
+					no event at all means disarmed by EPOLLONESHOT */
 	uint32_t queues;             /* [e] */
 	struct waiter waiter[QUEUES_MAX];
 };
@@ -114,7 +115,7 @@ item_woken(struct waiter *w, uint32_t key)
 	struct epoll_item *i = w->private;
 	uint32_t wanted = READ_ONCE(i->event.events) & ~MODE_BITS;
 
-	if (wanted == 0 || (key && !(key & (wanted | POLL_ALWAYS))))
+	if (wanted == 0 || (key && !(key & wanted)))
 		return false;
 	make_ready(i);
 	tell_waiters(i->epoll);
@@ -146,8 +147,8 @@ item_ask(struct epoll_item *i, struct poll_table *pt)
 	uint32_t events = i->event.events & ~MODE_BITS;
 
 	if (pt)
-		pt->events = events | POLL_ALWAYS;
-	return file_poll(i->file, pt) & (events | POLL_ALWAYS);
+		pt->events = events;
+	return file_poll(i->file, pt) & events;
 }
 
 /* --- the set ------------------------------------------------------------------------------------ */
@@ -239,6 +240,7 @@ item_add(struct epoll *ep, int fd, struct file *f, const struct epoll_event *eve
 	i->file = f;
 	i->fd = fd;
 	i->event = *event;
+	i->event.events |= POLL_ALWAYS;
 	item_insert(ep, i);
 	list_add_tail(&f->watchers, &i->file_node);
 	if (item_ask(i, &it.table) && make_ready(i))
@@ -256,7 +258,8 @@ item_modify(struct epoll *ep, struct epoll_item *i, const struct epoll_event *ev
 	if ((i->event.events | event->events) & EPOLLEXCLUSIVE)
 		return -EINVAL;
 	/* a wake-up between the two sees the new events, or item_ask() sees what woke it */
-	i->event = *event;
+	i->event.data = event->data;
+	WRITE_ONCE(i->event.events, event->events | POLL_ALWAYS);
 	memory_barrier();
 	if (item_ask(i, NULL) && make_ready(i))
 		tell_waiters(ep);

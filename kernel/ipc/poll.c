@@ -109,11 +109,12 @@ static bool
 ask(struct poll_item *item, struct poll_table *pt)
 {
 	struct file *f;
+	int error;
 
 	item->revents = 0;
 	if (item->fd < 0)
 		return false;
-	f = handle_get(item->fd, RIGHT_POLL, NULL);
+	f = handle_get(item->fd, RIGHT_POLL, &error);
 	if (!f) {
 		item->revents = POLLNVAL;
 		return true;
