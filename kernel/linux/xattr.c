@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xattr.c - extended attributes by name, by name without following a link, and by handle.
+ *
+ * user.* belongs to files and directories, trusted.* to CAP_SYS_ADMIN, security.* and system.* to the
+ * file system: xattr(7).
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+
+#include "linux.h"
+#include "user_name.h"
+
+#define XATTR_NAME_MAX 255
+#define XATTR_SIZE_MAX 65536
+#define XATTR_FLAGS    3
+
+/* The object of a call: a name (with or without the last link followed) or a handle. */
+struct where {
+	int fd;
+	const char __user *name;   /* NULL: the handle */
+	unsigned int lookup;
+};
+
+#define BY_NAME(n) ((struct where){ .fd = AT_FDCWD, .name = (n), .lookup = LOOKUP_FOLLOW })
+#define BY_LINK(n) ((struct where){ .fd = AT_FDCWD, .name = (n) })
+#define BY_HANDLE(n) ((struct where){ .fd = (n) })
+
+static long
+find(struct where w, uint64_t rights, struct path *out)
+{
+	int error = 0;
+	struct file *f;
+	char *name;
+
+	if (w.name) {
+		name = user_name_get(w.name);
+		if (IS_ERR(name))
+			return PTR_ERR(name);
+		error = path_lookup(AT_FDCWD, name, w.lookup, out);
+		kfree(name);
+		return error;
+	}
+	f = handle_get(w.fd, rights, &error);
+	if (!f)
+		return error;
+	*out = (struct path){ f->mount, f->dentry };
+	path_get(out);
+	file_put(f);
+	return 0;
+}
+
+static long
+name_in(char *name, const char __user *uname)
+{
+	long n = copy_string_from_user(name, uname, XATTR_NAME_MAX + 1);
+
+	if (n == 0 || n == -ENAMETOOLONG)
+		return -ERANGE;
+	return n < 0 ? n : 0;
+}
+
+static bool
+starts_with(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* May the caller touch this attribute of `i`? */
+static long
+allowed(struct inode *i, const char *name, int mask)
+{
+	if (starts_with(name, "security.") || starts_with(name, "system."))
+		return 0;
+	if (starts_with(name, "trusted.")) {
+		if (capable(CAP_SYS_ADMIN))
+			return 0;
+		return mask & MAY_WRITE ? -EPERM : -ENODATA;
+	}
+	if (starts_with(name, "user.") && !S_ISREG(i->mode) && !S_ISDIR(i->mode))
+		return mask & MAY_WRITE ? -EPERM : -ENODATA;
+	return vfs_permission(i, mask);
+}
+
+static long
+set(struct where w, const char __user *uname, const void __user *uvalue, size_t size, int flags)
+{
+	char name[XATTR_NAME_MAX + 1];
+	struct path p;
+	void *value;
+	long error;
+
+	if (flags & ~XATTR_FLAGS)
+		return -EINVAL;
+	error = name_in(name, uname);
+	if (error)
+		return error;
+	if (size > XATTR_SIZE_MAX)
+		return -E2BIG;
+	value = kmalloc(MAX(size, 1ul), 0);
+	if (!value)
+		return -ENOMEM;
+	error = copy_from_user(value, uvalue, size);
+	if (!error)
+		error = find(w, RIGHT_SET_ATTR, &p);
+	if (error)
+		goto free_value;
+	if (p.mount && (p.mount->flags & MOUNT_READONLY))
+		error = -EROFS;
+	if (!error)
+		error = allowed(p.dentry->inode, name, MAY_WRITE);
+	if (!error)
+		error = p.dentry->inode->ops->set_xattr
+				? p.dentry->inode->ops->set_xattr(p.dentry->inode, name, value, size, flags)
+				: -EOPNOTSUPP;
+	path_put(&p);
+free_value:
+	kfree(value);
+	return error;
+}
+
+static long
+get(struct where w, const char __user *uname, void __user *uvalue, size_t size)
+{
+	char name[XATTR_NAME_MAX + 1];
+	struct inode *i;
+	struct path p;
+	void *value;
+	long n = name_in(name, uname);
+
+	if (n)
+		return n;
+	n = find(w, RIGHT_STAT, &p);
+	if (n)
+		return n;
+	i = p.dentry->inode;
+	size = MIN(size, (size_t)XATTR_SIZE_MAX);
+	value = kmalloc(MAX(size, 1ul), 0);
+	n = value ? allowed(i, name, MAY_READ) : -ENOMEM;
+	if (!n)
+		n = i->ops->get_xattr ? i->ops->get_xattr(i, name, value, size) : -EOPNOTSUPP;
+	if (n > 0 && size && copy_to_user(uvalue, value, (size_t)n))
+		n = -EFAULT;
+	kfree(value);
+	path_put(&p);
+	return n;
+}
+
+static long
+list(struct where w, char __user *ulist, size_t size)
+{
+	struct inode *i;
+	struct path p;
+	char *buf;
+	long n = find(w, RIGHT_STAT, &p);
+
+	if (n)
+		return n;
+	i = p.dentry->inode;
+	size = MIN(size, (size_t)XATTR_SIZE_MAX);
+	buf = kmalloc(MAX(size, 1ul), 0);
+	if (!buf)
+		n = -ENOMEM;
+	else if (i->ops->list_xattr)
+		n = i->ops->list_xattr(i, buf, size);
+	if (n > 0 && size && copy_to_user(ulist, buf, (size_t)n))
+		n = -EFAULT;
+	kfree(buf);
+	path_put(&p);
+	return n;
+}
+
+static long
+drop(struct where w, const char __user *uname)
+{
+	char name[XATTR_NAME_MAX + 1];
+	struct inode *i;
+	struct path p;
+	long error = name_in(name, uname);
+
+	if (error)
+		return error;
+	error = find(w, RIGHT_SET_ATTR, &p);
+	if (error)
+		return error;
+	i = p.dentry->inode;
+	if (p.mount && (p.mount->flags & MOUNT_READONLY))
+		error = -EROFS;
+	if (!error)
+		error = allowed(i, name, MAY_WRITE);
+	if (!error)
+		error = i->ops->remove_xattr ? i->ops->remove_xattr(i, name) : -EOPNOTSUPP;
+	path_put(&p);
+	return error;
+}
+
+long
+linux_setxattr(const char __user *path, const char __user *name, const void __user *value, size_t size, int flags)
+{
+	return set(BY_NAME(path), name, value, size, flags);
+}
+
+long
+linux_lsetxattr(const char __user *path, const char __user *name, const void __user *value, size_t size, int flags)
+{
+	return set(BY_LINK(path), name, value, size, flags);
+}
+
+long
+linux_fsetxattr(int fd, const char __user *name, const void __user *value, size_t size, int flags)
+{
+	return set(BY_HANDLE(fd), name, value, size, flags);
+}
+
+long
+linux_getxattr(const char __user *path, const char __user *name, void __user *value, size_t size)
+{
+	return get(BY_NAME(path), name, value, size);
+}
+
+long
+linux_lgetxattr(const char __user *path, const char __user *name, void __user *value, size_t size)
+{
+	return get(BY_LINK(path), name, value, size);
+}
+
+long
+linux_fgetxattr(int fd, const char __user *name, void __user *value, size_t size)
+{
+	return get(BY_HANDLE(fd), name, value, size);
+}
+
+long
+linux_listxattr(const char __user *path, char __user *names, size_t size)
+{
+	return list(BY_NAME(path), names, size);
+}
+
+long
+linux_llistxattr(const char __user *path, char __user *names, size_t size)
+{
+	return list(BY_LINK(path), names, size);
+}
+
+long
+linux_flistxattr(int fd, char __user *names, size_t size)
+{
+	return list(BY_HANDLE(fd), names, size);
+}
+
+long
+linux_removexattr(const char __user *path, const char __user *name)
+{
+	return drop(BY_NAME(path), name);
+}
+
+long
+linux_lremovexattr(const char __user *path, const char __user *name)
+{
+	return drop(BY_LINK(path), name);
+}
+
+long
+linux_fremovexattr(int fd, const char __user *name)
+{
+	return drop(BY_HANDLE(fd), name);
+}
