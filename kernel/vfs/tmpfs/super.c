@@ -263,7 +263,8 @@ tmpfs_init(void)
 	if (!hidden || tmpfs_fill(hidden, "nr_blocks=0,nr_inodes=0") != 0)
 		panic("no memory for the file system of memfds");
 	hidden_mount = mount_create_internal(hidden);
-	error = vfs_mount("rootfs", NULL, "rootfs", 0, "mode=755");
+	/* no limits: the initial image must fit in whatever memory there is */
+	error = vfs_mount("rootfs", NULL, "rootfs", 0, "mode=755,size=0,nr_inodes=0");
 	if (!hidden_mount || error)
 		panic("cannot mount the root file system: error %d", error);
 }
