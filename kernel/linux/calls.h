@@ -222,6 +222,8 @@ CALL4(302, prlimit64, pid_t, pid, unsigned int, which, const struct rlimit64 __u
 CALL2(305, clock_adjtime, int, clock, struct linux_timex __user *, inout)
 CALL1(306, syncfs, int, fd)
 CALL3(309, getcpu, uint32_t __user *, cpu, uint32_t __user *, node, void __user *, unused)
+CALL6(310, process_vm_readv, pid_t, pid, const struct iovec __user *, lvec, unsigned long, lcount, const struct iovec __user *, rvec, unsigned long, rcount, unsigned long, flags)
+CALL6(311, process_vm_writev, pid_t, pid, const struct iovec __user *, lvec, unsigned long, lcount, const struct iovec __user *, rvec, unsigned long, rcount, unsigned long, flags)
 CALL3(314, sched_setattr, pid_t, pid, struct sched_attr __user *, attr, unsigned int, flags)
 CALL4(315, sched_getattr, pid_t, pid, struct sched_attr __user *, attr, unsigned int, size, unsigned int, flags)
 CALL5(316, renameat2, int, olddir, const char __user *, old, int, newdir, const char __user *, new_name, unsigned int, flags)
