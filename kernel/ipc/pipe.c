@@ -495,6 +495,8 @@ pipe_create_files(uint32_t flags, struct file **read_end, struct file **write_en
 	ref_get(&p->refs);
 	r->private = w->private = p;
 	r->position = -1;
+	ref_get(&p->refs);
+	i->pipe = p; /* found again by an open of /proc/PID/fd/N */
 	end_opened(p, r);
 	end_opened(p, w);
 	inode_put(i);

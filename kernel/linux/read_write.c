@@ -21,11 +21,7 @@ transfer(int fd, char __user *buf, size_t count, bool write)
 
 	if (!f)
 		return error;
-	if (unlikely((ssize_t)count < 0)) {
-		file_put(f);
-		return -EINVAL;
-	}
-	if (unlikely(!user_range_ok(buf, count))) {
+	if (unlikely(!user_range_ok(buf, count))) { /* counts past SSIZE_MAX too */
 		file_put(f);
 		return -EFAULT;
 	}
@@ -63,9 +59,6 @@ transfer_at(int fd, char __user *buf, size_t count, loff_t pos, bool write)
 		return error;
 	n = -ESPIPE;
 	if (!(f->mode & FILE_SEEKABLE))
-		goto out;
-	n = -EINVAL;
-	if ((ssize_t)count < 0)
 		goto out;
 	n = -EFAULT;
 	if (!user_range_ok(buf, count))

@@ -7,6 +7,7 @@
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/panic.h>
+#include <tessera/pipe.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 
@@ -24,6 +25,7 @@ static struct {
 
 static const struct inode_ops anonymous_inode_ops = {
 	.name = "anonymous",
+	.evict = fifo_inode_gone,
 };
 
 static struct filesystem_type anonymous_type = {

@@ -401,6 +401,9 @@ vfs_rename(int olddir, const char *old, int newdir, const char *new_name, unsign
 		error = (int)PTR_ERR(r.old);
 		goto unlock;
 	}
+	error = -ENOENT;
+	if (!r.old->inode)
+		goto put_old;
 	r.new_dentry = lookup_child_locked(r.to.parent.dentry, r.to.name, r.to.length);
 	if (IS_ERR(r.new_dentry)) {
 		error = (int)PTR_ERR(r.new_dentry);

@@ -307,7 +307,7 @@ vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int 
 	if ((flags & O_CREAT) && S_ISDIR(p.dentry->inode->mode))
 		error = -EISDIR;
 	else if (((flags & O_DIRECTORY) || w.slash) && !S_ISDIR(p.dentry->inode->mode))
-		error = S_ISLNK(p.dentry->inode->mode) && !(flags & O_PATH) ? -ELOOP : -ENOTDIR;
+		error = -ENOTDIR;
 	else
 		error = open_found(&p, flags, created, out);
 	path_put(&p);

@@ -24,8 +24,8 @@ mode_allows(const struct inode *i, const struct cred *c, int mask)
 	return (mask & ~mode & 7) == 0;
 }
 
-static int
-generic_permission(const struct inode *i, int mask)
+int
+permission_generic(const struct inode *i, int mask)
 {
 	const struct cred *c = current_cred();
 
@@ -49,7 +49,7 @@ vfs_permission(struct inode *i, int mask)
 {
 	if (i->ops->permission)
 		return i->ops->permission(i, mask);
-	return generic_permission(i, mask);
+	return permission_generic(i, mask);
 }
 
 bool

@@ -87,6 +87,7 @@ struct dentry *lookup_child_locked(struct dentry *parent, const char *name, size
 struct dentry *lookup_child(struct dentry *parent, const char *name, size_t length);
 
 /* --- permission.c */
+int permission_generic(const struct inode *i, int mask); /* mode bits and capabilities */
 bool inode_owner_or_capable(const struct inode *i);
 int permission_create(struct inode *dir);                       /* add a name */
 int permission_delete(struct inode *dir, struct dentry *d, bool directory); /* remove one */

@@ -208,17 +208,17 @@ dir_lookup(struct inode *dir, struct dentry *d)
 	struct target at, child_at;
 	struct node child;
 	struct inode *i;
-	int error = target_get(dir, &at);
+	int error = target_get(dir, &at) ? -ENOENT : 0;
 
 	if (error)
-		return -ENOENT;
+		return error;
+	error = -ENOENT; /* and not a negative name: nothing can be made here */
 	if (find_child(node_of(dir), &at, d->name, d->length, &child) && target_of(&child, &child_at) == 0) {
 		i = create_inode(dir->fs, &child, &child_at);
 		target_put(&child_at);
 		if (i)
 			dentry_attach(d, i);
-		else
-			error = -ENOMEM;
+		error = i ? 0 : -ENOMEM;
 	}
 	target_put(&at);
 	return error;
@@ -351,10 +351,8 @@ dir_permission(struct inode *i, int mask)
 	struct target at;
 	int error;
 
-	if (mask & MAY_WRITE)
-		return -EACCES;
 	if (!(node_of(i)->entry->flags & ENTRY_INSPECT))
-		return 0;
+		return permission_generic(i, mask);
 	error = target_get(i, &at);
 	if (error)
 		return -ENOENT;
