@@ -16,6 +16,7 @@
  */
 #include "check.h"
 
+#include <cpuid.h>
 #include <dirent.h>
 #include <grp.h>
 #include <poll.h>
@@ -197,6 +198,15 @@ check_wait_asleep(pid_t pid, pid_t tid)
 		check_sleep_ms(2);
 	}
 	check_sleep_ms(200);
+}
+
+bool
+check_is_emulated(void)
+{
+	unsigned int eax, ebx, ecx, edx;
+
+	__cpuid(0x40000000, eax, ebx, ecx, edx);
+	return ebx == 0x54474354 /* "TCGT" */;
 }
 
 void

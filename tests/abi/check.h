@@ -203,6 +203,12 @@ void check_sleep_ms(long ms);
  */
 void check_wait_asleep(pid_t pid, pid_t tid);
 
+/*
+ * Are these QEMU's emulated processors? They let a few wrong things pass, such as SSE exceptions,
+ * that no kernel can mend.
+ */
+bool check_is_emulated(void);
+
 /* Become CHECK_NOBODY for good, with no groups. */
 void check_drop_root(void);
 void check_become(uid_t uid, gid_t gid);

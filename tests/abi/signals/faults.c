@@ -2,7 +2,6 @@
 /* Signals made by the processor, the frame of a handler, alternate stacks, register state. */
 #include "../check.h"
 
-#include <cpuid.h>
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -143,22 +142,12 @@ TEST(fpe_integer_division)
 	CHECK(CATCHES(SIGFPE, low = low / minus));
 }
 
-/* QEMU's emulated processors never raise SSE exceptions. */
-static bool
-is_emulated(void)
-{
-	unsigned int eax, ebx, ecx, edx;
-
-	__cpuid(0x40000000, eax, ebx, ecx, edx);
-	return ebx == 0x54474354 /* "TCGT" */;
-}
-
 TEST(fpe_sse_division)
 {
 	volatile double zero = 0.0, one = 1.0;
 	unsigned int mxcsr = 0x1f80 & ~0x200u;
 
-	if (is_emulated())
+	if (check_is_emulated())
 		SKIP("the processor is emulated without SSE exceptions");
 	__asm__ volatile("ldmxcsr %0" :: "m"(mxcsr));
 	CHECK(CATCHES(SIGFPE, one = one / zero));
