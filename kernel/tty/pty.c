@@ -26,7 +26,7 @@
 #define PTY_MAX   4096
 #define CHUNK     256
 
-static struct spinlock table_lock = SPINLOCK_INIT(LEAF);
+static struct mutex table_lock = MUTEX_INIT(table_lock, SLEEP_LEAF);
 static struct radix_tree table; /* table_lock: struct tty * by number */
 
 static void
@@ -51,12 +51,14 @@ static const struct tty_driver pty_driver = {
 struct tty *
 pty_find(uint32_t index)
 {
-	uint64_t flags = spin_lock_irq(&table_lock);
-	struct tty *t = radix_get(&table, index);
+	struct tty *t;
+
+	mutex_lock(&table_lock);
+	t = radix_get(&table, index);
 
 	if (t && !ref_get_unless_zero(&t->refs))
 		t = NULL;
-	spin_unlock_irq(&table_lock, flags);
+	mutex_unlock(&table_lock);
 	return t;
 }
 
@@ -64,34 +66,36 @@ pty_find(uint32_t index)
 uint32_t
 pty_next(uint32_t index)
 {
-	uint64_t flags = spin_lock_irq(&table_lock), at = index;
-	bool found = radix_next(&table, &at) != NULL;
+	uint64_t at = index;
+	bool found;
 
-	spin_unlock_irq(&table_lock, flags);
+	mutex_lock(&table_lock);
+	found = radix_next(&table, &at) != NULL;
+	mutex_unlock(&table_lock);
 	return found ? (uint32_t)at : UINT32_MAX;
 }
 
 static int
 number_take(struct tty *t, uint32_t *index)
 {
-	uint64_t flags = spin_lock_irq(&table_lock), at;
 	int error = -ENOSPC;
+	uint64_t at;
 
+	mutex_lock(&table_lock);
 	if (radix_find_free(&table, 0, PTY_MAX - 1, &at)) {
 		*index = (uint32_t)at;
 		error = radix_set(&table, at, t, NULL);
 	}
-	spin_unlock_irq(&table_lock, flags);
+	mutex_unlock(&table_lock);
 	return error;
 }
 
 static void
 number_release(uint32_t index)
 {
-	uint64_t flags = spin_lock_irq(&table_lock);
-
+	mutex_lock(&table_lock);
 	radix_remove(&table, index);
-	spin_unlock_irq(&table_lock, flags);
+	mutex_unlock(&table_lock);
 }
 
 /* --- the master --------------------------------------------------------------------------------- */

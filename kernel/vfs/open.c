@@ -108,7 +108,7 @@ open_object(const struct path *p, uint32_t flags, struct file **out)
 
 	if (!f)
 		return -ENFILE;
-	f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+	f->flags = flags & ~(O_CREAT | O_EXCL | O_TRUNC);
 	if (flags & O_PATH)
 		f->flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	f->inode = i;
@@ -127,6 +127,7 @@ open_object(const struct path *p, uint32_t flags, struct file **out)
 	}
 	if (!error)
 		error = open_kind(i, f);
+	f->flags &= ~O_NOCTTY; /* a terminal's open looks at it, F_GETFL does not show it */
 	if (error) {
 		file_set_ops(f, &new_file_ops);
 		file_put(f);
