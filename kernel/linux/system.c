@@ -310,10 +310,25 @@ barrier_here(void *arg)
 	memory_barrier();
 }
 
-/* Every command is served by the strongest, so registering needs no memory. */
+static long
+barrier_everywhere(void)
+{
+	memory_barrier();
+	preempt_disable();
+	arch_call_cpus(~0ull, barrier_here, NULL);
+	preempt_enable();
+	return 0;
+}
+
+/*
+ * The private commands need to be registered for, as on Linux, though here every command is served by
+ * the strongest: a program that forgot to register finds out on both.
+ */
 long
 linux_membarrier(int command, unsigned int flags, int cpu)
 {
+	struct process *p = current_process();
+
 	if (flags)
 		return -EINVAL;
 	switch (command) {
@@ -321,16 +336,15 @@ linux_membarrier(int command, unsigned int flags, int cpu)
 		return MEMBARRIER_ALL;
 	case MEMBARRIER_GLOBAL:
 	case MEMBARRIER_GLOBAL_EXPEDITED:
+		return barrier_everywhere();
 	case MEMBARRIER_PRIVATE_EXPEDITED:
 	case MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE:
-		memory_barrier();
-		preempt_disable();
-		arch_call_cpus(~0ull, barrier_here, NULL);
-		preempt_enable();
-		return 0;
+		/* The command that registers is the next bit. */
+		return atomic_load(&p->membarrier) & (uint32_t)command << 1 ? barrier_everywhere() : -EPERM;
 	case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
 	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
 	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+		atomic_or(&p->membarrier, (uint32_t)command);
 		return 0;
 	}
 	return -EINVAL;

@@ -323,6 +323,7 @@ reset_process(struct process *p, const struct cred *c, bool secure, bool readabl
 	p->exit_signal = SIGCHLD;
 	spin_unlock(&process_tree_lock);
 	atomic_store(&p->dumpable, dumpable);
+	atomic_store(&p->membarrier, 0);
 	atomic_store(&p->no_unknown_call_log, false);
 	if (secure)
 		WRITE_ONCE(p->parent_death_signal, 0);

@@ -172,6 +172,7 @@ process_copy(struct process *from, const struct clone_request *r, int *error)
 	spin_unlock(&from->lock);
 	p->oom_score_adj = atomic_load(&from->oom_score_adj);
 	p->dumpable = atomic_load(&from->dumpable);
+	p->membarrier = atomic_load(&from->membarrier);
 	p->creator = current_thread();
 	return p;
 }

@@ -235,14 +235,12 @@ process_set_group(pid_t pid, pid_t pgid)
 	struct pid_slot *slot;
 	int error;
 
-	if (pgid < 0)
-		return -EINVAL;
 	if (pid == 0)
 		pid = self->pid;
 	if (pgid == 0)
 		pgid = pid;
-	if (pid < 0)
-		return -ESRCH;
+	if (pgid < 0)
+		return -EINVAL;
 	/* The session of a target in ours is ours: the caller's may be read ahead. */
 	if (pid == pgid) {
 		fresh = group_create(pgid, self->group->session);
