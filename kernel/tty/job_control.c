@@ -285,8 +285,9 @@ job_hang_up(struct tty *t)
 }
 
 /*
- * A session leader ended: the foreground group hears SIGHUP and SIGCONT, the terminal is hung up for
- * whoever still has it open. The caller cut session->tty and keeps its own reference to `t`.
+ * A session leader ended: the foreground group hears SIGHUP. A serial line is hung up for whoever still
+ * has it open; a pseudo-terminal is not, its master decides. The caller cut session->tty and keeps its
+ * own reference to `t`.
  */
 void
 tty_session_ended(struct tty *t, int32_t sid)
@@ -305,7 +306,9 @@ tty_session_ended(struct tty *t, int32_t sid)
 		return;
 	if (foreground > 0) {
 		signal_send_group(foreground, SIGHUP, NULL);
-		signal_send_group(foreground, SIGCONT, NULL);
+		if (!t->node)
+			signal_send_group(foreground, SIGCONT, NULL);
 	}
-	tty_hang_up(t);
+	if (!t->node)
+		tty_hang_up(t);
 }

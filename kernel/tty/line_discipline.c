@@ -340,7 +340,7 @@ reprint(struct tty *t, uint8_t typed)
 uint32_t
 discipline_input_room(const struct tty *t)
 {
-	uint32_t room = TTY_RING - 1 - (t->head - t->tail);
+	uint32_t room = TTY_RING - (t->head - t->tail);
 
 	if (room == 0 && flag_l(t, ICANON) && t->canon_head == t->tail)
 		return 1;
@@ -382,7 +382,7 @@ note_signal(struct tty *t, uint8_t c, int signo, struct tty_after *after)
 static bool
 store(struct tty *t, uint8_t c, uint32_t keep)
 {
-	if (TTY_RING - 1 - (t->head - t->tail) <= keep)
+	if (TTY_RING - (t->head - t->tail) <= keep)
 		return false;
 	bit_put(t->line_end, t->head, false);
 	bit_put(t->line_eof, t->head, false);

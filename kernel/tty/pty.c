@@ -365,6 +365,7 @@ pty_open_master(struct inode *i, struct file *f)
 	if (!t)
 		return -ENOMEM;
 	tty_setup(t, &pty_driver, 0, 0);
+	t->termios.cflag = B38400 | CS8 | CREAD;
 	t->locked = true;
 	t->master_open = true;
 	error = number_take(t, &index);

@@ -27,7 +27,7 @@
 
 #include "termios.h"
 
-#define TTY_RING 4096 /* a canonical line has at most TTY_RING - 1 characters */
+#define TTY_RING 4096 /* also the longest canonical line, with its end */
 
 struct inode;
 struct tty;
