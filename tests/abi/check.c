@@ -453,10 +453,12 @@ judge(const struct check_case *c, int number, const char *topic)
 	} else if (supervise(pid, ends[0], r, &status) && !r->failed) {
 		bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == CHECK_SKIPPED;
 		if (!(skipped && r->skipped) && status != 0) {
+			bool by_signal = WIFSIGNALED(status);
 			r->failed = true;
-			snprintf(r->reason, sizeof(r->reason), "%s:0: end of the case (got %s %d, want "
-				 "exit status 0)", c->file, WIFSIGNALED(status) ? "signal" : "exit status",
-				 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+			snprintf(r->reason, sizeof(r->reason),
+				 "%s:0: end of the case (got %s %d, want exit status 0)", c->file,
+				 by_signal ? "signal" : "exit status",
+				 by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
 		}
 	}
 	close(ends[0]);

@@ -88,11 +88,12 @@ keep_xmm(void *arg)
 			"test %0, %0\n\tjz 2f\n\t"
 			"1: dec %0\n\tjnz 1b\n\tjmp 3f\n\t"
 			"2: mov $24, %%eax\n\tsyscall\n\t"
-			"3: movdqu %%xmm0, (%2)\n\tmovdqu %%xmm1, 16(%2)\n\tmovdqu %%xmm7, 112(%2)\n\t"
-			"movdqu %%xmm8, 128(%2)\n\tmovdqu %%xmm15, 240(%2)"
+			"3: movdqu %%xmm0, (%2)\n\tmovdqu %%xmm1, 16(%2)\n\t"
+			"movdqu %%xmm7, 112(%2)\n\tmovdqu %%xmm8, 128(%2)\n\tmovdqu %%xmm15, 240(%2)"
 			: "+r"(spins)
 			: "r"(in), "r"(out)
-			: "rax", "rcx", "r11", "memory", "cc", "xmm0", "xmm1", "xmm7", "xmm8", "xmm15");
+			: "rax", "rcx", "r11", "memory", "cc", "xmm0", "xmm1", "xmm7", "xmm8",
+			  "xmm15");
 		CHECK_MEM(out, in, 32);
 		CHECK_MEM(out + 14, in + 14, 32);
 		CHECK_MEM(out + 30, in + 30, 16);
@@ -305,7 +306,8 @@ TEST(sysenter_does_no_harm)
 	pid_t pid = check_fork();
 
 	if (pid == 0) {
-		__asm__ volatile("mov $20, %%eax\n\tmov %%rsp, %%rbp\n\tsysenter" ::: "rax", "memory");
+		__asm__ volatile("mov $20, %%eax\n\tmov %%rsp, %%rbp\n\tsysenter"
+				 ::: "rax", "memory");
 		_exit(0);
 	}
 	int status;
@@ -426,7 +428,7 @@ TEST(noncanonical_stack_pointer_faults)
 	pid_t pid = check_fork();
 
 	if (pid == 0) {
-		__asm__ volatile("mov %0, %%rsp\n\tpush %%rax" :: "r"(0x8000000000000000) : "memory");
+		__asm__ volatile("mov %0, %%rsp\n\tpush %%rax" :: "r"(1UL << 63) : "memory");
 		_exit(0);
 	}
 	int status;
@@ -446,7 +448,7 @@ TEST(jump_to_a_noncanonical_address_faults)
 
 TEST(call_at_the_very_end_of_user_space)
 {
-	/* syscall as the last bytes of the highest page: the return address would not be canonical. */
+	/* syscall in the last bytes of the highest page: the address after it is not canonical. */
 	pid_t pid = check_fork();
 
 	if (pid == 0) {
@@ -480,7 +482,8 @@ TEST(far_return_to_kernel_code_is_refused)
 {
 	if (check_is_emulated())
 		SKIP("QEMU reads the stack of a far return with the kernel's rights");
-	CHECK_EQ(SIGNAL_OF(__asm__ volatile("push $0x10\n\tpush $0\n\tlretq" ::: "memory")), SIGSEGV);
+	CHECK_EQ(SIGNAL_OF(__asm__ volatile("push $0x10\n\tpush $0\n\tlretq" ::: "memory")),
+		 SIGSEGV);
 }
 
 TEST(time_stamp_counter_rises)

@@ -202,11 +202,15 @@ TEST(cloexec_closes_on_exec_only)
 
 	if (pid == 0) {
 		CHECK(is_open(keep) && is_open(drop));
-		execl("/bin/sh", "sh", "-c", "test -e /proc/self/fd/30 && ! test -e /proc/self/fd/31",
-		      NULL);
+		execl("/proc/self/exe", "x", "--helper", "fd_30_is_open_and_31_is_not", NULL);
 		_exit(100);
 	}
 	CHECK_EXIT(pid, 0);
+}
+
+HELPER(fd_30_is_open_and_31_is_not)
+{
+	_exit(is_open(30) && !is_open(31) ? 0 : 1);
 }
 
 TEST(proc_self_fd_lists_open_fds)

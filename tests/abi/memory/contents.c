@@ -33,7 +33,8 @@ touch(volatile char *p)
 static char *
 map(size_t size)
 {
-	return CHECK_OK(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	return CHECK_OK(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0));
 }
 
 static int

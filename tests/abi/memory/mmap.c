@@ -94,6 +94,39 @@ TEST(mmap_argument_errors)
 	CHECK_ERRNO(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, fd, 100), EINVAL);
 }
 
+TEST(mmap_flag_rules)
+{
+	int anon = MAP_PRIVATE | MAP_ANONYMOUS;
+
+	char *p = CHECK_OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				anon | MAP_STACK | MAP_NORESERVE, -1, 0));
+	p[0] = 1;
+	check_write_file("f", "abc", 3);
+	int fd = CHECK_OK(open("f", O_RDWR));
+	CHECK_OK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE, fd, 0));
+	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x800000, fd, 0),
+		    EOPNOTSUPP);
+	/* MAP_PRIVATE takes no notice of flags that it does not know. */
+	CHECK_OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | 0x800000, fd, 0));
+}
+
+TEST(mmap_of_huge_pages_works_or_says_enomem)
+{
+	size_t huge = 2 << 20;
+	char *p = mmap(NULL, huge, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (p == MAP_FAILED) {
+		CHECK_EQ(errno, ENOMEM);
+		SKIP("no huge pages are reserved");
+	}
+	CHECK_EQ((uintptr_t)p % huge, 0);
+	p[huge - 1] = 1;
+	CHECK_EQ(p[0], 0);
+	CHECK_ERRNO(munmap(p, PAGE), EINVAL);
+	CHECK_OK(munmap(p, huge));
+}
+
 TEST(mmap_file_access_rules)
 {
 	check_write_file("f", "abc", 3);

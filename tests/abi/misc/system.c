@@ -211,16 +211,16 @@ TEST(calls_keep_all_registers_but_three)
 			 "mov $39, %%eax\n\tsyscall\n\t"
 			 "1: lea 1b(%%rip), %%rax\n\tsub %%rcx, %%rax\n\t"
 			 "imul $3, %%rdx\n\timul $5, %%rsi\n\timul $7, %%rdi\n\timul $11, %%r8\n\t"
-			 "imul $13, %%r9\n\timul $17, %%r10\n\timul $19, %%r12\n\timul $23, %%r13\n\t"
-			 "imul $29, %%r14\n\timul $31, %%r15\n\t"
+			 "imul $13, %%r9\n\timul $17, %%r10\n\timul $19, %%r12\n\t"
+			 "imul $23, %%r13\n\timul $29, %%r14\n\timul $31, %%r15\n\t"
 			 "add %%rdx, %%rbx\n\tadd %%rsi, %%rbx\n\tadd %%rdi, %%rbx\n\t"
 			 "add %%r8, %%rbx\n\tadd %%r9, %%rbx\n\tadd %%r10, %%rbx\n\t"
 			 "add %%r12, %%rbx\n\tadd %%r13, %%rbx\n\tadd %%r14, %%rbx\n\t"
 			 "add %%r15, %%rbx\n\tmov %%rbx, %0"
 			 : "=&r"(sum), "=&a"(distance)
 			 :
-			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-			   "r15", "memory", "cc");
+			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+			   "r13", "r14", "r15", "memory", "cc");
 	CHECK_EQ(sum, 1 + 2 * 3 + 3 * 5 + 4 * 7 + 5 * 11 + 6 * 13 + 7 * 17 + 8 * 19 + 9 * 23 +
 			      10 * 29 + 11 * 31);
 	/* rcx is where the call returned to. */

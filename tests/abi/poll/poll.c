@@ -121,7 +121,8 @@ TEST(poll_wakes_when_data_comes)
 
 	CHECK_OK(pipe(ends));
 	pid_t pid = write_later(ends[1], 50);
-	struct pollfd p[2] = { { .fd = 0, .events = POLLPRI }, { .fd = ends[0], .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = 0, .events = POLLPRI },
+			       { .fd = ends[0], .events = POLLIN } };
 	CHECK_EQ(poll(p, 2, -1), 1);
 	CHECK_EQ(p[0].revents, 0);
 	CHECK_EQ(p[1].revents, POLLIN);

@@ -69,15 +69,16 @@ TEST(stat_has_52_fields_in_order)
 
 	CHECK_OK(prctl(PR_SET_NAME, "odd ) name"));
 	slurp("/proc/self/stat");
-	CHECK_EQ(sscanf(text, "%d (odd ) name) %c %d %d %d", &pid, &state, &ppid, &pgrp, &session), 5);
+	CHECK_EQ(sscanf(text, "%d (odd ) name) %c %d %d %d", &pid, &state, &ppid, &pgrp, &session),
+		 5);
 	CHECK_EQ(pid, getpid());
 	CHECK_EQ(ppid, getppid());
 	CHECK_EQ(pgrp, getpgrp());
 	CHECK_EQ(session, getsid(0));
 	CHECK_EQ(state, 'R');
 	char *after = strrchr(text, ')') + 2;
-	CHECK_EQ(sscanf(after, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %ld %ld "
-			"%d %*d %llu %lu", &priority, &nice_value, &threads, &start, &vsize), 5);
+	CHECK_EQ(sscanf(after, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+			"%ld %ld %d %*d %llu %lu", &priority, &nice_value, &threads, &start, &vsize), 5);
 	CHECK_EQ(priority, 20);
 	CHECK_EQ(nice_value, 0);
 	CHECK_EQ(threads, 1);
@@ -256,7 +257,8 @@ TEST(limits_show_rlimits)
 {
 	CHECK_OK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 123, 456 }));
 	slurp("/proc/self/limits");
-	CHECK(strstr(text, "Max open files            123                  456                  files"));
+	CHECK(strstr(text, "Max open files            123                  456                  "
+			   "files"));
 	CHECK(!strncmp(text, "Limit ", 6));
 }
 
@@ -488,7 +490,8 @@ TEST(uptime_and_loadavg)
 	CHECK_EQ(sscanf(text, "%lf", &up2), 1);
 	CHECK(up2 > up);
 	slurp("/proc/loadavg");
-	CHECK_EQ(sscanf(text, "%f %f %f %d/%d %d", &one, &five, &fifteen, &running, &all, &last), 6);
+	CHECK_EQ(sscanf(text, "%f %f %f %d/%d %d", &one, &five, &fifteen, &running, &all, &last),
+		 6);
 	CHECK(running >= 1 && all >= running);
 }
 

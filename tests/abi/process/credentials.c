@@ -59,7 +59,8 @@ TEST(setresuid_rules)
 	check_uids(3, 1, 1);
 	CHECK_ERRNO(setresuid(2, (uid_t)-1, (uid_t)-1), EPERM);
 	CHECK_ERRNO(setresuid((uid_t)-1, (uid_t)-1, 0), EPERM);
-	CHECK_ERRNO(getresuid(check_bad_address(), check_bad_address(), check_bad_address()), EFAULT);
+	uid_t *bad = check_bad_address();
+	CHECK_ERRNO(getresuid(bad, bad, bad), EFAULT);
 }
 
 TEST(setreuid_saves_the_effective_id)

@@ -3,6 +3,7 @@
 #include "../check.h"
 
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -326,6 +327,32 @@ TEST(clone_pidfd_polls_and_waits)
 	CHECK_OK(waitid(3 /* P_PIDFD */, (id_t)pidfd, &info, WEXITED));
 	CHECK_EQ(info.si_status, 3);
 	CHECK_EQ(info.si_pid, pid);
+}
+
+TEST(pidfd_open_signals_and_polls)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0 && errno == ENOSYS)
+		SKIP("no pidfd_open");
+	CHECK(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	CHECK_OK(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+	CHECK_OK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
+	CHECK_EQ(poll(&p, 1, 5000), 1);
+	CHECK_EQ(p.revents & POLLIN, POLLIN);
+	CHECK_KILLED(pid, SIGTERM);
+	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+	CHECK_ERRNO(syscall(SYS_pidfd_open, 4194300, 0), ESRCH);
+	CHECK_ERRNO(syscall(SYS_pidfd_open, getpid(), 0x40000000), EINVAL);
+	CHECK_ERRNO(syscall(SYS_pidfd_open, -1, 0), EINVAL);
 }
 
 TEST(shared_anonymous_memory_is_shared_with_the_child)

@@ -505,7 +505,8 @@ TEST(stop_and_cont_discard_each_other)
 static siginfo_t child_info;
 
 static void
-child_handler(int sig __attribute__((unused)), siginfo_t *info, void *context __attribute__((unused)))
+child_handler(int sig __attribute__((unused)), siginfo_t *info,
+	      void *context __attribute__((unused)))
 {
 	child_info = *info;
 	count++;

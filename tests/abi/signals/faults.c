@@ -73,7 +73,8 @@ TEST(segv_maperr_on_unmapped_read)
 
 TEST(segv_accerr_on_read_only_write)
 {
-	volatile char *p = CHECK_OK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	volatile char *p = CHECK_OK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+					 0));
 
 	CHECK_EQ(p[0], 0);
 	CHECK(CATCHES(SIGSEGV, p[77] = 1));
@@ -510,17 +511,18 @@ TEST(all_general_registers_survive_a_handler)
 			 "mov $13, %%r14\n\tmov $14, %%r15\n\t"
 			 "ud2\n\t"
 			 "imul $3, %%rbx\n\timul $5, %%rcx\n\timul $7, %%rdx\n\timul $11, %%rsi\n\t"
-			 "imul $13, %%rdi\n\timul $17, %%r8\n\timul $19, %%r9\n\timul $23, %%r10\n\t"
-			 "imul $29, %%r11\n\timul $31, %%r12\n\timul $37, %%r13\n\timul $41, %%r14\n\t"
-			 "imul $43, %%r15\n\t"
+			 "imul $13, %%rdi\n\timul $17, %%r8\n\timul $19, %%r9\n\t"
+			 "imul $23, %%r10\n\timul $29, %%r11\n\timul $31, %%r12\n\t"
+			 "imul $37, %%r13\n\timul $41, %%r14\n\timul $43, %%r15\n\t"
 			 "add %%rbx, %%rax\n\tadd %%rcx, %%rax\n\tadd %%rdx, %%rax\n\t"
 			 "add %%rsi, %%rax\n\tadd %%rdi, %%rax\n\tadd %%r8, %%rax\n\t"
 			 "add %%r9, %%rax\n\tadd %%r10, %%rax\n\tadd %%r11, %%rax\n\t"
-			 "add %%r12, %%rax\n\tadd %%r13, %%rax\n\tadd %%r14, %%rax\n\tadd %%r15, %%rax"
+			 "add %%r12, %%rax\n\tadd %%r13, %%rax\n\tadd %%r14, %%rax\n\t"
+			 "add %%r15, %%rax"
 			 : "=&a"(sum)
 			 :
-			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-			   "r14", "r15", "cc");
+			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+			   "r13", "r14", "r15", "cc");
 	CHECK_EQ(sum, 1 + 2 * 3 + 3 * 5 + 4 * 7 + 5 * 11 + 6 * 13 + 7 * 17 + 8 * 19 + 9 * 23 +
 			      10 * 29 + 11 * 31 + 12 * 37 + 13 * 41 + 14 * 43);
 }
@@ -594,7 +596,8 @@ TEST(xmm_registers_survive_a_handler)
 	uint64_t in[6] = { 1, 2, 3, 4, 5, 6 }, out[6] = { 0 };
 
 	install_info(SIGILL, dirty_vectors, 0);
-	__asm__ volatile("movdqu (%0), %%xmm0\n\tmovdqu 16(%0), %%xmm7\n\tmovdqu 32(%0), %%xmm15\n\t"
+	__asm__ volatile("movdqu (%0), %%xmm0\n\tmovdqu 16(%0), %%xmm7\n\t"
+			 "movdqu 32(%0), %%xmm15\n\t"
 			 "ud2\n\t"
 			 "movdqu %%xmm0, (%1)\n\tmovdqu %%xmm7, 16(%1)\n\tmovdqu %%xmm15, 32(%1)"
 			 :: "r"(in), "r"(out) : "memory", "xmm0", "xmm7", "xmm15");

@@ -222,7 +222,8 @@ TEST(sigqueue_value_and_errors)
 	siginfo_t info;
 
 	block(SIGUSR1);
-	CHECK_OK(sigqueue(getpid(), SIGUSR1, (union sigval){ .sival_ptr = (void *)0x123456789abc }));
+	union sigval value = { .sival_ptr = (void *)0x123456789abc };
+	CHECK_OK(sigqueue(getpid(), SIGUSR1, value));
 	CHECK_EQ(sigwaitinfo(&set, &info), SIGUSR1);
 	CHECK_EQ(info.si_value.sival_ptr, (void *)0x123456789abc);
 	CHECK_ERRNO(sigqueue(getpid(), 65, (union sigval){ 0 }), EINVAL);

@@ -181,7 +181,8 @@ TEST(vdso_is_an_elf_object_with_the_clock)
 
 TEST(cpu_clocks_count_work_not_sleep)
 {
-	long long process = ns_of(CLOCK_PROCESS_CPUTIME_ID), thread = ns_of(CLOCK_THREAD_CPUTIME_ID);
+	long long process = ns_of(CLOCK_PROCESS_CPUTIME_ID);
+	long long thread = ns_of(CLOCK_THREAD_CPUTIME_ID);
 
 	check_sleep_ms(200);
 	CHECK(ns_of(CLOCK_PROCESS_CPUTIME_ID) - process < 150000000);
