@@ -8,6 +8,7 @@
 #include <tessera/file.h>
 #include <tessera/fork.h>
 #include <tessera/handle.h>
+#include <tessera/inode.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
 
@@ -57,7 +58,7 @@ static const struct file_ops pidfd_ops = {
 struct file *
 pidfd_create(struct process *p, uint32_t flags)
 {
-	struct file *f = file_create(&pidfd_ops, O_RDWR | flags, p);
+	struct file *f = anonymous_file_create(&pidfd_ops, O_RDWR | flags, p);
 
 	if (f)
 		process_get(p);
