@@ -10,7 +10,6 @@
 #ifndef TESSERA_TLB_H
 #define TESSERA_TLB_H
 
-#include <tessera/list.h>
 #include <tessera/types.h>
 
 struct address_space;
@@ -25,7 +24,7 @@ struct tlb_batch {
 	bool huge;
 	bool flush;                 /* something in it needs one */
 	uint32_t count;
-	struct list tables;         /* page-table frames, struct page.node: freed after the flush */
+	struct page *tables;        /* chain of arch_page_table_prune(): released after the flush */
 	struct page *pages[TLB_BATCH_PAGES]; /* to be put after the flush */
 };
 
