@@ -395,3 +395,49 @@ drop_process:
 		process_drop(p);
 	return error;
 }
+
+/* A process's own copy of what it shares with another process. Its threads go on sharing: Linux splits
+ * them one by one; a program that does both is told so. */
+int
+process_unshare(uint64_t flags)
+{
+	struct process *p = current_process();
+	struct handle_table *handles = NULL, *old_handles = NULL;
+	struct fs_context *fs = NULL, *old_fs = NULL;
+
+	if (flags & ~(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM))
+		return -EINVAL;
+	if ((flags & ~CLONE_SYSVSEM) && READ_ONCE(p->thread_count) > 1)
+		return -EINVAL;
+	if ((flags & (CLONE_SIGHAND | CLONE_VM)) &&
+	    (ref_count(&p->actions->refs) > 1 || ref_count(&p->as->refs) > 1))
+		return -EINVAL;
+	if ((flags & CLONE_FILES) && ref_count(&p->handles->refs) > 1) {
+		handles = handle_table_copy(p->handles);
+		if (!handles)
+			return -ENOMEM;
+	}
+	if ((flags & CLONE_FS) && ref_count(&p->fs->refs) > 1) {
+		fs = fs_context_copy(p->fs);
+		if (!fs) {
+			if (handles)
+				handle_table_put(handles);
+			return -ENOMEM;
+		}
+	}
+	spin_lock(&p->lock);
+	if (handles) {
+		old_handles = p->handles;
+		p->handles = handles;
+	}
+	if (fs) {
+		old_fs = p->fs;
+		p->fs = fs;
+	}
+	spin_unlock(&p->lock);
+	if (old_handles)
+		handle_table_put(old_handles);
+	if (old_fs)
+		fs_context_put(old_fs);
+	return 0;
+}

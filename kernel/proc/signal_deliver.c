@@ -50,8 +50,6 @@ notify_parent_of_stop(struct process *p, int code, int signo)
 	process_times(p, &user, &sys);
 	spin_lock(&process_tree_lock);
 	parent = p->parent;
-	if (code == CLD_STOPPED)
-		p->stop_reported = false;
 	if (parent && p->state == PROCESS_ALIVE) {
 		info.child.pid = p->pid;
 		info.child.uid = current_cred()->uid;
@@ -99,6 +97,7 @@ stop_count_locked(struct process *p, struct thread *t)
 	if (--p->threads_stopping != 0 || p->stop_signal == 0)
 		return false;
 	p->stopped = true;
+	p->stop_reported = false;
 	return true;
 }
 

@@ -44,6 +44,9 @@ struct clone_request {
 /* The child's tid, or EAGAIN, ENOMEM, EINVAL ... . */
 long process_clone(const struct clone_request *r);
 
+/* unshare(2): CLONE_FS, CLONE_FILES and what is never shared with others anyway. -EINVAL, -ENOMEM. */
+int process_unshare(uint64_t flags);
+
 /*
  * Replace the caller's program. `argv`, `envp`: user arrays. Does not come back to the old program on
  * success: returns 0 and the next return to user mode starts the new one. Errors before the point of

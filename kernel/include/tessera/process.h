@@ -129,7 +129,7 @@ struct process {
 	uint32_t threads_stopping;        /* [s] that have yet to stop */
 	bool tell_continued;              /* [s] the first thread to run tells the parent */
 	uint64_t continue_generation;     /* [s] SIGCONTs so far: a stop decided before one is void */
-	bool stop_reported;               /* [P] wait has told of the stop */
+	bool stop_reported;               /* [s] wait has told of the stop */
 	bool continued;                   /* [s] wait has yet to tell */
 	int exit_signal;                  /* [P] what the parent gets, SIGCHLD mostly */
 	int parent_death_signal;          /* [p] prctl PR_SET_PDEATHSIG */

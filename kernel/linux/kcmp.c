@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kcmp.c - do two processes share something? kcmp(2), for checkpointing tools.
+ */
+#include <tessera/handle.h>
+#include <tessera/process.h>
+
+#include "linux.h"
+
+#define KCMP_FILE    0
+#define KCMP_VM      1
+#define KCMP_FILES   2
+#define KCMP_FS      3
+#define KCMP_SIGHAND 4
+#define KCMP_IO      5
+#define KCMP_SYSVSEM 6
+
+/* Objects are ordered by an id that says nothing of where they lie; tables that have none by whether
+ * they are the same. */
+static long
+order(uint64_t a, uint64_t b)
+{
+	return a == b ? 0 : a < b ? 1 : 2;
+}
+
+static long
+same(const void *a, const void *b)
+{
+	return a == b ? 0 : 3;
+}
+
+static long
+compare_files(struct process *p, int fd1, struct process *q, int fd2)
+{
+	struct handle_table *a = process_handles(p), *b = process_handles(q);
+	struct file *f = a ? handle_table_get(a, fd1) : NULL;
+	struct file *g = b ? handle_table_get(b, fd2) : NULL;
+	long result = f && g ? order(f->id, g->id) : -EBADF;
+
+	if (f)
+		file_put(f);
+	if (g)
+		file_put(g);
+	if (a)
+		handle_table_put(a);
+	if (b)
+		handle_table_put(b);
+	return result;
+}
+
+static long
+compare(struct process *p, struct process *q, int type, unsigned long i, unsigned long j)
+{
+	switch (type) {
+	case KCMP_FILE:
+		return compare_files(p, i, q, j);
+	case KCMP_VM:
+		return same(READ_ONCE(p->as), READ_ONCE(q->as));
+	case KCMP_FILES:
+		return same(READ_ONCE(p->handles), READ_ONCE(q->handles));
+	case KCMP_FS:
+		return same(READ_ONCE(p->fs), READ_ONCE(q->fs));
+	case KCMP_SIGHAND:
+		return same(READ_ONCE(p->actions), READ_ONCE(q->actions));
+	case KCMP_IO:
+		return 0;
+	case KCMP_SYSVSEM:
+		return -EOPNOTSUPP;
+	}
+	return -EINVAL;
+}
+
+long
+linux_kcmp(pid_t pid1, pid_t pid2, int type, unsigned long i, unsigned long j)
+{
+	struct process *p = process_find(pid1), *q = process_find(pid2);
+	long result = -ESRCH;
+
+	if (p && q) {
+		result = process_may_inspect(p);
+		if (!result)
+			result = process_may_inspect(q);
+		if (!result)
+			result = compare(p, q, type, i, j);
+	}
+	process_put(p);
+	process_put(q);
+	return result;
+}
