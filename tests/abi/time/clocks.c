@@ -130,13 +130,13 @@ TEST(clocks_advance_together)
 	long long mono = ns_of(CLOCK_MONOTONIC), real = ns_of(CLOCK_REALTIME);
 	long long boot = ns_of(CLOCK_BOOTTIME);
 
-	check_sleep_ms(200);
+	check_sleep_ms(1000);
 	mono = ns_of(CLOCK_MONOTONIC) - mono;
 	real = ns_of(CLOCK_REALTIME) - real;
 	boot = ns_of(CLOCK_BOOTTIME) - boot;
-	CHECK(mono >= 200000000);
-	CHECK_RANGE(real - mono, -50000000, 50000000);
-	CHECK_RANGE(boot - mono, -50000000, 50000000);
+	CHECK(mono >= 1000000000);
+	CHECK_RANGE(real - mono, -500000000, 500000000);
+	CHECK_RANGE(boot - mono, -500000000, 500000000);
 }
 
 TEST(coarse_clocks_lag_little)
@@ -144,7 +144,7 @@ TEST(coarse_clocks_lag_little)
 	long long coarse = ns_of(CLOCK_MONOTONIC_COARSE), fine = ns_of(CLOCK_MONOTONIC);
 
 	CHECK(coarse <= fine);
-	CHECK(fine - coarse < 200000000);
+	CHECK(fine - coarse < 1000000000);
 }
 
 TEST(realtime_is_after_2020_and_agrees_with_other_calls)
@@ -184,9 +184,9 @@ TEST(cpu_clocks_count_work_not_sleep)
 	long long process = ns_of(CLOCK_PROCESS_CPUTIME_ID);
 	long long thread = ns_of(CLOCK_THREAD_CPUTIME_ID);
 
-	check_sleep_ms(200);
-	CHECK(ns_of(CLOCK_PROCESS_CPUTIME_ID) - process < 150000000);
-	CHECK(ns_of(CLOCK_THREAD_CPUTIME_ID) - thread < 150000000);
+	check_sleep_ms(500);
+	CHECK(ns_of(CLOCK_PROCESS_CPUTIME_ID) - process < 400000000);
+	CHECK(ns_of(CLOCK_THREAD_CPUTIME_ID) - thread < 400000000);
 	while (ns_of(CLOCK_PROCESS_CPUTIME_ID) - process < 50000000)
 		;
 	CHECK(ns_of(CLOCK_THREAD_CPUTIME_ID) - thread >= 40000000);

@@ -305,7 +305,7 @@ TEST(interrupt_discards_the_typed_line)
 	check_wait_asleep(pid, 0);
 	pty_type(p.master, "abc\003");
 	check_wait_asleep(pid, 0);
-	check_sleep_ms(50);
+	check_sleep_ms(200);
 	pty_type(p.master, "x\n");
 	CHECK_EXIT(pid, 0);
 }
@@ -685,14 +685,15 @@ TEST(packet_mode_prefixes_data_and_reports_events)
 	CHECK_OK(ioctl(p.master, TIOCGPKT, &on));
 	CHECK_EQ(on, 1);
 	pty_type(p.slave, "ab");
-	check_sleep_ms(50);
+	struct pollfd f = { .fd = p.master, .events = POLLIN };
+	CHECK_EQ(poll(&f, 1, 2000), 1);
 	CHECK_EQ(read(p.master, buffer, 16), 3);
 	CHECK_MEM(buffer, "\0ab", 3);
 	CHECK_OK(tcflush(p.slave, TCIFLUSH));
 	CHECK_EQ(read(p.master, buffer, 16), 1);
 	CHECK_EQ(buffer[0], TIOCPKT_FLUSHREAD);
 	CHECK_OK(tcflow(p.slave, TCOOFF));
-	struct pollfd f = { .fd = p.master, .events = POLLIN | POLLPRI };
+	f.events = POLLIN | POLLPRI;
 	CHECK_EQ(poll(&f, 1, 2000), 1);
 	CHECK_EQ(f.revents & POLLPRI, POLLPRI);
 	CHECK_EQ(read(p.master, buffer, 16), 1);

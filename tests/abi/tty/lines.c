@@ -345,7 +345,7 @@ TEST(line_longer_than_the_buffer_is_cut)
 			check_sleep_ms(5);
 	}
 	CHECK_EQ(done, sizeof(line));
-	check_sleep_ms(50);
+	check_sleep_ms(200);
 	pty_type(p.master, "\n");
 	ssize_t n = CHECK_OK(read(p.slave, got, sizeof(got)));
 	CHECK_EQ(n, 4096);
@@ -361,7 +361,7 @@ TEST(raw_min_one_returns_what_is_there)
 	pty_open(&p);
 	pty_raw(&p, 1, 0);
 	pty_type(p.master, "a\r\n\003");
-	check_sleep_ms(50);
+	pty_settle(p.slave, 4);
 	CHECK_EQ(read(p.slave, buffer, 16), 4);
 	CHECK_MEM(buffer, "a\r\n\003", 4);
 	pty_expect_nothing(p.master);
@@ -376,7 +376,7 @@ TEST(raw_min_zero_time_zero_polls)
 	pty_raw(&p, 0, 0);
 	CHECK_EQ(read(p.slave, buffer, 16), 0);
 	pty_type(p.master, "ab");
-	check_sleep_ms(50);
+	pty_settle(p.slave, 2);
 	CHECK_EQ(read(p.slave, buffer, 16), 2);
 	CHECK_EQ(read(p.slave, buffer, 16), 0);
 }
@@ -445,7 +445,7 @@ TEST(raw_poll_waits_for_vmin)
 	pty_raw(&p, 3, 0);
 	struct pollfd f = { .fd = p.slave, .events = POLLIN };
 	pty_type(p.master, "ab");
-	check_sleep_ms(50);
+	pty_settle(p.slave, 2);
 	CHECK_EQ(poll(&f, 1, 0), 0);
 	pty_type(p.master, "c");
 	CHECK_EQ(poll(&f, 1, 2000), 1);
@@ -466,7 +466,7 @@ TEST(nonblocking_read_is_eagain)
 	CHECK_ERRNO(read(p.slave, &c, 1), EAGAIN);
 	CHECK_ERRNO(read(p.master, &c, 1), EAGAIN);
 	pty_type(p.master, "abc");
-	check_sleep_ms(50);
+	check_sleep_ms(200);
 	CHECK_ERRNO(read(p.slave, &c, 1), EAGAIN);
 }
 
@@ -490,12 +490,12 @@ TEST(tcsaflush_discards_input_and_tcsadrain_does_not)
 	pty_open(&p);
 	pty_lflag(&p, ECHO, 0);
 	pty_type(p.master, "one\n");
-	check_sleep_ms(50);
+	pty_settle(p.slave, 4);
 	CHECK_OK(tcgetattr(p.slave, &t));
 	CHECK_OK(tcsetattr(p.slave, TCSADRAIN, &t));
 	pty_expect(p.slave, "one\n");
 	pty_type(p.master, "two\n");
-	check_sleep_ms(50);
+	pty_settle(p.slave, 4);
 	CHECK_OK(tcsetattr(p.slave, TCSAFLUSH, &t));
 	pty_expect_nothing(p.slave);
 }
@@ -507,7 +507,7 @@ TEST(tcflush_discards_input)
 	pty_open(&p);
 	pty_lflag(&p, ECHO, 0);
 	pty_type(p.master, "one\n");
-	check_sleep_ms(50);
+	pty_settle(p.slave, 4);
 	CHECK_OK(tcflush(p.slave, TCIFLUSH));
 	pty_expect_nothing(p.slave);
 	CHECK_OK(tcflush(p.slave, TCOFLUSH));
@@ -523,12 +523,12 @@ TEST(ixon_stops_and_starts_output)
 
 	pty_open(&p);
 	pty_type(p.master, "\023");
-	check_sleep_ms(50);
+	check_sleep_ms(200);
 	CHECK_OK(fcntl(p.slave, F_SETFL, O_NONBLOCK));
 	CHECK_ERRNO(write(p.slave, "x", 1), EAGAIN);
 	pty_expect_nothing(p.master);
 	pty_type(p.master, "\021");
-	check_sleep_ms(50);
+	check_sleep_ms(200);
 	CHECK_EQ(write(p.slave, "y", 1), 1);
 	pty_expect(p.master, "y");
 	pty_expect_nothing(p.slave);
@@ -543,10 +543,10 @@ TEST(ixany_starts_output_by_any_character)
 	pty_iflag(&p, 0, IXANY);
 	CHECK_OK(fcntl(p.slave, F_SETFL, O_NONBLOCK));
 	pty_type(p.master, "\023");
-	check_sleep_ms(50);
+	check_sleep_ms(200);
 	CHECK_ERRNO(write(p.slave, "x", 1), EAGAIN);
 	pty_type(p.master, "a");
-	check_sleep_ms(50);
+	check_sleep_ms(200);
 	CHECK_EQ(write(p.slave, "y", 1), 1);
 	pty_expect(p.master, "y");
 }
@@ -590,7 +590,7 @@ TEST(queue_lengths)
 	CHECK_OK(ioctl(p.slave, TIOCINQ, &n));
 	CHECK_EQ(n, 0);
 	pty_type(p.master, "abcde");
-	check_sleep_ms(50);
+	pty_settle(p.slave, 5);
 	CHECK_OK(ioctl(p.slave, TIOCINQ, &n));
 	CHECK_EQ(n, 5);
 	CHECK_OK(ioctl(p.slave, TIOCOUTQ, &n));

@@ -137,6 +137,20 @@ pty_expect_nothing_at(const char *file, int line, int fd)
 		   n > 0 ? (unsigned char)byte : (unsigned)errno);
 }
 
+void
+pty_settle(int fd, int size)
+{
+	int now = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		CHECK_OK(ioctl(fd, FIONREAD, &now));
+		if (now >= size)
+			return;
+		check_sleep_ms(2);
+	}
+	FAIL("what was typed (got %d bytes, want %d)", now, size);
+}
+
 pid_t
 pty_session(struct pty *p, void (*body)(struct pty *p), bool keep_master)
 {

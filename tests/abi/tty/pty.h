@@ -42,6 +42,9 @@ void pty_expect_at(const char *file, int line, int fd, const char *text, size_t 
 void pty_expect_nothing_at(const char *file, int line, int fd);
 #define pty_expect_nothing(fd) pty_expect_nothing_at(__FILE__, __LINE__, fd)
 
+/* Wait (for at most two seconds) until `size` bytes can be read, by FIONREAD. */
+void pty_settle(int fd, int size);
+
 /*
  * Run `body` in a child that leads a session with the slave as its controlling terminal. The
  * child has closed the master, unless `keep_master`; it exits with 0 after `body`.
