@@ -101,8 +101,6 @@ extern struct spinlock kernel_table_lock; /* class KERNEL_TABLE: kernel_page_tab
 
 /* --- address_space.c: the tree ------------------------------------------------------------------------ */
 
-extern int max_map_count; /* vm.max_map_count */
-
 void address_space_put_lazy(struct address_space *as);
 struct mapping *mapping_alloc(struct address_space *as);
 /* Insert into the tree and the object's list, and count. References were taken. as->lock for writing. */

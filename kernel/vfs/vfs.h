@@ -118,7 +118,7 @@ bool directory_emit_dots(struct file *f, struct dir_context *ctx);
 void tmpfs_init(void);
 void devfs_init(void);
 int devfs_mount_early(void);
-void procfs_init(void); /* procfs/: another helper of the lead writes it now, not the vfs owner */
+void procfs_init(void);
 void anonymous_init(void);
 
 /* tmpfs/, for devfs and memfd: make fs->root. `options` as mount(2)'s. */

@@ -164,6 +164,7 @@ bool oom_kill(const char *why);
 /* Overcommit: /proc/sys/vm/overcommit_memory and friends. */
 extern int overcommit_mode;  /* 0 heuristic, 1 always, 2 never */
 extern int overcommit_ratio;
+extern int max_map_count; /* vm.max_map_count */
 uint64_t committed_pages(void);
 uint64_t commit_limit_pages(void);
 

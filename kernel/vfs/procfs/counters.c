@@ -17,7 +17,13 @@ type_line(void *ctx, const char *type, uint64_t n)
 	for (size_t i = 0; i < at && i < sizeof(name); i++)
 		if (name[i] == ' ')
 			name[i] = '_';
-	text_print(ctx, "open.%s %lu\n", name, n);
+	text_print(ctx, "file.%s %lu\n", name, n);
+}
+
+static void
+slab_count(void *ctx, const char *name, size_t size, uint64_t used, uint64_t total, uint64_t pages)
+{
+	text_print(ctx, "slab.%s %lu\n", name, used);
 }
 
 static int
@@ -31,6 +37,7 @@ show_counters(struct text *t, struct target *at)
 		   m.total, m.free, m.kernel, m.slab, m.page_tables, m.anonymous, m.cached);
 	text_print(t, "threads %lu\nprocesses %u\nopen %lu\n", thread_count(), process_count(), file_count());
 	file_counts(type_line, t);
+	slab_for_each(slab_count, t);
 	return 0;
 }
 

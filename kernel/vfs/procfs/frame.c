@@ -16,7 +16,7 @@
 #include <tessera/string.h>
 
 #include "../vfs.h"
-#include "procfs.h"
+#include "files.h"
 
 #define PROC_MAGIC    0x9fa0
 #define LIST_POSITION 1024
@@ -30,7 +30,7 @@ struct node {
 	int fd;
 };
 
-static const struct inode_ops dir_ops, file_inode_ops, link_ops, jump_ops;
+static const struct inode_ops dir_ops, file_inode_ops, setting_ops, link_ops, jump_ops;
 static const struct file_ops dir_file_ops, text_file_ops;
 
 static const struct entry root_entry = {
@@ -150,9 +150,13 @@ create_inode(struct filesystem *fs, const struct node *from, struct target *at)
 		break;
 	case S_IFLNK:
 		i->ops = e->jump ? &jump_ops : &link_ops;
+		if (e->flags & ENTRY_FD) {
+			i->mode = S_IFLNK | fd_link_mode(at);
+			i->size = 64; /* what Linux says of them */
+		}
 		break;
 	default:
-		i->ops = &file_inode_ops;
+		i->ops = e->flags & ENTRY_SETTING ? &setting_ops : &file_inode_ops;
 		i->file_ops = e->file_ops ? e->file_ops : &text_file_ops;
 	}
 	return i;
@@ -165,6 +169,20 @@ node_evict(struct inode *i)
 }
 
 /* --- names --------------------------------------------------------------------------------------- */
+
+/* The process of which `tid` is a thread, with a reference; or NULL. */
+static struct process *
+process_of_thread(pid_t tid)
+{
+	struct thread *t = thread_find(tid);
+	struct process *p = t ? t->process : NULL;
+
+	if (p)
+		process_get(p);
+	if (t)
+		thread_put(t);
+	return p;
+}
 
 /* What `name` in directory `dir` is: *out is filled. False: nothing. */
 static bool
@@ -193,6 +211,10 @@ find_child(const struct node *dir, struct target *at, const char *name, size_t l
 		out->tid = (pid_t)number;
 	} else {
 		p = process_find((pid_t)number);
+		if (!p) { /* a thread's number: its directory is not listed, but is there */
+			p = process_of_thread((pid_t)number);
+			out->tid = (pid_t)number;
+		}
 		if (!p)
 			return false;
 		out->pid = p->pid;
@@ -268,14 +290,19 @@ dir_readdir(struct file *f, struct dir_context *ctx)
 		ctx->position = LIST_POSITION;
 	for (;;) {
 		long number = list->next(&at, ctx->position - LIST_POSITION);
+		struct node child = *n;
 		char name[16];
 		int length;
 
 		if (number < 0)
 			break;
 		length = snprintf(name, sizeof(name), "%ld", number);
+		child.entry = list->each;
+		*(list->each->flags & ENTRY_FD ? &child.fd
+		  : list->each->flags & ENTRY_THREAD ? &child.tid
+						     : &child.pid) = (int)number;
 		if (!ctx->emit(ctx, name, (size_t)length, LIST_POSITION + number + 1,
-			       0x200000000 + (uint64_t)number, list->each->mode >> 12))
+			       inode_number(&child), list->each->mode >> 12))
 			break;
 		ctx->position = LIST_POSITION + number + 1;
 	}
@@ -359,6 +386,33 @@ dir_permission(struct inode *i, int mask)
 	error = may_inspect(i, &at);
 	target_put(&at);
 	return error;
+}
+
+/* Read-only settings are so for root too: no capability overrides the bits. */
+static int
+setting_permission(struct inode *i, int mask)
+{
+	const struct cred *c = current_cred();
+	mode_t mode = i->mode;
+
+	if (c->euid == 0)
+		mode >>= 6;
+	else if (cred_in_group(c, 0))
+		mode >>= 3;
+	return mask & ~mode & 7 ? -EACCES : 0;
+}
+
+static int
+setting_set_attributes(struct inode *i, const struct inode_change *c)
+{
+	return c->what & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
+}
+
+/* Modes below /proc/PID follow the process; nobody sets them. */
+static int
+set_attributes(struct inode *i, const struct inode_change *c)
+{
+	return node_of(i)->pid && (c->what & ATTR_MODE) ? -EPERM : 0;
 }
 
 /* --- text files ---------------------------------------------------------------------------------- */
@@ -507,12 +561,22 @@ static const struct inode_ops dir_ops = {
 	.lookup = dir_lookup,
 	.revalidate = dir_revalidate,
 	.permission = dir_permission,
+	.set_attributes = set_attributes,
+	.evict = node_evict,
+};
+
+static const struct inode_ops setting_ops = {
+	.name = "proc setting",
+	.open = file_open,
+	.permission = setting_permission,
+	.set_attributes = setting_set_attributes,
 	.evict = node_evict,
 };
 
 static const struct inode_ops file_inode_ops = {
 	.name = "proc file",
 	.open = file_open,
+	.set_attributes = set_attributes,
 	.evict = node_evict,
 };
 

@@ -6,7 +6,7 @@
 #include <tessera/handle.h>
 
 #include "../vfs.h"
-#include "procfs.h"
+#include "files.h"
 
 /* A process's file with a reference, or NULL. */
 static struct file *
@@ -20,6 +20,22 @@ file_of(struct target *at, int fd)
 		handle_table_put(h);
 	}
 	return f;
+}
+
+mode_t
+fd_link_mode(struct target *at)
+{
+	struct file *f = file_of(at, at->fd);
+	mode_t mode = 0;
+
+	if (!f)
+		return 0;
+	if (f->mode & FILE_READ)
+		mode |= 0500;
+	if (f->mode & FILE_WRITE)
+		mode |= 0300;
+	file_put(f);
+	return mode;
 }
 
 static long

@@ -21,6 +21,8 @@ special_name(const struct mapping *m)
 		return "[vdso]";
 	if (m->flags & MAPPING_VVAR)
 		return "[vvar]";
+	if ((m->flags & MAPPING_SHARED) && !m->file)
+		return "/dev/zero (deleted)"; /* shared memory without a file */
 	return NULL;
 }
 
@@ -42,6 +44,7 @@ static void
 print_mapping(struct text *t, const struct mapping *m, char *buf)
 {
 	const struct inode *i = m->file ? m->file->inode : NULL;
+	bool named = (m->file && m->file->dentry) || special_name(m);
 	size_t before = t->used;
 
 	text_print(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", m->start, m->end,
@@ -49,7 +52,7 @@ print_mapping(struct text *t, const struct mapping *m, char *buf)
 		   m->flags & MAPPING_EXEC ? 'x' : '-', m->flags & MAPPING_SHARED ? 's' : 'p',
 		   m->object && i ? m->object_page << PAGE_SHIFT : 0ul, i ? DEV_MAJOR(i->fs->device) : 0,
 		   i ? DEV_MINOR(i->fs->device) : 0, i ? i->number : 0);
-	if ((m->file && m->file->dentry) || special_name(m)) {
+	if (named) {
 		while (!t->failed && t->used - before < 73)
 			text_add(t, " ", 1);
 		print_name(t, m, buf);
@@ -57,53 +60,137 @@ print_mapping(struct text *t, const struct mapping *m, char *buf)
 	text_add(t, "\n", 1);
 }
 
+/* Bytes, but for the shares: those are in units of 1 / (1 << SHARE_SHIFT) byte. */
 struct usage {
-	uint64_t size, resident, shared, private_dirty, anonymous;
+	uint64_t size, resident, shared_clean, shared_dirty, private_clean, private_dirty;
+	uint64_t referenced, anonymous, huge, locked;
+	uint64_t share, share_dirty, share_anon, share_file, share_shmem;
 };
 
-/* What of [start, end) is in the page tables. as->lock is held for reading. */
+#define SHARE_SHIFT   12
+#define MEASURE_BATCH 512 /* leaves looked at in one hold of page_table_lock */
+
+static void
+count_leaf(struct usage *u, const struct mapping *m, struct page *p, size_t size, unsigned int prot)
+{
+	struct page *head = p->flags & PAGE_TAIL ? p->head : p;
+	uint32_t maps = MAX(atomic_load_relaxed(&head->mapcount), 1u);
+	uint64_t share = ((uint64_t)size << SHARE_SHIFT) / maps;
+	bool anonymous = head->flags & PAGE_ANON;
+	/* Memory without a store behind it can only be lost: it counts as dirty. */
+	bool dirty = anonymous || (prot & PTE_DIRTY) || (head->flags & PAGE_DIRTY) ||
+		     (m->object && !m->object->ops->write_page);
+
+	u->resident += size;
+	u->share += share;
+	if (dirty)
+		u->share_dirty += share;
+	if (maps > 1)
+		*(dirty ? &u->shared_dirty : &u->shared_clean) += size;
+	else
+		*(dirty ? &u->private_dirty : &u->private_clean) += size;
+	if ((prot & PTE_ACCESSED) || (head->flags & PAGE_REFERENCED))
+		u->referenced += size;
+	if (m->flags & MAPPING_LOCKED)
+		u->locked += share >> SHARE_SHIFT;
+	if (anonymous) {
+		u->anonymous += size;
+		u->share_anon += share;
+		if (prot & PTE_HUGE)
+			u->huge += size;
+	} else if (m->object && m->object->ops == &anonymous_object_ops) {
+		u->share_shmem += share;
+	} else {
+		u->share_file += share;
+	}
+}
+
+/* Add what of `m` is in the page tables. as->lock is held for reading; page_table_lock is let go now and
+ * then, so that a large mapping keeps no fault waiting. */
 static void
 measure(struct address_space *as, const struct mapping *m, struct usage *u)
 {
 	vaddr_t va = m->start;
 
 	u->size += m->end - m->start;
-	spin_lock(&as->page_table_lock);
-	for (va = arch_page_table_next(&as->page_table, va, m->end); va < m->end;
-	     va = arch_page_table_next(&as->page_table, va, m->end)) {
-		unsigned int prot;
-		paddr_t pa;
-		size_t size = PAGE_SIZE;
-		struct page *p;
+	while (va < m->end) {
+		spin_lock(&as->page_table_lock);
+		for (int n = 0; n < MEASURE_BATCH; n++) {
+			size_t size = PAGE_SIZE;
+			unsigned int prot;
+			struct page *p;
+			paddr_t pa;
 
-		if (!arch_page_table_lookup(&as->page_table, va, &pa, &prot)) {
-			va += PAGE_SIZE;
-			continue;
+			va = arch_page_table_next(&as->page_table, va, m->end);
+			if (va >= m->end)
+				break;
+			if (arch_page_table_lookup(&as->page_table, va, &pa, &prot)) {
+				if (prot & PTE_HUGE)
+					size = HUGE_PAGE_SIZE;
+				p = prot & PTE_DEVICE ? NULL : phys_to_page(pa);
+				if (p)
+					count_leaf(u, m, p, size, prot);
+			}
+			va = ALIGN_DOWN(va, size) + size;
 		}
-		if (prot & PTE_HUGE)
-			size = HUGE_PAGE_SIZE;
-		p = prot & PTE_DEVICE ? NULL : phys_to_page(pa);
-		u->resident += size;
-		if (p && p->mapcount > 1)
-			u->shared += size;
-		else
-			u->private_dirty += size;
-		if (p && (p->flags & PAGE_ANON))
-			u->anonymous += size;
-		va = ALIGN_DOWN(va, size) + size;
+		spin_unlock(&as->page_table_lock);
 	}
-	spin_unlock(&as->page_table_lock);
 }
 
 static void
-print_usage(struct text *t, const struct usage *u)
+print_kib(struct text *t, const char *name, uint64_t bytes)
 {
-	text_print(t, "Rss:            %8lu kB\nPss:            %8lu kB\nShared_Clean:   %8lu kB\n"
-		      "Shared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n"
-		      "Referenced:     %8lu kB\nAnonymous:      %8lu kB\nAnonHugePages:  %8lu kB\n"
-		      "Swap:           %8lu kB\nLocked:         %8lu kB\n",
-		   u->resident / 1024, (u->private_dirty + u->shared / 2) / 1024, u->shared / 1024, 0ul, 0ul,
-		   u->private_dirty / 1024, u->resident / 1024, u->anonymous / 1024, 0ul, 0ul, 0ul);
+	text_print(t, "%-15s %8lu kB\n", name, bytes / 1024);
+}
+
+static void
+print_usage(struct text *t, const struct usage *u, bool rollup)
+{
+	print_kib(t, "Rss:", u->resident);
+	print_kib(t, "Pss:", u->share >> SHARE_SHIFT);
+	print_kib(t, "Pss_Dirty:", u->share_dirty >> SHARE_SHIFT);
+	if (rollup) {
+		print_kib(t, "Pss_Anon:", u->share_anon >> SHARE_SHIFT);
+		print_kib(t, "Pss_File:", u->share_file >> SHARE_SHIFT);
+		print_kib(t, "Pss_Shmem:", u->share_shmem >> SHARE_SHIFT);
+	}
+	print_kib(t, "Shared_Clean:", u->shared_clean);
+	print_kib(t, "Shared_Dirty:", u->shared_dirty);
+	print_kib(t, "Private_Clean:", u->private_clean);
+	print_kib(t, "Private_Dirty:", u->private_dirty);
+	print_kib(t, "Referenced:", u->referenced);
+	print_kib(t, "Anonymous:", u->anonymous);
+	print_kib(t, "LazyFree:", 0);
+	print_kib(t, "AnonHugePages:", u->huge);
+	print_kib(t, "ShmemPmdMapped:", 0);
+	print_kib(t, "FilePmdMapped:", 0);
+	print_kib(t, "Shared_Hugetlb:", 0);
+	print_kib(t, "Private_Hugetlb:", 0);
+	print_kib(t, "Swap:", 0);
+	print_kib(t, "SwapPss:", 0);
+	print_kib(t, "Locked:", u->locked);
+}
+
+static void
+print_flags(struct text *t, const struct mapping *m)
+{
+	static const struct {
+		uint32_t flag;
+		const char *name;
+	} names[] = {
+		{ MAPPING_READ, "rd" },     { MAPPING_WRITE, "wr" },     { MAPPING_EXEC, "ex" },
+		{ MAPPING_SHARED, "sh" },   { MAPPING_MAYREAD, "mr" },   { MAPPING_MAYWRITE, "mw" },
+		{ MAPPING_MAYEXEC, "me" },  { MAPPING_SHARED, "ms" },    { MAPPING_GROWSDOWN, "gd" },
+		{ MAPPING_LOCKED, "lo" },   { MAPPING_DONTFORK, "dc" },  { MAPPING_ACCOUNT, "ac" },
+		{ MAPPING_NORESERVE, "nr" }, { MAPPING_HUGETLB, "ht" },  { MAPPING_WIPEONFORK, "wf" },
+		{ MAPPING_DONTDUMP, "dd" }, { MAPPING_HUGE, "hg" },      { MAPPING_NOHUGE, "nh" },
+	};
+
+	text_print(t, "VmFlags:");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (m->flags & names[i].flag)
+			text_print(t, " %s", names[i].name);
+	text_print(t, " \n");
 }
 
 enum detail { MAPS, SMAPS, ROLLUP };
@@ -131,6 +218,13 @@ copy_mapping(struct address_space *as, vaddr_t from, struct mapping *out, struct
 	return m != NULL;
 }
 
+/* A whole aligned 2 MiB fits. */
+static bool
+huge_possible(const struct mapping *m)
+{
+	return ALIGN_UP(m->start, HUGE_PAGE_SIZE) + HUGE_PAGE_SIZE <= m->end;
+}
+
 static int
 show(struct text *t, struct target *at, enum detail detail)
 {
@@ -154,20 +248,26 @@ show(struct text *t, struct target *at, enum detail detail)
 		if (detail != ROLLUP)
 			print_mapping(t, &m, buf);
 		if (detail == SMAPS) {
-			text_print(t, "Size:           %8lu kB\nKernelPageSize: %8lu kB\nMMUPageSize:    %8lu kB\n",
-				   u.size / 1024, PAGE_SIZE / 1024, PAGE_SIZE / 1024);
-			print_usage(t, &u);
-			text_print(t, "VmFlags:%s%s%s%s \n", m.flags & MAPPING_READ ? " rd" : "",
-				   m.flags & MAPPING_WRITE ? " wr" : "", m.flags & MAPPING_EXEC ? " ex" : "",
-				   m.flags & MAPPING_SHARED ? " sh" : "");
+			print_kib(t, "Size:", u.size);
+			print_kib(t, "KernelPageSize:", PAGE_SIZE);
+			print_kib(t, "MMUPageSize:", PAGE_SIZE);
+			print_usage(t, &u, false);
+			text_print(t, "THPeligible:    %d\n",
+				   !m.object && !(m.flags & MAPPING_NOHUGE) && huge_possible(&m));
+			print_flags(t, &m);
 			u = (struct usage){ 0 };
 		}
 		if (m.file)
 			file_put(m.file);
 	}
 	if (detail == ROLLUP && last) {
-		text_print(t, "%08lx-%08lx ---p 00000000 00:00 0 %25s[rollup]\n", first, last, "");
-		print_usage(t, &u);
+		size_t before = t->used;
+
+		text_print(t, "%08lx-%08lx ---p 00000000 00:00 0 ", first, last);
+		while (!t->failed && t->used - before < 73)
+			text_add(t, " ", 1);
+		text_print(t, "[rollup]\n");
+		print_usage(t, &u, true);
 	}
 	kfree(buf);
 	address_space_put(as);

@@ -13,8 +13,10 @@
 #include <tessera/syscall.h>
 #include <tessera/tty.h>
 
+#include <tessera/arch/trap_frame.h>
+
 #include "../vfs.h"
-#include "procfs.h"
+#include "files.h"
 
 #define TICK_NS 10000000ul
 
@@ -66,6 +68,7 @@ struct snapshot {
 	uint64_t voluntary, involuntary;
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	uint32_t queued;
+	mode_t umask;
 	int exit_signal, exit_status;
 };
 
@@ -138,6 +141,8 @@ gather(struct target *at, struct snapshot *s)
 	gather_family(at->process, s);
 	spin_lock(&at->process->lock);
 	s->threads = at->process->thread_count;
+	if (at->process->fs)
+		s->umask = READ_ONCE(at->process->fs->umask);
 	if (at->thread)
 		memcpy(s->name, at->thread->name, sizeof(s->name));
 	spin_unlock(&at->process->lock);
@@ -152,6 +157,15 @@ gather(struct target *at, struct snapshot *s)
 		s->voluntary = at->thread->voluntary_switches;
 		s->involuntary = at->thread->involuntary_switches;
 	}
+}
+
+/* Pages of the program's own code; the rest of what may be executed is libraries'. */
+static uint64_t
+code_pages(const struct address_space *as)
+{
+	vaddr_t start = ALIGN_DOWN(as->code_start, PAGE_SIZE), end = ALIGN_UP(as->code_end, PAGE_SIZE);
+
+	return MIN((end - start) >> PAGE_SHIFT, as->exec_pages);
 }
 
 int
@@ -201,7 +215,7 @@ show_statm(struct text *t, struct target *at)
 		return 0;
 	}
 	text_print(t, "%lu %lu %lu %lu 0 %lu 0\n", as->total_pages, address_space_resident(as),
-		   as->rss_file + as->rss_shared, as->exec_pages, as->data_pages + as->stack_pages);
+		   as->rss_file + as->rss_shared, code_pages(as), as->data_pages + as->stack_pages);
 	address_space_put(as);
 	return 0;
 }
@@ -238,10 +252,10 @@ status_memory(struct text *t, struct address_space *as)
 	text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\n",
 		   KB(as->peak_total), KB(as->total_pages), KB(as->locked_pages), 0ul);
 	text_print(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
-		   KB(as->peak_rss), KB(rss), KB(as->rss_anon), KB(as->rss_file), KB(as->rss_shared));
+		   KB(MAX(as->peak_rss, rss)), KB(rss), KB(as->rss_anon), KB(as->rss_file), KB(as->rss_shared));
 	text_print(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n",
-		   KB(as->data_pages), KB(as->stack_pages), (as->code_end - as->code_start) / 1024,
-		   KB(as->exec_pages));
+		   KB(as->data_pages), KB(as->stack_pages), KB(code_pages(as)),
+		   KB(as->exec_pages - code_pages(as)));
 	text_print(t, "VmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\nHugetlbPages:\t%8lu kB\n",
 		   KB(arch_page_table_frames(&as->page_table)), 0ul, 0ul);
 #undef KB
@@ -278,7 +292,11 @@ status_affinity(struct text *t, const struct thread *th)
 		first = false;
 		i = end;
 	}
-	text_print(t, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+	/* A mask of 1024 memory nodes, of which there is one. */
+	text_print(t, "\nMems_allowed:\t");
+	for (int i = 0; i < 31; i++)
+		text_print(t, "00000000,");
+	text_print(t, "00000001\nMems_allowed_list:\t0\n");
 }
 
 int
@@ -294,14 +312,14 @@ show_status(struct text *t, struct target *at)
 	gather(at, &s);
 	text_print(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n"
 		      "TracerPid:\t0\n",
-		   s.name, p->fs ? p->fs->umask : 0, letter, state_name(letter), p->pid,
+		   s.name, s.umask, letter, state_name(letter), p->pid,
 		   at->whole || !at->thread ? p->pid : at->thread->tid, s.parent);
 	if (c)
 		status_ids(t, c);
 	text_print(t, "FDSize:\t%u\nGroups:\t", handles ? handles->size : 0);
 	for (uint32_t i = 0; c && i < c->group_count; i++)
 		text_print(t, "%u ", c->groups[i]);
-	text_print(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid,
+	text_print(t, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", c && c->group_count ? "" : " ", p->pid,
 		   at->whole || !at->thread ? p->pid : at->thread->tid, s.pgid, s.sid);
 	if (as)
 		status_memory(t, as);
@@ -451,12 +469,16 @@ show_limits(struct text *t, struct target *at)
 
 	text_print(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
 	for (int i = 0; i < RLIMIT_COUNT; i++) {
-		struct rlimit64 r = at->process->limits[i];
+		struct rlimit64 r;
 		char soft[24], hard[24];
 
+		spin_lock(&at->process->lock);
+		r = at->process->limits[i];
+		spin_unlock(&at->process->lock);
 		snprintf(soft, sizeof(soft), r.current == RLIM_INFINITY ? "unlimited" : "%lu", r.current);
 		snprintf(hard, sizeof(hard), r.maximum == RLIM_INFINITY ? "unlimited" : "%lu", r.maximum);
-		text_print(t, "%-25s %-20s %-20s %-10s\n", rows[i].name, soft, hard, rows[i].unit);
+		text_print(t, "%-25s %-20s %-20s ", rows[i].name, soft, hard);
+		text_print(t, *rows[i].unit ? "%-10s\n" : "%s\n", rows[i].unit);
 	}
 	return 0;
 }
@@ -515,13 +537,23 @@ static int
 show_syscall(struct text *t, struct target *at)
 {
 	uint64_t nr = at->thread ? READ_ONCE(at->thread->syscall_number) : UINT64_MAX;
+	const struct trap_frame *f;
 
-	if (!at->thread || at->thread->state == THREAD_RUNNABLE)
-		text_print(t, "running\n");
-	else if (nr == UINT64_MAX)
+	/* The frame is that of a thread inside the kernel: the reader's own, or a sleeping one's. */
+	if (!at->thread || at->thread->state == THREAD_DEAD) {
 		text_print(t, "-1 0x0 0x0\n");
+		return 0;
+	}
+	if (at->thread != current_thread() && at->thread->state == THREAD_RUNNABLE) {
+		text_print(t, "running\n");
+		return 0;
+	}
+	f = arch_user_frame(at->thread);
+	if (nr == UINT64_MAX)
+		text_print(t, "-1 0x%lx 0x%lx\n", f->rsp, f->rip);
 	else
-		text_print(t, "%lu 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n", nr);
+		text_print(t, "%lu 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", nr, f->rdi, f->rsi,
+			   f->rdx, f->r10, f->r8, f->r9, f->rsp, f->rip);
 	return 0;
 }
 
@@ -544,13 +576,6 @@ show_personality(struct text *t, struct target *at)
 }
 
 static int
-show_loginuid(struct text *t, struct target *at)
-{
-	text_print(t, "4294967295");
-	return 0;
-}
-
-static int
 show_cgroup(struct text *t, struct target *at)
 {
 	text_print(t, "0::/\n");
@@ -567,21 +592,40 @@ show_schedstat(struct text *t, struct target *at)
 	return 0;
 }
 
+/* Of the thread itself; those whose creator has ended count for the leader. */
+static bool
+is_child_of(struct target *at, const struct process *c)
+{
+	return c->creator ? c->creator == at->thread : at->thread->tid == at->process->pid;
+}
+
 static int
 show_children(struct text *t, struct target *at)
 {
-	struct process *c;
-	pid_t pids[256];
-	size_t n = 0;
+	size_t n, room = 64;
 
-	spin_lock(&process_tree_lock);
-	list_for_each(c, &at->process->children, sibling)
-		if (n < ARRAY_SIZE(pids))
-			pids[n++] = c->pid;
-	spin_unlock(&process_tree_lock);
-	for (size_t i = 0; i < n; i++)
-		text_print(t, "%d ", pids[i]);
-	return 0;
+	if (!at->thread)
+		return 0;
+	/* Counted and copied under the lock, with a larger array until they fit. */
+	for (;;) {
+		pid_t *pids = kmalloc(room * sizeof(*pids), 0);
+		struct process *c;
+
+		if (!pids)
+			return -ENOMEM;
+		n = 0;
+		spin_lock(&process_tree_lock);
+		list_for_each(c, &at->process->children, sibling)
+			if (is_child_of(at, c) && n++ < room)
+				pids[n - 1] = c->pid;
+		spin_unlock(&process_tree_lock);
+		for (size_t i = 0; n <= room && i < n; i++)
+			text_print(t, "%d ", pids[i]);
+		kfree(pids);
+		if (n <= room)
+			return 0;
+		room = n + 64;
+	}
 }
 
 /* --- links --------------------------------------------------------------------------------------- */
@@ -654,28 +698,35 @@ jump_root(struct target *at, struct path *out)
 	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .flags = ENTRY_INSPECT, .list = &fdinfo_list }, \
 	PRIVATE("io", 0400, show_io),                                                              \
 	ENTRY_FILE("limits", show_limits),                                                         \
-	{ .name = "loginuid", .mode = S_IFREG | 0644, .show = show_loginuid },                     \
+	ENTRY_FILE("gid_map", show_id_map),                                                        \
 	PRIVATE("maps", 0444, show_maps),                                                          \
 	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT, .file_ops = &memory_file_ops }, \
 	ENTRY_FILE("mountinfo", show_mountinfo),                                                   \
 	ENTRY_FILE("mounts", show_mounts),                                                         \
+	{ .name = "oom_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .write = write_oom_adj }, \
 	ENTRY_FILE("oom_score", show_oom_score),                                                   \
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj,             \
 	  .write = write_oom_score_adj },                                                          \
+	{ .name = "pagemap", .mode = S_IFREG | 0400, .flags = ENTRY_INSPECT,                       \
+	  .file_ops = &pagemap_file_ops },                                                         \
 	PRIVATE("personality", 0400, show_personality),                                            \
 	MAGIC("root", jump_root),                                                                  \
 	ENTRY_FILE("schedstat", show_schedstat),                                                   \
+	ENTRY_FILE("setgroups", show_setgroups),                                                   \
 	PRIVATE("smaps", 0444, show_smaps),                                                        \
 	PRIVATE("smaps_rollup", 0444, show_smaps_rollup),                                          \
 	ENTRY_FILE("stat", show_stat),                                                             \
 	ENTRY_FILE("statm", show_statm),                                                           \
 	ENTRY_FILE("status", show_status),                                                         \
 	PRIVATE("syscall", 0400, show_syscall),                                                    \
+	ENTRY_FILE("uid_map", show_id_map),                                                        \
 	ENTRY_FILE("wchan", show_wchan)
 
 const struct entry process_entries[] = {
 	COMMON_ENTRIES,
 	{ .name = "task", .mode = S_IFDIR | 0555, .list = &task_list },
+	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_timer_slack,
+	  .write = write_timer_slack },
 	{ 0 },
 };
 

@@ -16,19 +16,23 @@
 #include <tessera/uts.h>
 
 #include "../vfs.h"
-#include "procfs.h"
+#include "files.h"
 
 #define USER_HZ 100u
 
 static ssize_t
 self_readlink(struct target *at, char *buf, size_t size)
 {
+	if (!current_process())
+		return -ENOENT; /* the kernel's own thread */
 	return scnprintf(buf, size, "%d", current_process()->pid);
 }
 
 static ssize_t
 thread_self_readlink(struct target *at, char *buf, size_t size)
 {
+	if (!current_process())
+		return -ENOENT;
 	return scnprintf(buf, size, "%d/task/%d", current_process()->pid, current_thread()->tid);
 }
 
@@ -132,8 +136,9 @@ show_machine_stat(struct text *t, struct target *at)
 		cpu_line(t, name, user, sys, idle, irq);
 	}
 	arch_irq_counts_print(add_interrupts, &interrupts);
-	text_print(t, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n",
-		   interrupts, sched_context_switches(), boot, process_last_pid(), sched_runnable_count());
+	text_print(t, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked %u\n",
+		   interrupts, sched_context_switches(), boot, process_last_pid(), sched_runnable_count(),
+		   count_blocked());
 	return 0;
 }
 
@@ -192,7 +197,7 @@ interrupt_line(void *ctx, const char *name, const uint64_t *per_cpu)
 {
 	struct text *t = ctx;
 
-	text_print(t, "%12s:", name);
+	text_print(t, "%3s:", name);
 	for (uint32_t i = 0; i < cpu_count; i++)
 		text_print(t, " %10lu", per_cpu[i]);
 	text_add(t, "\n", 1);
@@ -201,9 +206,9 @@ interrupt_line(void *ctx, const char *name, const uint64_t *per_cpu)
 static int
 show_interrupts(struct text *t, struct target *at)
 {
-	text_print(t, "%13s", "");
+	text_print(t, "%11s", "");
 	for (uint32_t i = 0; i < cpu_count; i++)
-		text_print(t, " %7sCPU%u", "", i);
+		text_print(t, "CPU%-8u", i);
 	text_add(t, "\n", 1);
 	arch_irq_counts_print(interrupt_line, t);
 	return 0;
@@ -224,17 +229,20 @@ show_tlb(struct text *t, struct target *at)
 static void
 slab_line(void *ctx, const char *name, size_t size, uint64_t used, uint64_t total, uint64_t pages)
 {
-	uint64_t per = size ? MAX(PAGE_SIZE / size, 1ul) : 1;
+	uint64_t in_page = MAX(PAGE_SIZE / size, 1ul); /* how full a page is; a slab may be of several */
+	uint64_t per_object = DIV_ROUND_UP(size, PAGE_SIZE);
+	uint64_t slabs = pages / per_object;
 
-	text_print(ctx, "%-20s %6lu %6lu %6lu %4lu %4lu : tunables 0 0 0 : slabdata %lu %lu 0\n", name,
-		   used, total, size, per, 1ul, pages, pages);
+	text_print(ctx, "%-17s %6lu %6lu %6lu %4lu %4lu : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n",
+		   name, used, total, size, in_page, per_object, 0u, 0u, 0u, slabs, slabs, 0u);
 }
 
 static int
 show_slabinfo(struct text *t, struct target *at)
 {
 	text_print(t, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
-		      "<objperslab> <pagesperslab>\n");
+		      "<objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : "
+		      "slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	slab_for_each(slab_line, t);
 	return 0;
 }
@@ -258,11 +266,13 @@ static long
 process_find_name(struct target *at, const char *name, size_t length)
 {
 	long n = parse_number(name, length);
-	struct process *p = n > 0 ? process_find((pid_t)n) : NULL;
+	struct thread *t = n > 0 ? thread_find((pid_t)n) : NULL;
 
-	if (!p)
+	if (!t)
 		return -1;
-	process_put(p);
+	if (!t->process)
+		n = -1;
+	thread_put(t);
 	return n;
 }
 
@@ -296,19 +306,25 @@ const struct entry root_entries[] = {
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .readlink = thread_self_readlink },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink },
 	ENTRY_FILE("cmdline", show_cmdline),
+	ENTRY_FILE("consoles", show_consoles),
 	ENTRY_FILE("cpuinfo", show_cpuinfo),
 	ENTRY_FILE("devices", show_devices),
+	ENTRY_FILE("diskstats", show_diskstats),
 	ENTRY_FILE("filesystems", show_filesystems),
 	ENTRY_FILE("interrupts", show_interrupts),
 	ENTRY_FILE("loadavg", show_loadavg),
 	ENTRY_FILE("meminfo", show_meminfo),
+	ENTRY_FILE("modules", show_modules),
+	ENTRY_FILE("partitions", show_partitions),
 	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = show_slabinfo },
 	ENTRY_FILE("stat", show_machine_stat),
 	ENTRY_FILE("swaps", show_swaps),
 	ENTRY_DIR("sys", sys_entries),
 	ENTRY_DIR("tessera", tessera_entries),
 	ENTRY_FILE("tlb", show_tlb),
+	ENTRY_DIR("tty", tty_entries),
 	ENTRY_FILE("uptime", show_uptime),
 	ENTRY_FILE("version", show_version),
+	ENTRY_FILE("vmstat", show_vmstat),
 	{ 0 },
 };

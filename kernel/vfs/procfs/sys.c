@@ -11,7 +11,7 @@
 #include <tessera/string.h>
 #include <tessera/uts.h>
 
-#include "procfs.h"
+#include "files.h"
 
 /* A file that always says the same. */
 #define CONSTANT(function, text_value)                                                             \
@@ -31,14 +31,13 @@ CONSTANT(show_cap_last_cap, "40")
 CONSTANT(show_overflow_id, "65534")
 CONSTANT(show_threads_max, "65536")
 CONSTANT(show_core_pattern, "core")
-CONSTANT(show_max_map_count, "65530")
 CONSTANT(show_mmap_min_addr, "65536")
 CONSTANT(show_zero, "0")
-CONSTANT(show_swappiness, "60")
 CONSTANT(show_file_max, "9223372036854775807")
 CONSTANT(show_nr_open, "1048576")
 CONSTANT(show_printk, "4\t4\t1\t7")
-CONSTANT(show_sem, "32000\t1024000000\t500\t32000")
+CONSTANT(show_rt_period, "1000000")
+CONSTANT(show_rt_runtime, "-1") /* real-time threads are not throttled */
 
 static int
 show_hostname(struct text *t, struct target *at)
@@ -188,6 +187,24 @@ write_overcommit_ratio(struct target *at, char *data, size_t n)
 }
 
 static int
+show_max_map_count(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", max_map_count);
+	return 0;
+}
+
+static ssize_t
+write_max_map_count(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
+
+	if (r > 0)
+		WRITE_ONCE(max_map_count, (int)v);
+	return r;
+}
+
+static int
 show_randomize(struct text *t, struct target *at)
 {
 	text_print(t, "%d\n", randomize_va_space);
@@ -234,54 +251,59 @@ show_file_nr(struct text *t, struct target *at)
 }
 
 #define SETTING(n, show_function, write_function)                                                  \
-	{ .name = n, .mode = S_IFREG | 0644, .show = show_function, .write = write_function }
+	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING, .show = show_function,        \
+	  .write = write_function }
+#define READONLY(n, show_function)                                                                 \
+	{ .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .show = show_function }
 
 static const struct entry random_entries[] = {
-	ENTRY_FILE("boot_id", show_boot_id),
-	ENTRY_FILE("entropy_avail", show_entropy),
-	ENTRY_FILE("poolsize", show_entropy),
-	ENTRY_FILE("uuid", show_uuid),
+	READONLY("boot_id", show_boot_id),
+	READONLY("entropy_avail", show_entropy),
+	READONLY("poolsize", show_entropy),
+	READONLY("uuid", show_uuid),
 	{ 0 },
 };
 
 static const struct entry kernel_entries[] = {
-	ENTRY_FILE("cap_last_cap", show_cap_last_cap),
-	ENTRY_FILE("core_pattern", show_core_pattern),
+	READONLY("cap_last_cap", show_cap_last_cap),
+	READONLY("core_pattern", show_core_pattern),
+	READONLY("core_uses_pid", show_zero),
 	SETTING("domainname", show_domainname, write_domainname),
 	SETTING("hostname", show_hostname, write_hostname),
-	ENTRY_FILE("ngroups_max", show_ngroups_max),
-	ENTRY_FILE("osrelease", show_osrelease),
-	ENTRY_FILE("ostype", show_ostype),
-	ENTRY_FILE("overflowgid", show_overflow_id),
-	ENTRY_FILE("overflowuid", show_overflow_id),
-	ENTRY_FILE("pid_max", show_pid_max),
-	ENTRY_FILE("printk", show_printk),
+	READONLY("ngroups_max", show_ngroups_max),
+	READONLY("osrelease", show_osrelease),
+	READONLY("ostype", show_ostype),
+	READONLY("overflowgid", show_overflow_id),
+	READONLY("overflowuid", show_overflow_id),
+	READONLY("pid_max", show_pid_max),
+	READONLY("printk", show_printk),
 	ENTRY_DIR("random", random_entries),
 	SETTING("randomize_va_space", show_randomize, write_randomize),
-	ENTRY_FILE("sem", show_sem),
-	ENTRY_FILE("threads-max", show_threads_max),
-	ENTRY_FILE("version", show_os_version),
+	READONLY("sched_rt_period_us", show_rt_period),
+	READONLY("sched_rt_runtime_us", show_rt_runtime),
+	READONLY("tainted", show_zero),
+	READONLY("threads-max", show_threads_max),
+	READONLY("version", show_os_version),
 	{ 0 },
 };
 
 static const struct entry vm_entries[] = {
-	ENTRY_FILE("max_map_count", show_max_map_count),
-	ENTRY_FILE("mmap_min_addr", show_mmap_min_addr),
-	ENTRY_FILE("nr_hugepages", show_zero),
+	SETTING("max_map_count", show_max_map_count, write_max_map_count),
+	READONLY("mmap_min_addr", show_mmap_min_addr),
+	READONLY("nr_hugepages", show_zero),
 	SETTING("overcommit_memory", show_overcommit, write_overcommit),
 	SETTING("overcommit_ratio", show_overcommit_ratio, write_overcommit_ratio),
-	ENTRY_FILE("swappiness", show_swappiness),
 	{ 0 },
 };
 
 static const struct entry fs_entries[] = {
-	ENTRY_FILE("file-max", show_file_max),
-	ENTRY_FILE("file-nr", show_file_nr),
-	ENTRY_FILE("nr_open", show_nr_open),
+	READONLY("file-max", show_file_max),
+	READONLY("file-nr", show_file_nr),
+	READONLY("nr_open", show_nr_open),
 	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
-	ENTRY_FILE("protected_hardlinks", show_zero),
-	ENTRY_FILE("protected_symlinks", show_zero),
-	ENTRY_FILE("suid_dumpable", show_zero),
+	READONLY("protected_hardlinks", show_zero),
+	READONLY("protected_symlinks", show_zero),
+	READONLY("suid_dumpable", show_zero),
 	{ 0 },
 };
 

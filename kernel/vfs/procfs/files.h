@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * files.h - entries that one file of the room defines and another one's table names.
+ */
+#ifndef TESSERA_VFS_PROCFS_FILES_H
+#define TESSERA_VFS_PROCFS_FILES_H
+
+#include "procfs.h"
+
+#define ENTRY_SETTING BIT(3) /* below sys: the mode bits bind root as well */
+
+/* machine.c: the less asked-for files of the top */
+int show_vmstat(struct text *t, struct target *at);
+int show_partitions(struct text *t, struct target *at);
+int show_diskstats(struct text *t, struct target *at);
+int show_modules(struct text *t, struct target *at);
+int show_consoles(struct text *t, struct target *at);
+extern const struct entry tty_entries[];
+/* Threads of programs that sleep where no signal reaches them. */
+uint32_t count_blocked(void);
+
+/* process_settings.c */
+int show_oom_adj(struct text *t, struct target *at);
+ssize_t write_oom_adj(struct target *at, char *data, size_t n);
+int show_timer_slack(struct text *t, struct target *at);
+ssize_t write_timer_slack(struct target *at, char *data, size_t n);
+int show_id_map(struct text *t, struct target *at);
+int show_setgroups(struct text *t, struct target *at);
+
+/* pagemap.c */
+extern const struct file_ops pagemap_file_ops;
+
+/* handles.c: the permissions of /proc/PID/fd/N tell how N was opened. */
+mode_t fd_link_mode(struct target *at);
+
+#endif
