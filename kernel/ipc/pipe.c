@@ -426,6 +426,100 @@ pipe_dump(struct file *f)
 	pr_info("pipe: %u of %u buffers, %u readers, %u writers", used(p), p->size, p->readers, p->writers);
 }
 
+/* --- splice and tee ----------------------------------------------------------------------------- */
+
+int
+pipe_wait_data(struct pipe *p, bool nonblock)
+{
+	if (used(p) > 0 || READ_ONCE(p->writers) == 0)
+		return 0;
+	if (nonblock)
+		return -EAGAIN;
+	return wait_event_interruptible(&p->read_wait, used(p) > 0 || READ_ONCE(p->writers) == 0)
+		       ? -ERESTARTSYS
+		       : 0;
+}
+
+int
+pipe_wait_room(struct pipe *p, bool nonblock)
+{
+	if (is_full(p) && READ_ONCE(p->readers) > 0) {
+		if (nonblock)
+			return -EAGAIN;
+		if (wait_event_interruptible(&p->write_wait, !is_full(p) || READ_ONCE(p->readers) == 0))
+			return -ERESTARTSYS;
+	}
+	return READ_ONCE(p->readers) > 0 ? 0 : (int)no_readers();
+}
+
+size_t
+pipe_room(struct pipe *p)
+{
+	return is_full(p) ? 0 : (READ_ONCE(p->size) - used(p)) * PAGE_SIZE;
+}
+
+ssize_t
+pipe_drain(struct pipe *p, size_t n, ssize_t (*actor)(void *ctx, const void *data, size_t n), void *ctx)
+{
+	size_t done = 0;
+	ssize_t r = 0;
+
+	mutex_lock(&p->lock);
+	while (done < n && p->tail != p->head) {
+		struct pipe_buffer *b = buffer_at(p, p->tail);
+		size_t offered = MIN((size_t)b->length, n - done);
+
+		r = actor(ctx, (char *)page_to_virt(b->page) + b->offset, offered);
+		if (r <= 0)
+			break;
+		done += (size_t)r;
+		b->offset += (uint32_t)r;
+		b->length -= (uint32_t)r;
+		if (b->length == 0)
+			drop_oldest(p);
+		if ((size_t)r < offered)
+			break;
+	}
+	mutex_unlock(&p->lock);
+	if (done)
+		wake_poll(&p->write_wait, POLLOUT | POLLWRNORM);
+	return done ? (ssize_t)done : r;
+}
+
+ssize_t
+pipe_share(struct pipe *from, struct pipe *to, size_t n, bool move)
+{
+	struct pipe *first = from < to ? from : to, *second = from < to ? to : from;
+	size_t done = 0;
+
+	if (from == to)
+		return -EINVAL;
+	mutex_lock(&first->lock);
+	mutex_lock_nested(&second->lock); /* by address */
+	for (uint32_t i = from->tail; i != from->head && done < n && !is_full(to); i++) {
+		struct pipe_buffer *b = buffer_at(from, i), copy = *b;
+
+		page_get(copy.page);
+		copy.length = (uint32_t)MIN((size_t)b->length, n - done);
+		*buffer_at(to, to->head) = copy;
+		to->head++;
+		done += copy.length;
+		if (!move)
+			continue;
+		b->offset += copy.length;
+		b->length -= copy.length;
+		if (b->length == 0)
+			drop_oldest(from); /* i is the oldest: all before it went this way */
+	}
+	mutex_unlock(&second->lock);
+	mutex_unlock(&first->lock);
+	if (done)
+		wake_poll(&to->read_wait, POLLIN | POLLRDNORM);
+	if (done && move)
+		wake_poll(&from->write_wait, POLLOUT | POLLWRNORM);
+	return (ssize_t)done;
+}
+
 /* --- ends --------------------------------------------------------------------------------------- */
 
 static void

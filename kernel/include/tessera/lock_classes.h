@@ -13,6 +13,7 @@
 
 #define LOCK_CLASSES(C)                                                                            \
 	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time, ptrace attach")       \
+	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
 	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \
@@ -20,7 +21,6 @@
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
 	C(EPOLL_WATCHERS, MUTEX,    "file->watchers of all files: who watches what")               \
 	C(EPOLL,          MUTEX,    "epoll->lock: set of watched files; outer to inner")           \
-	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(SOCKET,         MUTEX,    "socket->lock")                                                \
 	C(SLEEP_LEAF,     MUTEX,    "small private mutexes that hold nothing else but memory locks") \
 	C(ADDRESS_SPACE,  RWLOCK,   "address_space->lock: the tree of mappings")                   \

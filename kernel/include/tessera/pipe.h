@@ -22,6 +22,21 @@ struct pipe *file_pipe(struct file *f);
 /* F_GETPIPE_SZ and F_SETPIPE_SZ, bytes. The size in force, or -EBUSY, -EPERM, -ENOMEM, -EINVAL. */
 long pipe_size(struct pipe *p);
 long pipe_set_size(struct pipe *p, uint64_t bytes);
+/*
+ * splice and tee. Wait until there is something to take (or the end), or room to put (or no reader): 0,
+ * -EAGAIN, -ERESTARTSYS; without readers -EPIPE and SIGPIPE.
+ */
+int pipe_wait_data(struct pipe *p, bool nonblock);
+int pipe_wait_room(struct pipe *p, bool nonblock);
+/* Bytes that can be put in without waiting. */
+size_t pipe_room(struct pipe *p);
+/* Hand up to n bytes to actor, oldest first, until it takes fewer than offered. What it took is gone from
+ * the pipe. The pipe is locked meanwhile: actor may take any lock but a pipe's. Bytes, or actor's errno
+ * when it took none. */
+ssize_t pipe_drain(struct pipe *p, size_t n, ssize_t (*actor)(void *ctx, const void *data, size_t n),
+		   void *ctx);
+/* `to` shares (move: takes over) up to n bytes of `from`, without waiting. Bytes; -EINVAL: one pipe. */
+ssize_t pipe_share(struct pipe *from, struct pipe *to, size_t n, bool move);
 /* Bytes waiting to be read. */
 size_t pipe_available(struct pipe *p);
 

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * splice.c - splice, tee, vmsplice: moving bytes through a pipe without a program's buffer.
+ *
+ * Between pipes pages are shared or handed over; between a pipe and another object bytes are copied
+ * once, from or to the pipe's pages.
+ */
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/pipe.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+
+#include "linux.h"
+
+#define SPLICE_F_NONBLOCK 2u
+#define SPLICE_F_KNOWN    15u
+
+struct sink {
+	struct file *file;
+	loff_t *pos;   /* NULL: its own */
+};
+
+static ssize_t
+put_in_file(void *ctx, const void *data, size_t n)
+{
+	struct sink *s = ctx;
+	struct iov_iter it;
+
+	iov_iter_kernel(&it, (void *)data, n);
+	return file_write(s->file, &it, s->pos);
+}
+
+static ssize_t
+pipe_to_file(struct pipe *p, struct file *out, loff_t *pos, size_t n, bool nonblock)
+{
+	struct sink s = { out, pos };
+	ssize_t r = pipe_wait_data(p, nonblock);
+
+	return r ? r : pipe_drain(p, n, put_in_file, &s);
+}
+
+/* Only what has room is read, so nothing is read that the pipe would not take. */
+static ssize_t
+file_to_pipe(struct file *in, loff_t *pos, struct file *out, size_t n, bool nonblock)
+{
+	struct pipe *p = file_pipe(out);
+	struct iov_iter it;
+	size_t room;
+	loff_t at;
+	char *buf;
+	ssize_t r = pipe_wait_room(p, nonblock);
+
+	if (r)
+		return r;
+	room = MAX(pipe_room(p), PAGE_SIZE);
+	n = MIN(n, room);
+	n = MIN(n, 16 * PAGE_SIZE);
+	buf = kmalloc(n, 0);
+	if (!buf)
+		return -ENOMEM;
+	iov_iter_kernel(&it, buf, n);
+	if (pos)
+		at = *pos;
+	r = file_read(in, &it, pos ? &at : NULL);
+	if (r > 0) {
+		iov_iter_kernel(&it, buf, (size_t)r);
+		r = file_write(out, &it, NULL);
+		if (r > 0 && pos)
+			*pos += r;
+	}
+	kfree(buf);
+	return r;
+}
+
+static ssize_t
+pipe_to_pipe(struct pipe *from, struct pipe *to, size_t n, bool nonblock, bool move)
+{
+	ssize_t r;
+
+	if (from == to)
+		return -EINVAL;
+	for (;;) {
+		r = pipe_wait_data(from, nonblock);
+		if (!r)
+			r = pipe_wait_room(to, nonblock);
+		if (r)
+			return r;
+		r = pipe_share(from, to, n, move);
+		if (r || pipe_available(from) == 0)
+			return r; /* 0: no writer is left */
+	}
+}
+
+static ssize_t
+splice_files(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, size_t n, unsigned int flags)
+{
+	bool nonblock = flags & SPLICE_F_NONBLOCK;
+	struct pipe *from = file_pipe(in), *to = file_pipe(out);
+
+	if (from && (in->flags & O_NONBLOCK))
+		nonblock = true;
+	if (to && (out->flags & O_NONBLOCK))
+		nonblock = true;
+	if (from && to)
+		return pipe_to_pipe(from, to, n, nonblock, true);
+	if (from) {
+		if (out->flags & O_APPEND)
+			return -EINVAL;
+		return pipe_to_file(from, out, out_pos, n, nonblock);
+	}
+	if (to)
+		return file_to_pipe(in, in_pos, out, n, nonblock);
+	return -EINVAL;
+}
+
+/* Fetch an offset: pipes have none, others must have positions. */
+static long
+offset_in(struct file *f, loff_t __user *u, loff_t *pos)
+{
+	if (!u)
+		return 0;
+	if (file_pipe(f))
+		return -ESPIPE;
+	if (!(f->mode & FILE_SEEKABLE))
+		return -EINVAL;
+	return get_user(*pos, u);
+}
+
+static long
+splice_at(struct file *in, loff_t __user *uin, struct file *out, loff_t __user *uout, size_t n,
+	  unsigned int flags)
+{
+	loff_t in_pos, out_pos;
+	long r = offset_in(in, uin, &in_pos);
+
+	if (!r)
+		r = offset_in(out, uout, &out_pos);
+	if (r)
+		return r;
+	if (in->inode && S_ISDIR(in->inode->mode))
+		return -EINVAL;
+	r = splice_files(in, uin ? &in_pos : NULL, out, uout ? &out_pos : NULL, MIN(n, RW_MAX), flags);
+	if (uin && put_user(in_pos, uin))
+		return -EFAULT;
+	if (uout && put_user(out_pos, uout))
+		return -EFAULT;
+	return r;
+}
+
+/* Both handles, or an errno. */
+static long
+get_both(int in_fd, int out_fd, struct file **in, struct file **out)
+{
+	int error = 0;
+
+	*in = handle_get(in_fd, RIGHT_READ, &error);
+	if (!*in)
+		return error;
+	*out = handle_get(out_fd, RIGHT_WRITE, &error);
+	if (!*out)
+		file_put(*in);
+	return error;
+}
+
+long
+linux_splice(int in_fd, loff_t __user *uin, int out_fd, loff_t __user *uout, size_t n, unsigned int flags)
+{
+	struct file *in, *out;
+	long r;
+
+	if (flags & ~SPLICE_F_KNOWN)
+		return -EINVAL;
+	if (n == 0)
+		return 0;
+	r = get_both(in_fd, out_fd, &in, &out);
+	if (r)
+		return r;
+	r = splice_at(in, uin, out, uout, n, flags);
+	file_put(out);
+	file_put(in);
+	return r;
+}
+
+long
+linux_tee(int in_fd, int out_fd, size_t n, unsigned int flags)
+{
+	struct file *in, *out;
+	long r;
+
+	if (flags & ~SPLICE_F_KNOWN)
+		return -EINVAL;
+	if (n == 0)
+		return 0;
+	r = get_both(in_fd, out_fd, &in, &out);
+	if (r)
+		return r;
+	if (file_pipe(in) && file_pipe(out))
+		r = pipe_to_pipe(file_pipe(in), file_pipe(out), n,
+				 (flags & SPLICE_F_NONBLOCK) || ((in->flags | out->flags) & O_NONBLOCK), false);
+	else
+		r = -EINVAL;
+	file_put(out);
+	file_put(in);
+	return r;
+}
+
+#define VECTOR_FAST 8
+
+/* The end decides the direction. */
+long
+linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, unsigned int flags)
+{
+	struct iovec fast[VECTOR_FAST], *v;
+	struct iov_iter it;
+	int error = 0;
+	struct file *f;
+	long n;
+
+	if (flags & ~SPLICE_F_KNOWN)
+		return -EINVAL;
+	f = handle_get(fd, RIGHT_NONE, &error);
+	if (!f)
+		return error;
+	n = file_pipe(f) ? iov_import(vec, segments, fast, &v) : -EBADF;
+	if (n >= 0) {
+		iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
+		n = f->mode & FILE_WRITE ? file_write_flags(f, &it, NULL, 0) : file_read_flags(f, &it, NULL, 0);
+		iov_import_free(fast, v);
+	}
+	file_put(f);
+	return n;
+}
