@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * reclaim.c - getting memory back before anybody has to die: frames that CPUs hold, clean cached pages,
- * empty slabs, kernel stacks kept for reuse. Cheapest first; stops when enough was found.
+ * unused names, empty slabs, kernel stacks kept for reuse. Cheapest first; stops when enough was found.
  */
 #include <tessera/cpu.h>
+#include <tessera/inode.h>
 #include <tessera/preempt.h>
 
 #include "mm.h"
@@ -24,6 +25,7 @@ reclaim(uint64_t frames)
 	drained = frames_drain_local();
 	if (got + drained >= frames)
 		return got + drained;
+	dentry_shrink(frames * (PAGE_SIZE / sizeof(struct dentry)));
 	got += slab_shrink();
 	if (got < frames)
 		got += stack_shrink(0);
@@ -37,6 +39,7 @@ memory_trim(void)
 {
 	while (stack_shrink(0) > 0)
 		;
+	dentry_shrink(SIZE_MAX);
 	preempt_disable();
 	drain_here(NULL);
 	arch_call_cpus(UINT64_MAX, drain_here, NULL);
