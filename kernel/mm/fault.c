@@ -50,15 +50,6 @@ make_room(struct address_space *as, uint32_t *tries)
 	return p ? 0 : -ENOMEM;
 }
 
-static bool
-is_mapped(struct address_space *as, vaddr_t va)
-{
-	unsigned int prot;
-	paddr_t pa;
-
-	return arch_page_table_lookup(&as->page_table, va, &pa, &prot);
-}
-
 /*
  * Install a leaf for a page whose reference becomes the leaf's, if the slot is still empty and the page
  * still belongs to `o` (NULL: it is ours alone). Returns 0: installed; -EAGAIN: the slot is taken or the
@@ -73,22 +64,19 @@ install_page(struct mapping *m, vaddr_t va, struct page *p, unsigned int prot,
 	int error;
 
 	spin_lock(&as->page_table_lock);
-	for (;;) {
-		error = -EAGAIN;
-		if (is_mapped(as, va) || (o && READ_ONCE(p->object) != o))
-			break;
-		error = leaf_install(as, va, page_to_phys(p), prot);
-		if (error == 0) {
-			++*mapping_rss(m, p);
-			if (o)
-				atomic_add_relaxed(&p->mapcount, 1);
-			break;
-		}
-		if (make_room(as, &tries) != 0)
-			break;
+	do {
+		if (o && READ_ONCE(p->object) != o)
+			error = -EEXIST;
+		else
+			error = arch_page_table_install(&as->page_table, va, page_to_phys(p), prot);
+	} while (unlikely(error == -ENOMEM) && make_room(as, &tries) == 0);
+	if (likely(error == 0)) {
+		++*mapping_rss(m, p);
+		if (o)
+			atomic_add_relaxed(&p->mapcount, 1);
 	}
 	spin_unlock(&as->page_table_lock);
-	return error;
+	return error == -EEXIST ? -EAGAIN : error;
 }
 
 /* A page of the program's own: counted as anonymous until it is freed. */
@@ -161,12 +149,11 @@ fault_zero(struct mapping *m, vaddr_t va)
 
 	spin_lock(&as->page_table_lock);
 	do {
-		error = is_mapped(as, va) ? 0 :
-			leaf_install(as, va, zero_frame,
-				     (mapping_prot(m) & ~PTE_WRITE) | PTE_DEVICE);
-	} while (error != 0 && make_room(as, &tries) == 0);
+		error = arch_page_table_install(&as->page_table, va, zero_frame,
+						(mapping_prot(m) & ~PTE_WRITE) | PTE_DEVICE);
+	} while (unlikely(error == -ENOMEM) && make_room(as, &tries) == 0);
 	spin_unlock(&as->page_table_lock);
-	return error;
+	return error == -EEXIST ? 0 : error;
 }
 
 static int
@@ -232,10 +219,10 @@ fault_device(struct mapping *m, vaddr_t va)
 	prot = mapping_prot(m) | (prot & (PTE_UNCACHED | PTE_WCOMBINE)) | PTE_DEVICE;
 	spin_lock(&as->page_table_lock);
 	do {
-		error = is_mapped(as, va) ? 0 : leaf_install(as, va, pa, prot);
-	} while (error != 0 && make_room(as, &tries) == 0);
+		error = arch_page_table_install(&as->page_table, va, pa, prot);
+	} while (unlikely(error == -ENOMEM) && make_room(as, &tries) == 0);
 	spin_unlock(&as->page_table_lock);
-	return error;
+	return error == -EEXIST ? 0 : error;
 }
 
 /*
@@ -259,8 +246,7 @@ fault_around(struct mapping *m, vaddr_t va, unsigned int prot)
 		vaddr_t at = low + i * PAGE_SIZE;
 
 		if (!p || READ_ONCE(p->object) != o || beyond_end(o, p->index) ||
-		    is_mapped(as, at) ||
-		    arch_page_table_map(&as->page_table, at, page_to_phys(p), prot) != 0)
+		    arch_page_table_install(&as->page_table, at, page_to_phys(p), prot) != 0)
 			continue;
 		++*mapping_rss(m, p);
 		atomic_add_relaxed(&p->mapcount, 1);

@@ -17,53 +17,41 @@
 
 #include "mm.h"
 
-#define LEAVES_PER_HOLD 256u
+#define LEAVES 64u
 
 /*
- * Share leaves of [*va, end) until enough were done. Both page_table_locks held. 0, or -ENOMEM with *va
- * where to go on.
+ * Share the next leaves of [*va, end). Both page_table_locks held. 0, or -ENOMEM; *va is where to go on in
+ * either case.
  */
 static int
 share_some(struct mapping *m, struct mapping *copy, vaddr_t *va, vaddr_t end, struct tlb_batch *b)
 {
-	struct page_table *from = &m->as->page_table;
 	struct address_space *to = copy->as;
+	struct page_table_leaf leaf[LEAVES];
+	unsigned int n, kept = 0, done;
 
-	for (uint32_t i = 0; i < LEAVES_PER_HOLD; i++) {
-		size_t size = PAGE_SIZE;
-		struct page *head;
-		unsigned int prot;
-		paddr_t pa;
-		int error;
-
-		*va = arch_page_table_next(from, *va, end);
-		if (*va >= end)
-			return 0;
-		if (!arch_page_table_lookup(from, *va, &pa, &prot))
-			return 0;
-		if (prot & PTE_HUGE)
-			size = HUGE_PAGE_SIZE;
-		if (prot & PTE_DEVICE) {
-			*va += size;
+	n = arch_page_table_share(&m->as->page_table, va, end, leaf, LEAVES);
+	for (unsigned int i = 0; i < n; i++) {
+		if ((leaf[i].prot & PTE_DEVICE) ||
+		    !(page_head(pfn_to_page(leaf[i].pa >> PAGE_SHIFT))->flags & PAGE_ANON))
 			continue;
-		}
-		head = page_head(pfn_to_page(pa >> PAGE_SHIFT));
-		if (!(head->flags & PAGE_ANON)) {
-			*va += size;
-			continue;
-		}
-		error = leaf_install(to, *va, pa, prot & ~(PTE_WRITE | PTE_DIRTY | PTE_ACCESSED));
-		if (error != 0)
-			return error;
-		page_get(head);
-		to->rss_anon += size >> PAGE_SHIFT;
-		if (prot & PTE_HUGE)
-			to->huge_leaves++;
-		if ((prot & PTE_WRITE) &&
-		    arch_page_table_protect(from, *va, prot & ~(PTE_WRITE | PTE_DIRTY | PTE_ACCESSED)))
-			tlb_batch_add(b, *va, size, NULL);
-		*va += size;
+		if (leaf[i].prot & PTE_WRITE)
+			tlb_batch_add(b, leaf[i].va,
+				      leaf[i].prot & PTE_HUGE ? HUGE_PAGE_SIZE : PAGE_SIZE, NULL);
+		leaf[kept++] = leaf[i];
 	}
+	done = arch_page_table_put(&to->page_table, leaf, kept, PTE_WRITE | PTE_DIRTY | PTE_ACCESSED);
+	for (unsigned int i = 0; i < done; i++) {
+		page_get(page_head(pfn_to_page(leaf[i].pa >> PAGE_SHIFT)));
+		to->rss_anon += leaf[i].prot & PTE_HUGE ? 1ul << HUGE_PAGE_ORDER : 1;
+		to->huge_leaves += leaf[i].prot & PTE_HUGE ? 1 : 0;
+	}
+	if (done < kept) {
+		*va = leaf[done].va;
+		return -ENOMEM;
+	}
+	if (n < LEAVES)
+		*va = end;
 	return 0;
 }
 

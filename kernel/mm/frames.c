@@ -26,6 +26,7 @@
 #include <tessera/thread.h>
 
 #include "mm.h"
+#include "stats.h"
 
 #define CACHE_MAX    62u
 #define CACHE_BATCH  31u
@@ -555,6 +556,9 @@ frames_init(void)
 	section_init();
 	for (uint32_t i = 0; i < boot_ram.count; i++)
 		total_frames += boot_ram.range[i].end - boot_ram.range[i].start;
+	/* As Linux: large pages cost too much where there is little. */
+	if (total_frames < (512ul << (20 - PAGE_SHIFT)))
+		huge_page_mode = HUGE_NEVER;
 	frames_reserve = MAX(16ul, MIN(1024ul, total_frames / 128));
 	while (frames_free_online() <= frames_reserve && section_online_next())
 		;

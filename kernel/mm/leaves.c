@@ -58,17 +58,6 @@ mapping_rss(struct mapping *m, const struct page *p)
 }
 
 int
-leaf_install(struct address_space *as, vaddr_t va, paddr_t pa, unsigned int prot)
-{
-	int error = arch_page_table_map(&as->page_table, va, pa, prot);
-
-	if (likely(error != -ENOMEM))
-		return error;
-	error = arch_page_table_prepare(&as->page_table, va, prot & PTE_HUGE);
-	return error == 0 ? arch_page_table_map(&as->page_table, va, pa, prot) : error;
-}
-
-int
 leaf_split_locked(struct address_space *as, vaddr_t va)
 {
 	unsigned int prot;
@@ -108,50 +97,81 @@ leaves_cut(struct address_space *as, vaddr_t va)
 	return error;
 }
 
+/* The counters forget a leaf that was taken out. Returns its page, NULL when it has none to put. */
+static struct page *
+forget(struct mapping *m, const struct page_table_leaf *l)
+{
+	struct page *p;
+
+	if (l->prot & PTE_HUGE)
+		m->as->huge_leaves--;
+	if (l->prot & PTE_DEVICE)
+		return NULL;
+	p = pfn_to_page(l->pa >> PAGE_SHIFT);
+	*mapping_rss(m, p) -= l->prot & PTE_HUGE ? 1ul << HUGE_PAGE_ORDER : 1;
+	if (p->flags & PAGE_CACHED)
+		atomic_sub(&p->mapcount, 1);
+	return p;
+}
+
+static size_t
+leaf_size(const struct page_table_leaf *l)
+{
+	return l->prot & PTE_HUGE ? HUGE_PAGE_SIZE : PAGE_SIZE;
+}
+
+/* As mapping_zap_locked, of pages that are not the program's own. */
+static bool
+zap_shared(struct mapping *m, vaddr_t *start, vaddr_t end, struct tlb_batch *b)
+{
+	struct page_table *pt = &m->as->page_table;
+
+	while ((*start = arch_page_table_next(pt, *start, end)) < end) {
+		struct page_table_leaf l = { .va = *start };
+
+		if (!arch_page_table_lookup(pt, l.va, &l.pa, &l.prot))
+			break;
+		*start += leaf_size(&l);
+		if (!(l.prot & PTE_DEVICE) &&
+		    (page_head(pfn_to_page(l.pa >> PAGE_SHIFT))->flags & PAGE_ANON))
+			continue;
+		arch_page_table_unmap(pt, l.va, &l.pa, &l.prot);
+		if (tlb_batch_add(b, l.va, leaf_size(&l), forget(m, &l)))
+			return true;
+	}
+	*start = end;
+	return false;
+}
+
 bool
 mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_private,
 		   struct tlb_batch *b)
 {
-	struct address_space *as = m->as;
-	struct page_table *pt = &as->page_table;
-	vaddr_t va = *start;
+	struct page_table_leaf leaf[TLB_BATCH_PAGES];
 
-	assert_held(&as->page_table_lock);
-	while ((va = arch_page_table_next(pt, va, end)) < end) {
-		size_t size = PAGE_SIZE;
-		struct page *p = NULL;
-		unsigned int prot;
-		paddr_t pa;
+	assert_held(&m->as->page_table_lock);
+	if (keep_private)
+		return zap_shared(m, start, end, b);
+	for (;;) {
+		unsigned int max = b ? TLB_BATCH_PAGES - b->count : TLB_BATCH_PAGES;
+		unsigned int n = arch_page_table_take(&m->as->page_table, start, end, leaf, max);
+		bool full = false;
 
-		if (keep_private && arch_page_table_lookup(pt, va, &pa, &prot) &&
-		    !(prot & PTE_DEVICE) &&
-		    (page_head(pfn_to_page(pa >> PAGE_SHIFT))->flags & PAGE_ANON)) {
-			va += PAGE_SIZE;
-			continue;
-		}
-		if (!arch_page_table_unmap(pt, va, &pa, &prot))
-			break;
-		if (prot & PTE_HUGE) {
-			size = HUGE_PAGE_SIZE;
-			as->huge_leaves--;
-		}
-		if (!(prot & PTE_DEVICE)) {
-			p = pfn_to_page(pa >> PAGE_SHIFT);
-			*mapping_rss(m, p) -= size >> PAGE_SHIFT;
-			if (p->flags & PAGE_CACHED)
-				atomic_sub(&p->mapcount, 1);
-		}
-		va += size;
-		if (!b) {
-			if (p)
+		for (unsigned int i = 0; i < n; i++) {
+			struct page *p = forget(m, &leaf[i]);
+
+			if (b)
+				full = tlb_batch_add(b, leaf[i].va, leaf_size(&leaf[i]), p);
+			else if (p)
 				page_put(p);
-		} else if (tlb_batch_add(b, va - size, size, p)) {
-			*start = va;
-			return true;
 		}
+		if (n < max) {
+			*start = end;
+			return false;
+		}
+		if (full)
+			return true;
 	}
-	*start = end;
-	return false;
 }
 
 void

@@ -144,7 +144,7 @@ unmap_locked(struct address_space *as, vaddr_t start, vaddr_t end, struct list *
 		mapping_unlink(m, doomed);
 	}
 	spin_lock(&as->page_table_lock);
-	b.tables = arch_page_table_prune(&as->page_table, prev ? prev->end : 0,
+	b.tables = arch_page_table_prune(&as->page_table, start, end, prev ? prev->end : 0,
 					 m ? m->start : USER_END);
 	spin_unlock(&as->page_table_lock);
 	if (b.tables)

@@ -148,7 +148,7 @@ int leaf_split_locked(struct address_space *as, vaddr_t va);
 /*
  * Remove the leaves of `m` in [*start, end), gathering pages in `b`, until done or the batch is full;
  * *start tells how far it came. page_table_lock held. True: call again after the flush. With `b` NULL
- * pages are put at once: the space is dead and no CPU has it loaded.
+ * (not with keep_private) pages are put at once: the space is dead and no CPU has it loaded.
  */
 bool mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_private,
 			struct tlb_batch *b);
@@ -156,8 +156,6 @@ bool mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool kee
 void mapping_zap(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batch *b);
 /* Bring the leaves of [start, end) to the protection of `m`, never granting a write that must fault. */
 void mapping_reprotect(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batch *b);
-/* Install a leaf whose slot is empty. page_table_lock held. 0 or -ENOMEM. */
-int leaf_install(struct address_space *as, vaddr_t va, paddr_t pa, unsigned int prot);
 void leaves_init(void);
 
 /* --- map.c ------------------------------------------------------------------------------------------------ */

@@ -412,15 +412,21 @@ arch_page_table_next(struct page_table *pt, vaddr_t va, vaddr_t end)
 	return end;
 }
 
+/* What prune_table works on: leaves went from [start, end); nothing is mapped in [floor, ceiling). */
+struct prune {
+	struct page_table *pt;
+	vaddr_t start, end, floor, ceiling;
+	struct page *chain;
+};
+
 /* As arch_page_table_prune, for one table of entries of `level`, the first of which maps `base`. */
 static void
-prune_table(struct page_table *pt, uint64_t *table, unsigned int level, vaddr_t base, vaddr_t start,
-	    vaddr_t end, struct page **chain)
+prune_table(struct prune *w, uint64_t *table, unsigned int level, vaddr_t base)
 {
 	uint64_t span = level_span(level);
-	unsigned int first = start > base ? (start - base) >> level_shift(level) : 0;
+	unsigned int first = w->start > base ? (w->start - base) >> level_shift(level) : 0;
 
-	for (unsigned int i = first; i < ENTRIES && base + i * span < end; i++) {
+	for (unsigned int i = first; i < ENTRIES && base + i * span < w->end; i++) {
 		vaddr_t low = base + i * span;
 		struct page *p;
 		uint64_t v = READ_ONCE(table[i]);
@@ -428,26 +434,30 @@ prune_table(struct page_table *pt, uint64_t *table, unsigned int level, vaddr_t 
 		if (!is_table(v, level))
 			continue;
 		if (level > 1)
-			prune_table(pt, table_of(v), level - 1, low, start, end, chain);
+			prune_table(w, table_of(v), level - 1, low);
 		p = pfn_to_page((v & X86_PTE_FRAME) >> PAGE_SHIFT);
-		if (low < start || low + span > end || p->private != 0)
+		if (low < w->floor || low + span > w->ceiling || p->private != 0)
 			continue;
 		atomic_store(&table[i], 0);
 		count_entry(&table[i], level, low, -1);
-		(*frame_count(pt))--;
-		p->private = (uint64_t)*chain;
-		*chain = p;
+		(*frame_count(w->pt))--;
+		p->private = (uint64_t)w->chain;
+		w->chain = p;
 	}
 }
 
 struct page *
-arch_page_table_prune(struct page_table *pt, vaddr_t start, vaddr_t end)
+arch_page_table_prune(struct page_table *pt, vaddr_t start, vaddr_t end, vaddr_t floor,
+		      vaddr_t ceiling)
 {
-	struct page *chain = NULL;
+	struct prune w = {
+		.pt = pt, .start = start, .end = MIN(end, BIT(47)), .floor = floor,
+		.ceiling = ceiling,
+	};
 
 	if (is_user(start))
-		prune_table(pt, phys_to_virt(pt->root), ROOT, 0, start, MIN(end, BIT(47)), &chain);
-	return chain;
+		prune_table(&w, phys_to_virt(pt->root), ROOT, 0);
+	return w.chain;
 }
 
 void
@@ -460,6 +470,142 @@ arch_page_table_release(struct page *chain)
 		p->private = 0;
 		frame_free(page_to_phys(p));
 	}
+}
+
+/* --- many leaves at a time: one walk from the root for each bottom table ----------------------- */
+
+int
+arch_page_table_install(struct page_table *pt, vaddr_t va, paddr_t pa, unsigned int prot)
+{
+	unsigned int level = prot & PTE_HUGE ? 1 : 0;
+	uint64_t *e = entry_at(pt, va, level);
+
+	if (!e) {
+		int error = arch_page_table_prepare(pt, va, level > 0);
+
+		if (error)
+			return error == -EBUSY ? -EEXIST : error;
+		e = entry_at(pt, va, level);
+	}
+	if (*e)
+		return -EEXIST;
+	count_entry(e, level, va, 1);
+	atomic_store_release(e, leaf_make(pa, prot));
+	return 0;
+}
+
+/*
+ * The bottom entry of the next leaf at or after *va, and in *stop where its table or `end` ends. NULL with
+ * *va < end: a large leaf lies there; with *va >= end: nothing is left.
+ */
+static uint64_t *
+next_run(struct page_table *pt, vaddr_t *va, vaddr_t end, vaddr_t *stop)
+{
+	*va = arch_page_table_next(pt, *va, end);
+	if (*va >= end)
+		return NULL;
+	*stop = MIN(end, (*va & ~(HUGE_PAGE_SIZE - 1)) + HUGE_PAGE_SIZE);
+	return entry_at(pt, *va, 0);
+}
+
+unsigned int
+arch_page_table_take(struct page_table *pt, vaddr_t *va, vaddr_t end, struct page_table_leaf *out,
+		     unsigned int max)
+{
+	unsigned int n = 0;
+	vaddr_t stop;
+
+	while (n < max) {
+		uint64_t *e = next_run(pt, va, end, &stop), *count;
+		unsigned int before = n;
+
+		if (!e) {
+			if (*va >= end ||
+			    !arch_page_table_unmap(pt, *va, &out[n].pa, &out[n].prot))
+				break;
+			out[n++].va = *va;
+			*va += HUGE_PAGE_SIZE;
+			continue;
+		}
+		count = use_count(e);
+		for (; *va < stop && n < max; *va += PAGE_SIZE, e++) {
+			uint64_t v;
+
+			if (!READ_ONCE(*e))
+				continue;
+			v = atomic_exchange(e, 0);
+			out[n++] = (struct page_table_leaf){ *va, v & X86_PTE_FRAME,
+							     leaf_prot(v, 0) };
+		}
+		*count -= n - before;
+	}
+	return n;
+}
+
+unsigned int
+arch_page_table_share(struct page_table *pt, vaddr_t *va, vaddr_t end, struct page_table_leaf *out,
+		      unsigned int max)
+{
+	unsigned int n = 0;
+	vaddr_t stop;
+
+	while (n < max) {
+		uint64_t *e = next_run(pt, va, end, &stop);
+
+		if (!e) {
+			if (*va >= end ||
+			    !arch_page_table_lookup(pt, *va, &out[n].pa, &out[n].prot))
+				break;
+			arch_page_table_protect(pt, *va, out[n].prot & ~PTE_WRITE);
+			out[n++].va = *va;
+			*va += HUGE_PAGE_SIZE;
+			continue;
+		}
+		for (; *va < stop && n < max; *va += PAGE_SIZE, e++) {
+			uint64_t v = READ_ONCE(*e);
+
+			if (!v)
+				continue;
+			if (v & X86_PTE_WRITE)
+				v = __atomic_fetch_and(e, ~(uint64_t)X86_PTE_WRITE, __ATOMIC_SEQ_CST);
+			out[n++] = (struct page_table_leaf){ *va, v & X86_PTE_FRAME,
+							     leaf_prot(v, 0) };
+		}
+	}
+	return n;
+}
+
+unsigned int
+arch_page_table_put(struct page_table *pt, const struct page_table_leaf *in, unsigned int n,
+		    unsigned int without)
+{
+	vaddr_t run = UINT64_MAX;
+	uint64_t *table = NULL;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		vaddr_t va = in[i].va;
+		unsigned int prot = in[i].prot & ~without;
+		uint64_t *e;
+
+		if (prot & PTE_HUGE) {
+			if (arch_page_table_install(pt, va, in[i].pa, prot) != 0)
+				break;
+			continue;
+		}
+		if ((va & ~(HUGE_PAGE_SIZE - 1)) != run) {
+			if (arch_page_table_prepare(pt, va, false) != 0)
+				break;
+			run = va & ~(HUGE_PAGE_SIZE - 1);
+			table = entry_at(pt, run, 0);
+		}
+		e = table + index_at(va, 0);
+		if (*e)
+			panic("page table: %#lx is mapped twice (entry %#lx)", va, *e);
+		count_entry(e, 0, va, 1);
+		atomic_store_release(e, leaf_make(in[i].pa, prot));
+	}
+	return i;
 }
 
 uint64_t

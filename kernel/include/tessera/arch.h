@@ -187,12 +187,34 @@ int arch_page_table_split(struct page_table *pt, vaddr_t va);
 /* The next va >= `va` and < `end` that has a leaf, or `end`: skips empty tables quickly. */
 vaddr_t arch_page_table_next(struct page_table *pt, vaddr_t va, vaddr_t end);
 /*
- * Detach table pages that cover only [start, end) wholly and are empty. CPUs may still have them in
+ * Leaves were removed from [start, end); nothing is mapped in [floor, ceiling), which contains it. Detach
+ * the table pages of the former that are empty and cover only the latter. CPUs may still have them in
  * their paging-structure caches: flush the address space everywhere (also where no leaf was removed),
  * then give the returned chain to arch_page_table_release(), without page_table_lock. NULL: none.
  */
-struct page *__must_check arch_page_table_prune(struct page_table *pt, vaddr_t start, vaddr_t end);
+struct page *__must_check arch_page_table_prune(struct page_table *pt, vaddr_t start, vaddr_t end,
+						vaddr_t floor, vaddr_t ceiling);
 void arch_page_table_release(struct page *chain); /* frees them */
+
+/* Prepare and map in one: 0, -EEXIST (something is there already), -ENOMEM. */
+int arch_page_table_install(struct page_table *pt, vaddr_t va, paddr_t pa, unsigned int prot);
+/* Many leaves at a time, user half only. `va` 2 MiB aligned where prot has PTE_HUGE. */
+struct page_table_leaf {
+	vaddr_t va;
+	paddr_t pa;
+	unsigned int prot;
+};
+/* Remove up to `max` leaves of [*va, end); *va tells where to go on. Returns how many; fewer than
+ * `max`: none are left. A large leaf must lie wholly inside. */
+unsigned int arch_page_table_take(struct page_table *pt, vaddr_t *va, vaddr_t end,
+				  struct page_table_leaf *out, unsigned int max);
+/* The same, but they stay and lose the right to write; `out` tells what they had. */
+unsigned int arch_page_table_share(struct page_table *pt, vaddr_t *va, vaddr_t end,
+				   struct page_table_leaf *out, unsigned int max);
+/* Map `n` leaves, ascending, into empty slots, without the PTE_* bits in `without`. Returns how many:
+ * fewer when table frames ran out. */
+unsigned int arch_page_table_put(struct page_table *pt, const struct page_table_leaf *in, unsigned int n,
+				 unsigned int without);
 uint64_t arch_page_table_frames(struct page_table *pt); /* table frames held, for accounting */
 
 /* The kernel half: used by mm/region.c for stacks and vmalloc. */
