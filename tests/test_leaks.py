@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""Nothing is left behind: frames, kernel objects, threads and handles are counted around each ABI topic.
+
+Caches grow at first, so a topic runs again until a run leaves nothing more than the one before; a
+topic that leaves something every time leaks.
+"""
+import shutil
+import subprocess
+
+import pytest
+from test_abi import PROGRAMS, TOPICS
+
+RUNS = 5
+
+# Objects in use by type, but the caches of free ones; frames that are free or belong to slabs. The
+# files that hold the counts exist from the start, so that counting adds nothing.
+SCRIPT = """
+count()
+{
+	sleep 1
+	{
+		awk 'NR > 2 && $1 != "magazine" { print $1, $2 }' /proc/slabinfo
+		awk '/^nr_free_pages|^nr_slab/ { n += $2 } END { print "frames_in_use/64", -int(n / 64) }' /proc/vmstat
+	} >/tmp/$1
+}
+touch /tmp/out /tmp/grown /tmp/before /tmp/after
+count before
+for run in $(seq RUNS); do
+	/abi/TOPIC >/tmp/out 2>&1 </dev/null
+	: >/tmp/out
+	count after
+	awk 'NR == FNR { before[$1] = $2; next } $2 > before[$1] { print $1, before[$1], "->", $2; grown = 1 }
+		END { exit grown }' /tmp/before /tmp/after >/tmp/grown && exit 0
+	echo "run $run left:"
+	cat /tmp/grown
+	count before
+done
+exit 1
+""".replace("RUNS", str(RUNS))
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_leaks(vm, topic, tmp_path):
+    shutil.copy(PROGRAMS / topic, tmp_path / topic)
+    subprocess.run(["strip", "-g", tmp_path / topic], check=True)
+    machine = vm(SCRIPT.replace("TOPIC", topic), "--add", f"{tmp_path}/{topic}:/abi/{topic}", timeout=500)
+    print(topic, machine.out)
+    assert machine.status == 0, str(machine)
+
+
+def test_the_count_sees_a_leak(vm):
+    """The check itself: a run that keeps a process each time is noticed."""
+    machine = vm(SCRIPT.replace("/abi/TOPIC", "sleep 1000 & true"), timeout=120)
+    assert machine.status == 1 and "process" in machine.out and f"run {RUNS} left" in machine.out, str(machine)
