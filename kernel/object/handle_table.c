@@ -240,9 +240,8 @@ error_for(const struct file *f, uint64_t missing)
 }
 
 static struct file *
-get(int fd, uint64_t rights, bool path_too, int *error)
+get(struct handle_table *t, int fd, uint64_t rights, bool path_too, int *error)
 {
-	struct handle_table *t = current_process()->handles;
 	struct file *f;
 	uint64_t missing;
 
@@ -270,13 +269,19 @@ none:
 struct file *
 handle_get(int fd, uint64_t rights, int *error)
 {
-	return get(fd, rights, false, error);
+	return get(current_process()->handles, fd, rights, false, error);
 }
 
 struct file *
 handle_get_path(int fd, uint64_t rights, int *error)
 {
-	return get(fd, rights, true, error);
+	return get(current_process()->handles, fd, rights, true, error);
+}
+
+struct file *
+handle_table_get_rights(struct handle_table *t, int fd, uint64_t rights, int *error)
+{
+	return get(t, fd, rights, false, error);
 }
 
 struct file *
@@ -471,10 +476,9 @@ handle_get_cloexec(struct handle_table *t, int fd)
 }
 
 int
-handle_restrict(struct handle_table *t, int fd, uint64_t mask, bool cloexec)
+handle_restrict(struct handle_table *t, int fd, uint64_t mask, bool cloexec, uint32_t limit)
 {
-	uint64_t limit = process_limit(current_process(), RLIMIT_NOFILE);
-	int newfd = handle_reserve(t, 0, (uint32_t)MIN(limit, (uint64_t)MAXIMUM_SIZE));
+	int newfd = handle_reserve(t, 0, limit);
 
 	if (newfd < 0)
 		return newfd;

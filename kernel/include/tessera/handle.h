@@ -61,6 +61,8 @@ void handle_table_close_on_exec(struct handle_table *t);
  */
 struct file *handle_get(int fd, uint64_t rights, int *error);
 struct file *handle_get_path(int fd, uint64_t rights, int *error); /* O_PATH handles too */
+/* As handle_get, in a given table. */
+struct file *handle_table_get_rights(struct handle_table *t, int fd, uint64_t rights, int *error);
 struct file *handle_table_get(struct handle_table *t, int fd); /* another process's, no rights asked */
 uint64_t handle_rights(struct handle_table *t, int fd);
 
@@ -79,7 +81,8 @@ int handle_close_range(struct handle_table *t, uint32_t first, uint32_t last, bo
 int handle_set_cloexec(struct handle_table *t, int fd, bool on);
 int handle_get_cloexec(struct handle_table *t, int fd);
 /* A duplicate with rights & mask. fd or an errno. */
-int handle_restrict(struct handle_table *t, int fd, uint64_t mask, bool cloexec);
+int handle_restrict(struct handle_table *t, int fd, uint64_t mask, bool cloexec, uint32_t limit);
+/* Close every handle of this table that was derived from fd, directly or not. 0 or -EBADF. */
 int handle_revoke(struct handle_table *t, int fd);
 /* Visit open handles in order, for /proc/PID/fd; fn returns false to stop. */
 int handle_next(struct handle_table *t, int fd); /* the next open fd >= fd, or -1 */
