@@ -4,7 +4,14 @@
  *
  * A thread that wakes or begins goes to an idle CPU if its affinity allows one: the CPU it last ran on
  * before others, whose caches know it. Else it stays where it was unless the waker's CPU has clearly
- * less to do. A CPU that becomes idle pulls a waiting thread from the next busy one. A busy CPU with
+ * less to do.
+ *
+ * But waking a CPU costs: an interrupt, the way out of halt, on a guest a wait for the hypervisor. When
+ * the waker and the woken both run for less than that between their sleeps, and the waker is alone on
+ * its CPU, the woken thread waits there for the waker to sleep: two ends of a pipe that pass one word to
+ * and fro share a CPU. If the guess was wrong, the tick offers the thread to an idle CPU after 1 ms.
+ *
+ * A CPU that becomes idle pulls a waiting thread from the next busy one. A busy CPU with
  * waiting threads looks from its tick whether somebody idles, or has far less to do.
  *
  * idle_mask has a bit per idle CPU. Whoever gives work to one clears its bit, so that two threads that
@@ -30,6 +37,38 @@ balance_idle_end(uint32_t cpu_id)
 {
 	if (atomic_load(&idle_mask) & BIT(cpu_id))
 		atomic_and(&idle_mask, ~BIT(cpu_id));
+}
+
+bool
+balance_somebody_idle(uint32_t but_cpu)
+{
+	return atomic_load_relaxed(&idle_mask) & ~BIT(but_cpu);
+}
+
+static uint64_t
+short_burst(void)
+{
+	return arch_is_guest() ? BURST_SHORT_GUEST : BURST_SHORT;
+}
+
+/* One long burst says little: the hypervisor may have stopped us in it. So none counts for more than 2. */
+void
+balance_note_burst(struct thread *t, uint64_t ns)
+{
+	t->burst_ns = (3 * t->burst_ns + MIN(ns, 2 * short_burst())) / 4;
+}
+
+/* Will the running thread sleep sooner than another CPU could run `t`? It is waking `t`. */
+static bool
+waker_makes_way(const struct thread *t)
+{
+	struct cpu *c = this_cpu();
+	struct thread *waker = c->current;
+	uint64_t limit = short_burst();
+
+	return c->irq_depth == 0 && waker != c->rq->idle && READ_ONCE(c->rq->queued) == 1 &&
+	       !is_rt(waker) && !is_rt(t) && waker->burst_ns < limit && t->burst_ns < limit &&
+	       waker->sum_exec_ns - waker->burst_start < 2 * limit;
 }
 
 static bool
@@ -98,6 +137,8 @@ balance_choose_cpu(struct thread *t, bool is_new)
 		allowed = online;
 	if (!(allowed & (allowed - 1)))
 		return (uint32_t)__builtin_ctzll(allowed);
+	if ((allowed & BIT(here)) && waker_makes_way(t))
+		return here;
 	if (!is_new && (allowed & BIT(last)) && claim(last))
 		return last;
 	while ((idle = atomic_load(&idle_mask) & allowed) != 0) {
@@ -183,11 +224,11 @@ balance_tick(struct run_queue *rq, uint64_t now)
 {
 	uint32_t self = rq->cpu->id, busiest = self;
 
+	if (rq->queued > 1 && balance_somebody_idle(self) && offer(rq))
+		return;
 	if (now < rq->next_balance)
 		return;
 	rq->next_balance = now + BALANCE_PERIOD;
-	if (rq->queued > 1 && atomic_load(&idle_mask) && offer(rq))
-		return;
 	for (uint32_t i = 0; i < cpu_count; i++)
 		if (cpus[i] && cpus[i]->rq && load_of(i) > load_of(busiest))
 			busiest = i;

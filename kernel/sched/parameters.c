@@ -171,6 +171,7 @@ sched_fork(struct thread *child, struct thread *parent)
 	child->rt_priority = parent->rt_priority;
 	child->affinity = parent->affinity;
 	atomic_store(&child->cpu, parent->cpu);
+	child->burst_ns = parent->burst_ns;
 	if (parent->reset_on_fork) {
 		if (child->rt_priority)
 			child->policy = SCHED_OTHER;

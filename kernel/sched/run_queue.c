@@ -227,6 +227,8 @@ run_queue_tick(const struct run_queue *rq, uint64_t now)
 	} else if (rq->queued > 1) {
 		when = t->slice_end;
 	}
+	if (rq->queued > 1 && balance_somebody_idle(rq->cpu->id))
+		when = MIN(when, now + OFFER_PERIOD);
 	if (t->process)
 		when = MIN(when, now + SAMPLE_PERIOD);
 	return when;

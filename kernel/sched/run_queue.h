@@ -30,6 +30,9 @@
 #define RR_SLICE         (100 * NSEC_PER_MSEC)
 #define SAMPLE_PERIOD    (20 * NSEC_PER_MSEC) /* user or system? asked while a program runs alone */
 #define BALANCE_PERIOD   (40 * NSEC_PER_MSEC)
+#define OFFER_PERIOD     NSEC_PER_MSEC        /* a thread waits here while another CPU idles */
+#define BURST_SHORT      (50 * NSEC_PER_USEC) /* about what waking another CPU costs */
+#define BURST_SHORT_GUEST (1000 * NSEC_PER_USEC) /* ... when a hypervisor must wake it first */
 
 #define WEIGHT_NICE_0 1024u
 #define WEIGHT_IDLE   3u
@@ -144,6 +147,8 @@ void load_advance(uint64_t *average, uint64_t decay, uint64_t active, uint64_t p
 uint32_t balance_choose_cpu(struct thread *t, bool is_new);
 bool balance_pull(struct run_queue *rq);            /* idle: take a thread from somebody. No rq lock. */
 void balance_tick(struct run_queue *rq, uint64_t now); /* no rq lock */
+bool balance_somebody_idle(uint32_t but_cpu);
+void balance_note_burst(struct thread *t, uint64_t ns); /* rq->lock: it goes to sleep */
 void balance_idle_begin(uint32_t cpu_id);
 void balance_idle_end(uint32_t cpu_id);
 

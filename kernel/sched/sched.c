@@ -94,6 +94,7 @@ retire_current(struct run_queue *rq, struct thread *t, bool preempted)
 	if (!t->queued)
 		return;
 	if (state != THREAD_RUNNABLE && !preempted) {
+		balance_note_burst(t, t->sum_exec_ns - t->burst_start);
 		run_queue_remove(rq, t);
 	} else if (state == THREAD_RUNNABLE && unlikely(!(t->affinity.bits & BIT(rq->cpu->id)))) {
 		run_queue_remove(rq, t);
@@ -203,6 +204,7 @@ sched_place(struct thread *t, bool is_new)
 
 	spin_lock(&rq->lock);
 	run_queue_account(rq, sched_now());
+	t->burst_start = t->sum_exec_ns;
 	run_queue_add(rq, t);
 	run_queue_link(rq, t, false);
 	preempt = run_queue_should_preempt(rq, t);

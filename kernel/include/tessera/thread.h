@@ -107,6 +107,8 @@ struct thread {
 	uint64_t user_ns, system_ns;   /* [T] as last reported: they never go back */
 	uint64_t sum_exec_ns;          /* [q] */
 	uint64_t sleep_start;          /* [q] when it left the run queue */
+	uint64_t burst_start;          /* [q] sum_exec_ns when it was last woken */
+	uint64_t burst_ns;             /* [q] how long it runs between sleeps, an average */
 	uint64_t user_ticks, system_ticks; /* [q] samples: how to split sum_exec_ns */
 	struct list all_node;          /* sched/'s list of all threads, its lock */
 	struct list dead_node;         /* [s] of the CPU that is to free it */
