@@ -7,8 +7,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
-from conftest import TOP
+from conftest import ENVIRONMENT, TOP
 
 pytestmark = pytest.mark.xdist_group("build")
 
@@ -101,12 +102,25 @@ def test_iso(clone):
     assert (TOP / "build/gcc/tessera.iso").stat().st_size > 10_000_000
 
 
-def test_gdb_reads_the_structs():
+def test_gdb_in_one_more_command():
+    """`tessera run --debug` waits; `gdb -x build/gdbinit` stops at a function and reads the structs."""
+    machine = pexpect.spawn(str(TOP / "tessera"), ["run", "--debug", "--timeout", "200"], cwd=str(TOP), env=ENVIRONMENT,
+                            timeout=100, encoding="utf-8")
+    machine.expect("waiting for gdb")
+    time.sleep(3)
+    commands = ["hbreak linux_execve", "continue", "backtrace 2", "tessera-cpus", "tessera-processes", "tessera-fds 1",
+                "print *cpus[0]->current", "detach"]
     done = subprocess.run(
-        ["gdb", "-q", "-batch", "-ex", "source tools/gdb/tessera.py", "-ex", "ptype struct thread", "-ex", "help tessera-cpus",
-         "build/gcc/tessera.elf"], cwd=TOP, capture_output=True, text=True, timeout=120,
+        ["gdb", "-q", "-batch", "-x", "build/gdbinit", *(w for c in commands for w in ("-ex", c))],
+        cwd=TOP, capture_output=True, text=True, timeout=100,
     )
-    assert "What each CPU runs" in done.stdout and "Error" not in done.stderr, done.stderr
+    assert re.search(r"#0 +linux_execve .* at kernel/linux/exec.c", done.stdout), done.stdout + done.stderr
+    assert re.search(r'^process 1 "init" alive parent 0 threads 1$', done.stdout, re.M)
+    assert re.search(r"^0: file 0x\w+ rights 0x\w+$", done.stdout, re.M)
+    assert re.search(r'^\$1 = thread \d+ ".*" \w+ cpu 0', done.stdout, re.M)
+    machine.expect("root@tessera")
+    machine.sendline("exit")
+    machine.expect(pexpect.EOF)
 
 
 SOURCES = [p for p in TOP.glob("**/*") if p.suffix in (".c", ".h", ".S") and "build" not in p.relative_to(TOP).parts[:1]]

@@ -41,6 +41,7 @@ MISTAKES = {
     "vm --timeout 0 -- true": (2, "--timeout wants a number"),
     "vm --mem 8 -- true": (126, "--mem 8 is too little"),
     "vm --kernel linux --mem 32 -- true": (126, "--mem 32 is too little"),
+    "vm --debug -- true": (2, "--debug is for tessera run"),
     "run true": (2, "run takes no command"),
 }
 

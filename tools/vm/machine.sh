@@ -100,7 +100,7 @@ machine_start()
 	set -- qemu-system-x86_64 -machine q35,memory-backend=ram -object "memory-backend-ram,id=ram,size=${mem}M,reserve=off" \
 		-m "$mem" -cpu "${cpu:-max}" -smp "$cpus" -nodefaults -no-user-config \
 		-display none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
-	[ -z "$debug" ] || set -- "$@" -S -gdb "tcp:127.0.0.1:$debug_port"
+	[ -z "$debug" ] || set -- "$@" -S -chardev "socket,id=gdb,path=$run/gdb,server=on,wait=off" -gdb chardev:gdb
 	[ -z "$qemu_log" ] || set -- "$@" -d int,guest_errors -D "$qemu_log"
 	[ -z "$timeout" ] || set -- timeout --foreground --kill-after=3 "$timeout" "$@"
 	exec "$@"
@@ -171,6 +171,14 @@ machine_command()
 machine_shell()
 {
 	exec 4<&0
+	if [ -n "$debug" ]; then
+		cat >"$top/build/gdbinit" <<-END
+		file $kernel_file
+		source $top/tools/gdb/tessera.py
+		target remote $run/gdb
+		END
+		say "waiting for gdb; in another terminal: gdb -x build/gdbinit"
+	fi
 	if [ -t 0 ]; then
 		saved_tty=$(stty -g)
 		stty -onlcr # the guest's terminal has done that
