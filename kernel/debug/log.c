@@ -120,3 +120,38 @@ log_read(uint64_t *seq, char *out, size_t size)
 	spin_unlock_irq(&log_lock, flags);
 	return done;
 }
+
+/* One record as /dev/kmsg gives it: "level,sequence,microseconds,-;text\n". *seq as above. 0: none yet,
+ * or `size` is too small for it (*truncated). */
+size_t
+log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated)
+{
+	uint64_t flags = spin_lock_irq(&log_lock);
+	const struct log_record *record = log_ring_find(&ring, *seq);
+	size_t done = 0;
+
+	*truncated = false;
+	if (record) {
+		char head[64];
+		size_t n = (size_t)scnprintf(head, sizeof(head), "%u,%lu,%lu,-;", record->level,
+					     record->sequence, record->time / 1000);
+
+		if (n + record->length + 1 > size) {
+			*truncated = true;
+		} else {
+			memcpy(out, head, n);
+			memcpy(out + n, record->text, record->length);
+			done = n + record->length;
+			out[done++] = '\n';
+			*seq = record->sequence + 1;
+		}
+	}
+	spin_unlock_irq(&log_lock, flags);
+	return done;
+}
+
+uint64_t
+log_next_sequence(void)
+{
+	return READ_ONCE(ring.sequence);
+}

@@ -142,6 +142,7 @@ process_drop(struct process *p)
 {
 	if (!p)
 		return;
+	timers_exit(p);
 	if (p->handles)
 		handle_table_put(p->handles);
 	if (p->fs)
@@ -170,6 +171,7 @@ process_copy(struct process *from, const struct clone_request *r, int *error)
 	spin_lock(&from->lock);
 	memcpy(p->limits, from->limits, sizeof(p->limits));
 	spin_unlock(&from->lock);
+	timers_limit_changed(p); /* the limit on CPU time goes along, the timers do not */
 	p->oom_score_adj = atomic_load(&from->oom_score_adj);
 	p->dumpable = atomic_load(&from->dumpable);
 	p->membarrier = atomic_load(&from->membarrier);

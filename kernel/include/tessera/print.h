@@ -22,6 +22,9 @@ void log_print(enum log_level level, const char *format, ...) __printf(2, 3);
 void log_set_console_level(enum log_level level);
 /* Copy out of the ring, for syslog(2) and /dev/kmsg: records from sequence *seq on. Returns bytes. */
 size_t log_read(uint64_t *seq, char *out, size_t size);
+/* One record in the form of /dev/kmsg. 0: none from *seq on, or *truncated: `size` does not hold it. */
+size_t log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated);
+uint64_t log_next_sequence(void);
 
 int snprintf(char *out, size_t size, const char *format, ...) __printf(3, 4);
 int vsnprintf(char *out, size_t size, const char *format, va_list args) __printf(3, 0);

@@ -151,15 +151,36 @@ kmsg_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
 	char *buf = kmalloc(PAGE_SIZE, 0);
 	size_t n, moved;
+	bool truncated;
 
 	if (!buf)
 		return -ENOMEM;
-	n = log_read(f->private, buf, MIN(PAGE_SIZE, to->count));
+	n = log_read_record(f->private, buf, MIN(PAGE_SIZE, to->count), &truncated);
 	moved = iov_copy_to(to, buf, n);
 	kfree(buf);
 	if (n == 0)
-		return f->flags & O_NONBLOCK ? -EAGAIN : 0;
+		return truncated ? -EINVAL : f->flags & O_NONBLOCK ? -EAGAIN : 0;
 	return moved < n ? -EFAULT : (ssize_t)n;
+}
+
+/* The start, the end, or (SEEK_DATA) the first record not yet cleared: all that there is. */
+static loff_t
+kmsg_seek(struct file *f, loff_t offset, int whence)
+{
+	uint64_t *sequence = f->private;
+
+	if (offset != 0)
+		return -ESPIPE;
+	switch (whence) {
+	case 0: /* SEEK_SET */
+	case 3: /* SEEK_DATA */
+		*sequence = 0;
+		return 0;
+	case 2: /* SEEK_END */
+		*sequence = log_next_sequence();
+		return 0;
+	}
+	return -EINVAL;
 }
 
 static ssize_t
@@ -212,6 +233,7 @@ static const struct file_ops random_ops = {
 static const struct file_ops kmsg_ops = {
 	.name = "kmsg",
 	.read = kmsg_read,
+	.seek = kmsg_seek,
 	.write = kmsg_write,
 	.release = kmsg_release,
 };
