@@ -73,7 +73,9 @@ CFLAGS_both := -std=gnu17 -O2 -g -ffreestanding -fbuiltin \
 	-Wno-unused-parameter -ffile-prefix-map=$(CURDIR)/=
 
 CFLAGS_gcc   := -fno-tree-loop-distribute-patterns -fcf-protection=none
-CFLAGS_clang := -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang \
+# clang would take addresses of the linker script's symbols from the GOT, which is not there before the
+# entry code has relocated the kernel.
+CFLAGS_clang := -fdirect-access-external-data -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang \
 	-fcf-protection=none -Wno-unused-command-line-argument
 
 CFLAGS_kernel  := $(CFLAGS_both) $(CFLAGS_$(family))
