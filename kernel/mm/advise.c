@@ -69,7 +69,8 @@ advise_flags(struct address_space *as, vaddr_t start, vaddr_t end, int advice)
 
 	write_lock(&as->lock);
 	m = address_space_find(as, start);
-	while (m && m->start < end && error == 0) {
+	/* A mapping that goes on beyond the range, and needed no change, is not passed: start tells. */
+	while (m && start < end && m->start < end && error == 0) {
 		vaddr_t low = MAX(m->start, start), high = MIN(m->end, end);
 		uint32_t flags = (m->flags & ~flag_advice[advice].clear) | flag_advice[advice].set;
 
