@@ -22,14 +22,19 @@
 /* The object of a call: a name (with or without the last link followed) or a handle. */
 struct where {
 	int fd;
-	const char __user *name;   /* NULL: the handle */
+	bool by_handle;
+	const char __user *name;
 	unsigned int lookup;
 };
 
-#define BY_NAME(n) ((struct where){ .fd = AT_FDCWD, .name = (n), .lookup = LOOKUP_FOLLOW })
-#define BY_LINK(n) ((struct where){ .fd = AT_FDCWD, .name = (n) })
-#define BY_HANDLE(n) ((struct where){ .fd = (n) })
+#define BY_NAME(n) ((struct where){ .name = (n), .lookup = LOOKUP_FOLLOW })
+#define BY_LINK(n) ((struct where){ .name = (n) })
+#define BY_HANDLE(n) ((struct where){ .by_handle = true, .fd = (n) })
 
+/*
+ * The place in the tree that a call means. -EOPNOTSUPP: a handle of something that has no place there,
+ * such as an eventfd, and so no attributes.
+ */
 static long
 find(struct where w, uint64_t rights, struct path *out)
 {
@@ -37,7 +42,7 @@ find(struct where w, uint64_t rights, struct path *out)
 	struct file *f;
 	char *name;
 
-	if (w.name) {
+	if (!w.by_handle) {
 		name = user_name_get(w.name);
 		if (IS_ERR(name))
 			return PTR_ERR(name);
@@ -49,9 +54,12 @@ find(struct where w, uint64_t rights, struct path *out)
 	if (!f)
 		return error;
 	*out = (struct path){ f->mount, f->dentry };
-	path_get(out);
+	if (out->dentry)
+		path_get(out);
+	else
+		error = -EOPNOTSUPP;
 	file_put(f);
-	return 0;
+	return error;
 }
 
 static long
