@@ -233,7 +233,7 @@ linux_pidfd_send_signal(int pidfd, int signo, const struct siginfo __user *uinfo
 		return -EINVAL;
 	if (signo < 0 || signo > SIGNAL_COUNT)
 		return -EINVAL;
-	p = pidfd_get(pidfd, NULL, &error);
+	p = pidfd_get_for_signal(pidfd, &error);
 	if (!p)
 		return error;
 	if (uinfo) {

@@ -9,6 +9,7 @@
 #include <tessera/fork.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/inode.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
 
@@ -83,6 +84,25 @@ pidfd_get(int fd, bool *nonblock, int *error)
 		*error = -EBADF;
 	}
 	file_put(f);
+	return p;
+}
+
+/* The same for sending signals, which a handle of the directory /proc/PID may do too. */
+struct process *
+pidfd_get_for_signal(int fd, int *error)
+{
+	struct process *p = pidfd_get(fd, NULL, error);
+	struct file *f;
+
+	if (p)
+		return p;
+	f = handle_get(fd, RIGHT_NONE, error);
+	if (!f)
+		return NULL;
+	p = procfs_process_of(f);
+	file_put(f);
+	if (!p)
+		*error = -EBADF;
 	return p;
 }
 

@@ -369,5 +369,9 @@ int initramfs_unpack(paddr_t start, size_t size);
 int chrdev_register(const char *name, dev_t dev, mode_t mode, const struct file_ops *ops,
 		    int (*open)(struct inode *i, struct file *f));
 /* procfs: files with a show function; see vfs/procfs/. */
+struct process;
+/* The process whose directory /proc/PID is open as f, with a reference; NULL: f is something else, or the
+ * process is gone. */
+struct process *procfs_process_of(struct file *f);
 
 #endif

@@ -73,6 +73,24 @@ target_get(const struct inode *i, struct target *at)
 	return target_of(node_of(i), at);
 }
 
+struct process *
+procfs_process_of(struct file *f)
+{
+	struct process *p = NULL;
+	struct target at;
+
+	/* A numbered directory right below the root of procfs. */
+	if (!f->inode || f->inode->ops != &dir_ops || node_of(f->inode)->pid == 0 ||
+	    f->inode == f->inode->fs->root->inode || f->dentry->parent != f->inode->fs->root)
+		return NULL;
+	if (target_of(node_of(f->inode), &at) == 0) {
+		p = at.process;
+		process_get(p);
+		target_put(&at);
+	}
+	return p;
+}
+
 void
 target_put(struct target *at)
 {
