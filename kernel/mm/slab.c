@@ -29,7 +29,8 @@
 #define MAGAZINE_MAX  30u
 #define SLAB_ORDER_MAX 3u
 #define EMPTY_KEEP    2u  /* empty slabs a cache holds on to */
-#define POISON_WORD   0x5a5a5a5a5a5a5a5aull
+#define POISON_WORD   0x5a5a5a5a5a5a5a5aull /* free */
+#define FRESH_WORD    0xa5a5a5a5a5a5a5a5ull /* allocated, not written yet */
 #define KMALLOC_SLAB_MAX 2048u
 
 struct magazine {
@@ -96,14 +97,17 @@ poison(const struct slab_cache *c, void *object)
 		w[i] = POISON_WORD;
 }
 
+/* Check that nobody wrote to it while it was free, and mark it as handed out. */
 static void
-check_poison(const struct slab_cache *c, const void *object)
+check_poison(const struct slab_cache *c, void *object)
 {
-	const uint64_t *w = object;
+	uint64_t *w = object;
 
 	for (uint32_t i = 1; i < c->size / sizeof(*w); i++)
 		if (w[i] != POISON_WORD)
 			bad_object(c, object, "written after it was freed");
+	for (uint32_t i = 0; i < c->size / sizeof(*w); i++)
+		w[i] = FRESH_WORD;
 }
 
 /* A new slab, not on any list yet, all objects in its own list. No lock held. */
@@ -298,7 +302,7 @@ slab_free(struct slab_cache *c, void *object)
 	if (unlikely(!(p->flags & PAGE_SLAB) || p->slab != c))
 		bad_object(c, object, p->flags & PAGE_FREE ? "freed already, its frame too" : "not of this cache");
 	if (config_poison) {
-		if (((uint64_t *)object)[1] == POISON_WORD && c->size > 16)
+		if (((uint64_t *)object)[1] == POISON_WORD)
 			bad_object(c, object, "freed twice");
 		poison(c, object);
 	}
