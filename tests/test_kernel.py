@@ -13,3 +13,45 @@ def test_kernel(vm, cpus):
     assert not failed, "\n".join(failed)
     assert done, f"the tests did not come to their end\n{machine}"
     assert int(done[1]) > 0 and int(done[2]) == 0, done[0]
+
+
+# What breaks a rule on purpose (kernel/test/crash.c), the reason that the panic must give, and a function
+# that must be named: in the call stack, or as the place where a lock was taken.
+CRASHES = {
+    "lock_order": ("lock order: wrong order: PROCESS after FILE", "crash_lock_order"),
+    "lock_twice": ("lock order: the same lock twice: PIPE", "crash_lock_twice"),
+    "lock_irq": ("DEVICE .* taken with interrupts on", "crash_lock_irq"),
+    "lock_owner": ("mutex PIPE .* released by .*, owned by nobody", "crash_lock_owner"),
+    "sleep": (r"sleeping while holding spinlock PROCESS .* taken at crash_sleep\+", "ktest_sleep_ns"),
+    "assert": (r"kernel/test/crash\.c:\d+: crash_assert: assertion failed", "crash_assert"),
+    "null": ("kernel read 0x8: not mapped", "crash_null"),
+    "text": ("kernel wrote to 0xffffffff.*: not allowed", "crash_text"),
+    "execute": ("kernel jumped to 0xffffffff.*: not allowed", "crash_run"),
+    "stack": ("kernel stack overflow", "deeper"),
+    "smash": ("wrote past an array on its stack", "crash_smash"),
+    "double_free": ("kmalloc-64: .* freed twice", "crash_double_free"),
+    "region": ("kernel wrote to 0x.*: not mapped", "crash_region"),
+    "busy": ("others run while this CPU panics", "spin_for_ever"),
+}
+
+
+@pytest.mark.parametrize("name", CRASHES)
+def test_panic_names_rule_and_place(vm, name):
+    reason, place = CRASHES[name]
+    machine = vm("true", "--append", f"test=crash:{name}", timeout=60)
+    assert machine.status == 125, machine
+    assert re.search(f"PANIC: {reason}", machine.console), machine
+    assert re.search(rf"{place}\+0x", machine.console), machine
+
+
+def test_lock_order_report_shows_both_stacks(vm):
+    console = vm("true", "--append", "test=crash:lock_order", timeout=60).console
+    held, taking = console.split("PANIC:")
+    assert "taking PROCESS" in held and re.search(r"FILE 0x\w+ taken at\s.*\n.*crash_lock_order\+", held), console
+    assert re.search(r"call stack.*\n(.*\n)*.*spin_lock\+.*\n.*crash_lock_order\+", taking), console
+
+
+def test_locking_page_is_made_from_the_table():
+    import subprocess
+    from conftest import TOP
+    subprocess.run(["/usr/bin/python3", TOP / "tools/gen_locking.py", "--check"], check=True)

@@ -104,7 +104,8 @@ print_address(void *ctx, vaddr_t pc)
 	uint32_t *left = ctx;
 	char where[80];
 
-	pr_err("  %s\n", symbol_format(pc, where, sizeof(where)));
+	/* A return address may lie behind the end of its function: the call does not return. */
+	pr_err("  %s\n", symbol_format(pc - 1, where, sizeof(where)));
 	return --*left > 0;
 }
 

@@ -68,7 +68,7 @@ trace_callers(vaddr_t pc[LOCK_TRACE])
 {
 	const vaddr_t *frame = __builtin_frame_address(0);
 	const vaddr_t *low = frame;
-	unsigned int skip = 2; /* note_acquire, and the lock function itself */
+	unsigned int skip = 3; /* note_acquire, lock_order_*_acquire, and the lock function itself */
 
 	for (unsigned int i = 0; i < LOCK_TRACE; ) {
 		const vaddr_t *next = (const vaddr_t *)frame[0];
@@ -92,7 +92,7 @@ print_entry(const struct lock_held *h, uint32_t i)
 
 	pr_err("  %s %p taken at\n", lock_class_name(h->entry[i].class), h->entry[i].lock);
 	for (unsigned int k = 0; k < LOCK_TRACE && h->entry[i].pc[k]; k++)
-		pr_err("    %s\n", symbol_format(h->entry[i].pc[k], where, sizeof(where)));
+		pr_err("    %s\n", symbol_format(h->entry[i].pc[k] - 1, where, sizeof(where)));
 }
 
 static void
@@ -249,7 +249,7 @@ lock_check_sleep(void)
 		if (class_kind[h->entry[i].class] <= KIND_SPIN_IRQ)
 			panic("sleeping while holding spinlock %s %p, taken at %s",
 			      lock_class_name(h->entry[i].class), h->entry[i].lock,
-			      symbol_format(h->entry[i].pc[0], where, sizeof(where)));
+			      symbol_format(h->entry[i].pc[0] - 1, where, sizeof(where)));
 	}
 	panic("sleeping with %s off", arch_irqs_enabled() ? "preemption" : "interrupts");
 }

@@ -20,6 +20,8 @@
 #include <tessera/thread.h>
 #include <tessera/wait.h>
 
+#include "crash.h"
+
 extern const struct ktest ktest_start[], ktest_end[];
 
 #define SETTLE_NS   (500 * NSEC_PER_MSEC)
@@ -227,6 +229,10 @@ test_run(const char *which)
 	uint32_t passed = 0, fails = 0;
 
 	log_set_console_level(LOG_INFO);
+	if (!strncmp(which, "crash:", 6)) {
+		crash_run(which + 6);
+		arch_exit_emulator(STATUS_FAIL);
+	}
 	for (const struct ktest *test = ktest_start; test < ktest_end; test++) {
 		if (!selected(which, test->name))
 			continue;

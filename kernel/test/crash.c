@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * crash.c - break a rule on purpose: `test=crash:NAME` at boot must end in the panic that NAME stands for.
+ *
+ * What the tests of the panic itself, of the lock checker and of the stack guards boot with. None of
+ * these is in `test=all`.
+ */
+#include <tessera/config.h>
+#include <tessera/cpu.h>
+#include <tessera/lock.h>
+#include <tessera/panic.h>
+#include <tessera/print.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+#include <tessera/test.h>
+#include <tessera/thread.h>
+#include <tessera/wait.h>
+
+#include "crash.h"
+
+/* Static, and not inlined: the backtrace shows these names. */
+static struct spinlock outer = SPINLOCK_INIT(PROCESS), inner = SPINLOCK_INIT(FILE);
+static struct spinlock irq_lock = SPINLOCK_INIT(DEVICE);
+static struct mutex mutex = MUTEX_INIT(mutex, PIPE);
+
+static void __noinline
+take_in_order(void)
+{
+	spin_lock(&outer);
+	spin_lock(&inner);
+	spin_unlock(&inner);
+	spin_unlock(&outer);
+}
+
+static void __noinline
+crash_lock_order(void)
+{
+	take_in_order();
+	spin_lock(&inner);
+	spin_lock(&outer);
+}
+
+static void __noinline
+crash_lock_twice(void)
+{
+	mutex_lock(&mutex);
+	mutex_lock(&mutex);
+}
+
+static void __noinline
+crash_lock_irq(void)
+{
+	spin_lock(&irq_lock);
+}
+
+static void __noinline
+crash_lock_owner(void)
+{
+	mutex_unlock(&mutex);
+}
+
+static void __noinline
+crash_sleep(void)
+{
+	spin_lock(&outer);
+	ktest_sleep_ns(NSEC_PER_MSEC);
+}
+
+static void __noinline
+crash_assert(void)
+{
+	assert(strlen("one") == 1);
+}
+
+static void __noinline
+crash_null(void)
+{
+	const volatile struct thread *volatile t = NULL;
+
+	log_print(LOG_ERR, "tid %d\n", t->tid);
+}
+
+static void __noinline
+crash_text(void)
+{
+	*(volatile uint8_t *)(vaddr_t)crash_null = 0xcc;
+}
+
+static void __noinline
+crash_execute(void)
+{
+	static uint8_t code[] = { 0xc3 };
+	void (*volatile fn)(void) = (void (*)(void))(vaddr_t)code;
+
+	fn();
+}
+
+static uint64_t __noinline
+deeper(uint64_t n)
+{
+	volatile uint64_t room[32];
+
+	if (n == UINT64_MAX)
+		return 0;
+	room[n % 32] = n;
+	return deeper(n + 1) + room[n % 32];
+}
+
+static void __noinline
+crash_stack(void)
+{
+	log_print(LOG_ERR, "%lu\n", deeper(0));
+}
+
+static void __noinline
+crash_smash(void)
+{
+	char small[8];
+	char *volatile p = small;
+
+	memset(p, 0x41, 64);
+	log_print(LOG_ERR, "%p\n", (void *)p);
+}
+
+static void __noinline
+crash_double_free(void)
+{
+	void *volatile p = kmalloc(64, 0);
+
+	kfree(p);
+	kfree(p);
+}
+
+static void __noinline
+crash_region(void)
+{
+	volatile uint8_t *p = vmalloc(PAGE_SIZE);
+
+	p[PAGE_SIZE] = 1;
+}
+
+static void __noinline
+spin_for_ever(void *arg, uint32_t index)
+{
+	if (index)
+		for (;;)
+			arch_cpu_relax();
+	ktest_sleep_ns(20 * NSEC_PER_MSEC);
+	panic("others run while this CPU panics");
+}
+
+/* The other CPUs must stop and print nothing. */
+static void __noinline
+crash_busy(void)
+{
+	ktest_parallel(cpu_count + 1, spin_for_ever, NULL);
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} crashes[] = {
+	{ "lock_order", crash_lock_order },
+	{ "lock_twice", crash_lock_twice },
+	{ "lock_irq", crash_lock_irq },
+	{ "lock_owner", crash_lock_owner },
+	{ "sleep", crash_sleep },
+	{ "assert", crash_assert },
+	{ "null", crash_null },
+	{ "text", crash_text },
+	{ "execute", crash_execute },
+	{ "stack", crash_stack },
+	{ "smash", crash_smash },
+	{ "double_free", crash_double_free },
+	{ "region", crash_region },
+	{ "busy", crash_busy },
+};
+
+void
+crash_run(const char *name)
+{
+	for (uint32_t i = 0; i < ARRAY_SIZE(crashes); i++) {
+		if (strcmp(crashes[i].name, name))
+			continue;
+		crashes[i].fn();
+		log_print(LOG_ERR, "ktest: FAIL crash:%s: nothing stopped it\n", name);
+		return;
+	}
+	log_print(LOG_ERR, "ktest: no crash is named %s\n", name);
+}
