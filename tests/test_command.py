@@ -112,7 +112,7 @@ def test_panic_is_a_status_of_its_own():
     done = tessera("vm", "--append", "init=/no/such/program", "--timeout", "60", "--", "true")
     assert done.returncode == 125 and done.stdout == ""
     assert "PANIC:" in done.stderr and "/no/such/program" in done.stderr
-    assert re.search(r"start_rest\+0x", done.stderr)
+    assert re.search(r"thread_begin\+0x", done.stderr)
     assert "the kernel panicked" in done.stderr.splitlines()[-1]
 
 
