@@ -40,14 +40,14 @@ def test_panic_names_rule_and_place(vm, name):
     reason, place = CRASHES[name]
     machine = vm("true", "--append", f"test=crash:{name}", timeout=60)
     assert machine.status == 125, machine
-    assert re.search(f"PANIC: {reason}", machine.console), machine
+    assert re.search(f"PANIC: .*{reason}", machine.console), machine
     assert re.search(rf"{place}\+0x", machine.console), machine
 
 
 def test_lock_order_report_shows_both_stacks(vm):
     console = vm("true", "--append", "test=crash:lock_order", timeout=60).console
     held, taking = console.split("PANIC:")
-    assert "taking PROCESS" in held and re.search(r"FILE 0x\w+ taken at\s.*\n.*crash_lock_order\+", held), console
+    assert "taking PROCESS" in held and re.search(r"FILE 0x\w+ taken at\s+\[[^\n]*crash_lock_order\+", held), console
     assert re.search(r"call stack.*\n(.*\n)*.*spin_lock\+.*\n.*crash_lock_order\+", taking), console
 
 

@@ -43,7 +43,7 @@ symbol_format(vaddr_t pc, char *out, size_t size)
 	const char *name = symbol_find(pc, &offset);
 
 	if (name)
-		snprintf(out, size, "%s+%#lx", name, offset);
+		snprintf(out, size, "%s+0x%lx", name, offset);
 	else
 		snprintf(out, size, "%#lx", pc);
 	return out;
