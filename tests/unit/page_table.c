@@ -164,6 +164,13 @@ test_harvest_clears_what_was_asked(void **unused)
 	unmap(0x7000, 0x9000);
 }
 
+/* Prune where nothing but the range itself is known to be empty. */
+static struct page *
+prune(vaddr_t start, vaddr_t end)
+{
+	return arch_page_table_prune(&table, start, end, start, end);
+}
+
 static void
 test_split_keeps_frames_and_bits(void **unused)
 {
@@ -183,7 +190,7 @@ test_split_keeps_frames_and_bits(void **unused)
 	for (vaddr_t va = 0x200000; va < 0x400000; va += PAGE_SIZE)
 		unmap(va, va + 0x600000);
 	assert_int_equal(arch_page_table_prepare(&table, 0x200000, true), -EBUSY);
-	arch_page_table_release(arch_page_table_prune(&table, 0x200000, 0x400000));
+	arch_page_table_release(prune(0x200000, 0x400000));
 	assert_int_equal(arch_page_table_prepare(&table, 0x200000, true), 0);
 }
 
@@ -196,16 +203,16 @@ test_prune_takes_empty_tables_only(void **unused)
 	map(0x10000000000, 0x1000, RW);
 	map(0x10000200000, 0x2000, RW);
 	before = frames_used;
-	assert_null(arch_page_table_prune(&table, 0, 1ul << 47));
+	assert_null(prune(0, 1ul << 47));
 	unmap(0x10000200000, 0x2000);
-	assert_null(arch_page_table_prune(&table, 0x10000200000, 0x10000300000)); /* half of it */
-	chain = arch_page_table_prune(&table, 0x10000200000, 0x10000400000);
+	assert_null(prune(0x10000200000, 0x10000300000)); /* half of it */
+	chain = prune(0x10000200000, 0x10000400000);
 	assert_non_null(chain);
 	assert_int_equal(frames_used, before); /* detached, not freed */
 	arch_page_table_release(chain);
 	assert_int_equal(frames_used, before - 1);
 	unmap(0x10000000000, 0x1000);
-	arch_page_table_release(arch_page_table_prune(&table, 0, 1ul << 47));
+	arch_page_table_release(prune(0, 1ul << 47));
 	assert_int_equal(arch_page_table_frames(&table), 1);
 }
 
@@ -216,7 +223,7 @@ test_prepare_fails_cleanly(void **unused)
 		frames_allowed = frames_used + room;
 		assert_int_equal(arch_page_table_prepare(&table, 0x20000000000, false), -ENOMEM);
 		frames_allowed = FRAMES;
-		arch_page_table_release(arch_page_table_prune(&table, 0, 1ul << 47));
+		arch_page_table_release(prune(0, 1ul << 47));
 		assert_int_equal(arch_page_table_frames(&table), 1);
 	}
 }
