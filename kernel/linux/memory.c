@@ -124,9 +124,10 @@ decode_anonymous(struct map_request *r, unsigned long flags)
 		if (flags & MAP_GROWSDOWN)
 			return -EINVAL;
 		r->flags |= MAPPING_SHARED;
-		if (!(flags & MAP_NORESERVE))
+		if (!(flags & (MAP_NORESERVE | MAP_HUGETLB)))
 			r->flags |= MAPPING_ACCOUNT;
-		r->object = object_create(&anonymous_object_ops, ALIGN_UP(r->length, PAGE_SIZE), NULL);
+		r->object = object_create(flags & MAP_HUGETLB ? &huge_object_ops : &anonymous_object_ops,
+					  ALIGN_UP(r->length, PAGE_SIZE), NULL);
 		return r->object ? 0 : -ENOMEM;
 	case MAP_PRIVATE:
 		if (flags & MAP_GROWSDOWN)
@@ -183,15 +184,18 @@ linux_mmap(unsigned long addr, unsigned long length, unsigned long prot, unsigne
 		if (flags & MAP_HUGETLB)
 			goto put_file;
 	} else if (flags & MAP_HUGETLB) {
-		/* The pool of reserved huge pages is empty unless somebody fills it; nobody can. */
+		/* The size's logarithm; 0 is the default. There is no pool of 1 GiB pages. */
 		unsigned long size = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
 
-		return size == 0 || size == HUGE_PAGE_SHIFT || size == 30 ? -ENOMEM : -EINVAL;
+		if (size != 0 && size != HUGE_PAGE_SHIFT)
+			return size == 30 ? -ENOMEM : -EINVAL;
+		r.length = ALIGN_UP(length, HUGE_PAGE_SIZE);
 	}
 
 	if ((prot & PROT_READ) && (current_thread()->personality & READ_IMPLIES_EXEC))
 		prot |= PROT_EXEC;
 	r.flags = rights_of(prot) | MAPPING_MAYREAD | MAPPING_MAYWRITE | MAPPING_MAYEXEC;
+	r.flags |= flags & MAP_HUGETLB ? MAPPING_HUGETLB : 0;
 	r.flags |= flags & MAP_LOCKED ? MAPPING_LOCKED : 0;
 	r.flags |= flags & MAP_NORESERVE ? MAPPING_NORESERVE : 0;
 	r.place |= flags & MAP_FIXED ? MAP_PLACE_FIXED : 0;

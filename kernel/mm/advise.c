@@ -41,9 +41,11 @@ check(const struct mapping *m, int advice)
 	case ADVICE_DONTNEED:
 	case ADVICE_COLD:
 	case ADVICE_PAGEOUT:
+		if ((m->flags & MAPPING_HUGETLB) && advice != ADVICE_DONTNEED)
+			return -EINVAL;
 		return m->flags & (MAPPING_LOCKED | MAPPING_DEVICE) ? -EINVAL : 0;
 	case ADVICE_FREE:
-		return m->object || (m->flags & MAPPING_LOCKED) ? -EINVAL : 0;
+		return m->object || (m->flags & (MAPPING_LOCKED | MAPPING_HUGETLB)) ? -EINVAL : 0;
 	case ADVICE_REMOVE:
 		if ((m->flags & MAPPING_LOCKED) || !m->object)
 			return -EINVAL;
@@ -77,6 +79,8 @@ advise_flags(struct address_space *as, vaddr_t start, vaddr_t end, int advice)
 		if (low > start)
 			hole = -ENOMEM;
 		error = check(m, advice);
+		if (error == 0 && cuts_huge(as, low, high))
+			error = -EINVAL;
 		if (error == 0 && flags != m->flags) {
 			error = mappings_cut(as, low, high);
 			if (error != 0)
@@ -102,6 +106,12 @@ drop_pages(struct mapping *m, vaddr_t start, vaddr_t end)
 {
 	struct tlb_batch b;
 
+	if (m->flags & MAPPING_HUGETLB) {
+		start = ALIGN_UP(start, HUGE_PAGE_SIZE);
+		end = ALIGN_DOWN(end, HUGE_PAGE_SIZE);
+		if (start >= end)
+			return 0;
+	}
 	/* Large leaves that cross the edges are cut first; if that fails the edge keeps its pages. */
 	if (leaves_cut(m->as, start) != 0 || leaves_cut(m->as, end) != 0)
 		return -ENOMEM;

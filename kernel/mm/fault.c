@@ -25,6 +25,7 @@
 #include <tessera/process.h>
 #include <tessera/string.h>
 
+#include "huge_pool.h"
 #include "mm.h"
 #include "page_cache.h"
 #include "stats.h"
@@ -454,6 +455,8 @@ again:
 		spin_unlock(&as->page_table_lock);
 		return 0;
 	}
+	if ((prot & PTE_HUGE) && (m->flags & MAPPING_HUGETLB))
+		return huge_pool_copy(m, va, head);
 	if (prot & PTE_HUGE) {
 		/* Shared after fork: copy 4 KiB of it, not 2 MiB. */
 		if (leaf_split_locked(as, va) == 0 || make_room(as, &tries) == 0)
@@ -495,6 +498,8 @@ mapping_fault(struct mapping *m, vaddr_t va, unsigned int access, bool force)
 		preempt_enable();
 		return m->pkey != 0 ? -ENXIO : 0;
 	}
+	if (m->flags & MAPPING_HUGETLB)
+		return huge_pool_fault(m, va);
 	if (!m->object)
 		return fault_anonymous(m, va, write);
 	if (m->object->ops->device_page)

@@ -25,6 +25,7 @@
 #include <tessera/string.h>
 #include <tessera/thread.h>
 
+#include "huge_pool.h"
 #include "mm.h"
 #include "stats.h"
 
@@ -382,14 +383,16 @@ page_free(struct page *p, unsigned int order)
 	if (unlikely(!(p->flags & PAGE_HEAD) || p->order != order || p->refcount > 1 ||
 		     (p->flags & (PAGE_FREE | PAGE_RESERVED | PAGE_TAIL))))
 		bad_free(p, order);
-	if (p->flags & PAGE_ANON) {
+	if ((p->flags & (PAGE_ANON | PAGE_HUGETLB)) == PAGE_ANON) {
 		frames_count(COUNT_ANONYMOUS, -(int64_t)(1ul << order));
 		if (order == HUGE_PAGE_ORDER)
 			frames_count(COUNT_HUGE, -(int64_t)(1ul << order));
 	}
+	p->refcount = 0;
+	if (unlikely(p->flags & PAGE_HUGETLB) && huge_pool_take_back(p))
+		return;
 	if (config_poison)
 		fill_poison(p, order);
-	p->refcount = 0;
 	if (likely(order == 0)) {
 		uint64_t irq = arch_irq_save();
 		struct frame_cache *c = this_cpu()->frame_cache;

@@ -123,6 +123,18 @@ check_lock_limit(struct address_space *as, uint64_t pages)
 
 /* --- unmapping ------------------------------------------------------------------------------------------------ */
 
+/* Would a border at start or end cut a page of the huge pool? */
+bool
+cuts_huge(struct address_space *as, vaddr_t start, vaddr_t end)
+{
+	struct mapping *low = address_space_find(as, start), *high = address_space_find(as, end - 1);
+
+	return (low && low->start < start && (low->flags & MAPPING_HUGETLB) &&
+		!IS_ALIGNED(start, HUGE_PAGE_SIZE)) ||
+	       (high && high->start < end && end < high->end && (high->flags & MAPPING_HUGETLB) &&
+		!IS_ALIGNED(end, HUGE_PAGE_SIZE));
+}
+
 int
 unmap_locked(struct address_space *as, vaddr_t start, vaddr_t end, struct list *doomed)
 {
@@ -133,6 +145,8 @@ unmap_locked(struct address_space *as, vaddr_t start, vaddr_t end, struct list *
 	m = address_space_find(as, start);
 	if (!m || m->start >= end)
 		return 0;
+	if (cuts_huge(as, start, end))
+		return -EINVAL;
 	if (mappings_cut(as, start, end) != 0)
 		return -ENOMEM;
 	m = address_space_find(as, start);
@@ -194,7 +208,7 @@ place(struct address_space *as, const struct map_request *r, size_t length)
 	if (length > USER_END)
 		return -ENOMEM;
 	if (r->place & (MAP_PLACE_FIXED | MAP_PLACE_NOREPLACE)) {
-		if (!IS_ALIGNED(addr, PAGE_SIZE))
+		if (!IS_ALIGNED(addr, r->flags & MAPPING_HUGETLB ? HUGE_PAGE_SIZE : PAGE_SIZE))
 			return -EINVAL;
 		if (addr > USER_END - length)
 			return -ENOMEM;
@@ -208,7 +222,7 @@ place(struct address_space *as, const struct map_request *r, size_t length)
 		addr = search(as, 0x40000000ul, 0x80000000ul, length, &hole);
 		return addr ? (long)addr : -ENOMEM;
 	}
-	addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	addr = r->flags & MAPPING_HUGETLB ? ALIGN_UP(addr, HUGE_PAGE_SIZE) : ALIGN_DOWN(addr, PAGE_SIZE);
 	if (addr != 0 && addr < USER_MIN)
 		addr = USER_MIN;
 	if (addr != 0 && addr <= USER_END - length && gap_is_free(as, addr, addr + length) &&
@@ -219,6 +233,10 @@ place(struct address_space *as, const struct map_request *r, size_t length)
 
 		if (!prev || prev->end <= addr)
 			return (long)addr;
+	}
+	if (r->flags & MAPPING_HUGETLB) {
+		addr = find_gap(as, length + HUGE_PAGE_SIZE - PAGE_SIZE, 0);
+		return addr ? (long)ALIGN_UP(addr, HUGE_PAGE_SIZE) : -ENOMEM;
 	}
 	addr = find_gap(as, length, 0);
 	return addr ? (long)addr : -ENOMEM;
@@ -233,7 +251,7 @@ is_accounted(uint32_t flags)
 	if ((flags & MAPPING_NORESERVE) && overcommit_mode != 2)
 		return false;
 	return (flags & (MAPPING_WRITE | MAPPING_SHARED)) == MAPPING_WRITE &&
-	       !(flags & MAPPING_DEVICE);
+	       !(flags & (MAPPING_DEVICE | MAPPING_HUGETLB));
 }
 
 static long
@@ -303,7 +321,7 @@ long
 address_space_map(struct address_space *as, const struct map_request *r)
 {
 	struct list doomed = LIST_INIT(doomed);
-	size_t length = ALIGN_UP(r->length, PAGE_SIZE);
+	size_t length = ALIGN_UP(r->length, r->flags & MAPPING_HUGETLB ? HUGE_PAGE_SIZE : PAGE_SIZE);
 	bool populate;
 	long addr;
 
@@ -314,10 +332,20 @@ address_space_map(struct address_space *as, const struct map_request *r)
 	write_lock(&as->lock);
 	addr = map_locked(as, r, length, &doomed);
 	populate = (r->place & MAP_PLACE_POPULATE) || ((r->flags | as->mlock_future) & MAPPING_LOCKED);
+	if ((r->flags & MAPPING_HUGETLB) &&
+	    (r->flags & (MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC)))
+		populate = true;
 	write_unlock(&as->lock);
 	mappings_free(&doomed);
-	if (addr >= 0 && populate)
-		address_space_populate(as, (vaddr_t)addr, (vaddr_t)addr + length);
+	if (addr >= 0 && populate) {
+		int error = address_space_populate(as, (vaddr_t)addr, (vaddr_t)addr + length);
+
+		/* Pages of the pool are promised by the mapping: all now, or none. */
+		if (error != 0 && (r->flags & MAPPING_HUGETLB)) {
+			address_space_unmap(as, (vaddr_t)addr, length);
+			return -ENOMEM;
+		}
+	}
 	return addr;
 }
 

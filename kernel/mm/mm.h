@@ -160,7 +160,9 @@ void leaves_init(void);
 
 /* --- map.c ------------------------------------------------------------------------------------------------ */
 
-/* Unmap [start, end); as->lock for writing. 0 or -ENOMEM (then nothing was unmapped). */
+bool cuts_huge(struct address_space *as, vaddr_t start, vaddr_t end);
+/* Unmap [start, end); as->lock for writing. 0 or -ENOMEM, -EINVAL (then nothing was
+ * unmapped). */
 int unmap_locked(struct address_space *as, vaddr_t start, vaddr_t end, struct list *doomed);
 /* A free range of `length` bytes, highest first; 0: none. */
 vaddr_t find_gap(struct address_space *as, size_t length, vaddr_t below);

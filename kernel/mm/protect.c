@@ -106,6 +106,9 @@ address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uin
 		if (!may(m, rwx))
 			break;
 		stop = MIN(m->end, end);
+		error = -EINVAL;
+		if (cuts_huge(as, addr, stop))
+			break;
 		error = protect_part(m, addr, stop, rwx, pkey, &doomed, &m);
 		if (error != 0)
 			break;

@@ -256,6 +256,8 @@ remap_locked(struct address_space *as, vaddr_t old, size_t old_len, size_t new_l
 
 	if (!m || m->start > old)
 		return -EFAULT;
+	if (m->flags & MAPPING_HUGETLB)
+		return -EINVAL;
 	if (flags & (REMAP_FIXED | REMAP_DONTUNMAP))
 		return remap_to(as, old, old_len, new_len, flags, to, doomed);
 	if (old_len >= new_len && old_len > 0) {

@@ -38,7 +38,7 @@ set_locked(struct address_space *as, vaddr_t start, vaddr_t end, bool lock, stru
 			return -ENOMEM;
 		high = MIN(m->end, end);
 		flags = lock ? m->flags | MAPPING_LOCKED : m->flags & ~(uint32_t)MAPPING_LOCKED;
-		if (flags != m->flags && !(m->flags & MAPPING_DEVICE)) {
+		if (flags != m->flags && !(m->flags & (MAPPING_DEVICE | MAPPING_HUGETLB))) {
 			if (mappings_cut(as, start, high) != 0)
 				return -ENOMEM;
 			m = address_space_find(as, start);
@@ -113,7 +113,7 @@ address_space_lock_all(struct address_space *as, bool now, bool future, bool onf
 		     m = mapping_next(m)) {
 			uint32_t flags = m->flags & ~(uint32_t)MAPPING_LOCKED;
 
-			if (m->flags & MAPPING_DEVICE)
+			if (m->flags & (MAPPING_DEVICE | MAPPING_HUGETLB))
 				continue;
 			mapping_set_flags(m, now ? flags | MAPPING_LOCKED : flags);
 			m = mapping_merge(m, &doomed);
@@ -159,7 +159,8 @@ address_space_mincore(struct address_space *as, vaddr_t page, bool *resident)
 	spin_lock(&as->page_table_lock);
 	*resident = arch_page_table_lookup(&as->page_table, page, &pa, &prot);
 	spin_unlock(&as->page_table_lock);
-	if (!*resident && m->object && !m->object->ops->device_page) {
+	if (!*resident && m->object && !m->object->ops->device_page &&
+	    !(m->flags & MAPPING_HUGETLB)) {
 		struct page *p;
 
 		page_cache_peek(m->object, mapping_index(m, page), &p, 1);

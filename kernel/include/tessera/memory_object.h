@@ -62,6 +62,7 @@ struct memory_object *object_create(const struct memory_object_ops *ops, uint64_
 void object_init(struct memory_object *o, const struct memory_object_ops *ops, uint64_t size);
 void object_get(struct memory_object *o);
 void object_put(struct memory_object *o);
+extern const struct memory_object_ops huge_object_ops; /* shared MAP_HUGETLB memory */
 extern const struct memory_object_ops anonymous_object_ops; /* shared anonymous memory, memfd, tmpfs */
 
 /*

@@ -34,6 +34,7 @@ struct memory_object;
 #define PAGE_ANON     BIT(10) /* private anonymous memory */
 #define PAGE_ZEROED   BIT(11) /* a free page known to be zero */
 #define PAGE_KERNEL   BIT(12) /* plain kernel allocation */
+#define PAGE_HUGETLB  BIT(14) /* belongs to the pool of huge pages */
 #define PAGE_REFERENCED BIT(13) /* [a] used since eviction last looked */
 
 struct page {
@@ -137,6 +138,13 @@ struct memory_stats {
 };
 void memory_stats(struct memory_stats *out);
 void memory_dump(void); /* zones and counters to the log; takes no locks */
+
+/* The pool behind MAP_HUGETLB (vm.nr_hugepages), in pages of 2 MiB. */
+struct huge_pool_stats {
+	uint64_t target, total, free;
+};
+void huge_pool_stats(struct huge_pool_stats *out);
+void huge_pool_set(uint64_t pages); /* as near as memory and use allow; may sleep */
 
 void frames_init(void);                       /* from bootinfo, after arch_init_memory() */
 void frames_init_cpu(struct cpu *c);          /* the CPU's cache */

@@ -61,6 +61,7 @@ line_kib(struct text *t, const char *name, uint64_t pages)
 static int
 show_meminfo(struct text *t, struct target *at)
 {
+	struct huge_pool_stats pool;
 	struct memory_stats m;
 
 	memory_stats(&m);
@@ -87,8 +88,12 @@ show_meminfo(struct text *t, struct target *at)
 	line_kib(t, "CommitLimit", commit_limit_pages());
 	line_kib(t, "Committed_AS", committed_pages());
 	line_kib(t, "AnonHugePages", m.huge);
-	text_print(t, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
-		      "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
+	huge_pool_stats(&pool);
+	text_print(t, "HugePages_Total:   %5lu\nHugePages_Free:    %5lu\nHugePages_Rsvd:        0\n"
+		      "HugePages_Surp:    %5lu\nHugepagesize:       2048 kB\n"
+		      "Hugetlb:        %8lu kB\n",
+		   pool.total, pool.free, pool.total > pool.target ? pool.total - pool.target : 0,
+		   pool.total << 11);
 	return 0;
 }
 

@@ -205,6 +205,27 @@ write_max_map_count(struct target *at, char *data, size_t n)
 }
 
 static int
+show_huge_pages(struct text *t, struct target *at)
+{
+	struct huge_pool_stats s;
+
+	huge_pool_stats(&s);
+	text_print(t, "%lu\n", s.total);
+	return 0;
+}
+
+static ssize_t
+write_huge_pages(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
+
+	if (r > 0)
+		huge_pool_set(v);
+	return r;
+}
+
+static int
 show_randomize(struct text *t, struct target *at)
 {
 	text_print(t, "%d\n", randomize_va_space);
@@ -290,7 +311,7 @@ static const struct entry kernel_entries[] = {
 static const struct entry vm_entries[] = {
 	SETTING("max_map_count", show_max_map_count, write_max_map_count),
 	READONLY("mmap_min_addr", show_mmap_min_addr),
-	READONLY("nr_hugepages", show_zero),
+	SETTING("nr_hugepages", show_huge_pages, write_huge_pages),
 	SETTING("overcommit_memory", show_overcommit, write_overcommit),
 	SETTING("overcommit_ratio", show_overcommit_ratio, write_overcommit_ratio),
 	{ 0 },
