@@ -77,7 +77,8 @@ machine_prepare()
 machine_start()
 {
 	if [ -n "$icount" ]; then
-		set -- -accel tcg,thread=single -icount shift=0,sleep=off "$@"
+		# The same time of day and the same random numbers too.
+		set -- -accel tcg,thread=single -icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm "$@"
 	elif [ "$(host_accelerator)" = kvm ]; then
 		set -- -accel kvm "$@"
 	else
