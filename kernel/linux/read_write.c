@@ -105,7 +105,8 @@ transfer_vector(int fd, const struct iovec __user *vec, unsigned long segments, 
 		goto out;
 	iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
 	n = -EOPNOTSUPP;
-	if (!(flags & ~(int)(RW_HIPRI | RW_DSYNC | RW_SYNC | RW_NOWAIT | RW_APPEND)))
+	/* RWF_NOWAIT: no object can promise not to wait. */
+	if (!(flags & ~(int)(RW_HIPRI | RW_DSYNC | RW_SYNC | RW_APPEND)))
 		n = write ? file_write_flags(f, &it, at, (uint32_t)flags)
 			  : file_read_flags(f, &it, at, (uint32_t)flags);
 	iov_import_free(fast, v);

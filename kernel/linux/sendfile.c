@@ -111,7 +111,7 @@ check_copy_range(struct file *in, loff_t in_pos, struct file *out, loff_t out_po
 		return -EISDIR;
 	if (!in->inode || !out->inode || !S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
 		return -EINVAL;
-	if (out->flags & O_APPEND)
+	if (!(in->mode & FILE_READ) || !(out->mode & FILE_WRITE) || (out->flags & O_APPEND))
 		return -EBADF;
 	if (in_pos < 0 || out_pos < 0)
 		return -EINVAL;
@@ -165,19 +165,27 @@ long
 linux_copy_file_range(int in_fd, loff_t __user *uin, int out_fd, loff_t __user *uout, size_t count,
 		      unsigned int flags)
 {
+	struct handle_table *t;
 	int error = 0;
 	struct file *in, *out;
 	long n;
 
-	in = handle_get(in_fd, RIGHT_READ, &error);
+	in = handle_get(in_fd, RIGHT_NONE, &error);
 	if (!in)
-		return -EBADF;
-	out = handle_get(out_fd, RIGHT_WRITE, &error);
+		return error;
+	out = handle_get(out_fd, RIGHT_NONE, &error);
 	if (!out) {
 		file_put(in);
-		return -EBADF;
+		return error;
 	}
-	n = flags ? -EINVAL : copy_range(in, uin, out, uout, count);
+	t = current_process()->handles;
+	if (flags)
+		n = -EINVAL;
+	else if (((in->mode & FILE_READ) && !(handle_rights(t, in_fd) & RIGHT_READ)) ||
+		 ((out->mode & FILE_WRITE) && !(handle_rights(t, out_fd) & RIGHT_WRITE)))
+		n = -EPERM;
+	else
+		n = copy_range(in, uin, out, uout, count);
 	file_put(out);
 	file_put(in);
 	return n;

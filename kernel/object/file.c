@@ -130,17 +130,13 @@ file_put(struct file *f)
 		destroy(f);
 }
 
-/* A transfer at `pos`: 0, -EINVAL before the start, -EOVERFLOW past the largest position. */
+/* A transfer at `pos`: 0, or -EINVAL before the start and past the largest position. */
 static int
 check_range(const struct file *f, loff_t pos, size_t count)
 {
 	if (f->mode & FILE_STREAM)
 		return 0;
-	if (pos < 0)
-		return -EINVAL;
-	if ((uint64_t)pos + count > INT64_MAX)
-		return -EOVERFLOW;
-	return 0;
+	return pos < 0 || (uint64_t)pos + count > INT64_MAX ? -EINVAL : 0;
 }
 
 static void
@@ -289,9 +285,7 @@ seek_regular(struct file *f, loff_t offset, int whence)
 	default:
 		return -EINVAL;
 	}
-	if (__builtin_add_overflow(base, offset, &offset))
-		return -EOVERFLOW;
-	if (offset < 0)
+	if (__builtin_add_overflow(base, offset, &offset) || offset < 0)
 		return -EINVAL;
 	f->position = offset;
 	return offset;

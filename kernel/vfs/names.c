@@ -76,7 +76,7 @@ vfs_mkdir(int dirfd, const char *name, mode_t mode)
 }
 
 int
-vfs_mknod(int dirfd, const char *name, mode_t mode, dev_t rdev)
+vfs_mknod_path(int dirfd, const char *name, mode_t mode, dev_t rdev, struct path *made)
 {
 	struct last_name w;
 	struct dentry *d;
@@ -100,7 +100,17 @@ vfs_mknod(int dirfd, const char *name, mode_t mode, dev_t rdev)
 		error = dir->ops->create ? dir->ops->create(dir, d, mode) : -EACCES;
 	else
 		error = dir->ops->mknod ? dir->ops->mknod(dir, d, mode, rdev) : -EPERM;
+	if (!error && made) {
+		*made = (struct path){ w.parent.mount, d };
+		path_get(made);
+	}
 	return create_end(&w, d, error);
+}
+
+int
+vfs_mknod(int dirfd, const char *name, mode_t mode, dev_t rdev)
+{
+	return vfs_mknod_path(dirfd, name, mode, rdev, NULL);
 }
 
 int
@@ -123,6 +133,20 @@ vfs_symlink(const char *target, int dirfd, const char *name)
 
 #define AT_SYMLINK_FOLLOW 0x400
 #define AT_EMPTY_PATH     0x1000
+
+/*
+ * Debian's rule (protected_hardlinks): a name for another's file is only given to who could read and write
+ * it anyway, and never for one that gives its owner's rights.
+ */
+static bool
+may_link(struct inode *i)
+{
+	if (inode_owner_or_capable(i))
+		return true;
+	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) || (i->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
+		return false;
+	return vfs_permission(i, MAY_READ | MAY_WRITE) == 0;
+}
 
 int
 vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flags)
@@ -149,7 +173,7 @@ vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flag
 	i = from.dentry->inode;
 	if (from.mount != w.parent.mount || i->fs != dir->fs)
 		error = -EXDEV;
-	else if (S_ISDIR(i->mode) || !dir->ops->link)
+	else if (S_ISDIR(i->mode) || !dir->ops->link || !may_link(i))
 		error = -EPERM;
 	else {
 		write_lock_nested(&i->lock); /* a file below a directory */

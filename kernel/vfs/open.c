@@ -108,9 +108,9 @@ open_object(const struct path *p, uint32_t flags, struct file **out)
 
 	if (!f)
 		return -ENFILE;
-	f->flags = flags & ~(O_CREAT | O_EXCL | O_TRUNC);
+	f->flags = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
 	if (flags & O_PATH)
-		f->flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+		f->flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
 	f->inode = i;
 	inode_get(i);
 	f->mount = p->mount;

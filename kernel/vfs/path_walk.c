@@ -11,6 +11,7 @@
  * cached name costs one short hold of dentry_lock; an unknown one takes the directory's lock for
  * reading and asks the file system.
  */
+#include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
@@ -421,12 +422,25 @@ last_name_find(struct last_name *l, struct path *out)
 	return 0;
 }
 
+/*
+ * Debian's rule (protected_symlinks): at the end of a name, a link in a directory like /tmp (sticky, and
+ * writable by all) is only followed for its owner, or when it belongs to the directory's owner.
+ */
+static bool
+may_follow(const struct last_name *l, const struct path *link)
+{
+	const struct inode *dir = l->parent.dentry->inode, *i = link->dentry->inode;
+
+	return i->uid == current_cred()->fsuid || (dir->mode & (S_ISVTX | 0002)) != (S_ISVTX | 0002) ||
+	       dir->uid == i->uid;
+}
+
 int
 last_name_follow(struct last_name *l, struct path *p)
 {
 	bool slash = l->slash;
 	char *body;
-	int error = enter_link(l, p, &body);
+	int error = may_follow(l, p) ? enter_link(l, p, &body) : -EACCES;
 
 	path_put(p);
 	if (error)

@@ -53,8 +53,12 @@ write_limit(struct inode *i, uint64_t pos, size_t count)
 	}
 	if (i->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
 		return -EPERM;
-	if ((i->seals & SEAL_GROW) && pos + count > inode_size(i))
-		return -EPERM;
+	if ((i->seals & SEAL_GROW) && pos + count > inode_size(i)) {
+		/* Pages are judged one by one: those that end inside the size are written. */
+		uint64_t whole = ALIGN_DOWN(inode_size(i), PAGE_SIZE);
+
+		return whole > pos ? (ssize_t)(whole - pos) : -EPERM;
+	}
 	return (ssize_t)count;
 }
 

@@ -33,6 +33,7 @@ CONSTANT(show_threads_max, "65536")
 CONSTANT(show_core_pattern, "core")
 CONSTANT(show_mmap_min_addr, "65536")
 CONSTANT(show_zero, "0")
+CONSTANT(show_one, "1")
 CONSTANT(show_file_max, "9223372036854775807")
 CONSTANT(show_nr_open, "1048576")
 CONSTANT(show_printk, "4\t4\t1\t7")
@@ -322,8 +323,8 @@ static const struct entry fs_entries[] = {
 	READONLY("file-nr", show_file_nr),
 	READONLY("nr_open", show_nr_open),
 	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
-	READONLY("protected_hardlinks", show_zero),
-	READONLY("protected_symlinks", show_zero),
+	READONLY("protected_hardlinks", show_one),
+	READONLY("protected_symlinks", show_one),
 	READONLY("suid_dumpable", show_zero),
 	{ 0 },
 };
