@@ -370,12 +370,12 @@ become(struct exec_layout *l, struct private_copies *copies, struct cred *c, boo
 	vfork_release(t);
 	install_actions(p, copies->actions);
 	copies->actions = NULL;
-	copies->handles = NULL;
 	cred_install(c);
 	reset_process(p, c, secure, readable);
 	set_name(p, t, name);
 	/* Last: a pipe that closes here tells others that all of the above has happened. */
 	install_handles(p, copies->handles);
+	copies->handles = NULL;
 	arch_thread_exec(arch_user_frame(t), l->entry, l->stack);
 }
 
