@@ -113,6 +113,8 @@ check_copy_range(struct file *in, loff_t in_pos, struct file *out, loff_t out_po
 		return -EINVAL;
 	if (!(in->mode & FILE_READ) || !(out->mode & FILE_WRITE) || (out->flags & O_APPEND))
 		return -EBADF;
+	if (in->inode->fs != out->inode->fs)
+		return -EXDEV;
 	if (in_pos < 0 || out_pos < 0)
 		return -EINVAL;
 	if (in->inode == out->inode && out_pos + (loff_t)count > in_pos && out_pos < in_pos + (loff_t)count)
