@@ -10,6 +10,8 @@
 #include <tessera/time.h>
 
 struct linux_epoll_event;
+struct linux_mmsghdr;
+struct linux_msghdr;
 struct linux_rusage;
 struct linux_sysinfo;
 struct linux_timex;

@@ -274,6 +274,8 @@ int vfs_open_path(const struct path *p, uint32_t flags, struct file **out);
 int vfs_open_exec(const struct path *p, struct file **out);
 int vfs_mkdir(int dirfd, const char *name, mode_t mode);
 int vfs_mknod(int dirfd, const char *name, mode_t mode, dev_t rdev);
+/* The same, and what was made, with references. */
+int vfs_mknod_path(int dirfd, const char *name, mode_t mode, dev_t rdev, struct path *made);
 int vfs_symlink(const char *target, int dirfd, const char *name);
 int vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flags);
 int vfs_unlink(int dirfd, const char *name, bool directory);

@@ -21,7 +21,9 @@
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
 	C(EPOLL_WATCHERS, MUTEX,    "file->watchers of all files: who watches what")               \
 	C(EPOLL,          MUTEX,    "epoll->lock: set of watched files; outer to inner")           \
-	C(SOCKET,         MUTEX,    "socket->lock")                                                \
+	C(SOCKET_READ,    MUTEX,    "unix_socket->read_lock: one reader of a queue at a time")     \
+	C(SOCKET_FLIGHT,  MUTEX,    "sockets in flight: which messages carry which sockets")       \
+	C(SOCKET,         MUTEX,    "socket->lock; of two the lower address first, a listener's first") \
 	C(SLEEP_LEAF,     MUTEX,    "small private mutexes that hold nothing else but memory locks") \
 	C(ADDRESS_SPACE,  RWLOCK,   "address_space->lock: the tree of mappings")                   \
 	C(OBJECT,         MUTEX,    "memory_object->lock: pages being filled or truncated")        \

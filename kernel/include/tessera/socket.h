@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * socket.h - the socket layer: what every socket is, and what an address family must offer.
+ *
+ * A socket is an open object (struct file) whose private pointer leads to a struct socket, the first
+ * member of the family's own struct. net/socket.c has what all families share: birth of the open
+ * object, reading and writing it as a file, deadlines, errors. A family is a table of operations;
+ * net/families.c lists them.
+ */
+#ifndef TESSERA_SOCKET_H
+#define TESSERA_SOCKET_H
+
+#include <tessera/atomic.h>
+#include <tessera/file.h>
+#include <tessera/iov.h>
+#include <tessera/list.h>
+#include <tessera/lock.h>
+#include <tessera/time.h>
+#include <tessera/types.h>
+#include <tessera/wait.h>
+
+struct cred;
+struct poll_table;
+struct socket;
+
+/* Linux's values. */
+#define AF_UNSPEC 0
+#define AF_UNIX   1
+#define AF_LIMIT  46
+
+#define SOCK_STREAM     1
+#define SOCK_DGRAM      2
+#define SOCK_RAW        3
+#define SOCK_SEQPACKET  5
+#define SOCK_TYPE_LIMIT 11
+
+#define MSG_OOB          0x1u
+#define MSG_PEEK         0x2u
+#define MSG_CTRUNC       0x8u
+#define MSG_TRUNC        0x20u
+#define MSG_DONTWAIT     0x40u
+#define MSG_EOR          0x80u
+#define MSG_WAITALL      0x100u
+#define MSG_NOSIGNAL     0x4000u
+#define MSG_WAITFORONE   0x10000u
+#define MSG_CMSG_CLOEXEC 0x40000000u
+#define MSG_CMSG_COMPAT  0x80000000u
+
+/* socket->shutdown, and the argument of ops->shutdown. */
+#define SHUTDOWN_RECEIVE 1u
+#define SHUTDOWN_SEND    2u
+#define SHUTDOWN_BOTH    3u
+
+#define SOCKET_BACKLOG_MAX 4096u     /* somaxconn */
+#define SOCKET_BUFFER      212992u   /* send and receive limits at birth, */
+#define SOCKET_BUFFER_MAX  212992u   /* and what a program may ask for */
+#define SOCKET_ADDRESS_MAX 128u
+#define SOCKET_RIGHTS_MAX  253u      /* files in one message */
+#define SOCKET_NOBODY      65534u    /* the ids of who did not say */
+
+struct socket_address {
+	uint32_t length;                         /* bytes in use; 0: none */
+	union {
+		uint16_t family;
+		uint8_t bytes[SOCKET_ADDRESS_MAX];
+	};
+};
+
+struct socket_credentials {                      /* Linux's struct ucred */
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Files that travel in a message: a reference to each, and the rights that the handle had. */
+struct socket_rights {
+	struct list node;                        /* whoever holds it */
+	uint32_t count;
+	uid_t sender;                            /* counted against this user's limit */
+	struct {
+		struct file *file;
+		uint64_t rights;
+	} entry[SOCKET_RIGHTS_MAX];
+};
+
+/*
+ * One call of send or receive. Sending, a family takes `rights` over by setting it to NULL; receiving,
+ * it hands out what it sets. What is left in it afterwards is the caller's.
+ */
+struct socket_message {
+	struct iov_iter *data;
+	uint32_t flags;                          /* MSG_*, as asked */
+	uint32_t result;                         /* MSG_*, as happened: TRUNC */
+	struct socket_address address;           /* to whom, or from whom */
+	struct socket_rights *rights;
+	bool has_credentials;
+	struct socket_credentials credentials;
+};
+
+struct socket_ops {
+	/* Addresses as the program gave them: nothing is checked but their length limit. */
+	int (*bind)(struct socket *s, const struct socket_address *a);
+	int (*connect)(struct socket *s, const struct socket_address *a, uint32_t flags);
+	int (*listen)(struct socket *s, uint32_t backlog);
+	/* The next connection, its reference for the caller. flags: MSG_DONTWAIT. */
+	int (*accept)(struct socket *s, uint32_t flags, struct socket **out);
+	int (*pair)(struct socket *a, struct socket *b);
+	int (*name)(struct socket *s, bool peer, struct socket_address *out);
+	int (*shutdown)(struct socket *s, uint32_t how);
+	ssize_t (*send)(struct socket *s, struct socket_message *m);
+	ssize_t (*receive)(struct socket *s, struct socket_message *m);
+	uint32_t (*poll)(struct socket *s, struct file *f, struct poll_table *pt);
+	/* Bytes that a read would give (out: that the other side has yet to read), or an errno. */
+	long (*pending)(struct socket *s, bool out);
+	/* Who is at the other end: process, and credentials with a reference; 0 and NULL: nobody yet. */
+	void (*peer_cred)(struct socket *s, pid_t *pid, struct cred **cred);
+	void (*release)(struct socket *s);       /* the file is gone; drops the file's reference */
+	void (*dump)(struct socket *s);
+};
+
+struct socket_family {
+	const char *name;
+	/* A socket with one reference, or an errno: EPROTONOSUPPORT, ESOCKTNOSUPPORT, ENOMEM ... */
+	int (*create)(int type, int protocol, struct socket **out);
+};
+
+extern const struct socket_family *const socket_families[AF_LIMIT]; /* empty: EAFNOSUPPORT */
+extern const struct socket_family unix_family;
+
+enum socket_state { SOCKET_UNCONNECTED, SOCKET_LISTENING, SOCKET_CONNECTED };
+
+/* socket->options: what setsockopt switches on and off. */
+#define SOCKET_PASS_CREDENTIALS BIT(0)
+#define SOCKET_REUSE_ADDRESS    BIT(1)
+#define SOCKET_REUSE_PORT       BIT(2)
+#define SOCKET_BROADCAST        BIT(3)
+#define SOCKET_KEEPALIVE        BIT(4)
+#define SOCKET_DEBUG            BIT(5)
+#define SOCKET_DONT_ROUTE       BIT(6)
+#define SOCKET_OOB_INLINE       BIT(7)
+#define SOCKET_PASS_SECURITY    BIT(8)
+#define SOCKET_LINGER           BIT(9)
+
+/*
+ * [I] immutable  [l] lock, read without it by who waits and polls  [a] atomic
+ */
+struct socket {
+	struct refcount refs;          /* the file, peers, queues */
+	const struct socket_ops *ops;  /* [I] */
+	uint16_t family, type;         /* [I] */
+	int protocol;                  /* [I] */
+	struct file *file;             /* [I] once set: the open object, not counted; NULL: not accepted */
+	struct mutex lock;             /* class SOCKET */
+	enum socket_state state;       /* [l] */
+	uint32_t shutdown;             /* [l] SHUTDOWN_* */
+	int error;                     /* [a] pending, positive: the next call returns it, once */
+	struct wait_queue read_wait;   /* there is something to receive or accept, or never will be */
+	struct wait_queue write_wait;  /* there is room to send, or never will be */
+
+	uint32_t options;              /* [a] SOCKET_* */
+	uint32_t send_limit;           /* [a] bytes sent and not read, with overhead */
+	uint32_t receive_limit;        /* [a] as set; streams and datagrams are bounded by the sender */
+	uint32_t low_water;            /* [a] least bytes a stream's receive waits for */
+	uint32_t priority;             /* [a] as set */
+	uint32_t linger;               /* [a] seconds, as set */
+	uint64_t send_timeout, receive_timeout; /* [a] ns; UINT64_MAX: for ever */
+};
+
+/* For families: fill in what is common. One reference. */
+void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type);
+/* When a call that began now has to end: 0 at once, DEADLINE_NEVER. */
+deadline_t socket_deadline(uint64_t timeout, uint32_t flags);
+/* What a call returns whose wait ended with `error`: -EAGAIN, -ERESTARTSYS or -EINTR. */
+int socket_wait_error(int error, deadline_t deadline);
+/* The pending error, negative, which is none then; or 0. */
+int socket_take_error(struct socket *s);
+
+/* A socket with a reference, or an errno (EAFNOSUPPORT, EINVAL, the family's). */
+int socket_create(int family, int type, int protocol, struct socket **out);
+/* An open object without a socket; flags O_NONBLOCK. -ENOMEM. */
+int socket_file_create(uint32_t flags, struct file **out);
+/* Marry them; takes over the reference to `s`. */
+void socket_attach(struct file *f, struct socket *s);
+/* The socket behind an open file, or NULL. Borrowed: valid as long as the file. */
+struct socket *file_socket(struct file *f);
+
+/* send and receive with the file's O_NONBLOCK taken into account. */
+ssize_t socket_send(struct socket *s, struct socket_message *m);
+ssize_t socket_receive(struct socket *s, struct socket_message *m);
+
+struct socket_rights *socket_rights_create(void); /* empty, of the caller; NULL: no memory */
+/* Drop the files and free it; NULL is fine. No lock held. Never recurses, however sockets in it nest. */
+void socket_rights_drop(struct socket_rights *r);
+
+#endif

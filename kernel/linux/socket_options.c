@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * socket_options.c - setsockopt, getsockopt: socket(7).
+ *
+ * Only the level SOL_SOCKET has options; no family here has a level of its own.
+ */
+#include <tessera/cpu.h>
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/poll.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
+#include <tessera/uaccess.h>
+
+#include "linux.h"
+#include "socket.h"
+
+#define SOL_SOCKET 1
+
+#define SO_DEBUG        1
+#define SO_REUSEADDR    2
+#define SO_TYPE         3
+#define SO_ERROR        4
+#define SO_DONTROUTE    5
+#define SO_BROADCAST    6
+#define SO_SNDBUF       7
+#define SO_RCVBUF       8
+#define SO_KEEPALIVE    9
+#define SO_OOBINLINE    10
+#define SO_PRIORITY     12
+#define SO_LINGER       13
+#define SO_REUSEPORT    15
+#define SO_PASSCRED     16
+#define SO_PEERCRED     17
+#define SO_RCVLOWAT     18
+#define SO_SNDLOWAT     19
+#define SO_RCVTIMEO     20
+#define SO_SNDTIMEO     21
+#define SO_PEERNAME     28
+#define SO_ACCEPTCONN   30
+#define SO_SNDBUFFORCE  32
+#define SO_RCVBUFFORCE  33
+#define SO_PASSSEC      34
+#define SO_PROTOCOL     38
+#define SO_DOMAIN       39
+#define SO_PEEK_OFF     42
+#define SO_PEERGROUPS   59
+#define SO_RCVTIMEO_NEW 66
+#define SO_SNDTIMEO_NEW 67
+
+/* Linux doubles what is asked for, as its buffers count their overhead; programs see that. */
+#define SEND_LIMIT_MIN    4608u
+#define RECEIVE_LIMIT_MIN 2304u
+
+struct linux_linger {
+	int32_t on, seconds;
+};
+
+/* Options that are a bit and nothing else. 0: not one of them. */
+static uint32_t
+option_bit(int option)
+{
+	switch (option) {
+	case SO_DEBUG:
+		return SOCKET_DEBUG;
+	case SO_REUSEADDR:
+		return SOCKET_REUSE_ADDRESS;
+	case SO_REUSEPORT:
+		return SOCKET_REUSE_PORT;
+	case SO_DONTROUTE:
+		return SOCKET_DONT_ROUTE;
+	case SO_BROADCAST:
+		return SOCKET_BROADCAST;
+	case SO_KEEPALIVE:
+		return SOCKET_KEEPALIVE;
+	case SO_OOBINLINE:
+		return SOCKET_OOB_INLINE;
+	case SO_PASSCRED:
+		return SOCKET_PASS_CREDENTIALS;
+	case SO_PASSSEC:
+		return SOCKET_PASS_SECURITY;
+	default:
+		return 0;
+	}
+}
+
+static void
+set_bit_to(struct socket *s, uint32_t bit, bool on)
+{
+	if (on)
+		atomic_or(&s->options, bit);
+	else
+		atomic_and(&s->options, ~bit);
+}
+
+/* --- setting ------------------------------------------------------------------------------------ */
+
+static int
+set_timeout(uint64_t *timeout, const void __user *value, int length)
+{
+	struct linux_timeval tv;
+	uint64_t ns;
+
+	if (length < (int)sizeof(tv))
+		return -EINVAL;
+	if (copy_from_user(&tv, value, sizeof(tv)))
+		return -EFAULT;
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EDOM;
+	if (tv.tv_sec < 0)
+		ns = 0;
+	else if ((tv.tv_sec == 0 && tv.tv_usec == 0) || (uint64_t)tv.tv_sec >= INT64_MAX / NSEC_PER_SEC)
+		ns = UINT64_MAX;
+	else
+		ns = (uint64_t)tv.tv_sec * NSEC_PER_SEC + (uint64_t)tv.tv_usec * NSEC_PER_USEC;
+	WRITE_ONCE(*timeout, ns);
+	return 0;
+}
+
+static int
+set_linger(struct socket *s, const void __user *value, int length)
+{
+	struct linux_linger l;
+
+	if (length < (int)sizeof(l))
+		return -EINVAL;
+	if (copy_from_user(&l, value, sizeof(l)))
+		return -EFAULT;
+	set_bit_to(s, SOCKET_LINGER, l.on);
+	if (l.on)
+		WRITE_ONCE(s->linger, (uint32_t)l.seconds);
+	return 0;
+}
+
+static int
+set_send_limit(struct socket *s, uint32_t n)
+{
+	WRITE_ONCE(s->send_limit, MAX(MIN(n, (uint32_t)INT32_MAX / 2) * 2, SEND_LIMIT_MIN));
+	wake_poll(&s->write_wait, POLLOUT | POLLWRNORM | POLLWRBAND);
+	return 0;
+}
+
+static int
+set_receive_limit(struct socket *s, uint32_t n)
+{
+	WRITE_ONCE(s->receive_limit, MAX(MIN(n, (uint32_t)INT32_MAX / 2) * 2, RECEIVE_LIMIT_MIN));
+	return 0;
+}
+
+static int
+set_option(struct socket *s, int option, const void __user *value, int length)
+{
+	uint32_t bit = option_bit(option);
+	int n;
+
+	if (length < (int)sizeof(n))
+		return -EINVAL;
+	if (get_user(n, (const int __user *)value))
+		return -EFAULT;
+	if (bit) {
+		if (bit == SOCKET_DEBUG && n && !capable(CAP_NET_ADMIN))
+			return -EACCES;
+		set_bit_to(s, bit, n);
+		return 0;
+	}
+	switch (option) {
+	case SO_SNDBUF:
+		return set_send_limit(s, MIN((uint32_t)n, SOCKET_BUFFER_MAX));
+	case SO_RCVBUF:
+		return set_receive_limit(s, MIN((uint32_t)n, SOCKET_BUFFER_MAX));
+	case SO_SNDBUFFORCE:
+		return capable(CAP_NET_ADMIN) ? set_send_limit(s, (uint32_t)MAX(n, 0)) : -EPERM;
+	case SO_RCVBUFFORCE:
+		return capable(CAP_NET_ADMIN) ? set_receive_limit(s, (uint32_t)MAX(n, 0)) : -EPERM;
+	case SO_PRIORITY:
+		if ((n < 0 || n > 6) && !capable(CAP_NET_ADMIN))
+			return -EPERM;
+		WRITE_ONCE(s->priority, (uint32_t)n);
+		return 0;
+	case SO_RCVLOWAT:
+		WRITE_ONCE(s->low_water, n < 0 ? (uint32_t)INT32_MAX : n == 0 ? 1u : (uint32_t)n);
+		return 0;
+	case SO_LINGER:
+		return set_linger(s, value, length);
+	case SO_RCVTIMEO:
+	case SO_RCVTIMEO_NEW:
+		return set_timeout(&s->receive_timeout, value, length);
+	case SO_SNDTIMEO:
+	case SO_SNDTIMEO_NEW:
+		return set_timeout(&s->send_timeout, value, length);
+	case SO_PEEK_OFF:
+		return -EOPNOTSUPP;
+	default:
+		return -ENOPROTOOPT; /* those that can only be read, too */
+	}
+}
+
+long
+linux_setsockopt(int fd, int level, int option, const void __user *value, int length)
+{
+	struct file *f;
+	int error = 0;
+	struct socket *s;
+
+	if (length < 0)
+		return -EINVAL;
+	s = socket_get(fd, RIGHT_CONTROL, &f, &error);
+	if (!s)
+		return error;
+	error = level == SOL_SOCKET ? set_option(s, option, value, length) : -EOPNOTSUPP;
+	file_put(f);
+	return error;
+}
+
+/* --- getting ------------------------------------------------------------------------------------ */
+
+/* What an option has to tell. */
+struct option_value {
+	size_t size;
+	union {
+		int32_t number;
+		struct linux_timeval time;
+		struct linux_linger linger;
+		struct socket_credentials credentials;
+		uint8_t bytes[SOCKET_ADDRESS_MAX];
+	};
+};
+
+static void
+tell_timeout(uint64_t ns, struct option_value *v)
+{
+	v->size = sizeof(v->time);
+	v->time = (struct linux_timeval){ 0, 0 };
+	if (ns != UINT64_MAX) {
+		v->time.tv_sec = (int64_t)(ns / NSEC_PER_SEC);
+		v->time.tv_usec = (int64_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC);
+	}
+}
+
+static int
+tell_peer_cred(struct socket *s, struct option_value *v)
+{
+	struct cred *c;
+
+	v->size = sizeof(v->credentials);
+	s->ops->peer_cred(s, &v->credentials.pid, &c);
+	v->credentials.uid = c ? c->euid : UINT32_MAX;
+	v->credentials.gid = c ? c->egid : UINT32_MAX;
+	if (c)
+		cred_put(c);
+	return 0;
+}
+
+static int
+tell_peer_name(struct socket *s, size_t room, struct option_value *v)
+{
+	struct socket_address a;
+
+	if (s->ops->name(s, true, &a))
+		return -ENOTCONN;
+	if (a.length < room)
+		return -EINVAL;
+	v->size = a.length;
+	memcpy(v->bytes, a.bytes, a.length);
+	return 0;
+}
+
+static int
+get_option(struct socket *s, int option, size_t room, struct option_value *v)
+{
+	uint32_t bit = option_bit(option);
+
+	v->size = sizeof(v->number);
+	if (bit) {
+		v->number = (READ_ONCE(s->options) & bit) != 0;
+		return 0;
+	}
+	switch (option) {
+	case SO_TYPE:
+		v->number = s->type;
+		return 0;
+	case SO_DOMAIN:
+		v->number = s->family;
+		return 0;
+	case SO_PROTOCOL:
+		v->number = s->protocol;
+		return 0;
+	case SO_ERROR:
+		v->number = -socket_take_error(s);
+		return 0;
+	case SO_SNDBUF:
+		v->number = (int32_t)READ_ONCE(s->send_limit);
+		return 0;
+	case SO_RCVBUF:
+		v->number = (int32_t)READ_ONCE(s->receive_limit);
+		return 0;
+	case SO_PRIORITY:
+		v->number = (int32_t)READ_ONCE(s->priority);
+		return 0;
+	case SO_RCVLOWAT:
+		v->number = (int32_t)READ_ONCE(s->low_water);
+		return 0;
+	case SO_SNDLOWAT:
+		v->number = 1;
+		return 0;
+	case SO_ACCEPTCONN:
+		v->number = READ_ONCE(s->state) == SOCKET_LISTENING;
+		return 0;
+	case SO_LINGER:
+		v->size = sizeof(v->linger);
+		v->linger.on = (READ_ONCE(s->options) & SOCKET_LINGER) != 0;
+		v->linger.seconds = (int32_t)READ_ONCE(s->linger);
+		return 0;
+	case SO_RCVTIMEO:
+	case SO_RCVTIMEO_NEW:
+		tell_timeout(READ_ONCE(s->receive_timeout), v);
+		return 0;
+	case SO_SNDTIMEO:
+	case SO_SNDTIMEO_NEW:
+		tell_timeout(READ_ONCE(s->send_timeout), v);
+		return 0;
+	case SO_PEERCRED:
+		return tell_peer_cred(s, v);
+	case SO_PEERNAME:
+		return tell_peer_name(s, room, v);
+	case SO_PEEK_OFF:
+		return -EOPNOTSUPP;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* Unlike other options this one is told wholly or not at all: -ERANGE with the length that it needs. */
+static int
+get_peer_groups(struct socket *s, int room, void __user *value, int __user *length)
+{
+	struct cred *c;
+	pid_t pid;
+	int size, error;
+
+	s->ops->peer_cred(s, &pid, &c);
+	if (!c)
+		return -ENODATA;
+	size = (int)(c->group_count * sizeof(gid_t));
+	error = room < size ? -ERANGE : copy_to_user(value, c->groups, (size_t)size);
+	cred_put(c);
+	if (error != -EFAULT && put_user(size, length))
+		error = -EFAULT;
+	return error;
+}
+
+long
+linux_getsockopt(int fd, int level, int option, void __user *value, int __user *length)
+{
+	struct option_value v = { 0 };
+	struct file *f;
+	int error = 0, room;
+	struct socket *s = socket_get(fd, RIGHT_NONE, &f, &error);
+
+	if (!s)
+		return error;
+	error = -EOPNOTSUPP;
+	if (level != SOL_SOCKET)
+		goto out;
+	error = -EFAULT;
+	if (get_user(room, length))
+		goto out;
+	error = -EINVAL;
+	if (room < 0)
+		goto out;
+	if (option == SO_PEERGROUPS) {
+		error = get_peer_groups(s, room, value, length);
+		goto out;
+	}
+	error = get_option(s, option, (size_t)room, &v);
+	if (error)
+		goto out;
+	room = MIN(room, (int)v.size);
+	error = copy_to_user(value, v.bytes, (size_t)room);
+	if (!error)
+		error = put_user(room, length);
+out:
+	file_put(f);
+	return error;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream.c - AF_UNIX byte streams: sending and receiving.
+ *
+ * Each send makes messages of up to CHUNK bytes; a receive goes over the bounds between them, but stops
+ * behind one that carried files, and, when the receiver wants credentials, before one from somebody else.
+ *
+ * The reader holds read_lock while it copies, so the messages it looks at stay; socket.lock is held only to
+ * change the queue, so writers are not kept waiting by a reader's page faults.
+ */
+#include <tessera/cpu.h>
+#include <tessera/errno.h>
+#include <tessera/poll.h>
+#include <tessera/signal.h>
+#include <tessera/string.h>
+#include <tessera/thread.h>
+
+#include "unix.h"
+
+#define CHUNK UNIX_INLINE_MAX
+
+/* --- sending ------------------------------------------------------------------------------------ */
+
+static ssize_t
+broken_pipe(const struct socket_message *m, ssize_t done)
+{
+	if (done > 0)
+		return done;
+	if (!(m->flags & MSG_NOSIGNAL))
+		signal_send_thread(current_thread(), SIGPIPE, NULL);
+	return -EPIPE;
+}
+
+/* False: the peer does not receive any more. */
+static bool
+deliver(struct unix_socket *peer, struct unix_message *msg)
+{
+	bool open;
+
+	mutex_lock(&peer->socket.lock);
+	open = !peer->dead && !(peer->socket.shutdown & SHUTDOWN_RECEIVE);
+	if (open)
+		unix_message_queue(peer, msg);
+	mutex_unlock(&peer->socket.lock);
+	if (open)
+		wake_poll(&peer->socket.read_wait, POLLIN | POLLRDNORM);
+	return open;
+}
+
+/* One chunk. Its length, -EPIPE: the peer is gone, or why there was no room; then `m` is as before. */
+static ssize_t
+send_chunk(struct unix_socket *u, struct unix_socket *peer, struct socket_message *m, deadline_t until)
+{
+	size_t n = MIN(m->data->count, (size_t)(READ_ONCE(u->socket.send_limit) / 2 - 64));
+	struct unix_message *msg;
+	ssize_t error;
+
+	n = MIN(n, (size_t)CHUNK);
+	msg = unix_message_create(u, n, until);
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
+	error = unix_message_load(msg, m);
+	if (!error && iov_copy_from(msg->data, m->data, n) != n)
+		error = -EFAULT;
+	if (!error && deliver(peer, msg))
+		return (ssize_t)n;
+	unix_message_free(msg);
+	return error ? error : -ESHUTDOWN;
+}
+
+ssize_t
+unix_stream_send(struct socket *s, struct socket_message *m)
+{
+	struct unix_socket *u = unix_of(s), *peer = READ_ONCE(u->peer);
+	deadline_t until = socket_deadline(s->send_timeout, m->flags);
+	ssize_t done = 0, n;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->address.length)
+		return READ_ONCE(s->state) == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+	if (!peer)
+		return -ENOTCONN;
+	if (READ_ONCE(s->shutdown) & SHUTDOWN_SEND)
+		return broken_pipe(m, 0);
+	while (m->data->count > 0) {
+		n = send_chunk(u, peer, m, until);
+		if (n == -ESHUTDOWN)
+			return broken_pipe(m, done);
+		if (n < 0)
+			return done > 0 ? done : n;
+		done += n;
+	}
+	return done;
+}
+
+/* --- receiving ---------------------------------------------------------------------------------- */
+
+/* What one call has got so far. */
+struct taking {
+	struct socket_message *m;
+	struct unix_message *last;  /* peeking: the one looked at last */
+	size_t target;              /* not worth returning with less */
+	ssize_t done;
+	bool matching;              /* credentials are wanted: only from the sender in m->credentials */
+};
+
+/* The message to go on with, or NULL. read_lock held: it stays. */
+static struct unix_message *
+next_message(struct unix_socket *u, const struct unix_message *last)
+{
+	struct unix_message *m = NULL;
+
+	mutex_lock(&u->socket.lock);
+	if (!last)
+		m = list_first(&u->messages, struct unix_message, node);
+	else if (last->node.next != &u->messages)
+		m = list_entry(last->node.next, struct unix_message, node);
+	mutex_unlock(&u->socket.lock);
+	return m;
+}
+
+static bool
+same_sender(const struct unix_message *msg, const struct socket_message *m)
+{
+	struct socket_message other;
+
+	unix_message_credentials(msg, &other);
+	return other.credentials.pid == m->credentials.pid && other.credentials.uid == m->credentials.uid &&
+	       other.credentials.gid == m->credentials.gid;
+}
+
+static void
+consume(struct unix_socket *u, struct unix_message *msg)
+{
+	mutex_lock(&u->socket.lock);
+	list_del_init(&msg->node);
+	u->queue_length--;
+	mutex_unlock(&u->socket.lock);
+	unix_message_free(msg);
+}
+
+/* Take from `msg` what fits. True: the call may go on with the next one. */
+static bool
+take_from(struct unix_socket *u, struct taking *t, struct unix_message *msg)
+{
+	struct socket_message *m = t->m;
+	size_t n = MIN((size_t)(msg->length - msg->offset), m->data->count), copied;
+	bool carries = msg->rights != NULL;
+
+	if (t->matching && !same_sender(msg, m))
+		return false;
+	if (!t->matching && (READ_ONCE(u->socket.options) & SOCKET_PASS_CREDENTIALS)) {
+		unix_message_credentials(msg, m);
+		t->matching = true;
+	}
+	if (t->done == 0)
+		unix_tell_sender(msg->from, &m->address);
+	copied = iov_copy_to(m->data, msg->data + msg->offset, n);
+	if (copied < n) {
+		if (t->done == 0)
+			t->done = -EFAULT;
+		return false;
+	}
+	t->done += (ssize_t)n;
+	if (carries && unix_message_unload(msg, m)) {
+		t->done = -ENOMEM;
+		return false;
+	}
+	t->last = msg;
+	if (m->flags & MSG_PEEK)
+		return !carries;
+	msg->offset += (uint32_t)n;
+	if (msg->offset < msg->length)
+		return false;
+	t->last = NULL;
+	consume(u, msg);
+	return !carries;
+}
+
+/*
+ * The queue is at its end. 0: sleep, else what the call ends with, or 1: the end of the stream or what has
+ * been taken.
+ */
+static ssize_t
+at_the_end(struct unix_socket *u, const struct taking *t, deadline_t until)
+{
+	int error;
+
+	if (t->done >= (ssize_t)t->target || ((t->m->flags & MSG_PEEK) && t->done > 0))
+		return 1;
+	error = socket_take_error(&u->socket);
+	if (error)
+		return error;
+	if (READ_ONCE(u->socket.shutdown) & SHUTDOWN_RECEIVE)
+		return 1;
+	return until == 0 ? -EAGAIN : 0;
+}
+
+/* Sleep without read_lock. 0: look again, or an errno. */
+static int
+wait_for_data(struct unix_socket *u, deadline_t *until)
+{
+	struct socket *s = &u->socket;
+	int error;
+
+	mutex_unlock(&u->read_lock);
+	error = wait_event_deadline(&s->read_wait,
+				    !list_is_empty(&u->messages) || READ_ONCE(s->error) ||
+					    (READ_ONCE(s->shutdown) & SHUTDOWN_RECEIVE),
+				    WAIT_INTERRUPTIBLE, *until);
+	mutex_lock(&u->read_lock);
+	if (error != -ETIMEDOUT)
+		return error ? socket_wait_error(error, *until) : 0;
+	*until = 0;
+	return 0;
+}
+
+ssize_t
+unix_stream_receive(struct socket *s, struct socket_message *m)
+{
+	struct unix_socket *u = unix_of(s);
+	deadline_t until = socket_deadline(s->receive_timeout, m->flags);
+	size_t wanted = m->data->count;
+	struct taking t = { .m = m };
+	ssize_t end = 0;
+
+	if (READ_ONCE(s->state) != SOCKET_CONNECTED)
+		return -EINVAL;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	t.target = m->flags & MSG_WAITALL ? wanted : MIN(wanted, (size_t)READ_ONCE(s->low_water));
+	t.target = MAX(t.target, 1ul);
+	mutex_lock(&u->read_lock);
+	do {
+		struct unix_message *msg = next_message(u, t.last);
+
+		if (msg) {
+			if (!take_from(u, &t, msg))
+				break;
+			continue;
+		}
+		end = at_the_end(u, &t, until);
+		if (end == 0)
+			end = wait_for_data(u, &until);
+	} while (end == 0 && m->data->count > 0);
+	mutex_unlock(&u->read_lock);
+	if (t.done != 0 || end >= 0)
+		return t.done;
+	return end;
+}
