@@ -106,9 +106,6 @@ wrong_headers(void **state)
 	h.ident[0] = 'M';
 	assert_int_equal(elf_check_header(&h), -ENOEXEC);
 	h = good;
-	h.ident[4] = 1;
-	assert_int_equal(elf_check_header(&h), -ENOEXEC);
-	h = good;
 	h.machine = 3;
 	assert_int_equal(elf_check_header(&h), -ENOEXEC);
 	h = good;
@@ -148,15 +145,15 @@ hostile_segments(void **state)
 	refuse(load(ELF_PF_R, INT64_MAX - 0xfff, 0x400000, 0x1000, 0x1000));
 	refuse(load(ELF_PF_R, 0x10, 0x400000, 0x100, 0x100));             /* not congruent */
 	bad = load(ELF_PF_R, 0, 0x400000, 0x100, 0x100);
-	bad.align = 0x3000;
-	refuse(bad);
-	bad.align = 1ull << 63;
-	refuse(bad);
 	bad.type = 0;
 	refuse(bad);                                                      /* nothing to load */
 	s[0] = load(ELF_PF_R, 0, 0x500000, 0x1000, 0x1000);
 	s[1] = load(ELF_PF_R, 0, 0x400000, 0x1000, 0x1000);
-	assert_int_equal(elf_plan_load(&h, s, 0x10000, LIMIT, &p), -ENOEXEC); /* not ascending */
+	s[1].align = 0x3000; /* odd, and not in ascending order: as Linux, no matter */
+	assert_int_equal(elf_plan_load(&h, s, 0x10000, LIMIT, &p), 0);
+	assert_int_equal(p.start, 0x400000);
+	assert_int_equal(p.end, 0x501000);
+	assert_int_equal(p.alignment, 0x1000);
 }
 
 /* Whatever the bytes: an answer, and a plan that keeps its promises when it is yes. */
