@@ -3,8 +3,9 @@
  * timerfd.c - timerfd_create(2): expirations as a counter that can be read and waited for.
  *
  * Times are kept on the monotonic clock; one set against the realtime clock is converted when it is
- * set. The timer's callback counts, re-arms an interval, and wakes readers; it runs with interrupts
- * off.
+ * set. The timer's callback counts and wakes readers; it runs with interrupts off. It does not arm
+ * the next period: whoever reads or looks does, and counts the periods that have passed, so that an
+ * interval of a nanosecond costs one interrupt a read and not the machine.
  */
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
@@ -23,6 +24,7 @@ struct timerfd {
 	struct spinlock lock;     /* class DEVICE: the callback takes it, and timers under it */
 	struct timer timer;
 	deadline_t next;          /* lock: 0 disarmed */
+	bool parked;              /* lock: next is due, and not armed until somebody looks */
 	uint64_t interval;        /* lock: ns, 0: once */
 	uint64_t expirations;     /* lock: not read yet */
 	int clock;                /* [I] */
@@ -37,21 +39,44 @@ timerfd_of(struct file *f)
 	return f->private;
 }
 
+/* Count what is due, and move `next` past `now`. */
+static void
+count_locked(struct timerfd *t, uint64_t now)
+{
+	uint64_t n = t->interval ? (now - t->next) / t->interval + 1 : 1;
+
+	t->expirations += n;
+	t->next = t->interval ? deadline_add(t->next, n * t->interval) : 0;
+}
+
 static void
 expire(struct timer *timer)
 {
 	struct timerfd *t = container_of(timer, struct timerfd, timer);
-	uint64_t flags = spin_lock_irq(&t->lock), now = clock_monotonic_ns(), n;
+	uint64_t flags = spin_lock_irq(&t->lock), now = clock_monotonic_ns();
 
 	if (t->next != 0 && now >= t->next) {
-		n = t->interval ? (now - t->next) / t->interval + 1 : 1;
-		t->expirations += n;
-		t->next = t->interval ? t->next + n * t->interval : 0;
-	}
-	if (t->next != 0)
+		count_locked(t, now);
+		t->parked = t->next != 0;
+	} else if (t->next != 0) {
 		timer_start(&t->timer, t->next);
+	}
 	spin_unlock_irq(&t->lock, flags);
 	wake_poll(&t->wait, POLLIN | POLLRDNORM);
+}
+
+/* Somebody looks: periods passed since the callback count, and the next is waited for. */
+static void
+unpark_locked(struct timerfd *t)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	if (!t->parked)
+		return;
+	t->parked = false;
+	if (now >= t->next)
+		count_locked(t, now);
+	timer_start(&t->timer, t->next);
 }
 
 static bool
@@ -59,6 +84,7 @@ take(struct timerfd *t, uint64_t *n)
 {
 	uint64_t flags = spin_lock_irq(&t->lock);
 
+	unpark_locked(t);
 	*n = t->expirations;
 	t->expirations = 0;
 	spin_unlock_irq(&t->lock, flags);
@@ -122,6 +148,7 @@ timerfd_get(struct file *f, uint64_t *value, uint64_t *interval)
 		return -EINVAL;
 	t = timerfd_of(f);
 	flags = spin_lock_irq(&t->lock);
+	unpark_locked(t);
 	remaining_locked(t, value, interval);
 	spin_unlock_irq(&t->lock, flags);
 	return 0;
@@ -147,6 +174,7 @@ timerfd_set(struct file *f, bool absolute, bool cancel_on_set, uint64_t value, u
 		next = value > offset ? value - offset : 1;
 	}
 	flags = spin_lock_irq(&t->lock);
+	unpark_locked(t);
 	remaining_locked(t, old_value, old_interval);
 	t->next = next;
 	t->interval = interval;

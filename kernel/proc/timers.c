@@ -13,6 +13,8 @@
 #include <tessera/slab.h>
 
 #define SAMPLE_MIN (2 * NSEC_PER_MSEC)
+/* Between two signals of a real timer: sending one takes long enough to fill an interval of less. */
+#define REAL_MIN   (100 * NSEC_PER_USEC)
 
 void
 timers_cpu_time_locked(struct process *p, uint64_t *user, uint64_t *all)
@@ -44,13 +46,14 @@ real_fired(struct timer *timer)
 		if (now >= it->real_when) {
 			(void)signal_send_locked(p, NULL, SIGALRM, NULL);
 			if (it->real_interval)
-				it->real_when += ((now - it->real_when) / it->real_interval + 1) *
-						 it->real_interval;
+				it->real_when = deadline_add(it->real_when,
+							     ((now - it->real_when) / it->real_interval + 1) *
+							     it->real_interval);
 			else
 				it->real_when = 0;
 		}
 		if (it->real_when)
-			timer_start(timer, it->real_when);
+			timer_start(timer, MAX(it->real_when, now + REAL_MIN));
 	}
 	spin_unlock_irq(&p->signal_lock, flags);
 }
@@ -69,7 +72,7 @@ check_one(struct process *p, struct cpu_limit_timer *c, uint64_t now, int signo)
 			c->when = 0;
 			return UINT64_MAX;
 		}
-		c->when += ((now - c->when) / c->interval + 1) * c->interval;
+		c->when = deadline_add(c->when, ((now - c->when) / c->interval + 1) * c->interval);
 	}
 	return c->when - now;
 }

@@ -30,6 +30,13 @@ int clock_set_realtime_ns(uint64_t ns); /* 0, or -EINVAL: before the machine was
 /* Realtime minus monotonic, as the vDSO needs it. */
 int64_t clock_realtime_offset_ns(void);
 deadline_t deadline_after(uint64_t ns); /* saturates */
+/* `ns` after `when`; saturates. */
+static inline deadline_t
+deadline_add(deadline_t when, uint64_t ns)
+{
+	return ns >= DEADLINE_NEVER - when ? DEADLINE_NEVER : when + ns;
+}
+
 
 /*
  * A one-shot timer. The callback runs with interrupts off on the CPU that armed it; it may re-arm the
@@ -51,6 +58,7 @@ void timer_start(struct timer *t, deadline_t when);
 bool timer_cancel(struct timer *t);
 void time_init(void);
 int time_init_cpu(struct cpu *c); /* before `c` starts timers; -ENOMEM */
+uint64_t timer_interrupt_count(uint32_t cpu_id); /* how often its timer fired */
 void timer_dump(void);            /* all queues to the log; takes no locks */
 
 #endif
