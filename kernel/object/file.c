@@ -23,6 +23,7 @@
 #include <tessera/process.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/watch.h>
 
 #define COUNT_SLOTS 128
 
@@ -103,6 +104,8 @@ static void
 destroy(struct file *f)
 {
 	file_watchers_gone(f);
+	if (f->mode & FILE_NAMED)
+		watch_tell_dentry(f->dentry, f->mode & FILE_WRITE ? WATCH_CLOSE_WRITE : WATCH_CLOSE_NOWRITE);
 	if (f->inode)
 		file_locks_release(f);
 	if (f->ops->release)
@@ -166,6 +169,8 @@ file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_fl
 	n = check_range(f, *pos, to->count);
 	if (n == 0)
 		n = f->ops->read(f, to, pos, rw_flags);
+	if (n > 0 && (f->mode & FILE_NAMED))
+		watch_tell_dentry(f->dentry, WATCH_ACCESS);
 	if (own)
 		mutex_unlock(&f->position_lock);
 	if (p)
@@ -192,6 +197,8 @@ file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw
 	n = check_range(f, *pos, from->count);
 	if (n == 0)
 		n = f->ops->write(f, from, pos, rw_flags);
+	if (n > 0 && (f->mode & FILE_NAMED))
+		watch_tell_dentry(f->dentry, WATCH_MODIFY);
 	if (own)
 		mutex_unlock(&f->position_lock);
 	if (p)

@@ -7,6 +7,7 @@
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/process.h>
+#include <tessera/watch.h>
 
 #include "vfs.h"
 
@@ -113,6 +114,13 @@ apply(struct inode *i, const struct inode_change *c)
 	i->changed = now;
 }
 
+/* Times alone that a read or a write would have set are told as such. */
+static uint32_t
+change_event(const struct inode_change *c)
+{
+	return c->what == ATTR_ATIME ? WATCH_ACCESS : c->what == ATTR_MTIME ? WATCH_MODIFY : WATCH_ATTRIB;
+}
+
 int
 vfs_set_attributes(const struct path *p, struct inode_change *c)
 {
@@ -132,6 +140,8 @@ vfs_set_attributes(const struct path *p, struct inode_change *c)
 	if (!error)
 		apply(i, c);
 	write_unlock(&i->lock);
+	if (!error)
+		watch_tell_dentry(p->dentry, change_event(c));
 	return error;
 }
 
@@ -171,6 +181,8 @@ vfs_truncate(struct inode *i, loff_t size)
 		inode_touch_modified(i);
 	}
 	write_unlock(&i->lock);
+	if (!error)
+		watch_tell_inode(i, WATCH_MODIFY, NULL, 0);
 	return error;
 }
 

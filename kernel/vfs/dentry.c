@@ -20,6 +20,7 @@
 #include <tessera/panic.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/watch.h>
 
 #include "vfs.h"
 
@@ -234,6 +235,8 @@ kill_locked(struct dentry *d)
 	unhash_locked(d);
 	list_del_init(&d->siblings);
 	spin_unlock(&dentry_lock);
+	if (i && i->links == 0)
+		watch_inode_removed(i);
 	if (i)
 		inode_put(i);
 	if (d->name != d->short_name)

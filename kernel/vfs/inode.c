@@ -67,6 +67,7 @@ inode_put(struct inode *i)
 	if (i->object)
 		object_put(i->object);
 	file_locks_free(i);
+	kfree(i->watches);
 	spin_lock(&i->fs->inodes_lock);
 	list_del(&i->fs_node);
 	spin_unlock(&i->fs->inodes_lock);

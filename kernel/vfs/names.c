@@ -11,6 +11,7 @@
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/string.h>
+#include <tessera/watch.h>
 
 #include "vfs.h"
 
@@ -53,6 +54,9 @@ create_begin(int dirfd, const char *name, bool directory, struct last_name *w, s
 static int
 create_end(struct last_name *w, struct dentry *d, int result)
 {
+	if (result == 0)
+		watch_tell_inode(w->parent.dentry->inode,
+				 WATCH_CREATE | (S_ISDIR(d->inode->mode) ? WATCH_ISDIR : 0), d->name, 0);
 	write_unlock(&w->parent.dentry->inode->lock);
 	dentry_put(d);
 	last_name_put(w);
@@ -183,6 +187,8 @@ vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flag
 			error = dir->ops->link(dir, d, i);
 		write_unlock(&i->lock);
 	}
+	if (error == 0)
+		watch_tell_inode(i, WATCH_ATTRIB, NULL, 0);
 	error = create_end(&w, d, error);
 put_from:
 	path_put(&from);
@@ -226,6 +232,8 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory)
 	error = directory ? dir->ops->rmdir(dir, d) : dir->ops->unlink(dir, d);
 	write_unlock(&d->inode->lock);
 	if (!error) {
+		watch_tell_inode(d->inode, WATCH_ATTRIB, NULL, 0);
+		watch_tell_inode(dir, WATCH_DELETE | (directory ? WATCH_ISDIR : 0), d->name, 0);
 		if (directory)
 			dentry_prune(d);
 		dentry_drop(d);
@@ -356,6 +364,20 @@ rename_allowed(struct renaming *r)
 	return error;
 }
 
+/* The names are still the old ones. */
+static void
+tell_moved(struct renaming *r)
+{
+	struct inode *dir = r->from.parent.dentry->inode, *to_dir = r->to.parent.dentry->inode;
+	uint32_t kind = S_ISDIR(r->old->inode->mode) ? WATCH_ISDIR : 0, cookie = watch_new_cookie();
+
+	watch_tell_inode(dir, WATCH_MOVED_FROM | kind, r->old->name, cookie);
+	watch_tell_inode(to_dir, WATCH_MOVED_TO | kind, r->new_dentry->name, cookie);
+	watch_tell_inode(r->old->inode, WATCH_MOVE_SELF, NULL, 0);
+	if (r->new_dentry->inode && !(r->flags & RENAME_EXCHANGE))
+		watch_tell_inode(r->new_dentry->inode, WATCH_ATTRIB, NULL, 0);
+}
+
 static int
 rename_locked(struct renaming *r)
 {
@@ -378,6 +400,7 @@ rename_locked(struct renaming *r)
 	error = dir->ops->rename(dir, r->old, to_dir, r->new_dentry, r->flags);
 	if (error)
 		return error;
+	tell_moved(r);
 	if (r->flags & RENAME_EXCHANGE) {
 		dentry_exchange(r->old, r->new_dentry);
 	} else {

@@ -12,6 +12,7 @@
 #include <tessera/pipe.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
+#include <tessera/watch.h>
 
 #include "vfs.h"
 
@@ -125,8 +126,12 @@ open_object(const struct path *p, uint32_t flags, struct file **out)
 		if (atomic_load(&i->deny_write) > 0)
 			error = -ETXTBSY;
 	}
+	if (!error && (flags & O_DIRECT))
+		error = -EINVAL; /* nothing here moves bytes past the page cache */
 	if (!error)
 		error = open_kind(i, f);
+	f->mode |= FILE_NAMED;
+	watch_tell_dentry(f->dentry, WATCH_OPEN);
 	f->flags &= ~O_NOCTTY; /* a terminal's open looks at it, F_GETFL does not show it */
 	if (error) {
 		file_set_ops(f, &new_file_ops);
@@ -183,6 +188,8 @@ create_locked(struct last_name *w, struct dentry *d, mode_t mode)
 		error = -EACCES;
 	if (!error)
 		error = dir->ops->create(dir, d, S_IFREG | (mode & 07777 & ~fs_context_umask()));
+	if (!error)
+		watch_tell_inode(dir, WATCH_CREATE, d->name, 0);
 	return error;
 }
 

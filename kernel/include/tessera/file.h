@@ -129,6 +129,7 @@ struct pid_owner {
 #define FILE_EXEC     BIT(2)
 #define FILE_SEEKABLE BIT(3) /* has a position */
 #define FILE_PATH     BIT(4) /* O_PATH: a name only */
+#define FILE_NAMED    BIT(6) /* opened by a name: watches are told */
 #define FILE_STREAM   BIT(5) /* no position at all: pipes, ttys */
 
 /* A new open object with one reference, ours. `flags` gives access mode and O_NONBLOCK etc.

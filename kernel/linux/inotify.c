@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inotify.c - inotify_init, inotify_init1, inotify_add_watch, inotify_rm_watch.
+ */
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/slab.h>
+#include <tessera/watch.h>
+
+#include "linux.h"
+#include "user_name.h"
+
+#define KNOWN_BITS                                                                                 \
+	(WATCH_ALL | WATCH_UNMOUNT | WATCH_ONLYDIR | WATCH_DONT_FOLLOW | WATCH_EXCL_UNLINK |       \
+	 WATCH_MASK_CREATE | WATCH_MASK_ADD | WATCH_ISDIR | WATCH_ONESHOT)
+
+long
+linux_inotify_init1(int flags)
+{
+	struct file *f;
+	int fd;
+
+	if ((uint32_t)flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	f = inotify_create((uint32_t)flags & O_NONBLOCK);
+	if (!f)
+		return -ENOMEM;
+	fd = handle_open(f, handle_rights_of(f), (uint32_t)flags & O_CLOEXEC);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+long
+linux_inotify_init(void)
+{
+	return linux_inotify_init1(0);
+}
+
+static long
+add_watch(struct file *f, const char *name, uint32_t mask)
+{
+	struct path p;
+	long r = path_lookup(AT_FDCWD, name,
+			     (mask & WATCH_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
+				     (mask & WATCH_ONLYDIR ? LOOKUP_DIRECTORY : 0),
+			     &p);
+
+	if (r)
+		return r;
+	r = vfs_permission(p.dentry->inode, MAY_READ);
+	if (!r)
+		r = inotify_add(f, p.dentry->inode, mask);
+	path_put(&p);
+	return r;
+}
+
+long
+linux_inotify_add_watch(int fd, const char __user *uname, uint32_t mask)
+{
+	int error = 0;
+	struct file *f;
+	char *name;
+	long r;
+
+	if (!(mask & KNOWN_BITS))
+		return -EINVAL;
+	f = handle_get(fd, RIGHT_READ, &error);
+	if (!f)
+		return error;
+	if ((mask & WATCH_MASK_ADD) && (mask & WATCH_MASK_CREATE)) {
+		file_put(f);
+		return -EINVAL;
+	}
+	name = user_name_get(uname);
+	r = IS_ERR(name) ? PTR_ERR(name) : add_watch(f, name, mask);
+	if (!IS_ERR(name))
+		kfree(name);
+	file_put(f);
+	return r;
+}
+
+long
+linux_inotify_rm_watch(int fd, int number)
+{
+	int error = 0;
+	struct file *f = handle_get(fd, RIGHT_READ, &error);
+	long r;
+
+	if (!f)
+		return error;
+	r = inotify_remove(f, number);
+	file_put(f);
+	return r;
+}
