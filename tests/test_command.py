@@ -102,7 +102,7 @@ def test_warm_start_is_quick():
 
 
 def test_hang_is_a_status_of_its_own():
-    done = tessera("vm", "--kernel", "linux", "--timeout", "6", "--", "echo before; sleep 1000")
+    done = tessera("vm", "--kernel", "linux", "--timeout", "25", "--", "echo before; sleep 1000")
     assert done.returncode == 124 and done.stdout == "before\n"
     assert "log of the machine" in done.stderr and "--timeout" in done.stderr.splitlines()[-1]
 

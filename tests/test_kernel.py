@@ -5,14 +5,26 @@ import re
 import pytest
 
 
+# A test that compares times which threads got is at the mercy of the host's other load. When it fails
+# it is repeated where one instruction is one nanosecond, and must pass there.
+MEASURES_SHARES = re.compile(r"(\w+): kernel/test/scheduling\.c:\d+: .*\bran\[")
+
+
+def run_kernel_tests(vm, which, *options):
+    """What the tests that test=WHICH names say of their failures."""
+    machine = vm("true", *options, "--append", f"test={which}", timeout=300)
+    done = re.search(r"ktest: done (\d+) passed (\d+) failed", machine.console)
+    assert done and int(done[1]) + int(done[2]) > 0, f"the tests did not come to their end\n{machine}"
+    return re.findall(r"ktest: FAIL (.*)", machine.console)
+
+
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_kernel(vm, cpus):
-    machine = vm("true", "--cpus", str(cpus), "--append", "test=all", timeout=240)
-    failed = re.findall(r"ktest: FAIL (.*)", machine.console)
-    done = re.search(r"ktest: done (\d+) passed (\d+) failed", machine.console)
+    failed = []
+    for line in run_kernel_tests(vm, "all", "--cpus", str(cpus)):
+        shares = MEASURES_SHARES.match(line)
+        failed += run_kernel_tests(vm, shares[1], "--icount") if shares else [line]
     assert not failed, "\n".join(failed)
-    assert done, f"the tests did not come to their end\n{machine}"
-    assert int(done[1]) > 0 and int(done[2]) == 0, done[0]
 
 
 # What breaks a rule on purpose (kernel/test/crash.c), the reason that the panic must give, and a function
