@@ -77,6 +77,7 @@ struct run_queue {
 	uint64_t pulled, pushed;            /* [q] threads taken from, given to others */
 	uint64_t user_ticks, system_ticks;  /* [s] samples of programs' threads */
 	uint64_t idle_ns;                   /* [q] up to the last switch from idle */
+	uint64_t user_ns, system_ns;        /* [q] as last reported: they never go back */
 	uint64_t online_since;              /* [I] */
 };
 

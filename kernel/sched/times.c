@@ -21,25 +21,39 @@ share(uint64_t total, uint64_t part, uint64_t whole)
 	return total / whole * part + total % whole * part / whole;
 }
 
+/*
+ * Divide `total` as the samples say. *user_ns and *system_ns are what was reported last, and become what
+ * is reported now: neither shrinks.
+ */
+static void
+divide(uint64_t total, uint64_t user_ticks, uint64_t system_ticks, bool user_by_default,
+       uint64_t *user_ns, uint64_t *system_ns)
+{
+	uint64_t ticks = user_ticks + system_ticks, user;
+
+	total = MAX(total, *user_ns + *system_ns);
+	if (ticks)
+		user = share(total, user_ticks, ticks);
+	else
+		user = user_by_default ? total : 0;
+	user = MAX(user, *user_ns);
+	*system_ns = MAX(total - MIN(user, total), *system_ns);
+	*user_ns = total - *system_ns;
+}
+
 void
 thread_times(struct thread *t, uint64_t *user_ns, uint64_t *system_ns)
 {
 	uint64_t flags = spin_lock_irq(&t->lock);
 	struct run_queue *rq = run_queue_lock_of(t);
-	uint64_t ticks = t->user_ticks + t->system_ticks, total, user;
+	uint64_t total;
 
 	if (rq->current == t)
 		run_queue_account(rq, sched_now());
 	total = t->sum_exec_ns;
 	run_queue_unlock(rq);
 
-	if (ticks)
-		user = share(total, t->user_ticks, ticks);
-	else
-		user = t->process ? total : 0;
-	user = MAX(user, t->user_ns);
-	t->system_ns = MAX(total - MIN(user, total), t->system_ns);
-	t->user_ns = total - t->system_ns;
+	divide(total, t->user_ticks, t->system_ticks, t->process, &t->user_ns, &t->system_ns);
 	*user_ns = t->user_ns;
 	*system_ns = t->system_ns;
 	spin_unlock_irq(&t->lock, flags);
@@ -63,14 +77,18 @@ void
 cpu_times(uint32_t cpu_id, uint64_t *user, uint64_t *system, uint64_t *idle, uint64_t *irq)
 {
 	struct run_queue *rq = cpu_rq(cpu_id);
-	uint64_t ticks = rq->user_ticks + rq->system_ticks, busy, up;
+	uint64_t flags = spin_lock_irq(&rq->lock), now = sched_now(), up;
 
-	*idle = cpu_idle_ns(cpu_id);
+	/* One look at the clock: what passes between two would be busy now and idle at the next call. */
+	if (rq->current == rq->idle)
+		run_queue_account(rq, now);
+	*idle = rq->idle_ns;
 	*irq = 0;
-	up = sched_now() - rq->online_since;
-	busy = up > *idle ? up - *idle : 0;
-	*user = ticks ? share(busy, rq->user_ticks, ticks) : 0;
-	*system = busy - *user;
+	up = now - rq->online_since;
+	divide(up - MIN(*idle, up), rq->user_ticks, rq->system_ticks, false, &rq->user_ns, &rq->system_ns);
+	*user = rq->user_ns;
+	*system = rq->system_ns;
+	spin_unlock_irq(&rq->lock, flags);
 }
 
 uint64_t

@@ -361,7 +361,6 @@ KTEST(wake_up_storm)
 	kcheck_equal(s.counter, 300 * (2 * cpu_count + 2));
 }
 
-/* An idle machine takes no ticks: what interrupts there are come from timers somebody started. */
 KTEST(idle_time_is_counted)
 {
 	uint64_t before = cpu_idle_ns(cpu_count - 1), after;
@@ -369,4 +368,22 @@ KTEST(idle_time_is_counted)
 	ktest_sleep_ns(50 * NSEC_PER_MSEC);
 	after = cpu_idle_ns(cpu_count - 1);
 	kcheck(after > before);
+}
+
+/* What interrupts an idle CPU is a timer that somebody started there, and nobody did. */
+KTEST(idle_cpus_take_no_ticks)
+{
+	uint64_t before[MAX_CPUS], ticks = 0;
+	struct thread *t = current_thread();
+	struct cpu_mask all = t->affinity;
+
+	sched_set_affinity(t, only(0));
+	ktest_sleep_ns(50 * NSEC_PER_MSEC); /* what others have begun comes to its end */
+	for (uint32_t cpu = 1; cpu < cpu_count; cpu++)
+		before[cpu] = timer_interrupt_count(cpu);
+	ktest_sleep_ns(500 * NSEC_PER_MSEC);
+	for (uint32_t cpu = 1; cpu < cpu_count; cpu++)
+		ticks += timer_interrupt_count(cpu) - before[cpu];
+	sched_set_affinity(t, all);
+	kcheck(ticks <= cpu_count);
 }

@@ -191,6 +191,14 @@ time_init_cpu(struct cpu *c)
 	return 0;
 }
 
+uint64_t
+timer_interrupt_count(uint32_t cpu_id)
+{
+	const struct timer_queue *q = cpus[cpu_id]->timers;
+
+	return READ_ONCE(q->interrupts);
+}
+
 /* Takes no locks: for a machine that hangs. */
 void
 timer_dump(void)
