@@ -240,8 +240,8 @@ TEST(clone_exit_signal_other_than_sigchld)
 	CHECK_ERRNO(waitpid(pid, &status, 0), ECHILD);
 	CHECK_EQ(waitpid(pid, &status, __WALL), pid);
 	CHECK_EQ(WEXITSTATUS(status), 5);
-	pid = CHECK_OK(clone(set_shared_value, child_stack + sizeof(child_stack), SIGUSR1, NULL));
 	signal(SIGUSR1, SIG_IGN);
+	pid = CHECK_OK(clone(set_shared_value, child_stack + sizeof(child_stack), SIGUSR1, NULL));
 	CHECK_EQ(waitpid(pid, &status, __WCLONE), pid);
 }
 
