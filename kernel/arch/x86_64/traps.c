@@ -135,9 +135,17 @@ user_page_fault(struct trap_frame *f, vaddr_t address, uint64_t error)
 	if (error & PF_BAD)
 		panic_with_frame(f, "page table of %s is corrupt: reserved bit set for %#lx",
 				 current_thread()->name, address);
-	/* The kernel's half looks unmapped, present or not. */
-	result = address < USER_LIMIT ? fault_handle(address, fault_access(error), true, f)
-				      : -EFAULT;
+	/*
+	 * The kernel's half looks unmapped, present or not. A page that is there, refused to user code that
+	 * the processor gave the kernel's rights: SMAP, met by an emulator's far return. It would be refused
+	 * each time.
+	 */
+	if (address >= USER_LIMIT)
+		result = -EFAULT;
+	else if ((error & PF_PRESENT) && !(error & PF_USER))
+		result = -EACCES;
+	else
+		result = fault_handle(address, fault_access(error), true, f);
 	switch (result) {
 	case 0:
 	case -EINTR:
