@@ -90,7 +90,7 @@ elf_image_read(struct elf_image *e, struct file *f)
 	if (n < 0)
 		return n;
 	if ((size_t)n != size)
-		return -EIO;
+		return -ENOEXEC; /* the table is not there */
 	error = elf_plan_load(&e->header, e->segments, INT64_MAX, USER_END, &e->plan);
 	if (error)
 		return error;
