@@ -25,7 +25,10 @@
 #define MS_PRIVATE     0x40000ul
 #define MS_SLAVE       0x80000ul
 #define MS_SHARED      0x100000ul
+#define MS_RELATIME    0x200000ul
 #define MS_STRICTATIME 0x1000000ul
+#define MS_ATIME       (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+#define ATIME_FLAGS    ((uint32_t)(MOUNT_NOATIME | MOUNT_NODIRATIME | MOUNT_RELATIME))
 #define MS_MAGIC       0xc0ed0000ul
 #define MS_MAGIC_MASK  0xffff0000ul
 #define MS_PROPAGATION (MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED)
@@ -78,8 +81,13 @@ static long
 mount_at(const char *source, const struct path *where, const char *type, unsigned long flags,
 	 const char *options)
 {
-	if (flags & MS_REMOUNT)
-		return vfs_remount(where, mount_flags(flags), options, flags & MS_BIND);
+	if (flags & MS_REMOUNT) {
+		uint32_t fresh = mount_flags(flags);
+
+		if (!(flags & MS_ATIME)) /* not named: they stay */
+			fresh = (fresh & ~ATIME_FLAGS) | (READ_ONCE(where->mount->flags) & ATIME_FLAGS);
+		return vfs_remount(where, fresh, options, flags & MS_BIND);
+	}
 	if (flags & MS_BIND)
 		return from_source(source, where, flags);
 	if (flags & MS_PROPAGATION) /* each mount is private, which these cannot change yet ask for */

@@ -305,8 +305,8 @@ file_seek(struct file *f, loff_t offset, int whence)
 
 	if (whence < 0 || whence > SEEK_HOLE)
 		return -EINVAL;
-	if (!(f->mode & FILE_SEEKABLE))
-		return -ESPIPE;
+	if (!(f->mode & FILE_SEEKABLE)) /* anonymous objects stay at 0 without complaint */
+		return f->inode && !(f->inode->mode & S_IFMT) ? 0 : -ESPIPE;
 	mutex_lock(&f->position_lock);
 	if (f->ops->seek)
 		at = f->ops->seek(f, offset, whence);

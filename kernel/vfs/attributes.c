@@ -161,8 +161,10 @@ vfs_truncate(struct inode *i, loff_t size)
 	uint64_t old;
 	int error = 0;
 
-	if (size < 0 || !i->object)
+	if (size < 0)
 		return -EINVAL;
+	if (!i->object)
+		return 0; /* its text is made when it is read: nothing to cut */
 	write_lock(&i->lock);
 	old = inode_size(i);
 	if ((uint64_t)size > old) {
@@ -181,25 +183,31 @@ vfs_truncate(struct inode *i, loff_t size)
 		inode_touch_modified(i);
 	}
 	write_unlock(&i->lock);
-	if (!error)
-		watch_tell_inode(i, WATCH_MODIFY, NULL, 0);
 	return error;
 }
 
 int
 vfs_truncate_file(struct file *f, loff_t size)
 {
+	int error;
+
 	if (size < 0)
 		return -EINVAL;
 	if (!(f->mode & FILE_WRITE))
 		return -EINVAL;
-	if (f->ops->truncate)
-		return f->ops->truncate(f, size);
+	if (f->ops->truncate) {
+		error = f->ops->truncate(f, size);
+		goto told;
+	}
 	if (!f->inode || !S_ISREG(f->inode->mode))
 		return -EINVAL;
 	if (mount_want_write(f->mount))
 		return -EROFS;
-	return vfs_truncate(f->inode, size);
+	error = vfs_truncate(f->inode, size);
+told:
+	if (!error)
+		watch_tell_dentry(f->dentry, WATCH_MODIFY);
+	return error;
 }
 
 int
@@ -220,6 +228,8 @@ vfs_truncate_path(const struct path *p, loff_t size)
 	atomic_add(&i->writers, 1);
 	error = atomic_load(&i->deny_write) > 0 ? -ETXTBSY : vfs_truncate(i, size);
 	atomic_sub(&i->writers, 1);
+	if (!error)
+		watch_tell_dentry(p->dentry, WATCH_MODIFY);
 	return error;
 }
 

@@ -184,7 +184,6 @@ watch_tell_dentry_slow(struct dentry *d, uint32_t event)
 		return;
 	if (S_ISDIR(d->inode->mode))
 		event |= WATCH_ISDIR;
-	watch_tell_inode_slow(d->inode, event, NULL, 0);
 	parent = dentry_parent(d);
 	if (parent != d && parent->inode && atomic_load(&parent->inode->watches)) {
 		spin_lock(&dentry_lock);
@@ -193,6 +192,7 @@ watch_tell_dentry_slow(struct dentry *d, uint32_t event)
 		watch_tell_inode_slow(parent->inode, event, name, 0);
 	}
 	dentry_put(parent);
+	watch_tell_inode_slow(d->inode, event, NULL, 0);
 }
 
 void

@@ -131,7 +131,6 @@ open_object(const struct path *p, uint32_t flags, struct file **out)
 	if (!error)
 		error = open_kind(i, f);
 	f->mode |= FILE_NAMED;
-	watch_tell_dentry(f->dentry, WATCH_OPEN);
 	f->flags &= ~O_NOCTTY; /* a terminal's open looks at it, F_GETFL does not show it */
 	if (error) {
 		file_set_ops(f, &new_file_ops);
@@ -151,15 +150,19 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file **out
 	if (error)
 		return error;
 	error = open_object(p, flags, out);
-	if (error || !(flags & O_TRUNC) || created || !S_ISREG(p->dentry->inode->mode))
+	if (error || (flags & O_PATH))
 		return error;
-	/* A read-only O_TRUNC truncates too, and must keep execution away for the moment. */
-	if (!((*out)->mode & FILE_WRITE))
-		error = vfs_truncate_path(p, 0);
-	else if (p->dentry->inode->object)
-		error = vfs_truncate(p->dentry->inode, 0);
+	if ((flags & O_TRUNC) && !created && S_ISREG(p->dentry->inode->mode)) {
+		/* A read-only O_TRUNC truncates too, and must keep execution away for the moment. */
+		if (!((*out)->mode & FILE_WRITE))
+			error = vfs_truncate_path(p, 0);
+		else
+			error = vfs_truncate_file(*out, 0);
+	}
 	if (error)
 		file_put(*out);
+	else
+		watch_tell_dentry(p->dentry, WATCH_OPEN);
 	return error;
 }
 

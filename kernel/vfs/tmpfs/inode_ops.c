@@ -163,14 +163,27 @@ tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target)
 	return enter(dir, d, i);
 }
 
+/* Each name counts against nr_inodes, not only the first. */
+static void
+name_removed(struct inode *i)
+{
+	if (i->links > 1 && !S_ISDIR(i->mode))
+		charge(&tmpfs_of(i->fs)->inodes, 0, -1);
+}
+
 static int
 tmpfs_link(struct inode *dir, struct dentry *d, struct inode *target)
 {
-	int error;
+	struct tmpfs *t = tmpfs_of(dir->fs);
+	int error = target->links ? charge(&t->inodes, READ_ONCE(t->max_inodes), 1) : 0;
 
+	if (error)
+		return error;
 	inode_get(target);
 	error = tmpfs_entry_add(dir, d, target);
 	if (error) {
+		if (target->links)
+			charge(&t->inodes, 0, -1);
 		inode_put(target);
 		return error;
 	}
@@ -189,6 +202,7 @@ tmpfs_unlink(struct inode *dir, struct dentry *d)
 
 	if (!e)
 		return -ENOENT;
+	name_removed(d->inode);
 	d->inode->links--;
 	d->inode->changed = inode_now();
 	tmpfs_entry_remove(dir, e);
@@ -246,6 +260,7 @@ tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inode *to_dir, 
 		inode_get(i);
 		over->inode = i;
 		write_lock_nested(&old->lock); /* an entry below its directory */
+		name_removed(old);
 		old->links = directory ? 0 : old->links - 1;
 		old->changed = inode_now();
 		write_unlock(&old->lock);
