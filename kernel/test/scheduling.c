@@ -291,7 +291,18 @@ KTEST(affinity_moves_another_thread)
 
 struct spread_test {
 	uint64_t cpus_seen; /* [a] */
+	uint32_t members;
 };
+
+static uint32_t
+count_bits(uint64_t mask)
+{
+	uint32_t n = 0;
+
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
+}
 
 static void
 spread_member(void *arg, uint32_t index)
@@ -299,22 +310,21 @@ spread_member(void *arg, uint32_t index)
 	struct spread_test *s = arg;
 	deadline_t until = deadline_after(20 * NSEC_PER_SEC);
 
-	/* Nobody leaves before every CPU was seen, so none has reason to run two for long. */
+	/* Nobody leaves before as many CPUs were seen, so none has reason to run two for long. */
 	while (clock_monotonic_ns() < until) {
 		atomic_or(&s->cpus_seen, BIT(cpu_now()));
-		if (atomic_load(&s->cpus_seen) == atomic_load(&sched_online_mask))
+		if (count_bits(atomic_load(&s->cpus_seen)) >= s->members)
 			break;
 	}
 }
 
-/* As many threads as CPUs, all begun on one: the idle ones take them. */
+/* Threads begun on one CPU: the idle ones take them. More than 8 that spin would choke an emulator. */
 KTEST(threads_spread_over_idle_cpus)
 {
-	struct spread_test s = { .cpus_seen = 0 };
+	struct spread_test s = { .members = MIN(cpu_count, 8u) };
 
-	ktest_parallel(cpu_count, spread_member, &s);
-	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
-		kcheck(s.cpus_seen & BIT(cpu));
+	ktest_parallel(s.members, spread_member, &s);
+	kcheck(count_bits(s.cpus_seen) >= s.members);
 }
 
 /* Threads that come and go very often: stacks and structs are freed behind their back. */
