@@ -117,6 +117,10 @@ unix_message_load(struct unix_message *msg, struct socket_message *m)
 	if (m->rights) {
 		int error = unix_flight_begin(m->rights);
 
+		if (error == -ETOOMANYREFS) { /* perhaps most of them are lost for good */
+			unix_flight_collect();
+			error = unix_flight_begin(m->rights);
+		}
 		if (error)
 			return error;
 		msg->rights = m->rights;
