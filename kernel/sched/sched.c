@@ -246,7 +246,8 @@ wake_from(struct thread *t, enum thread_state from)
 bool
 thread_wake(struct thread *t)
 {
-	/* The caller's barrier, or the lock that it holds, orders this look behind its condition. */
+	/* Behind whatever made the condition true; partner: the store of the state in wait_prepare(). */
+	memory_barrier();
 	if (atomic_load(&t->state) != THREAD_SLEEPING)
 		return false;
 	return wake_from(t, THREAD_SLEEPING);
