@@ -13,21 +13,19 @@
 static long
 transfer(int fd, char __user *buf, size_t count, bool write)
 {
-	int error = 0;
-	struct file *f = handle_get(fd, write ? RIGHT_WRITE : RIGHT_READ, &error);
+	struct handle_loan l;
 	struct iov_iter it;
 	struct iovec one;
-	ssize_t n;
+	int error;
+	ssize_t n = -EFAULT;
 
-	if (!f)
+	if (!handle_borrow(fd, write ? RIGHT_WRITE : RIGHT_READ, &l, &error))
 		return error;
-	if (unlikely(!user_range_ok(buf, count))) { /* counts past SSIZE_MAX too */
-		file_put(f);
-		return -EFAULT;
+	if (likely(user_range_ok(buf, count))) { /* counts past SSIZE_MAX are not */
+		iov_iter_user(&it, &one, buf, MIN(count, RW_MAX));
+		n = write ? file_write(l.file, &it, NULL) : file_read(l.file, &it, NULL);
 	}
-	iov_iter_user(&it, &one, buf, MIN(count, RW_MAX));
-	n = write ? file_write(f, &it, NULL) : file_read(f, &it, NULL);
-	file_put(f);
+	handle_return(&l);
 	return n;
 }
 
@@ -46,27 +44,25 @@ linux_write(int fd, const char __user *buf, size_t count)
 static long
 transfer_at(int fd, char __user *buf, size_t count, loff_t pos, bool write)
 {
-	int error = 0;
-	struct file *f;
+	struct handle_loan l;
 	struct iov_iter it;
 	struct iovec one;
+	int error;
 	ssize_t n;
 
 	if (pos < 0)
 		return -EINVAL;
-	f = handle_get(fd, write ? RIGHT_WRITE : RIGHT_READ, &error);
-	if (!f)
+	if (!handle_borrow(fd, write ? RIGHT_WRITE : RIGHT_READ, &l, &error))
 		return error;
-	n = -ESPIPE;
-	if (!(f->mode & FILE_SEEKABLE))
-		goto out;
-	n = -EFAULT;
-	if (!user_range_ok(buf, count))
-		goto out;
-	iov_iter_user(&it, &one, buf, MIN(count, RW_MAX));
-	n = write ? file_write(f, &it, &pos) : file_read(f, &it, &pos);
-out:
-	file_put(f);
+	if (!(l.file->mode & FILE_SEEKABLE)) {
+		n = -ESPIPE;
+	} else if (!user_range_ok(buf, count)) {
+		n = -EFAULT;
+	} else {
+		iov_iter_user(&it, &one, buf, MIN(count, RW_MAX));
+		n = write ? file_write(l.file, &it, &pos) : file_read(l.file, &it, &pos);
+	}
+	handle_return(&l);
 	return n;
 }
 
@@ -171,18 +167,18 @@ linux_pwritev2(int fd, const struct iovec __user *vec, unsigned long segments, u
 long
 linux_lseek(int fd, loff_t offset, unsigned int whence)
 {
-	int error = 0;
-	struct file *f = handle_get(fd, RIGHT_NONE, &error);
+	struct handle_loan l;
+	int error;
 	loff_t at;
 
-	if (!f)
+	if (!handle_borrow(fd, RIGHT_NONE, &l, &error))
 		return error;
 	if (whence > 4)
 		at = -EINVAL;
-	else if ((f->mode & FILE_SEEKABLE) && !(handle_rights(current_process()->handles, fd) & RIGHT_SEEK))
+	else if ((l.file->mode & FILE_SEEKABLE) && !(l.rights & RIGHT_SEEK))
 		at = -EPERM;
 	else
-		at = file_seek(f, offset, (int)whence);
-	file_put(f);
+		at = file_seek(l.file, offset, (int)whence);
+	handle_return(&l);
 	return at;
 }

@@ -7,7 +7,8 @@
  * used) so that an operation need not.
  *
  * Position: a file with FILE_SEEKABLE has one. Calls without an explicit position hold position_lock
- * for the whole transfer, so two of them never read the same bytes. Streams get a dummy.
+ * for the whole transfer, so two of them never read the same bytes, unless they are provably alone.
+ * Streams get a dummy.
  *
  * Counting: one counter per type name, found by the name's address in a small open-addressed table
  * that only grows. Readers and writers take no lock.
@@ -142,6 +143,16 @@ check_range(const struct file *f, loff_t pos, size_t count)
 	return pos < 0 || (uint64_t)pos + count > INT64_MAX ? -EINVAL : 0;
 }
 
+/*
+ * Does a transfer at the file's own position have to hold position_lock? Devices ignore the position; and
+ * an open object with one reference, a borrowed handle's, has no other user.
+ */
+static bool
+shares_position(const struct file *f)
+{
+	return ref_count(&f->refs) > 1 && f->inode && (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode));
+}
+
 static void
 account(uint64_t *bytes, uint64_t *calls, ssize_t n)
 {
@@ -154,7 +165,7 @@ ssize_t
 file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
 	struct process *p = current_process();
-	bool own = pos == NULL && (f->mode & FILE_SEEKABLE);
+	bool own = pos == NULL && (f->mode & FILE_SEEKABLE), locked = own && shares_position(f);
 	loff_t dummy = 0;
 	ssize_t n;
 
@@ -162,7 +173,7 @@ file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_fl
 		return -EBADF;
 	if (!f->ops->read)
 		return -EINVAL;
-	if (own)
+	if (locked)
 		mutex_lock(&f->position_lock);
 	if (!pos)
 		pos = own ? &f->position : &dummy;
@@ -171,7 +182,7 @@ file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_fl
 		n = f->ops->read(f, to, pos, rw_flags);
 	if (n > 0 && (f->mode & FILE_NAMED))
 		watch_tell_dentry(f->dentry, WATCH_ACCESS);
-	if (own)
+	if (locked)
 		mutex_unlock(&f->position_lock);
 	if (p)
 		account(&p->read_bytes, &p->read_calls, n);
@@ -182,7 +193,7 @@ ssize_t
 file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
 	struct process *p = current_process();
-	bool own = pos == NULL && (f->mode & FILE_SEEKABLE);
+	bool own = pos == NULL && (f->mode & FILE_SEEKABLE), locked = own && shares_position(f);
 	loff_t dummy = 0;
 	ssize_t n;
 
@@ -190,7 +201,7 @@ file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw
 		return -EBADF;
 	if (!f->ops->write)
 		return -EINVAL;
-	if (own)
+	if (locked)
 		mutex_lock(&f->position_lock);
 	if (!pos)
 		pos = own ? &f->position : &dummy;
@@ -199,7 +210,7 @@ file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw
 		n = f->ops->write(f, from, pos, rw_flags);
 	if (n > 0 && (f->mode & FILE_NAMED))
 		watch_tell_dentry(f->dentry, WATCH_MODIFY);
-	if (own)
+	if (locked)
 		mutex_unlock(&f->position_lock);
 	if (p)
 		account(&p->write_bytes, &p->write_calls, n);
@@ -266,7 +277,7 @@ seek_data(struct inode *i, loff_t offset, int whence)
 	return MAX(offset, (loff_t)(index << PAGE_SHIFT));
 }
 
-/* lseek for regular files. position_lock is held. */
+/* lseek for regular files. position_lock is held if anybody else could move the position. */
 static loff_t
 seek_regular(struct file *f, loff_t offset, int whence)
 {
@@ -301,20 +312,24 @@ seek_regular(struct file *f, loff_t offset, int whence)
 loff_t
 file_seek(struct file *f, loff_t offset, int whence)
 {
+	bool locked;
 	loff_t at;
 
 	if (whence < 0 || whence > SEEK_HOLE)
 		return -EINVAL;
 	if (!(f->mode & FILE_SEEKABLE)) /* anonymous objects stay at 0 without complaint */
 		return f->inode && !(f->inode->mode & S_IFMT) ? 0 : -ESPIPE;
-	mutex_lock(&f->position_lock);
+	locked = shares_position(f);
+	if (locked)
+		mutex_lock(&f->position_lock);
 	if (f->ops->seek)
 		at = f->ops->seek(f, offset, whence);
 	else if (f->inode && S_ISREG(f->inode->mode))
 		at = seek_regular(f, offset, whence);
 	else
 		at = -ESPIPE;
-	mutex_unlock(&f->position_lock);
+	if (locked)
+		mutex_unlock(&f->position_lock);
 	return at;
 }
 

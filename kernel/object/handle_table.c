@@ -239,31 +239,70 @@ error_for(const struct file *f, uint64_t missing)
 	return -EPERM;
 }
 
+/* The handle of `fd` if it has the rights, or NULL with *error. t->lock is held, or nobody else can change t. */
+static struct handle *
+find(struct handle_table *t, int fd, uint64_t rights, bool path_too, int *error)
+{
+	struct handle *h = (uint32_t)fd < t->size ? &t->handles[fd] : NULL;
+	uint64_t missing;
+
+	*error = -EBADF;
+	if (!h || !is_open(h) || ((h->file->mode & FILE_PATH) && !path_too))
+		return NULL;
+	missing = rights & ~h->rights;
+	if (likely(!missing))
+		return h;
+	*error = error_for(h->file, missing);
+	return NULL;
+}
+
 static struct file *
 get(struct handle_table *t, int fd, uint64_t rights, bool path_too, int *error)
 {
-	struct file *f;
-	uint64_t missing;
+	struct file *f = NULL;
+	struct handle *h;
 
 	spin_lock(&t->lock);
-	if ((uint32_t)fd >= t->size || !is_open(&t->handles[fd]))
-		goto none;
-	f = t->handles[fd].file;
-	if ((f->mode & FILE_PATH) && !path_too)
-		goto none;
-	missing = rights & ~t->handles[fd].rights;
-	if (unlikely(missing)) {
-		*error = error_for(f, missing);
-		f = NULL;
-	} else {
+	h = find(t, fd, rights, path_too, error);
+	if (h) {
+		f = h->file;
 		file_get(f);
 	}
 	spin_unlock(&t->lock);
 	return f;
-none:
-	spin_unlock(&t->lock);
-	*error = -EBADF;
-	return NULL;
+}
+
+/*
+ * A table is the calling thread's alone when its process has the only reference and no other thread:
+ * only the caller could change either. Others who come by the process (its /proc files) take a
+ * reference first, and only read.
+ */
+static bool
+is_private(const struct process *p, const struct handle_table *t)
+{
+	return READ_ONCE(p->thread_count) == 1 && ref_count(&t->refs) == 1;
+}
+
+bool
+handle_borrow(int fd, uint64_t rights, struct handle_loan *l, int *error)
+{
+	struct process *p = current_process();
+	struct handle_table *t = p->handles;
+	struct handle *h;
+
+	l->counted = !is_private(p, t);
+	if (l->counted)
+		spin_lock(&t->lock);
+	h = find(t, fd, rights, false, error);
+	if (h) {
+		l->file = h->file;
+		l->rights = h->rights;
+		if (l->counted)
+			file_get(l->file);
+	}
+	if (l->counted)
+		spin_unlock(&t->lock);
+	return h != NULL;
 }
 
 struct file *

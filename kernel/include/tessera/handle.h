@@ -65,6 +65,23 @@ struct file *handle_get_path(int fd, uint64_t rights, int *error); /* O_PATH han
 struct file *handle_table_get_rights(struct handle_table *t, int fd, uint64_t rights, int *error);
 struct file *handle_table_get(struct handle_table *t, int fd); /* another process's, no rights asked */
 uint64_t handle_rights(struct handle_table *t, int fd);
+/*
+ * The same for calls that are over soon and run often: a program's only thread, with a table of its own,
+ * may use the file without a reference, because nobody else can close the handle meanwhile. False:
+ * *error. End with handle_return() before anything that could close handles.
+ */
+struct handle_loan {
+	struct file *file;
+	uint64_t rights;
+	bool counted;            /* a reference was taken after all */
+};
+bool handle_borrow(int fd, uint64_t rights, struct handle_loan *l, int *error);
+static inline void
+handle_return(struct handle_loan *l)
+{
+	if (l->counted)
+		file_put(l->file);
+}
 
 /* The smallest free number >= min, reserved: fd or -EMFILE (RLIMIT_NOFILE), -ENOMEM. */
 int handle_reserve(struct handle_table *t, int min, uint32_t limit);
