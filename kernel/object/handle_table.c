@@ -239,16 +239,20 @@ error_for(const struct file *f, uint64_t missing)
 	return -EPERM;
 }
 
-/* The handle of `fd` if it has the rights, or NULL with *error. t->lock is held, or nobody else can change t. */
+/*
+ * The handle of `fd` if it has the rights, or NULL with *error, which success leaves alone. t->lock is
+ * held, or nobody else can change t.
+ */
 static struct handle *
 find(struct handle_table *t, int fd, uint64_t rights, bool path_too, int *error)
 {
 	struct handle *h = (uint32_t)fd < t->size ? &t->handles[fd] : NULL;
 	uint64_t missing;
 
-	*error = -EBADF;
-	if (!h || !is_open(h) || ((h->file->mode & FILE_PATH) && !path_too))
+	if (!h || !is_open(h) || ((h->file->mode & FILE_PATH) && !path_too)) {
+		*error = -EBADF;
 		return NULL;
+	}
 	missing = rights & ~h->rights;
 	if (likely(!missing))
 		return h;
