@@ -37,12 +37,30 @@ def run_vm(command, *options, timeout=120):
     with tempfile.TemporaryDirectory(prefix="tessera-test.") as folder:
         log = Path(folder, "console")
         done = subprocess.run(
-            [TESSERA, "vm", "--timeout", str(timeout), "--console", str(log), *options, "--", command],
-            cwd=TOP, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout + 60,
+            [
+                TESSERA,
+                "vm",
+                "--timeout",
+                str(timeout),
+                "--console",
+                str(log),
+                *options,
+                "--",
+                command,
+            ],
+            cwd=TOP,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout + 60,
         )
         text = log.read_text("utf-8", "replace") if log.exists() else ""
-        return Ended(done.returncode, done.stdout.decode("utf-8", "replace"),
-                     done.stderr.decode("utf-8", "replace"), text)
+        return Ended(
+            done.returncode,
+            done.stdout.decode("utf-8", "replace"),
+            done.stderr.decode("utf-8", "replace"),
+            text,
+        )
 
 
 @pytest.fixture

@@ -42,7 +42,13 @@ def groups():
 
 ALL_GROUPS = groups()
 ITEMS = [
-    pytest.param(kernel, group, case, id=f"{kernel}-{case}", marks=pytest.mark.xdist_group(f"abi-{kernel}-{group}"))
+    pytest.param(
+        kernel,
+        group,
+        case,
+        id=f"{kernel}-{case}",
+        marks=pytest.mark.xdist_group(f"abi-{kernel}-{group}"),
+    )
     for kernel in ("tessera", "linux")
     for group, topics in enumerate(ALL_GROUPS)
     for topic in topics
@@ -88,8 +94,16 @@ def run_group(kernel, topics):
             subprocess.run(["strip", "-g", programs / topic], check=True)
         while left:
             machine = run_vm(
-                SCRIPT % (" ".join(left), SECONDS_PER_TOPIC), "--kernel", kernel, "--cpus", str(CPUS),
-                "--mem", "512", "--add", f"{programs}:/abi", timeout=60 + SECONDS_PER_TOPIC * 2,
+                SCRIPT % (" ".join(left), SECONDS_PER_TOPIC),
+                "--kernel",
+                kernel,
+                "--cpus",
+                str(CPUS),
+                "--mem",
+                "512",
+                "--add",
+                f"{programs}:/abi",
+                timeout=60 + SECONDS_PER_TOPIC * 2,
             )
             parse(machine.out, answers, ended)
             left = [t for t in left if t not in ended]
@@ -98,17 +112,25 @@ def run_group(kernel, topics):
                 culprit = left.pop(0)
                 ended[culprit] = -1
                 for case in cases_of(culprit):
-                    answers.setdefault(case, ("not ok", f"no answer; the machine ended:\n{machine}"))
+                    answers.setdefault(
+                        case, ("not ok", f"no answer; the machine ended:\n{machine}")
+                    )
     for topic in topics:
         for case in cases_of(topic):
-            answers.setdefault(case, ("not ok", f"no answer; topic {topic} ended with {ended[topic]}"))
+            answers.setdefault(
+                case, ("not ok", f"no answer; topic {topic} ended with {ended[topic]}")
+            )
     return answers
 
 
 def oracle(topics):
     """run_group on Linux, remembered."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for file in [TOP / "build/linux/vmlinuz", TOP / "build/image/base.cpio", *(PROGRAMS / t for t in topics)]:
+    for file in [
+        TOP / "build/linux/vmlinuz",
+        TOP / "build/image/base.cpio",
+        *(PROGRAMS / t for t in topics),
+    ]:
         digest.update(file.read_bytes())
     kept = TOP / "build/oracle" / f"{digest.hexdigest()[:32]}.json"
     if kept.exists():

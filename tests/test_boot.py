@@ -41,9 +41,14 @@ def test_processors(vm, cpus, mem):
 @pytest.mark.parametrize("boot", ["pvh", "bios"])
 def test_64_processors_all_run(vm, boot):
     """Each processor runs a program bound to it."""
-    command = "for c in $(seq 0 63); do taskset -c $c true & done; wait; grep -c ^processor /proc/cpuinfo"
+    command = (
+        "for c in $(seq 0 63); do taskset -c $c true & done; wait; grep -c ^processor /proc/cpuinfo"
+    )
     command = command.replace("taskset -c $c", "busybox taskset -c $c")
-    assert good(vm(command, "--cpus", "64", "--mem", "2048", "--boot", boot, timeout=240)).strip() == "64"
+    assert (
+        good(vm(command, "--cpus", "64", "--mem", "2048", "--boot", boot, timeout=240)).strip()
+        == "64"
+    )
 
 
 def test_small_memory(vm):
@@ -79,7 +84,13 @@ MODELS = [
 
 @pytest.mark.parametrize("model", MODELS)
 def test_processor_models(vm, model):
-    out = good(vm("seq 1 1000 | sort -R | sort -n | tail -1; awk 'BEGIN { print 1.5 * 2 }'", "--cpu", model))
+    out = good(
+        vm(
+            "seq 1 1000 | sort -R | sort -n | tail -1; awk 'BEGIN { print 1.5 * 2 }'",
+            "--cpu",
+            model,
+        )
+    )
     assert out == "1000\n3\n"
 
 
@@ -90,7 +101,9 @@ def test_status_and_output(vm):
 
 
 def test_bytes_pass_unchanged(vm):
-    machine = vm("for i in 0 1 2 3; do printf \"\\\\$i$(printf %o 10)\\r\\n\\t\"; done; head -c 100000 /dev/zero | wc -c")
+    machine = vm(
+        'for i in 0 1 2 3; do printf "\\\\$i$(printf %o 10)\\r\\n\\t"; done; head -c 100000 /dev/zero | wc -c'
+    )
     assert machine.status == 0 and machine.out.endswith("100000\n"), str(machine)
 
 
@@ -141,10 +154,34 @@ def test_broken_image_is_an_error(kind, tmp_path):
     image = tmp_path / "image"
     image.write_bytes(BROKEN_IMAGES[kind]())
     done = subprocess.run(
-        ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults",
-         "-display", "none", "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
-         "-kernel", TOP / "build/gcc/tessera.elf", "-initrd", image, "-append", "console=ttyS0 panic=exit"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        [
+            "qemu-system-x86_64",
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg",
+            "-cpu",
+            "max",
+            "-m",
+            "256",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-serial",
+            "stdio",
+            "-device",
+            "isa-debug-exit,iobase=0xf4,iosize=0x04",
+            "-kernel",
+            TOP / "build/gcc/tessera.elf",
+            "-initrd",
+            image,
+            "-append",
+            "console=ttyS0 panic=exit",
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
     )
     log = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 253, log

@@ -15,7 +15,13 @@ pytestmark = pytest.mark.xdist_group("build")
 
 
 def make(*words, folder=TOP, status=0):
-    done = subprocess.run(["make", "--no-print-directory", *words], cwd=folder, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        ["make", "--no-print-directory", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == status, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout + done.stderr
 
@@ -24,8 +30,15 @@ def make(*words, folder=TOP, status=0):
 def clone(tmp_path_factory):
     """The tree as committed or not, without what was built: what a fresh clone would be."""
     folder = tmp_path_factory.mktemp("clone")
-    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=TOP, capture_output=True, check=True)
-    subprocess.run(["cpio", "-0pdm", "--quiet", str(folder)], cwd=TOP, input=files.stdout, check=True)
+    files = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=TOP,
+        capture_output=True,
+        check=True,
+    )
+    subprocess.run(
+        ["cpio", "-0pdm", "--quiet", str(folder)], cwd=TOP, input=files.stdout, check=True
+    )
     return folder
 
 
@@ -59,15 +72,29 @@ def test_incremental(clone):
     makefile = clone / "Makefile"
     makefile.write_text(makefile.read_text().replace("-O2 ", "-O2 -DA_NEW_FLAG ", 1))
     make("build/gcc/flags", folder=clone)
-    assert subprocess.run(["make", "-q", "build/gcc/obj/kernel/lib/rbtree.c.o"], cwd=clone).returncode == 1
+    assert (
+        subprocess.run(["make", "-q", "build/gcc/obj/kernel/lib/rbtree.c.o"], cwd=clone).returncode
+        == 1
+    )
 
 
 def test_image_is_reproducible(tmp_path):
     for name in ("one", "two"):
         subprocess.run(
-            ["/usr/bin/python3", "tools/image/build_image.py", "--init", "build/init", "--cache", "build/cache",
-             "-o", tmp_path / name, "tools/image/base.manifest"],
-            cwd=TOP, check=True, timeout=120,
+            [
+                "/usr/bin/python3",
+                "tools/image/build_image.py",
+                "--init",
+                "build/init",
+                "--cache",
+                "build/cache",
+                "-o",
+                tmp_path / name,
+                "tools/image/base.manifest",
+            ],
+            cwd=TOP,
+            check=True,
+            timeout=120,
         )
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
@@ -94,7 +121,9 @@ def test_image_layout():
 def test_compile_commands(clone):
     make("compile_commands.json", folder=clone)
     entries = json.loads((clone / "compile_commands.json").read_text())
-    assert any(e["file"].startswith("kernel/") for e in entries) and all("command" in e for e in entries)
+    assert any(e["file"].startswith("kernel/") for e in entries) and all(
+        "command" in e for e in entries
+    )
 
 
 def test_iso(clone):
@@ -104,17 +133,36 @@ def test_iso(clone):
 
 def test_gdb_in_one_more_command():
     """`tessera run --debug` waits; `gdb -x build/gdbinit` stops at a function and reads the structs."""
-    machine = pexpect.spawn(str(TOP / "tessera"), ["run", "--debug", "--timeout", "200"], cwd=str(TOP), env=ENVIRONMENT,
-                            timeout=100, encoding="utf-8")
+    machine = pexpect.spawn(
+        str(TOP / "tessera"),
+        ["run", "--debug", "--timeout", "200"],
+        cwd=str(TOP),
+        env=ENVIRONMENT,
+        timeout=100,
+        encoding="utf-8",
+    )
     machine.expect("waiting for gdb")
     time.sleep(3)
-    commands = ["hbreak linux_execve", "continue", "backtrace 2", "tessera-cpus", "tessera-processes", "tessera-fds 1",
-                "print *cpus[0]->current", "detach"]
+    commands = [
+        "hbreak linux_execve",
+        "continue",
+        "backtrace 2",
+        "tessera-cpus",
+        "tessera-processes",
+        "tessera-fds 1",
+        "print *cpus[0]->current",
+        "detach",
+    ]
     done = subprocess.run(
         ["gdb", "-q", "-batch", "-x", "build/gdbinit", *(w for c in commands for w in ("-ex", c))],
-        cwd=TOP, capture_output=True, text=True, timeout=100,
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        timeout=100,
     )
-    assert re.search(r"#0 +linux_execve .* at kernel/linux/exec.c", done.stdout), done.stdout + done.stderr
+    assert re.search(r"#0 +linux_execve .* at kernel/linux/exec.c", done.stdout), (
+        done.stdout + done.stderr
+    )
     assert re.search(r'^process 1 "init" alive parent 0 threads 1$', done.stdout, re.M)
     assert re.search(r"^0: file 0x\w+ rights 0x\w+$", done.stdout, re.M)
     assert re.search(r'^\$1 = thread \d+ ".*" \w+ cpu 0', done.stdout, re.M)
@@ -123,7 +171,11 @@ def test_gdb_in_one_more_command():
     machine.expect(pexpect.EOF)
 
 
-SOURCES = [p for p in TOP.glob("**/*") if p.suffix in (".c", ".h", ".S") and "build" not in p.relative_to(TOP).parts[:1]]
+SOURCES = [
+    p
+    for p in TOP.glob("**/*")
+    if p.suffix in (".c", ".h", ".S") and "build" not in p.relative_to(TOP).parts[:1]
+]
 
 
 def test_who_includes_what():
@@ -134,14 +186,18 @@ def test_who_includes_what():
         if where.parts[0] == "abi":
             assert "#include <tessera/" not in text, where
         if where.parts[0] in ("services", "programs", "lib"):
-            assert "#include <tessera/" not in text and "kernel/" not in "".join(re.findall(r"#include.*", text)), where
+            assert "#include <tessera/" not in text and "kernel/" not in "".join(
+                re.findall(r"#include.*", text)
+            ), where
 
 
 def test_no_conditional_compilation_outside_arch():
     for path in SOURCES:
         where = path.relative_to(TOP)
         if where.parts[0] == "kernel" and path.suffix == ".c" and where.parts[1] != "arch":
-            assert not re.search(r"^\s*#\s*(if|ifdef|ifndef|else|elif)\b", path.read_text(), re.M), where
+            assert not re.search(
+                r"^\s*#\s*(if|ifdef|ifndef|else|elif)\b", path.read_text(), re.M
+            ), where
 
 
 def test_licence_on_the_first_line():

@@ -13,8 +13,14 @@ from conftest import ENVIRONMENT, TESSERA, TOP
 
 def tessera(*words, **more):
     return subprocess.run(
-        [TESSERA, *words], cwd=TOP, env=dict(ENVIRONMENT, **more.pop("env", {})), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=120, **more,
+        [TESSERA, *words],
+        cwd=TOP,
+        env=dict(ENVIRONMENT, **more.pop("env", {})),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **more,
     )
 
 
@@ -52,7 +58,9 @@ def test_mistakes(words):
     done = tessera(*words.split())
     assert done.returncode == status, done.stderr
     assert done.stdout == ""
-    assert what in done.stderr and done.stderr.startswith("tessera: ") and done.stderr.count("\n") == 1
+    assert (
+        what in done.stderr and done.stderr.startswith("tessera: ") and done.stderr.count("\n") == 1
+    )
 
 
 def test_unknown_processor_model():
@@ -63,7 +71,9 @@ def test_unknown_processor_model():
 def test_help():
     done = tessera("--help")
     assert done.returncode == 0
-    for word in "--cpus --mem --kernel --add --icount --boot --cpu --timeout --append --emulator 124 125 126".split():
+    for (
+        word
+    ) in "--cpus --mem --kernel --add --icount --boot --cpu --timeout --append --emulator 124 125 126".split():
         assert word in done.stdout
     assert tessera().returncode == 2
 
@@ -81,16 +91,30 @@ def test_missing_package_without_rights(tmp_path):
     fake(tmp_path, "sudo", "exit 1\n")
     done = tessera("vm", "--", "true", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert done.returncode == 126 and done.stderr.count("\n") == 1
-    assert "apt-get install" in done.stderr and "qemu-system-x86" in done.stderr and " make" not in done.stderr
+    assert (
+        "apt-get install" in done.stderr
+        and "qemu-system-x86" in done.stderr
+        and " make" not in done.stderr
+    )
 
 
 def test_missing_package_is_installed(tmp_path):
     """As root: apt is asked for exactly what is missing; when it fails its words and one line are shown."""
     fake(tmp_path, "dpkg-query", "shift 3; for p; do [ $p = xorriso ] || echo $p installed; done\n")
     fake(tmp_path, "id", "echo 0\n")
-    fake(tmp_path, "apt-get", f'echo "$*" >> {tmp_path}/asked; case "$*" in *install*) echo no mirror; exit 100;; esac\n')
-    done = tessera("vm", "--boot", "bios", "--", "true", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    assert done.returncode == 126 and "no mirror" in done.stderr and "apt-get install xorriso" in done.stderr
+    fake(
+        tmp_path,
+        "apt-get",
+        f'echo "$*" >> {tmp_path}/asked; case "$*" in *install*) echo no mirror; exit 100;; esac\n',
+    )
+    done = tessera(
+        "vm", "--boot", "bios", "--", "true", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    )
+    assert (
+        done.returncode == 126
+        and "no mirror" in done.stderr
+        and "apt-get install xorriso" in done.stderr
+    )
     assert Path(tmp_path, "asked").read_text().splitlines()[-1].endswith(" install xorriso")
 
 
@@ -110,7 +134,15 @@ def test_panic_is_a_status_of_its_own():
 
 
 def test_panic_of_linux_is_a_status_too():
-    done = tessera("vm", "--kernel", "linux", "--timeout", "60", "--", "echo before; echo c > /proc/sysrq-trigger")
+    done = tessera(
+        "vm",
+        "--kernel",
+        "linux",
+        "--timeout",
+        "60",
+        "--",
+        "echo before; echo c > /proc/sysrq-trigger",
+    )
     assert done.returncode == 125 and "before" in done.stdout
     assert "the kernel panicked" in done.stderr.splitlines()[-1]
 
@@ -128,7 +160,11 @@ def test_output_comes_as_it_is_made():
 def test_reader_that_leaves():
     done = subprocess.run(
         ["sh", "-c", f"{TESSERA} vm --kernel linux -- 'seq 1 100000000' | head -2"],
-        cwd=TOP, env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+        cwd=TOP,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.stdout == "1\n2\n"
 
@@ -138,8 +174,17 @@ def test_added_files_and_folders(tmp_path):
     Path(tmp_path, "tree/inner/file").write_text("deep")
     Path(tmp_path, "tree/link").symlink_to("inner/file")
     Path(tmp_path, "one").write_text("one" * 5000)
-    done = tessera("vm", "--kernel", "linux", "--add", f"{tmp_path}/one", "--add", f"{tmp_path}/tree:/srv/tree", "--",
-                   "wc -c < one; cat /srv/tree/link; ls /bin/sh")
+    done = tessera(
+        "vm",
+        "--kernel",
+        "linux",
+        "--add",
+        f"{tmp_path}/one",
+        "--add",
+        f"{tmp_path}/tree:/srv/tree",
+        "--",
+        "wc -c < one; cat /srv/tree/link; ls /bin/sh",
+    )
     assert (done.returncode, done.stdout) == (0, "15000\ndeep/bin/sh\n"), done.stderr
 
 
@@ -155,7 +200,14 @@ def test_several_at_once_and_nothing_left(tmp_path):
     results = []
 
     def one(number):
-        done = tessera("vm", "--kernel", "linux", "--", f"echo {number}; exit {number}", env={"TMPDIR": str(tmp_path)})
+        done = tessera(
+            "vm",
+            "--kernel",
+            "linux",
+            "--",
+            f"echo {number}; exit {number}",
+            env={"TMPDIR": str(tmp_path)},
+        )
         results.append((done.returncode, done.stdout))
 
     threads = [threading.Thread(target=one, args=(n,)) for n in range(1, 5)]
@@ -170,7 +222,9 @@ def test_several_at_once_and_nothing_left(tmp_path):
 def test_interrupt_stops_the_machine(tmp_path):
     machine = subprocess.Popen(
         [TESSERA, "vm", "--kernel", "linux", "--", "echo up; sleep 100"],
-        cwd=TOP, env=dict(ENVIRONMENT, TMPDIR=str(tmp_path)), stdout=subprocess.PIPE,
+        cwd=TOP,
+        env=dict(ENVIRONMENT, TMPDIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
     )
     machine.stdout.readline()
     machine.terminate()
@@ -189,6 +243,11 @@ def test_damaged_image(tmp_path):
     (tree / "build/image").mkdir()
     image = (TOP / "build/image/base.cpio").read_bytes()
     (tree / "build/image/base.cpio").write_bytes(image[: len(image) // 2])
-    done = subprocess.run([tree / "tessera", "vm", "--kernel", "linux", "--", "true"], env=ENVIRONMENT,
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [tree / "tessera", "vm", "--kernel", "linux", "--", "true"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 126 and "damaged" in done.stderr and done.stderr.count("\n") == 1

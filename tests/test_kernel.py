@@ -14,7 +14,9 @@ def run_kernel_tests(vm, which, *options):
     """What the tests that test=WHICH names say of their failures."""
     machine = vm("true", *options, "--append", f"test={which}", timeout=300)
     done = re.search(r"ktest: done (\d+) passed (\d+) failed", machine.console)
-    assert done and int(done[1]) + int(done[2]) > 0, f"the tests did not come to their end\n{machine}"
+    assert (
+        done and int(done[1]) + int(done[2]) > 0
+    ), f"the tests did not come to their end\n{machine}"
     return re.findall(r"ktest: FAIL (.*)", machine.console)
 
 
@@ -34,7 +36,10 @@ CRASHES = {
     "lock_twice": ("lock order: the same lock twice: PIPE", "crash_lock_twice"),
     "lock_irq": ("DEVICE .* taken with interrupts on", "crash_lock_irq"),
     "lock_owner": ("mutex PIPE .* released by .*, owned by nobody", "crash_lock_owner"),
-    "sleep": (r"sleeping while holding spinlock PROCESS .* taken at crash_sleep\+", "ktest_sleep_ns"),
+    "sleep": (
+        r"sleeping while holding spinlock PROCESS .* taken at crash_sleep\+",
+        "ktest_sleep_ns",
+    ),
     "assert": (r"kernel/test/crash\.c:\d+: crash_assert: assertion failed", "crash_assert"),
     "null": ("kernel read 0x8: not mapped", "crash_null"),
     "text": ("kernel wrote to 0xffffffff.*: not allowed", "crash_text"),
@@ -59,11 +64,14 @@ def test_panic_names_rule_and_place(vm, name):
 def test_lock_order_report_shows_both_stacks(vm):
     console = vm("true", "--append", "test=crash:lock_order", timeout=60).console
     held, taking = console.split("PANIC:")
-    assert "taking PROCESS" in held and re.search(r"FILE 0x\w+ taken at\s+\[[^\n]*crash_lock_order\+", held), console
+    assert "taking PROCESS" in held and re.search(
+        r"FILE 0x\w+ taken at\s+\[[^\n]*crash_lock_order\+", held
+    ), console
     assert re.search(r"call stack.*\n(.*\n)*.*spin_lock\+.*\n.*crash_lock_order\+", taking), console
 
 
 def test_locking_page_is_made_from_the_table():
     import subprocess
     from conftest import TOP
+
     subprocess.run(["/usr/bin/python3", TOP / "tools/gen_locking.py", "--check"], check=True)

@@ -36,14 +36,18 @@ for run in $(seq RUNS); do
 	count before
 done
 exit 1
-""".replace("RUNS", str(RUNS))
+""".replace(
+    "RUNS", str(RUNS)
+)
 
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_leaks(vm, topic, tmp_path):
     shutil.copy(PROGRAMS / topic, tmp_path / topic)
     subprocess.run(["strip", "-g", tmp_path / topic], check=True)
-    machine = vm(SCRIPT.replace("TOPIC", topic), "--add", f"{tmp_path}/{topic}:/abi/{topic}", timeout=500)
+    machine = vm(
+        SCRIPT.replace("TOPIC", topic), "--add", f"{tmp_path}/{topic}:/abi/{topic}", timeout=500
+    )
     print(topic, machine.out)
     assert machine.status == 0, str(machine)
 
@@ -51,4 +55,6 @@ def test_leaks(vm, topic, tmp_path):
 def test_the_count_sees_a_leak(vm):
     """The check itself: a run that keeps a process each time is noticed."""
     machine = vm(SCRIPT.replace("/abi/TOPIC", "sleep 1000 & true"), timeout=120)
-    assert machine.status == 1 and "process" in machine.out and f"run {RUNS} left" in machine.out, str(machine)
+    assert (
+        machine.status == 1 and "process" in machine.out and f"run {RUNS} left" in machine.out
+    ), str(machine)

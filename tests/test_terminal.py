@@ -13,8 +13,14 @@ PROMPT = r"root@tessera:[^\r\n]*# "
 class Terminal:
     def __init__(self, kernel):
         self.process = pexpect.spawn(
-            TESSERA, ["run", "--kernel", kernel, "--timeout", "240"], cwd=str(TOP), env=dict(ENVIRONMENT, TERM="xterm"),
-            timeout=60, encoding="utf-8", codec_errors="replace", dimensions=(30, 100),
+            TESSERA,
+            ["run", "--kernel", kernel, "--timeout", "240"],
+            cwd=str(TOP),
+            env=dict(ENVIRONMENT, TERM="xterm"),
+            timeout=60,
+            encoding="utf-8",
+            codec_errors="replace",
+            dimensions=(30, 100),
         )
         self.process.delaybeforesend = 0.1
         self.process.expect(PROMPT)
@@ -35,10 +41,13 @@ class Terminal:
         return plain.replace("\r", "").strip()
 
 
-@pytest.fixture(scope="module", params=[
-    pytest.param("tessera", marks=pytest.mark.xdist_group("terminal-tessera")),
-    pytest.param("linux", marks=pytest.mark.xdist_group("terminal-linux")),
-])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("tessera", marks=pytest.mark.xdist_group("terminal-tessera")),
+        pytest.param("linux", marks=pytest.mark.xdist_group("terminal-linux")),
+    ],
+)
 def terminal(request):
     t = Terminal(request.param)
     yield t
@@ -133,7 +142,9 @@ def test_size_follows_the_window(terminal):
 
 def test_stty(terminal):
     assert "speed" in terminal.ask("stty -a")
-    terminal.process.sendline("stty -icanon min 1 -echo; dd bs=1 count=1 2>/dev/null | od -An -c; stty sane")
+    terminal.process.sendline(
+        "stty -icanon min 1 -echo; dd bs=1 count=1 2>/dev/null | od -An -c; stty sane"
+    )
     time.sleep(1.5)
     terminal.send("q")
     terminal.expect(r"\bq\b")

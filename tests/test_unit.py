@@ -11,7 +11,11 @@ PROGRAMS = sorted(p.stem for p in Path(TOP, "tests/unit").glob("*.c"))
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_unit(name):
-    built = subprocess.run(["make", "-s", f"build/unit/{name}"], cwd=TOP, capture_output=True, text=True, timeout=300)
+    built = subprocess.run(
+        ["make", "-s", f"build/unit/{name}"], cwd=TOP, capture_output=True, text=True, timeout=300
+    )
     assert built.returncode == 0, built.stderr[-4000:]
-    done = subprocess.run([TOP / "build/unit" / name], env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [TOP / "build/unit" / name], env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]

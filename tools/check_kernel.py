@@ -16,7 +16,9 @@ import ksyms  # noqa: E402
 
 
 def readelf(option, kernel):
-    return subprocess.run(["readelf", "-W", option, kernel], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["readelf", "-W", option, kernel], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def main():
@@ -31,7 +33,9 @@ def main():
     made = io.StringIO()
     ksyms.emit(ksyms.functions(kernel), made)
     if made.getvalue() != Path(table).read_text():
-        faults.append("the second link moved functions: boot/kernel.ld must place .rodata behind .text")
+        faults.append(
+            "the second link moved functions: boot/kernel.ld must place .rodata behind .text"
+        )
     for fault in faults[:10]:
         print(f"{kernel}: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -78,7 +78,9 @@ def page():
         if slept_last and not spins:
             sys.exit(f"{TABLE}: {name} sleeps, but stands below a spinlock")
         slept_last = slept_last or spins
-    body = "".join(f"| `{n}` | {KINDS[k]} | {w.replace('|', chr(92) + '|')} |\n" for n, k, w in rows)
+    body = "".join(
+        f"| `{n}` | {KINDS[k]} | {w.replace('|', chr(92) + '|')} |\n" for n, k, w in rows
+    )
     return HEAD + body
 
 

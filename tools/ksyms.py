@@ -81,7 +81,9 @@ def emit(symbols, out):
 
 def main():
     parser = argparse.ArgumentParser(description="make the kernel's symbol table")
-    parser.add_argument("--empty", action="store_true", help="a table of no symbols, for the first link")
+    parser.add_argument(
+        "--empty", action="store_true", help="a table of no symbols, for the first link"
+    )
     parser.add_argument("kernel", nargs="?")
     args = parser.parse_args()
     emit([] if args.empty else functions(args.kernel), sys.stdout)

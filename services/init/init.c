@@ -147,7 +147,7 @@ set_standard(int in, int out)
 	dup2(out, STDERR_FILENO);
 }
 
-/* Reap until `child` has ended, orphans on the way. Returns its status as a shell would: 128 + signal. */
+/* Reap until `child` has ended, orphans on the way. Returns its status as a shell: 128 + signal. */
 static int
 wait_for(pid_t child)
 {

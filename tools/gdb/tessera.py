@@ -82,7 +82,12 @@ class RefCount:
 
 def printers():
     table = gdb.printing.RegexpCollectionPrettyPrinter("tessera")
-    for name, printer in (("thread", Thread), ("process", Process), ("list", List), ("refcount", RefCount)):
+    for name, printer in (
+        ("thread", Thread),
+        ("process", Process),
+        ("list", List),
+        ("refcount", RefCount),
+    ):
         table.add_printer(name, f"^{name}$", printer)
     return table
 
@@ -100,7 +105,10 @@ class Cpus(gdb.Command):
         cpus = gdb.parse_and_eval("cpus")
         for i in range(int(gdb.parse_and_eval("cpu_count"))):
             cpu = cpus[i].dereference()
-            print(f"cpu {i}: preempt {int(cpu['preempt_count'])} irq {int(cpu['irq_depth'])}", end="  ")
+            print(
+                f"cpu {i}: preempt {int(cpu['preempt_count'])} irq {int(cpu['irq_depth'])}",
+                end="  ",
+            )
             print(Thread(cpu["current"].dereference()).to_string() if cpu["current"] else "-")
 
 

@@ -110,7 +110,9 @@ def prune_empty(tree, keep):
         if not stat.S_ISDIR(mode):
             while path := path.rpartition("/")[0]:
                 used.add(path)
-    for path in [p for p, (mode, _, _) in tree.nodes.items() if stat.S_ISDIR(mode) and p not in used]:
+    for path in [
+        p for p, (mode, _, _) in tree.nodes.items() if stat.S_ISDIR(mode) and p not in used
+    ]:
         del tree.nodes[path]
 
 

@@ -49,7 +49,13 @@ class Writer:
             needed = -(self.offset + 110) % PAGE or PAGE
             if needed < namesize:
                 parent = name.rpartition("/")[0] or "."
-                self._header(parent.encode(), stat.S_IFDIR | 0o755, 0, (0, 0), len(parent.encode()) + 1 + needed)
+                self._header(
+                    parent.encode(),
+                    stat.S_IFDIR | 0o755,
+                    0,
+                    (0, 0),
+                    len(parent.encode()) + 1 + needed,
+                )
                 needed = -(self.offset + 110) % PAGE or PAGE
             namesize = needed
         self._header(raw, mode, len(data), rdev, namesize)

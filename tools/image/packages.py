@@ -62,7 +62,9 @@ def members(deb):
     done = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], capture_output=True)
     if done.returncode != 0:
         os.unlink(deb)
-        raise PackageError(f"'{os.path.basename(deb)}' in the cache was damaged and is removed: run the command again")
+        raise PackageError(
+            f"'{os.path.basename(deb)}' in the cache was damaged and is removed: run the command again"
+        )
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
         for info in tar:
             yield tar, info

@@ -9,7 +9,8 @@ host_need()
 	while read -r group package _; do
 		case $groups in *" $group "*) wanted="$wanted $package" ;; esac
 	done <"$top/tools/packages.txt"
-	command -v dpkg-query >/dev/null || die 126 "this is not Debian: install by hand what tools/packages.txt lists"
+	command -v dpkg-query >/dev/null ||
+		die 126 "this is not Debian: install by hand what tools/packages.txt lists"
 	# shellcheck disable=SC2086
 	missing=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null | {
 		have=" "
@@ -53,8 +54,9 @@ host_probe()
 	firmware=$1
 	dd if=/dev/zero of="$firmware" bs=65536 count=1 2>/dev/null &&
 	printf '\272\364\000\260\020\356\364' | dd of="$firmware" bs=1 seek=65520 conv=notrunc 2>/dev/null
-	timeout 3 qemu-system-x86_64 -accel "$2" -machine q35 -cpu max -m 16 -nodefaults -display none -bios "$firmware" \
-		-device isa-debug-exit,iobase=0xf4,iosize=0x04 </dev/null >/dev/null 2>&1
+	timeout 3 qemu-system-x86_64 -accel "$2" -machine q35 -cpu max -m 16 -nodefaults -display none \
+		-bios "$firmware" -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
+		</dev/null >/dev/null 2>&1
 	[ $? = 33 ]
 }
 

@@ -12,18 +12,18 @@ cc_name=${cc_name##*/}
 build()
 {
 	mkdir -p "$top/build"
+	set -- flock "$top/build/.lock" make -s -C "$top" --no-print-directory -j2 "$@"
 	if [ -t 2 ]; then
-		flock "$top/build/.lock" make -s -C "$top" --no-print-directory -j2 "$@" </dev/null >&2 ||
-			die 126 "the build failed; the messages are above"
-	else
-		make_log=$(mktemp)
-		flock "$top/build/.lock" make -s -C "$top" --no-print-directory -j2 "$@" </dev/null >"$make_log" 2>&1 || {
-			cat "$make_log" >&2
-			rm -f "$make_log"
-			die 126 "the build failed; the messages are above"
-		}
-		rm -f "$make_log"
+		"$@" </dev/null >&2 || die 126 "the build failed; the messages are above"
+		return
 	fi
+	make_log=$(mktemp)
+	if ! "$@" </dev/null >"$make_log" 2>&1; then
+		cat "$make_log" >&2
+		rm -f "$make_log"
+		die 126 "the build failed; the messages are above"
+	fi
+	rm -f "$make_log"
 }
 
 megabytes()
@@ -60,25 +60,33 @@ machine_prepare()
 		cat "$base" "$run/segment.cpio" >"$image" && rm "$run/segment.cpio" ||
 			die 126 "no room for the image in ${run%/*}: free some, or set TMPDIR"
 	fi
-	# Both kernels give programs the same 47 bits of addresses.
+	size=$(megabytes "$image")
 	case $kernel in
-	tessera) needed=$(($(megabytes "$image") + $(loaded_megabytes "$kernel_file") + 4)) arguments="console=ttyS0 panic=exit" ;;
-	linux) needed=$((2 * $(megabytes "$image") + 80)) arguments="console=ttyS0 panic=-1 no5lvl" ;;
+	tessera)
+		needed=$((size + $(loaded_megabytes "$kernel_file") + 4))
+		arguments="console=ttyS0 panic=exit" ;;
+	linux)
+		needed=$((2 * size + 80))
+		# Both kernels give programs the same 47 bits of addresses.
+		arguments="console=ttyS0 panic=-1 no5lvl" ;;
 	esac
-	[ "$boot" != uefi ] || needed=$((needed + $(megabytes "$image") + 64))
-	[ "$boot" != bios ] || needed=$((needed + $(megabytes "$image") + 16))
+	case $boot in
+	bios) needed=$((needed + size + 16)) ;;
+	uefi) needed=$((needed + size + 64)) ;;
+	esac
 	[ "$mem" -ge "$needed" ] ||
 		die 126 "--mem $mem is too little for this kernel and image: give at least --mem $needed"
 	arguments="$arguments${append:+ $append}"
 }
 
-# machine_start EXTRA.. - become QEMU, with what the options ask for and EXTRA behind. EXTRA connects
+# machine_start EXTRA.. - become QEMU, with what the options ask for and EXTRA behind, which connects
 # the serial ports.
 machine_start()
 {
 	if [ -n "$icount" ]; then
 		# The same time of day and the same random numbers too.
-		set -- -accel tcg,thread=single -icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm "$@"
+		set -- -accel tcg,thread=single -icount shift=0,sleep=off \
+			-seed 1 -rtc base=2026-01-01,clock=vm "$@"
 	elif [ "$(host_accelerator)" = kvm ]; then
 		set -- -accel kvm "$@"
 	else
@@ -88,8 +96,11 @@ machine_start()
 	pvh)
 		set -- -kernel "$kernel_file" -initrd "$image" -append "$arguments" "$@" ;;
 	*)
-		"$top/tools/vm/make_iso" "$kernel" "$kernel_file" "$image" "$arguments" "$run/boot.iso" \
-			>"$run/iso.log" 2>&1 || { cat "$run/iso.log" >&2; die 126 "cannot make the ISO; the messages are above"; }
+		if ! "$top/tools/vm/make_iso" "$kernel" "$kernel_file" "$image" "$arguments" \
+			"$run/boot.iso" >"$run/iso.log" 2>&1; then
+			cat "$run/iso.log" >&2
+			die 126 "cannot make the ISO; the messages are above"
+		fi
 		set -- -cdrom "$run/boot.iso" -boot d "$@" ;;
 	esac
 	if [ "$boot" = uefi ]; then
@@ -98,10 +109,12 @@ machine_start()
 			-drive "if=pflash,format=raw,unit=1,file=$run/vars.fd" "$@"
 	fi
 	# reserve=off: a machine may have more memory than the host as long as it does not use it.
-	set -- qemu-system-x86_64 -machine q35,memory-backend=ram -object "memory-backend-ram,id=ram,size=${mem}M,reserve=off" \
-		-m "$mem" -cpu "${cpu:-max}" -smp "$cpus" -nodefaults -no-user-config \
-		-display none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
-	[ -z "$debug" ] || set -- "$@" -S -chardev "socket,id=gdb,path=$run/gdb,server=on,wait=off" -gdb chardev:gdb
+	set -- qemu-system-x86_64 -machine q35,memory-backend=ram -m "$mem" \
+		-object "memory-backend-ram,id=ram,size=${mem}M,reserve=off" \
+		-cpu "${cpu:-max}" -smp "$cpus" -nodefaults -no-user-config -display none -no-reboot \
+		-device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
+	[ -z "$debug" ] || set -- "$@" -S \
+		-chardev "socket,id=gdb,path=$run/gdb,server=on,wait=off" -gdb chardev:gdb
 	[ -z "$qemu_log" ] || set -- "$@" -d int,guest_errors -D "$qemu_log"
 	[ -z "$timeout" ] || set -- timeout --foreground --kill-after=3 "$timeout" "$@"
 	exec "$@"
@@ -157,7 +170,7 @@ machine_command()
 		die 125 "the kernel panicked; its log is above"
 	elif [ "$ended" = 124 ] || [ "$ended" = 137 ]; then
 		show_log
-		die 124 "no end after $timeout s, the machine is stopped; its log is above (--timeout gives it longer)"
+		die 124 "no end after $timeout s: stopped; its log is above (--timeout gives it longer)"
 	elif [ -n "$answer" ]; then
 		exit "$answer"
 	elif [ "$ended" != 0 ]; then
