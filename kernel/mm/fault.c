@@ -30,6 +30,8 @@
 #include "page_cache.h"
 #include "stats.h"
 
+/* Said at once of a leaf that the faulting access is about to use: the processor need not. */
+#define TOUCHED (PTE_ACCESSED | PTE_DIRTY)
 #define FAULT_AROUND 16u /* pages mapped around one that was read */
 
 int huge_page_mode = HUGE_ALWAYS;
@@ -111,9 +113,16 @@ static int
 fault_huge(struct mapping *m, vaddr_t base)
 {
 	struct address_space *as = m->as;
-	struct page *p = page_alloc(HUGE_PAGE_ORDER, ALLOC_NOWAIT | ALLOC_USER | ALLOC_ZERO);
+	vaddr_t end = base + HUGE_PAGE_SIZE;
 	int error = -EAGAIN;
+	struct page *p;
+	bool empty;
 
+	/* Look first: clearing 2 MiB for nothing, at every small fault, costs more than it can ever save. */
+	spin_lock(&as->page_table_lock);
+	empty = arch_page_table_next(&as->page_table, base, end) == end;
+	spin_unlock(&as->page_table_lock);
+	p = empty ? page_alloc(HUGE_PAGE_ORDER, ALLOC_NOWAIT | ALLOC_USER | ALLOC_ZERO) : NULL;
 	if (!p)
 		return -EAGAIN;
 	page_make_compound(p);
@@ -121,12 +130,11 @@ fault_huge(struct mapping *m, vaddr_t base)
 	frames_count(COUNT_ANONYMOUS, 1l << HUGE_PAGE_ORDER);
 	frames_count(COUNT_HUGE, 1l << HUGE_PAGE_ORDER);
 	spin_lock(&as->page_table_lock);
-	if (arch_page_table_next(&as->page_table, base, base + HUGE_PAGE_SIZE) ==
-	    base + HUGE_PAGE_SIZE) {
+	if (arch_page_table_next(&as->page_table, base, end) == end) {
 		error = arch_page_table_prepare(&as->page_table, base, true);
 		if (error == 0)
 			error = arch_page_table_map(&as->page_table, base, page_to_phys(p),
-						    mapping_prot(m) | PTE_HUGE);
+						    mapping_prot(m) | PTE_HUGE | TOUCHED);
 	}
 	if (error == 0) {
 		as->rss_anon += 1ul << HUGE_PAGE_ORDER;
@@ -174,7 +182,7 @@ fault_anonymous(struct mapping *m, vaddr_t va, bool write)
 	p = anonymous_page(ALLOC_ZERO);
 	if (!p)
 		return -ENOMEM;
-	error = install_page(m, va, p, mapping_prot(m), NULL);
+	error = install_page(m, va, p, mapping_prot(m) | TOUCHED, NULL);
 	if (error != 0) {
 		page_put(p);
 		return error == -EAGAIN ? 0 : error;
@@ -296,7 +304,7 @@ fault_object_copy(struct mapping *m, vaddr_t va)
 	memcpy(page_to_virt(p), page_to_virt(from), PAGE_SIZE);
 	page_put(from);
 	WRITE_ONCE(m->has_anon, true);
-	error = install_page(m, va, p, mapping_prot(m), NULL);
+	error = install_page(m, va, p, mapping_prot(m) | TOUCHED, NULL);
 	if (error != 0) {
 		page_put(p);
 		return error == -EAGAIN ? 0 : error;
@@ -321,7 +329,7 @@ fault_object_write(struct mapping *m, vaddr_t va)
 		}
 	}
 	object_mark_dirty(o, p);
-	error = install_page(m, va, p, mapping_prot(m), o);
+	error = install_page(m, va, p, mapping_prot(m) | TOUCHED, o);
 	if (error != 0) {
 		page_put(p);
 		return error == -EAGAIN ? 0 : error;
@@ -397,7 +405,7 @@ copy_page(struct mapping *m, vaddr_t va, paddr_t pa, struct page *from)
 	}
 	arch_page_table_unmap(&as->page_table, va, &now, &prot);
 	/* The tables are there: this cannot fail. */
-	(void)arch_page_table_map(&as->page_table, va, page_to_phys(p), mapping_prot(m));
+	(void)arch_page_table_map(&as->page_table, va, page_to_phys(p), mapping_prot(m) | TOUCHED);
 	if (from) {
 		--*mapping_rss(m, from);
 		if (from->flags & PAGE_CACHED)
