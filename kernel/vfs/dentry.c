@@ -135,6 +135,7 @@ create(struct filesystem *fs, const char *name, size_t length)
 	}
 	ref_init(&d->refs);
 	d->fs = fs;
+	atomic_add(&fs->dentries, 1);
 	d->parent = d;
 	list_init(&d->siblings);
 	list_init(&d->children);
@@ -229,6 +230,7 @@ static struct dentry *
 kill_locked(struct dentry *d)
 {
 	struct dentry *parent = d->parent == d ? NULL : d->parent;
+	struct filesystem *fs = d->fs;
 	struct inode *i = d->inode;
 
 	assert(list_is_empty(&d->children));
@@ -236,12 +238,13 @@ kill_locked(struct dentry *d)
 	list_del_init(&d->siblings);
 	spin_unlock(&dentry_lock);
 	if (i && i->links == 0)
-		watch_inode_removed(i);
+		watch_inode_removed(i, WATCH_DELETE_SELF);
 	if (i)
 		inode_put(i);
 	if (d->name != d->short_name)
 		kfree(d->name);
 	slab_free(dentry_cache, d);
+	atomic_sub(&fs->dentries, 1); /* the last: from here on the file system may be gone */
 	return parent;
 }
 

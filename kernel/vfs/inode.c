@@ -10,8 +10,10 @@
 #include <tessera/file_lock.h>
 #include <tessera/inode.h>
 #include <tessera/panic.h>
+#include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/watch.h>
 
 #include "vfs.h"
 
@@ -171,14 +173,40 @@ filesystem_create(const struct filesystem_type *type)
 	return fs;
 }
 
+/* Watches hold inodes but no mount: they end with the file system. */
+static void
+end_watches(struct filesystem *fs)
+{
+	struct inode *i, *found;
+
+	do {
+		found = NULL;
+		spin_lock(&fs->inodes_lock);
+		list_for_each(i, &fs->inodes, fs_node)
+			if (watch_inode_is_watched(i) && ref_get_unless_zero(&i->refs)) {
+				found = i;
+				break;
+			}
+		spin_unlock(&fs->inodes_lock);
+		if (found) {
+			watch_inode_removed(found, WATCH_UNMOUNT);
+			inode_put(found);
+		}
+	} while (found);
+}
+
 void
 filesystem_put(struct filesystem *fs)
 {
 	if (!ref_put(&fs->refs))
 		return;
+	end_watches(fs);
 	dentry_purge_filesystem(fs);
 	if (fs->root)
 		dentry_put(fs->root);
+	/* Somebody who made room in the cache of names may still be freeing one of ours. */
+	while (atomic_load(&fs->dentries) > 0)
+		sched_yield_thread();
 	if (fs->type->unmount)
 		fs->type->unmount(fs);
 	assert(list_is_empty(&fs->inodes));

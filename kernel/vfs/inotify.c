@@ -160,7 +160,7 @@ watch_tell_inode_slow(struct inode *i, uint32_t event, const char *name, uint32_
 		return;
 	spin_lock(&watch_lock);
 	list_for_each_safe(w, tmp, watches, inode_node) {
-		if (!(w->mask & event & WATCH_ALL))
+		if (!(w->mask & event & WATCH_ALL) && !(event & WATCH_UNMOUNT))
 			continue;
 		queue_locked(w->owner, w->number, event, cookie, name);
 		wake_poll(&w->owner->wait, POLLIN | POLLRDNORM);
@@ -196,14 +196,14 @@ watch_tell_dentry_slow(struct dentry *d, uint32_t event)
 }
 
 void
-watch_inode_removed(struct inode *i)
+watch_inode_removed(struct inode *i, uint32_t event)
 {
 	struct list *watches = atomic_load(&i->watches), dead = LIST_INIT(dead);
 	struct watch *w, *tmp;
 
 	if (!watches)
 		return;
-	watch_tell_inode_slow(i, WATCH_DELETE_SELF, NULL, 0);
+	watch_tell_inode_slow(i, event, NULL, 0);
 	spin_lock(&watch_lock);
 	list_for_each_safe(w, tmp, watches, inode_node) {
 		kill_locked(w);
@@ -213,6 +213,14 @@ watch_inode_removed(struct inode *i)
 	spin_unlock(&watch_lock);
 	list_for_each_safe(w, tmp, &dead, inode_node)
 		free_watch(w);
+}
+
+bool
+watch_inode_is_watched(const struct inode *i)
+{
+	const struct list *watches = atomic_load(&i->watches);
+
+	return watches && !list_is_empty(watches);
 }
 
 /* --- the open object ----------------------------------------------------------------------------- */

@@ -234,7 +234,7 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory)
 	if (!error) {
 		watch_tell_inode(d->inode, WATCH_ATTRIB, NULL, 0);
 		if (d->inode->links == 0 && ref_count(&d->refs) == 1u + d->pinned)
-			watch_inode_removed(d->inode); /* else when the last user of the name leaves */
+			watch_inode_removed(d->inode, WATCH_DELETE_SELF); /* else when the last user of the name leaves */
 		watch_tell_inode(dir, WATCH_DELETE | (directory ? WATCH_ISDIR : 0), d->name, 0);
 		if (directory)
 			dentry_prune(d);

@@ -204,6 +204,7 @@ struct filesystem {
 	struct spinlock inodes_lock;   /* class INODE_CACHE */
 	struct list inodes;            /* inodes_lock */
 	uint64_t next_inode;           /* [a] */
+	uint64_t dentries;             /* [a] that have not been freed entirely */
 	void *private;
 };
 

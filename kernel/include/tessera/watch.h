@@ -62,8 +62,10 @@ watch_tell_dentry(struct dentry *d, uint32_t event)
 }
 
 uint32_t watch_new_cookie(void);
-/* The last name of `i` and its links are gone: DELETE_SELF, and its watches end. May sleep. */
-void watch_inode_removed(struct inode *i);
+/* `i` has lost its last name and link (DELETE_SELF) or its file system (UNMOUNT): its watches are told so,
+ * and end. May sleep. */
+void watch_inode_removed(struct inode *i, uint32_t event);
+bool watch_inode_is_watched(const struct inode *i);
 
 /* The object behind inotify_init, and its two calls. */
 struct file *inotify_create(uint32_t flags);
