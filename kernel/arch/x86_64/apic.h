@@ -28,6 +28,7 @@ uint32_t lapic_id(void);           /* of this CPU, from CPUID: valid before lapi
 bool lapic_is_x2apic(void);
 void lapic_eoi(void);
 void lapic_send(uint32_t apic_id, uint8_t vector);
+void lapic_send_others(uint8_t vector);
 void lapic_send_nmi(uint32_t apic_id);
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page);
@@ -44,5 +45,6 @@ bool ioapic_has(uint32_t gsi);
 /* --- other CPUs (smp_call.c) ----------------------------------------------------------------- */
 
 void smp_call_interrupt(void);
+void smp_call_all_run(void);       /* boot CPU: every CPU of the machine has started */
 
 #endif

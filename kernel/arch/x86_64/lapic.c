@@ -98,6 +98,13 @@ lapic_eoi(void)
 }
 
 static void
+wait_delivered(void)
+{
+	for (uint32_t i = 0; i < DELIVERY_SPINS && (lapic_read(LAPIC_COMMAND_LOW) & COMMAND_PENDING); i++)
+		arch_cpu_relax();
+}
+
+static void
 send(uint32_t apic_id, uint32_t command)
 {
 	uint64_t flags;
@@ -109,9 +116,11 @@ send(uint32_t apic_id, uint32_t command)
 		return;
 	}
 	flags = arch_irq_save();
-	for (uint32_t i = 0; i < DELIVERY_SPINS && (lapic_read(LAPIC_COMMAND_LOW) & COMMAND_PENDING); i++)
-		arch_cpu_relax();
-	lapic_write(LAPIC_COMMAND_HIGH, apic_id << 24);
+	/* A hypervisor delivers within the write, and is entered by each access: none is made for nothing. */
+	if (!arch_is_guest())
+		wait_delivered();
+	if (!(command & COMMAND_OTHERS))
+		lapic_write(LAPIC_COMMAND_HIGH, apic_id << 24);
 	lapic_write(LAPIC_COMMAND_LOW, command);
 	arch_irq_restore(flags);
 }
@@ -120,6 +129,13 @@ void
 lapic_send(uint32_t apic_id, uint8_t vector)
 {
 	send(apic_id, COMMAND_FIXED | vector);
+}
+
+/* One message to every CPU of the machine but this one, started or not. */
+void
+lapic_send_others(uint8_t vector)
+{
+	send(0, COMMAND_FIXED | COMMAND_OTHERS | vector);
 }
 
 void

@@ -35,6 +35,7 @@
 #define COMMAND_STARTUP 0x4600
 #define COMMAND_PENDING 0x1000
 #define COMMAND_ASSERT  0x4000
+#define COMMAND_OTHERS  0xc0000 /* all but the sender; no destination is read */
 
 #define DIVIDE_BY_16 0x3
 

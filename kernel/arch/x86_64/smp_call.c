@@ -10,6 +10,8 @@
  *	(3) a target swaps its word for 0 and serves each caller whose bit it finds
  *	(4) it clears itself from the request's mask; the caller waits until the mask is empty
  *
+ * One message reaches all others where every CPU of the machine runs; else each target gets its own.
+ *
  * A word that is not 0 has an interrupt on its way, since whoever made it so sent one and only (3)
  * empties it. (1) is before (2) and (3) before (4) by sequentially consistent atomics.
  */
@@ -33,13 +35,39 @@ struct call_inbox {
 
 static struct call_request requests[MAX_CPUS];
 static struct call_inbox inboxes[MAX_CPUS];
-static bool stopping; /* [a] */
+static uint64_t everybody; /* [a] all CPUs of the machine; 0: not all run, or not yet */
+static bool stopping;      /* [a] */
+
+void
+smp_call_all_run(void)
+{
+	uint64_t mask = 0;
+	struct cpu *c;
+
+	for_each_cpu(c)
+		mask |= BIT(c->id);
+	atomic_store(&everybody, mask);
+}
+
+static void
+ring(uint64_t mask, uint32_t self)
+{
+	uint64_t all = atomic_load_relaxed(&everybody);
+
+	if (mask && mask == (all & ~BIT(self))) {
+		lapic_send_others(VECTOR_CALL);
+		return;
+	}
+	for (; mask; mask &= mask - 1)
+		lapic_send(cpus[__builtin_ctzll(mask)]->arch.apic_id, VECTOR_CALL);
+}
 
 bool
 arch_call_cpus_start(uint64_t mask, void (*fn)(void *), void *arg)
 {
 	uint32_t self = this_cpu()->id;
 	struct call_request *r = &requests[self];
+	uint64_t empty = 0;
 	struct cpu *c;
 
 	mask &= ~BIT(self);
@@ -59,8 +87,9 @@ arch_call_cpus_start(uint64_t mask, void (*fn)(void *), void *arg)
 		uint32_t id = (uint32_t)__builtin_ctzll(left);
 
 		if (!atomic_fetch_or(&inboxes[id].callers, BIT(self))) /* (2) */
-			lapic_send(cpus[id]->arch.apic_id, VECTOR_CALL);
+			empty |= BIT(id);
 	}
+	ring(empty, self);
 	return true;
 }
 

@@ -235,5 +235,8 @@ arch_start_cpus(void)
 	wake_unclaimed();
 	wait_online();
 	give_up_missing();
+	if (cpu_count == acpi_info.cpu_count && count_online() == cpu_count - 1 &&
+	    acpi_info.cpu_count < ACPI_CPU_MAX)
+		smp_call_all_run();
 	pr_info("smp: %u CPUs, %lu us\n", cpu_count, (arch_clock_ns() - start) / 1000);
 }
