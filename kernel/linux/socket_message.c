@@ -252,18 +252,15 @@ put_rights(struct control_out *out, struct socket_rights *r, bool cloexec)
 static void
 put_all_control(struct socket *s, struct control_out *out, struct socket_message *m)
 {
-	bool wants_credentials = READ_ONCE(s->options) & SOCKET_PASS_CREDENTIALS;
+	bool credentials = m->has_credentials && (READ_ONCE(s->options) & SOCKET_PASS_CREDENTIALS);
 
 	if (!out->at) {
-		if (wants_credentials || m->rights)
+		if (credentials || m->rights)
 			*out->result |= MSG_CTRUNC;
 		return;
 	}
-	if (wants_credentials) {
-		if (!m->has_credentials)
-			m->credentials = (struct socket_credentials){ 0, SOCKET_NOBODY, SOCKET_NOBODY };
+	if (credentials)
 		put_control(out, SCM_CREDENTIALS, &m->credentials, sizeof(m->credentials));
-	}
 	if (m->rights)
 		put_rights(out, m->rights, m->flags & MSG_CMSG_CLOEXEC);
 }
@@ -301,7 +298,9 @@ send_one(struct socket *s, const struct linux_msghdr __user *user, uint32_t flag
 	if (n < 0)
 		return n;
 	iov_iter_segments(&it, v, (uint32_t)h.segment_count, (size_t)n);
-	n = get_control(&h, &m);
+	n = s->ops->check_send ? s->ops->check_send(s) : 0;
+	if (!n)
+		n = get_control(&h, &m);
 	if (!n)
 		n = socket_send(s, &m);
 	socket_rights_drop(m.rights);

@@ -251,16 +251,24 @@ unix_datagram_send(struct socket *s, struct socket_message *m)
 	return error;
 }
 
-/* An address given with a packet is not looked at. */
-ssize_t
-unix_packet_send(struct socket *s, struct socket_message *m)
+int
+unix_packet_check_send(struct socket *s)
 {
 	int error = socket_take_error(s);
 
 	if (error)
 		return error;
-	if (READ_ONCE(s->state) != SOCKET_CONNECTED)
-		return -ENOTCONN;
+	return READ_ONCE(s->state) == SOCKET_CONNECTED ? 0 : -ENOTCONN;
+}
+
+/* An address given with a packet is not looked at. */
+ssize_t
+unix_packet_send(struct socket *s, struct socket_message *m)
+{
+	int error = unix_packet_check_send(s);
+
+	if (error)
+		return error;
 	m->address.length = 0;
 	return unix_datagram_send(s, m);
 }

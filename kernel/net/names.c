@@ -13,6 +13,7 @@
 #include <tessera/atomic.h>
 #include <tessera/errno.h>
 #include <tessera/print.h>
+#include <tessera/random.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -23,7 +24,6 @@
 
 static struct spinlock names_lock = SPINLOCK_INIT(LEAF);
 static struct list buckets[BUCKETS]; /* names_lock; a zeroed one is empty, see bucket_at() */
-static uint32_t next_automatic;      /* [a] */
 
 /* --- addresses ---------------------------------------------------------------------------------- */
 
@@ -262,15 +262,16 @@ bind_abstract(struct unix_socket *u, const struct socket_address *given)
 int
 unix_autobind(struct unix_socket *u)
 {
-	for (uint32_t tries = 0; tries < AUTOBIND_NAMES; tries++) {
+	uint32_t number = (uint32_t)random_u64();
+
+	for (uint32_t tries = 0; tries < AUTOBIND_NAMES; tries++, number++) {
 		struct unix_address *a;
 		char name[8] = "";
 		int error;
 
 		if (atomic_load(&u->address))
 			return 0;
-		snprintf(name + 1, sizeof(name) - 1, "%05x",
-			 atomic_fetch_add(&next_automatic, 1) % AUTOBIND_NAMES);
+		snprintf(name + 1, sizeof(name) - 1, "%05x", number % AUTOBIND_NAMES);
 		a = address_create(name, 6);
 		if (!a)
 			return -ENOMEM;

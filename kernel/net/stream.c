@@ -245,6 +245,7 @@ unix_stream_receive(struct socket *s, struct socket_message *m)
 			end = wait_for_data(u, &until);
 	} while (end == 0 && m->data->count > 0);
 	mutex_unlock(&u->read_lock);
+	m->has_credentials = true; /* nobody's, all zero, at the end of the stream */
 	if (t.done != 0 || end >= 0)
 		return t.done;
 	return end;

@@ -340,6 +340,7 @@ const struct socket_ops unix_packet_ops = {
 	.connect = unix_stream_connect,
 	.listen = unix_listen,
 	.accept = unix_accept,
+	.check_send = unix_packet_check_send,
 	.send = unix_packet_send,
 	.receive = unix_packet_receive,
 	.poll = unix_datagram_poll,

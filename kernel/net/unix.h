@@ -139,6 +139,7 @@ int unix_datagram_connect(struct socket *s, const struct socket_address *a, uint
 ssize_t unix_datagram_send(struct socket *s, struct socket_message *m);
 ssize_t unix_datagram_receive(struct socket *s, struct socket_message *m);
 uint32_t unix_datagram_poll(struct socket *s, struct file *f, struct poll_table *pt);
+int unix_packet_check_send(struct socket *s);
 ssize_t unix_packet_send(struct socket *s, struct socket_message *m);
 ssize_t unix_packet_receive(struct socket *s, struct socket_message *m);
 

@@ -93,7 +93,7 @@ struct socket_message {
 	uint32_t result;                         /* MSG_*, as happened: TRUNC */
 	struct socket_address address;           /* to whom, or from whom */
 	struct socket_rights *rights;
-	bool has_credentials;
+	bool has_credentials;                    /* sending: given; receiving: to be told, if wanted */
 	struct socket_credentials credentials;
 };
 
@@ -107,6 +107,8 @@ struct socket_ops {
 	int (*pair)(struct socket *a, struct socket *b);
 	int (*name)(struct socket *s, bool peer, struct socket_address *out);
 	int (*shutdown)(struct socket *s, uint32_t how);
+	/* Errors that come before those of a message's control part. Empty: none do. send checks again. */
+	int (*check_send)(struct socket *s);
 	ssize_t (*send)(struct socket *s, struct socket_message *m);
 	ssize_t (*receive)(struct socket *s, struct socket_message *m);
 	uint32_t (*poll)(struct socket *s, struct file *f, struct poll_table *pt);
