@@ -5,16 +5,8 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/inode.h>
-#include <tessera/preempt.h>
 
 #include "mm.h"
-
-static void
-drain_here(void *unused)
-{
-	slab_shrink();
-	frames_drain_local();
-}
 
 /* Call where sleeping is allowed. Frames freed, not counting those that only left a CPU's cache. */
 uint64_t
@@ -31,17 +23,4 @@ reclaim(uint64_t frames)
 		got += stack_shrink(0);
 	frames_drain_local();
 	return got;
-}
-
-/* Give back everything that is only kept for speed, on all CPUs: before counting frames for leaks. */
-void
-memory_trim(void)
-{
-	while (stack_shrink(0) > 0)
-		;
-	dentry_shrink(SIZE_MAX);
-	preempt_disable();
-	drain_here(NULL);
-	arch_call_cpus(UINT64_MAX, drain_here, NULL);
-	preempt_enable();
 }

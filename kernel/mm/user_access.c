@@ -23,14 +23,6 @@ copy_to_user(void __user *to, const void *from, size_t n)
 	return arch_copy_to_user(to, from, n) == 0 ? 0 : -EFAULT;
 }
 
-int
-clear_user(void __user *to, size_t n)
-{
-	if (unlikely(!user_range_ok(to, n)))
-		return -EFAULT;
-	return arch_clear_user(to, n) == 0 ? 0 : -EFAULT;
-}
-
 long
 copy_string_from_user(char *to, const char __user *from, size_t size)
 {

@@ -295,21 +295,6 @@ thread_interrupt(struct thread *t, bool fatal)
 	spin_unlock_irq(&t->lock, flags);
 }
 
-/*
- * The test of `stopped` comes after the state was set, as in (1): a SIGCONT either clears it before and
- * we do not sleep, or finds us STOPPED and wakes us. A thread that must die does not stop.
- */
-void
-thread_stop_self(void)
-{
-	struct thread *t = current_thread();
-
-	atomic_store(&t->state, THREAD_STOPPED);
-	if (t->process && READ_ONCE(t->process->stopped) && !signal_fatal_pending(t))
-		schedule();
-	atomic_store(&t->state, THREAD_RUNNABLE);
-}
-
 /* It may have moved or stopped meanwhile: then it has been, or will go, through the kernel anyway. */
 void
 thread_kick(struct thread *t)

@@ -232,23 +232,3 @@ vfs_truncate_path(const struct path *p, loff_t size)
 		watch_tell_dentry(p->dentry, WATCH_MODIFY);
 	return error;
 }
-
-/*
- * Writers and execution exclude each other. Both sides first raise their own counter, then look at the
- * other's: of two that come at once at least one sees the other and steps back.
- */
-int
-inode_deny_write(struct inode *i)
-{
-	atomic_add(&i->deny_write, 1);
-	if (atomic_load(&i->writers) == 0)
-		return 0;
-	atomic_sub(&i->deny_write, 1);
-	return -ETXTBSY;
-}
-
-void
-inode_allow_write(struct inode *i)
-{
-	atomic_sub(&i->deny_write, 1);
-}

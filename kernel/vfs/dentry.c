@@ -314,23 +314,6 @@ dentry_shrink(size_t n)
 }
 
 void
-dentry_pin(struct dentry *d)
-{
-	bool first;
-
-	spin_lock(&dentry_lock);
-	first = !d->pinned;
-	d->pinned = true;
-	if (first)
-		ref_get(&d->refs);
-	if (!d->hashed && d->parent != d) {
-		list_add(&buckets[d->hash & bucket_mask], &d->hash_node);
-		d->hashed = true;
-	}
-	spin_unlock(&dentry_lock);
-}
-
-void
 dentry_drop(struct dentry *d)
 {
 	bool pinned;

@@ -167,12 +167,6 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file **out
 }
 
 int
-vfs_open_path(const struct path *p, uint32_t flags, struct file **out)
-{
-	return open_found(p, flags, false, out);
-}
-
-int
 vfs_open_exec(const struct path *p, struct file **out)
 {
 	return open_object(p, O_RDONLY, out);

@@ -491,22 +491,6 @@ path_lookup(int dirfd, const char *name, unsigned int flags, struct path *out)
 	return error ? error : finish(&w, flags, out);
 }
 
-int
-path_lookup_from(const struct path *start, const char *name, unsigned int flags, struct path *out)
-{
-	struct last_name w = { 0 };
-	struct path from = *start;
-	int error;
-
-	w.root = (struct path){ root_mount, root_mount->root };
-	path_get(&w.root);
-	if (*name == '/')
-		from = w.root;
-	path_get(&from);
-	error = begin(from, name, flags, &w);
-	return error ? error : finish(&w, flags, out);
-}
-
 /* Put `n` bytes in front of *at. False: no room. */
 static bool
 prepend(char **at, char *start, const char *s, size_t n)

@@ -111,12 +111,6 @@ arch_timer_arm(deadline_t when)
 	arm(id);
 }
 
-void
-arch_timer_stop(void)
-{
-	arch_timer_arm(DEADLINE_NEVER);
-}
-
 bool
 apic_timer_due(void)
 {

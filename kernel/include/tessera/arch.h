@@ -78,7 +78,6 @@ uint64_t arch_clock_ns(void);             /* monotonic nanoseconds since boot, s
 const char *arch_clock_name(void);
 uint64_t arch_realtime_at_boot_ns(void);  /* from the CMOS clock */
 void arch_timer_arm(deadline_t when);     /* one shot on this CPU; interrupts off. Past: at once */
-void arch_timer_stop(void);
 /* time/ provides: void timer_interrupt(void), called with interrupts off on the CPU it fired on. */
 void timer_interrupt(void);
 

@@ -253,8 +253,6 @@ struct path {
 /* Resolve `name` from handle `dirfd` (AT_FDCWD: working directory). The path holds references:
  * path_put(). Errors as path_resolution(7). */
 int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *out);
-/* From a given start rather than a handle (kernel users). */
-int path_lookup_from(const struct path *start, const char *name, unsigned int flags, struct path *out);
 void path_get(const struct path *p);
 void path_put(struct path *p);
 /* Absolute name as seen from the caller's root, "(unreachable)" and " (deleted)" as Linux writes.
@@ -270,7 +268,6 @@ char *path_name_from(const struct path *p, const struct path *root, char *buf, s
 /* --- operations on names (vfs/namei ops): permission checks, locking, then inode_ops ----------- */
 int vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
 	     struct file **out);
-int vfs_open_path(const struct path *p, uint32_t flags, struct file **out);
 /* For exec, which has checked MAY_EXEC itself: a program need not be readable by who runs it. */
 int vfs_open_exec(const struct path *p, struct file **out);
 int vfs_mkdir(int dirfd, const char *name, mode_t mode);
@@ -299,9 +296,6 @@ int vfs_unmount(struct path *p, int flags);
 /* ftruncate and truncate after the look-up: 0, -EINVAL, -EFBIG (SIGXFSZ), -EPERM (sealed), -ETXTBSY. */
 int vfs_truncate_file(struct file *f, loff_t size);
 int vfs_truncate_path(const struct path *p, loff_t size);
-/* Execution keeps writers away (-ETXTBSY when there is one) and the other way round. */
-int inode_deny_write(struct inode *i);
-void inode_allow_write(struct inode *i);
 /* memfd seals, fcntl's values. */
 #define SEAL_SEAL         1u
 #define SEAL_SHRINK       2u
@@ -347,8 +341,6 @@ dentry_get(struct dentry *d)
 	ref_get(&d->refs);
 }
 void dentry_put(struct dentry *d);
-/* Keep a name that only memory holds (devpts): makes it reachable, with a reference of its own. */
-void dentry_pin(struct dentry *d);
 /* The name is gone: no look-up finds it any more, the pin is dropped. Users keep their references. */
 void dentry_drop(struct dentry *d);
 /* Free up to n unused cached names; how many were freed. Under memory pressure. */

@@ -127,8 +127,6 @@ void page_put(struct page *p);
 paddr_t frame_alloc(unsigned int flags);
 void frame_free(paddr_t frame);
 
-/* Give back everything that is only kept for speed, on all CPUs: before counting frames for leaks. */
-void memory_trim(void);
 
 /* Counters, in frames. */
 struct memory_stats {

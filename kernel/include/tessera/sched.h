@@ -29,8 +29,6 @@ bool thread_wake(struct thread *t);
 bool thread_wake_stopped(struct thread *t);
 /* Interrupt a sleep if its wait mode heeds signals: fatal says that SIGKILL is the reason. */
 void thread_interrupt(struct thread *t, bool fatal);
-/* Sleep in THREAD_STOPPED until thread_wake_stopped(). */
-void thread_stop_self(void);
 /* Make a thread running elsewhere in user mode enter the kernel soon (thread->work was set). */
 void thread_kick(struct thread *t);
 

@@ -152,6 +152,7 @@ struct socket {
 	uint16_t family, type;         /* [I] */
 	int protocol;                  /* [I] */
 	struct file *file;             /* [I] once set: the open object, not counted; NULL: not accepted */
+	ino_t inode;                   /* [I] once set: the number of its inode */
 	struct mutex lock;             /* class SOCKET */
 	enum socket_state state;       /* [l] */
 	uint32_t shutdown;             /* [l] SHUTDOWN_* */
@@ -189,6 +190,11 @@ struct socket *file_socket(struct file *f);
 /* send and receive with the file's O_NONBLOCK taken into account. */
 ssize_t socket_send(struct socket *s, struct socket_message *m);
 ssize_t socket_receive(struct socket *s, struct socket_message *m);
+
+/* Call fn for each AF_UNIX socket; `name` is as getsockname tells it, of length 0 when there is none. fn may
+ * sleep. */
+void unix_for_each(void (*fn)(void *ctx, const struct socket *s, const struct socket_address *name),
+		   void *ctx);
 
 struct socket_rights *socket_rights_create(void); /* empty, of the caller; NULL: no memory */
 /* Drop the files and free it; NULL is fine. No lock held. Never recurses, however sockets in it nest. */

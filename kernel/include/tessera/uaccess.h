@@ -23,7 +23,6 @@ user_range_ok(const void __user *p, size_t n)
 /* 0 or -EFAULT (some bytes may have been copied). */
 int copy_from_user(void *to, const void __user *from, size_t n);
 int copy_to_user(void __user *to, const void *from, size_t n);
-int clear_user(void __user *to, size_t n);
 /* Copy a string of at most size - 1 bytes: its length, -EFAULT, or -ENAMETOOLONG when no NUL fits. */
 long copy_string_from_user(char *to, const char __user *from, size_t size);
 

@@ -27,6 +27,9 @@ ssize_t write_timer_slack(struct target *at, char *data, size_t n);
 int show_id_map(struct text *t, struct target *at);
 int show_setgroups(struct text *t, struct target *at);
 
+/* net.c: /proc/PID/net */
+extern const struct entry net_entries[];
+
 /* pagemap.c */
 extern const struct file_ops pagemap_file_ops;
 

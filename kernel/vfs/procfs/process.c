@@ -703,6 +703,7 @@ jump_root(struct target *at, struct path *out)
 	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT, .file_ops = &memory_file_ops }, \
 	ENTRY_FILE("mountinfo", show_mountinfo),                                                   \
 	ENTRY_FILE("mounts", show_mounts),                                                         \
+	ENTRY_DIR("net", net_entries),                                                             \
 	{ .name = "oom_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .write = write_oom_adj }, \
 	ENTRY_FILE("oom_score", show_oom_score),                                                   \
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj,             \

@@ -42,6 +42,12 @@ mounts_readlink(struct target *at, char *buf, size_t size)
 	return scnprintf(buf, size, "self/mounts");
 }
 
+static ssize_t
+net_readlink(struct target *at, char *buf, size_t size)
+{
+	return scnprintf(buf, size, "self/net");
+}
+
 static int
 show_cpuinfo(struct text *t, struct target *at)
 {
@@ -320,6 +326,7 @@ const struct entry root_entries[] = {
 	ENTRY_FILE("loadavg", show_loadavg),
 	ENTRY_FILE("meminfo", show_meminfo),
 	ENTRY_FILE("modules", show_modules),
+	{ .name = "net", .mode = S_IFLNK | 0777, .readlink = net_readlink },
 	ENTRY_FILE("partitions", show_partitions),
 	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = show_slabinfo },
 	ENTRY_FILE("stat", show_machine_stat),
