@@ -316,15 +316,9 @@ dentry_shrink(size_t n)
 void
 dentry_drop(struct dentry *d)
 {
-	bool pinned;
-
 	spin_lock(&dentry_lock);
 	unhash_locked(d);
-	pinned = d->pinned;
-	d->pinned = false;
 	spin_unlock(&dentry_lock);
-	if (pinned)
-		dentry_put(d);
 }
 
 /* Give `d` the parent, name and hash of the other; the names swap so that nothing is allocated. */

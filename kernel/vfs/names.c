@@ -233,7 +233,7 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory)
 	write_unlock(&d->inode->lock);
 	if (!error) {
 		watch_tell_inode(d->inode, WATCH_ATTRIB, NULL, 0);
-		if (d->inode->links == 0 && ref_count(&d->refs) == 1u + d->pinned)
+		if (d->inode->links == 0 && ref_count(&d->refs) == 1)
 			watch_inode_removed(d->inode, WATCH_DELETE_SELF); /* else when the last user of the name leaves */
 		watch_tell_inode(dir, WATCH_DELETE | (directory ? WATCH_ISDIR : 0), d->name, 0);
 		if (directory)

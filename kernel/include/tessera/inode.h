@@ -167,7 +167,6 @@ struct dentry {
 	struct list hash_node;         /* [d] by (parent, name) */
 	struct list lru;               /* [d] unused ones */
 	bool hashed;                   /* [d] reachable by look-up; false after unlink */
-	bool pinned;                   /* [d] memory file systems: an extra reference keeps it */
 	uint32_t mounted;              /* [d] mounts on it */
 	struct filesystem *fs;         /* [I] */
 	uint32_t hash;                 /* [d] */
@@ -341,7 +340,7 @@ dentry_get(struct dentry *d)
 	ref_get(&d->refs);
 }
 void dentry_put(struct dentry *d);
-/* The name is gone: no look-up finds it any more, the pin is dropped. Users keep their references. */
+/* The name is gone: no look-up finds it any more. Users keep their references. */
 void dentry_drop(struct dentry *d);
 /* Free up to n unused cached names; how many were freed. Under memory pressure. */
 size_t dentry_shrink(size_t n);
