@@ -148,7 +148,6 @@ struct process {
 	bool no_unknown_call_log;         /* [a] an unknown call was logged already */
 	bool dumpable;                    /* [a] */
 	uint32_t membarrier;              /* [a] expedited membarrier commands registered for */
-	bool in_exec;                     /* [s] */
 	uint64_t random_cookie;           /* [I] AT_RANDOM seed and such */
 };
 

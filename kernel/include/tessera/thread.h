@@ -138,7 +138,6 @@ struct thread {
 	uint32_t rseq_size, rseq_signature; /* [o] */
 	int exit_signal;               /* [I] */
 	bool exiting;                  /* [s] */
-	bool vfork_done;               /* [a] */
 	struct vfork_wait *vfork;      /* [o] parent to release at exec or exit */
 	uint64_t minor_faults, major_faults; /* [o] */
 	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */
@@ -147,7 +146,6 @@ struct thread {
 	bool pi_exiting;               /* FUTEX_PI: nobody may begin to wait for it any more */
 	uint32_t personality;          /* [o] */
 	uint64_t timer_slack_ns;       /* [o] */
-	void *ptrace;                  /* [s] reserved for tracing */
 };
 
 #define THREAD_WORK  0
