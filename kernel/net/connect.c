@@ -173,6 +173,7 @@ unix_accept(struct socket *s, uint32_t flags, struct socket **out)
 {
 	struct unix_socket *u = unix_of(s), *e;
 	deadline_t until = socket_deadline(s->receive_timeout, flags);
+	bool ended;
 	int error;
 
 	if (READ_ONCE(s->state) != SOCKET_LISTENING)
@@ -181,12 +182,13 @@ unix_accept(struct socket *s, uint32_t flags, struct socket **out)
 		error = socket_take_error(s);
 		if (error)
 			return error;
+		ended = READ_ONCE(s->shutdown) & SHUTDOWN_RECEIVE; /* what came before the end is taken first */
 		e = take_pending(u);
 		if (e)
 			break;
 		if (until == 0)
 			return -EAGAIN;
-		if (READ_ONCE(s->shutdown) & SHUTDOWN_RECEIVE)
+		if (ended)
 			return -EINVAL;
 		error = wait_event_deadline(&s->read_wait,
 					    !list_is_empty(&u->pending) || READ_ONCE(s->error) ||

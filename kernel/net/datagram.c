@@ -275,31 +275,37 @@ unix_packet_send(struct socket *s, struct socket_message *m)
 
 /* --- receiving ---------------------------------------------------------------------------------- */
 
-/* Take the oldest message off the queue, or when peeking look at it. read_lock held. */
-static struct unix_message *
-take_message(struct unix_socket *u, bool peek)
-{
-	struct unix_message *m;
-
-	mutex_lock(&u->socket.lock);
-	m = list_first(&u->messages, struct unix_message, node);
-	if (m && !peek) {
-		list_del_init(&m->node);
-		u->queue_length--;
-	}
-	mutex_unlock(&u->socket.lock);
-	return m;
-}
-
 /* The queue is empty. 0: sleep; 1: nothing will come; or an errno. */
 static int
 at_the_end(const struct socket *s, deadline_t until)
 {
-	bool ended = READ_ONCE(s->shutdown) & SHUTDOWN_RECEIVE;
+	bool ended = s->shutdown & SHUTDOWN_RECEIVE;
 
 	if (until == 0)
 		return ended && s->type == SOCK_SEQPACKET ? 1 : -EAGAIN;
 	return ended ? 1 : 0;
+}
+
+/*
+ * Take the oldest message off the queue, or when peeking look at it. NULL: *end is the pending error or as
+ * of at_the_end(), which is asked under the lock: the peer may write and close at any other time.
+ */
+static struct unix_message *
+take_message(struct unix_socket *u, bool peek, deadline_t until, int *end)
+{
+	struct unix_message *m;
+
+	mutex_lock(&u->socket.lock);
+	*end = socket_take_error(&u->socket);
+	m = *end ? NULL : list_first(&u->messages, struct unix_message, node);
+	if (m && !peek) {
+		list_del_init(&m->node);
+		u->queue_length--;
+	}
+	if (!m && *end == 0)
+		*end = at_the_end(&u->socket, until);
+	mutex_unlock(&u->socket.lock);
+	return m;
 }
 
 /* With read_lock held on success. NULL: *end says what the call returns. */
@@ -313,13 +319,10 @@ wait_for_message(struct unix_socket *u, uint32_t flags, ssize_t *end)
 
 	for (;;) {
 		mutex_lock(&u->read_lock);
-		error = socket_take_error(s);
-		msg = error ? NULL : take_message(u, flags & MSG_PEEK);
+		msg = take_message(u, flags & MSG_PEEK, until, &error);
 		if (msg)
 			return msg;
 		mutex_unlock(&u->read_lock);
-		if (!error)
-			error = at_the_end(s, until);
 		if (error) {
 			*end = MIN(error, 0);
 			return NULL;

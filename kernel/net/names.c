@@ -24,6 +24,7 @@
 
 static struct spinlock names_lock = SPINLOCK_INIT(LEAF);
 static struct list buckets[BUCKETS]; /* names_lock; a zeroed one is empty, see bucket_at() */
+static struct list all = LIST_INIT(all); /* names_lock: every socket, struct unix_socket.all_node */
 
 /* --- addresses ---------------------------------------------------------------------------------- */
 
@@ -213,6 +214,56 @@ unix_name_remove(struct unix_socket *u)
 
 	list_del_init(&u->name_node);
 	spin_unlock_irq(&names_lock, flags);
+}
+
+void
+unix_list_add(struct unix_socket *u)
+{
+	uint64_t flags = spin_lock_irq(&names_lock);
+
+	list_add_tail(&all, &u->all_node);
+	spin_unlock_irq(&names_lock, flags);
+}
+
+void
+unix_list_remove(struct unix_socket *u)
+{
+	uint64_t flags = spin_lock_irq(&names_lock);
+
+	list_del(&u->all_node);
+	spin_unlock_irq(&names_lock, flags);
+}
+
+/* The first socket behind `u` (NULL: of all) that is not being freed, with a reference. */
+static struct unix_socket *
+next_of_all(struct unix_socket *u)
+{
+	uint64_t flags = spin_lock_irq(&names_lock);
+	struct list *l = u ? u->all_node.next : all.next;
+
+	for (u = NULL; l != &all; l = l->next) {
+		u = list_entry(l, struct unix_socket, all_node);
+		if (ref_get_unless_zero(&u->socket.refs))
+			break;
+		u = NULL;
+	}
+	spin_unlock_irq(&names_lock, flags);
+	return u;
+}
+
+/* The reference to where we are keeps the place in the list. */
+void
+unix_for_each(void (*fn)(void *ctx, const struct socket *s, const struct socket_address *name), void *ctx)
+{
+	struct unix_socket *u = next_of_all(NULL), *next;
+	struct socket_address name;
+
+	for (; u; u = next) {
+		unix_tell_sender(u, &name);
+		fn(ctx, &u->socket, &name);
+		next = next_of_all(u);
+		unix_put(u);
+	}
 }
 
 /* --- bind --------------------------------------------------------------------------------------- */

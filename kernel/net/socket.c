@@ -89,6 +89,7 @@ void
 socket_attach(struct file *f, struct socket *s)
 {
 	f->private = s;
+	s->inode = f->inode->number;
 	WRITE_ONCE(s->file, f);
 }
 

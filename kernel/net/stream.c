@@ -105,17 +105,38 @@ struct taking {
 	bool matching;              /* credentials are wanted: only from the sender in m->credentials */
 };
 
-/* The message to go on with, or NULL. read_lock held: it stays. */
+/*
+ * The queue is at its end. 0: sleep, else what the call ends with, or 1: the end of the stream or what has
+ * been taken. u's lock held: the peer may write and close between a look at the queue and one at the rest.
+ */
+static ssize_t
+at_the_end(struct unix_socket *u, const struct taking *t, deadline_t until)
+{
+	int error;
+
+	if (t->done >= (ssize_t)t->target || ((t->m->flags & MSG_PEEK) && t->done > 0))
+		return 1;
+	error = socket_take_error(&u->socket);
+	if (error)
+		return error;
+	if (u->socket.shutdown & SHUTDOWN_RECEIVE)
+		return 1;
+	return until == 0 ? -EAGAIN : 0;
+}
+
+/* The message to go on with; NULL: *end is as of at_the_end(). read_lock held: the message stays. */
 static struct unix_message *
-next_message(struct unix_socket *u, const struct unix_message *last)
+next_message(struct unix_socket *u, const struct taking *t, deadline_t until, ssize_t *end)
 {
 	struct unix_message *m = NULL;
 
 	mutex_lock(&u->socket.lock);
-	if (!last)
+	if (!t->last)
 		m = list_first(&u->messages, struct unix_message, node);
-	else if (last->node.next != &u->messages)
-		m = list_entry(last->node.next, struct unix_message, node);
+	else if (t->last->node.next != &u->messages)
+		m = list_entry(t->last->node.next, struct unix_message, node);
+	if (!m)
+		*end = at_the_end(u, t, until);
 	mutex_unlock(&u->socket.lock);
 	return m;
 }
@@ -178,25 +199,6 @@ take_from(struct unix_socket *u, struct taking *t, struct unix_message *msg)
 	return !carries;
 }
 
-/*
- * The queue is at its end. 0: sleep, else what the call ends with, or 1: the end of the stream or what has
- * been taken.
- */
-static ssize_t
-at_the_end(struct unix_socket *u, const struct taking *t, deadline_t until)
-{
-	int error;
-
-	if (t->done >= (ssize_t)t->target || ((t->m->flags & MSG_PEEK) && t->done > 0))
-		return 1;
-	error = socket_take_error(&u->socket);
-	if (error)
-		return error;
-	if (READ_ONCE(u->socket.shutdown) & SHUTDOWN_RECEIVE)
-		return 1;
-	return until == 0 ? -EAGAIN : 0;
-}
-
 /* Sleep without read_lock. 0: look again, or an errno. */
 static int
 wait_for_data(struct unix_socket *u, deadline_t *until)
@@ -233,14 +235,13 @@ unix_stream_receive(struct socket *s, struct socket_message *m)
 	t.target = MAX(t.target, 1ul);
 	mutex_lock(&u->read_lock);
 	do {
-		struct unix_message *msg = next_message(u, t.last);
+		struct unix_message *msg = next_message(u, &t, until, &end);
 
 		if (msg) {
 			if (!take_from(u, &t, msg))
 				break;
 			continue;
 		}
-		end = at_the_end(u, &t, until);
 		if (end == 0)
 			end = wait_for_data(u, &until);
 	} while (end == 0 && m->data->count > 0);

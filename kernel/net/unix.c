@@ -70,6 +70,7 @@ unix_create_socket(int type)
 	waiter_init(&u->relay, NULL);
 	u->relay.wake = relay_room;
 	u->relay.private = u;
+	unix_list_add(u);
 	return u;
 }
 
@@ -101,6 +102,7 @@ unix_put(struct unix_socket *u)
 {
 	if (!ref_put(&u->socket.refs))
 		return;
+	unix_list_remove(u);
 	if (u->address)
 		unix_address_put(u->address);
 	if (u->peer_cred)

@@ -45,6 +45,7 @@ struct unix_socket {
 	struct unix_address *address;   /* [1] a reference; NULL: no name */
 	struct path path;               /* [1] references; of a name in the file system */
 	struct list name_node;          /* [n] */
+	struct list all_node;           /* [n] */
 
 	pid_t peer_pid;                 /* [l] who connected, or listened */
 	struct cred *peer_cred;         /* [l] a reference, or NULL */
@@ -106,6 +107,9 @@ int unix_name_sender(struct unix_socket *u);
 /* Who is bound to `a`, with a reference; ERR_PTR: -ECONNREFUSED, -EPROTOTYPE, what the path gave. */
 struct unix_socket *unix_find(const struct socket_address *a, int type);
 void unix_name_remove(struct unix_socket *u);
+/* Birth and death, for unix_for_each(). */
+void unix_list_add(struct unix_socket *u);
+void unix_list_remove(struct unix_socket *u);
 void unix_address_put(struct unix_address *a);
 int unix_name(struct socket *s, bool peer, struct socket_address *out);
 /* What getsockname of `u` tells; length 0 when it has no name. */

@@ -396,3 +396,40 @@ TEST(end_with_unread_data_resets_the_peer)
 	CHECK_EQ(error, 0);
 	CHECK_EQ(read(s[0], &b, 1), 1);
 }
+
+/* The line of /proc/net/unix about the socket of this fd: flags, type, state and name. */
+static void
+check_line(int s, unsigned int flags, unsigned int type, unsigned int state, const char *name)
+{
+	struct stat st;
+	char line[256], got[128];
+	unsigned int f, t, n;
+	unsigned long inode;
+	FILE *file = fopen("/proc/net/unix", "r");
+
+	CHECK_OK(fstat(s, &st));
+	CHECK(file);
+	while (fgets(line, sizeof(line), file)) {
+		got[0] = '\0';
+		if (sscanf(line, "%*x: %*x %*x %x %x %x %lu %127s", &f, &t, &n, &inode, got) < 4 ||
+		    inode != st.st_ino)
+			continue;
+		fclose(file);
+		CHECK_EQ(f, flags);
+		CHECK_EQ(t, type);
+		CHECK_EQ(n, state);
+		CHECK_STR(got, name);
+		return;
+	}
+	FAIL("no line about inode %lu", (unsigned long)st.st_ino);
+}
+
+TEST(sockets_are_listed_in_proc)
+{
+	int l = unix_server(SOCK_STREAM, "s", 1), c = unix_client(SOCK_STREAM, "s");
+
+	check_line(l, 0x10000, SOCK_STREAM, 1, "s");
+	check_line(c, 0, SOCK_STREAM, 3, "");
+	check_line(CHECK_OK(accept(l, NULL, NULL)), 0, SOCK_STREAM, 3, "s");
+	check_line(unix_server(SOCK_DGRAM, "@abi-listed", 0), 0, SOCK_DGRAM, 1, "@abi-listed");
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net.c - /proc/PID/net: the sockets there are.
+ *
+ * There is one network for all processes, so the directory is the same for each.
+ */
+#include <tessera/socket.h>
+
+#include "files.h"
+
+#define FLAG_LISTENING 0x10000u /* __SO_ACCEPTCON */
+
+/* As the socket's user sees it, or, when it has none yet, on its way to one. */
+static unsigned int
+state_of(const struct socket *s)
+{
+	enum { UNCONNECTED = 1, CONNECTING, CONNECTED, DISCONNECTING };
+	bool connected = s->state == SOCKET_CONNECTED;
+
+	if (READ_ONCE(s->file))
+		return connected ? CONNECTED : UNCONNECTED;
+	return connected ? CONNECTING : DISCONNECTING;
+}
+
+/* Addresses of the kernel are not told: the first column is 0, as Linux shows it to the unprivileged. */
+static void
+show_one(void *ctx, const struct socket *s, const struct socket_address *name)
+{
+	struct text *t = ctx;
+	const char *path = (const char *)name->bytes + sizeof(name->family);
+	size_t n = name->length > sizeof(name->family) ? name->length - sizeof(name->family) : 0;
+
+	text_print(t, "%016lx: %08X %08X %08X %04X %02X %5lu", 0ul, ref_count(&s->refs), 0,
+		   s->state == SOCKET_LISTENING ? FLAG_LISTENING : 0, s->type, state_of(s), s->inode);
+	if (n > 0) {
+		text_add(t, " ", 1);
+		if (path[0])
+			n--; /* the path's own end */
+		for (size_t i = 0; i < n; i++)
+			text_add(t, path[i] ? &path[i] : "@", 1);
+	}
+	text_add(t, "\n", 1);
+}
+
+static int
+show_unix(struct text *t, struct target *at)
+{
+	text_print(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+	unix_for_each(show_one, t);
+	return 0;
+}
+
+const struct entry net_entries[] = {
+	ENTRY_FILE("unix", show_unix),
+	{ 0 },
+};
