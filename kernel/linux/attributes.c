@@ -69,7 +69,8 @@ static struct inode_change
 owner_change(uid_t uid, gid_t gid)
 {
 	return (struct inode_change){
-		.what = (uid == (uid_t)-1 ? 0 : ATTR_UID) | (gid == (gid_t)-1 ? 0 : ATTR_GID) | ATTR_CTIME,
+		.what = (uid == (uid_t)-1 ? 0 : ATTR_UID) | (gid == (gid_t)-1 ? 0 : ATTR_GID) |
+			ATTR_CTIME,
 		.uid = uid,
 		.gid = gid,
 	};
@@ -129,7 +130,7 @@ one_time(const struct timespec64 *t, uint32_t set, uint32_t now, uint32_t *what)
 static long
 set_times(int dirfd, const char __user *uname, const struct timespec64 *times, int flags)
 {
-	struct inode_change c = { .what = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_NOW | ATTR_MTIME_NOW };
+	struct inode_change c = {.what = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_NOW | ATTR_MTIME_NOW};
 
 	if (times) {
 		c.what = 0;
@@ -334,7 +335,8 @@ linux_sync_file_range(int fd, loff_t offset, loff_t length, unsigned int flags)
 
 	if (!f)
 		return error;
-	if ((flags & ~SYNC_FILE_RANGE_KNOWN) || offset < 0 || length < 0 || offset > INT64_MAX - length)
+	if ((flags & ~SYNC_FILE_RANGE_KNOWN) || offset < 0 || length < 0 ||
+		offset > INT64_MAX - length)
 		error = -EINVAL;
 	else if (f->mode & FILE_STREAM)
 		error = -ESPIPE;

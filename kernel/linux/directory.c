@@ -13,7 +13,8 @@
 #include "linux.h"
 #include "user_name.h"
 
-/* struct linux_dirent64: inode, next position, record length, type, name. getdents puts the type last. */
+/* struct linux_dirent64: inode, next position, record length, type, name. getdents puts the type
+ * last. */
 #define DIRENT_HEADER 19
 #define OLD_HEADER    18
 
@@ -26,10 +27,12 @@ struct listing {
 };
 
 static bool
-emit(struct dir_context *ctx, const char *name, size_t length, loff_t next, ino_t inode, unsigned int type)
+emit(struct dir_context *ctx, const char *name, size_t length, loff_t next, ino_t inode,
+	unsigned int type)
 {
 	struct listing *l = container_of(ctx, struct listing, context);
-	size_t size = ALIGN_UP((l->old ? OLD_HEADER + length + 2 : DIRENT_HEADER + length + 1), 8ul);
+	size_t size =
+		ALIGN_UP((l->old ? OLD_HEADER + length + 2 : DIRENT_HEADER + length + 1), 8ul);
 	char record[ALIGN_UP(DIRENT_HEADER + NAME_MAX + 1, 8)] = { 0 };
 
 	if (size > l->left) {
@@ -98,7 +101,8 @@ linux_getcwd(char __user *out, size_t size)
 		return -ENOMEM;
 	fs_context_cwd(&cwd);
 	fs_context_root(&root);
-	name = path_name_from(&cwd, &root, buf + sizeof(unreachable), PATH_MAX - sizeof(unreachable), &state);
+	name = path_name_from(
+		&cwd, &root, buf + sizeof(unreachable), PATH_MAX - sizeof(unreachable), &state);
 	path_put(&cwd);
 	path_put(&root);
 	if (IS_ERR(name)) {

@@ -2,9 +2,9 @@
 /*
  * dispatch.c - from a system call's number and registers to its handler.
  *
- * calls.h is read three times: for the prototypes (linux.h), for a thunk per call that turns registers
- * into typed arguments, and for the table of thunks and names. A wrong number or type of arguments
- * therefore does not compile.
+ * calls.h is read three times: for the prototypes (linux.h), for a thunk per call that turns
+ * registers into typed arguments, and for the table of thunks and names. A wrong number or type of
+ * arguments therefore does not compile.
  */
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
@@ -92,8 +92,8 @@ unknown_call(uint64_t nr)
 }
 
 /*
- * Run the call that `f` asks for. Interrupts on, nothing held. Returns its value or a negative errno;
- * the ERESTART* ones are resolved on the way back to user mode.
+ * Run the call that `f` asks for. Interrupts on, nothing held. Returns its value or a negative
+ * errno; the ERESTART* ones are resolved on the way back to user mode.
  */
 long
 syscall_dispatch(struct trap_frame *f)

@@ -98,7 +98,8 @@ linux_dup3(int fd, int newfd, int flags)
 		return -EINVAL;
 	if (fd == newfd)
 		return -EINVAL;
-	return handle_dup_to(current_process()->handles, fd, newfd, flags & (int)O_CLOEXEC, fd_limit());
+	return handle_dup_to(
+		current_process()->handles, fd, newfd, flags & (int)O_CLOEXEC, fd_limit());
 }
 
 long
@@ -162,7 +163,8 @@ range_in(struct file *f, const struct linux_flock *l, struct file_lock_range *r)
 			return -EINVAL;
 		start += l->length;
 	}
-	*r = (struct file_lock_range){ .start = (uint64_t)start, .end = (uint64_t)end, .type = l->type };
+	*r = (struct file_lock_range){
+		.start = (uint64_t)start, .end = (uint64_t)end, .type = l->type};
 	return 0;
 }
 
@@ -275,7 +277,8 @@ owner_command(struct file *f, unsigned int command, uintptr_t arg)
 	case F_SETOWN:
 		if ((int)arg == INT32_MIN)
 			return -EINVAL;
-		return (int)arg < 0 ? set_owner(f, OWNER_PGRP, -(pid_t)arg) : set_owner(f, OWNER_PID, (pid_t)arg);
+		return (int)arg < 0 ? set_owner(f, OWNER_PGRP, -(pid_t)arg)
+				    : set_owner(f, OWNER_PID, (pid_t)arg);
 	case F_GETOWN:
 		return o.type == OWNER_PGRP ? -o.pid : o.pid;
 	case F_SETSIG:

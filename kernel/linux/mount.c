@@ -72,7 +72,8 @@ from_source(const char *source, const struct path *where, unsigned long flags)
 	error = path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &from);
 	if (error)
 		return error;
-	error = flags & MS_MOVE ? vfs_move_mount(&from, where) : vfs_bind(&from, where, flags & MS_REC);
+	error = flags & MS_MOVE ? vfs_move_mount(&from, where)
+				: vfs_bind(&from, where, flags & MS_REC);
 	path_put(&from);
 	return error;
 }
@@ -85,12 +86,14 @@ mount_at(const char *source, const struct path *where, const char *type, unsigne
 		uint32_t fresh = mount_flags(flags);
 
 		if (!(flags & MS_ATIME)) /* not named: they stay */
-			fresh = (fresh & ~ATIME_FLAGS) | (READ_ONCE(where->mount->flags) & ATIME_FLAGS);
+			fresh = (fresh & ~ATIME_FLAGS) |
+				(READ_ONCE(where->mount->flags) & ATIME_FLAGS);
 		return vfs_remount(where, fresh, options, flags & MS_BIND);
 	}
 	if (flags & MS_BIND)
 		return from_source(source, where, flags);
-	if (flags & MS_PROPAGATION) /* each mount is private, which these cannot change yet ask for */
+	if (flags &
+		MS_PROPAGATION) /* each mount is private, which these cannot change yet ask for */
 		return where->dentry == where->mount->root ? 0 : -EINVAL;
 	if (flags & MS_MOVE)
 		return from_source(source, where, flags);
@@ -178,7 +181,8 @@ linux_pivot_root(const char __user *unew, const char __user *uold)
 	}
 	error = capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 	if (!error)
-		error = path_lookup(AT_FDCWD, new_name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new_root);
+		error = path_lookup(
+			AT_FDCWD, new_name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new_root);
 	if (error)
 		goto out;
 	error = path_lookup(AT_FDCWD, old_name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &old);

@@ -137,7 +137,8 @@ linux_link(const char __user *old, const char __user *new_name)
 }
 
 long
-linux_renameat2(int olddir, const char __user *uold, int newdir, const char __user *unew, unsigned int flags)
+linux_renameat2(int olddir, const char __user *uold, int newdir, const char __user *unew,
+	unsigned int flags)
 {
 	char *old, *new_name;
 	long error = two_names(uold, unew, &old, &new_name);

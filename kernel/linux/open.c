@@ -46,7 +46,8 @@ open_checked(int dirfd, const char __user *uname, uint32_t flags, mode_t mode, u
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	fd = handle_reserve(current_process()->handles, 0,
-			    (uint32_t)MIN(process_limit(current_process(), RLIMIT_NOFILE), (uint64_t)INT32_MAX));
+		(uint32_t)MIN(
+			process_limit(current_process(), RLIMIT_NOFILE), (uint64_t)INT32_MAX));
 	if (fd < 0) {
 		kfree(name);
 		return fd;
@@ -65,8 +66,9 @@ long
 linux_openat(int dirfd, const char __user *name, int flags, mode_t mode)
 {
 	/* Unknown bits were always ignored here. */
-	return open_checked(dirfd, name, ((uint32_t)flags & OPEN_FLAGS) | (flags & (int)O_PATH ? 0 : O_LARGEFILE),
-			    mode & 07777, 0);
+	return open_checked(dirfd, name,
+		((uint32_t)flags & OPEN_FLAGS) | (flags & (int)O_PATH ? 0 : O_LARGEFILE),
+		mode & 07777, 0);
 }
 
 long
@@ -81,7 +83,8 @@ linux_creat(const char __user *name, mode_t mode)
 	return linux_openat(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-/* The bytes of a bigger struct than ours must be zero: then the program asks nothing we do not know. */
+/* The bytes of a bigger struct than ours must be zero: then the program asks nothing we do not
+ * know. */
 static int
 check_tail(const char __user *tail, size_t n)
 {
@@ -101,7 +104,8 @@ check_tail(const char __user *tail, size_t n)
 }
 
 long
-linux_openat2(int dirfd, const char __user *name, const struct linux_open_how __user *uhow, size_t size)
+linux_openat2(
+	int dirfd, const char __user *name, const struct linux_open_how __user *uhow, size_t size)
 {
 	struct linux_open_how how;
 	unsigned int lookup = 0;
@@ -182,5 +186,6 @@ linux_close_range(unsigned int first, unsigned int last, unsigned int flags)
 		if (error)
 			return error;
 	}
-	return handle_close_range(current_process()->handles, first, last, flags & CLOSE_RANGE_CLOEXEC);
+	return handle_close_range(
+		current_process()->handles, first, last, flags & CLOSE_RANGE_CLOEXEC);
 }

@@ -82,8 +82,8 @@ linux_pwrite64(int fd, const char __user *buf, size_t count, loff_t pos)
 
 /* `at`: position, or NULL for the file's own. */
 static long
-transfer_vector(int fd, const struct iovec __user *vec, unsigned long segments, loff_t *at, int flags,
-		bool write)
+transfer_vector(int fd, const struct iovec __user *vec, unsigned long segments, loff_t *at,
+	int flags, bool write)
 {
 	struct iovec fast[VECTOR_FAST], *v;
 	struct iov_iter it;
@@ -154,8 +154,8 @@ linux_preadv2(int fd, const struct iovec __user *vec, unsigned long segments, un
 }
 
 long
-linux_pwritev2(int fd, const struct iovec __user *vec, unsigned long segments, unsigned long pos_low,
-	       unsigned long pos_high, int flags)
+linux_pwritev2(int fd, const struct iovec __user *vec, unsigned long segments,
+	unsigned long pos_low, unsigned long pos_high, int flags)
 {
 	loff_t pos = (loff_t)pos_low;
 

@@ -3,8 +3,8 @@
  * sendfile.c - moving bytes between open objects without a program's buffer: sendfile,
  * copy_file_range.
  *
- * Both copy through a page of the kernel's. The source's position moves only by what the destination
- * took, so a short write loses nothing.
+ * Both copy through a page of the kernel's. The source's position moves only by what the
+ * destination took, so a short write loses nothing.
  */
 #include <tessera/errno.h>
 #include <tessera/handle.h>
@@ -15,8 +15,8 @@
 #include "linux.h"
 
 /*
- * Copy up to `count` bytes from in at *in_pos to out at *out_pos (NULL: out's own position), advancing
- * both. Bytes moved, or an errno when none was.
+ * Copy up to `count` bytes from in at *in_pos to out at *out_pos (NULL: out's own position),
+ * advancing both. Bytes moved, or an errno when none was.
  */
 static ssize_t
 copy_between(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, size_t count)
@@ -95,7 +95,8 @@ linux_sendfile(int out_fd, int in_fd, loff_t __user *uoffset, size_t count)
 		file_put(in);
 		return error;
 	}
-	if ((ssize_t)count < 0 || (out->flags & O_APPEND) || (in->inode && S_ISDIR(in->inode->mode)))
+	if ((ssize_t)count < 0 || (out->flags & O_APPEND) ||
+		(in->inode && S_ISDIR(in->inode->mode)))
 		n = -EINVAL;
 	else
 		n = send(in, out, uoffset, count);
@@ -117,7 +118,8 @@ check_copy_range(struct file *in, loff_t in_pos, struct file *out, loff_t out_po
 		return -EXDEV;
 	if (in_pos < 0 || out_pos < 0)
 		return -EINVAL;
-	if (in->inode == out->inode && out_pos + (loff_t)count > in_pos && out_pos < in_pos + (loff_t)count)
+	if (in->inode == out->inode && out_pos + (loff_t)count > in_pos &&
+		out_pos < in_pos + (loff_t)count)
 		return -EINVAL;
 	return 0;
 }

@@ -94,7 +94,8 @@ pipe_to_pipe(struct pipe *from, struct pipe *to, size_t n, bool nonblock, bool m
 }
 
 static ssize_t
-splice_files(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, size_t n, unsigned int flags)
+splice_files(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, size_t n,
+	unsigned int flags)
 {
 	bool nonblock = flags & SPLICE_F_NONBLOCK;
 	struct pipe *from = file_pipe(in), *to = file_pipe(out);
@@ -141,7 +142,8 @@ splice_at(struct file *in, loff_t __user *uin, struct file *out, loff_t __user *
 		return r;
 	if (in->inode && S_ISDIR(in->inode->mode))
 		return -EINVAL;
-	r = splice_files(in, uin ? &in_pos : NULL, out, uout ? &out_pos : NULL, MIN(n, RW_MAX), flags);
+	r = splice_files(
+		in, uin ? &in_pos : NULL, out, uout ? &out_pos : NULL, MIN(n, RW_MAX), flags);
 	if (uin && put_user(in_pos, uin))
 		return -EFAULT;
 	if (uout && put_user(out_pos, uout))
@@ -165,7 +167,8 @@ get_both(int in_fd, int out_fd, struct file **in, struct file **out)
 }
 
 long
-linux_splice(int in_fd, loff_t __user *uin, int out_fd, loff_t __user *uout, size_t n, unsigned int flags)
+linux_splice(int in_fd, loff_t __user *uin, int out_fd, loff_t __user *uout, size_t n,
+	unsigned int flags)
 {
 	struct file *in, *out;
 	long r;
@@ -198,7 +201,8 @@ linux_tee(int in_fd, int out_fd, size_t n, unsigned int flags)
 		return r;
 	if (file_pipe(in) && file_pipe(out))
 		r = pipe_to_pipe(file_pipe(in), file_pipe(out), n,
-				 (flags & SPLICE_F_NONBLOCK) || ((in->flags | out->flags) & O_NONBLOCK), false);
+			(flags & SPLICE_F_NONBLOCK) || ((in->flags | out->flags) & O_NONBLOCK),
+			false);
 	else
 		r = -EINVAL;
 	file_put(out);
@@ -226,7 +230,8 @@ linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, u
 	n = file_pipe(f) ? iov_import(vec, segments, fast, &v) : -EBADF;
 	if (n >= 0) {
 		iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
-		n = f->mode & FILE_WRITE ? file_write_flags(f, &it, NULL, 0) : file_read_flags(f, &it, NULL, 0);
+		n = f->mode & FILE_WRITE ? file_write_flags(f, &it, NULL, 0)
+					 : file_read_flags(f, &it, NULL, 0);
 		iov_import_free(fast, v);
 	}
 	file_put(f);

@@ -63,7 +63,8 @@ encode_device(dev_t d)
 {
 	uint64_t major = DEV_MAJOR(d), minor = DEV_MINOR(d);
 
-	return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~0xffull) << 12 | (major & ~0xfffull) << 32;
+	return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~0xffull) << 12 |
+	       (major & ~0xfffull) << 32;
 }
 
 static long
@@ -105,7 +106,8 @@ stat_handle(int fd, struct file_stat *st)
 }
 
 static long
-stat_name(int dirfd, const char __user *uname, unsigned int lookup, struct file_stat *st, bool *mount_root)
+stat_name(int dirfd, const char __user *uname, unsigned int lookup, struct file_stat *st,
+	bool *mount_root)
 {
 	char *name = user_name_get(uname);
 	struct path p;
@@ -161,7 +163,8 @@ linux_fstat(int fd, struct linux_stat __user *out)
 static unsigned int
 lookup_flags(int flags)
 {
-	return (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	return (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+	       (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 }
 
 long
@@ -189,7 +192,8 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 
 	if (mask & STATX_RESERVED)
 		return -EINVAL;
-	if (flags & ~(unsigned int)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+	if (flags & ~(unsigned int)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
+				    AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
@@ -233,7 +237,8 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 static long
 statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __user *out)
 {
-	struct fs_stat st = { .type = fs->type->magic, .block_size = PAGE_SIZE, .name_max = NAME_MAX };
+	struct fs_stat st = {
+		.type = fs->type->magic, .block_size = PAGE_SIZE, .name_max = NAME_MAX};
 	struct linux_statfs s;
 	long error = fs->type->statfs ? fs->type->statfs(fs, &st) : 0;
 
@@ -290,8 +295,8 @@ linux_fstatfs(int fd, struct linux_statfs __user *out)
 }
 
 /*
- * access asks with the real ids: for the time of the call the thread carries credentials in which they
- * are the file-system ids, with the capabilities that the real uid would have.
+ * access asks with the real ids: for the time of the call the thread carries credentials in which
+ * they are the file-system ids, with the capabilities that the real uid would have.
  */
 static const struct cred *
 real_ids_begin(void)
@@ -332,8 +337,8 @@ access_path(const struct path *p, int mode)
 	if ((mode & MAY_EXEC) && S_ISREG(i->mode) && (p->mount->flags & MOUNT_NOEXEC))
 		return -EACCES;
 	error = mode ? vfs_permission(i, mode) : 0;
-	if (!error && (mode & MAY_WRITE) && (p->mount->flags & MOUNT_READONLY) && !S_ISCHR(i->mode) &&
-	    !S_ISBLK(i->mode) && !S_ISFIFO(i->mode) && !S_ISSOCK(i->mode))
+	if (!error && (mode & MAY_WRITE) && (p->mount->flags & MOUNT_READONLY) &&
+		!S_ISCHR(i->mode) && !S_ISBLK(i->mode) && !S_ISFIFO(i->mode) && !S_ISSOCK(i->mode))
 		error = -EROFS;
 	return error;
 }

@@ -2,8 +2,8 @@
 /*
  * xattr.c - extended attributes by name, by name without following a link, and by handle.
  *
- * user.* belongs to files and directories, trusted.* to CAP_SYS_ADMIN, security.* and system.* to the
- * file system: xattr(7).
+ * user.* belongs to files and directories, trusted.* to CAP_SYS_ADMIN, security.* and system.* to
+ * the file system: xattr(7).
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -32,8 +32,8 @@ struct where {
 #define BY_HANDLE(n) ((struct where){ .by_handle = true, .fd = (n) })
 
 /*
- * The place in the tree that a call means. -EOPNOTSUPP: a handle of something that has no place there,
- * such as an eventfd, and so no attributes.
+ * The place in the tree that a call means. -EOPNOTSUPP: a handle of something that has no place
+ * there, such as an eventfd, and so no attributes.
  */
 static long
 find(struct where w, uint64_t rights, struct path *out)
@@ -123,7 +123,8 @@ set(struct where w, const char __user *uname, const void __user *uvalue, size_t 
 		error = allowed(p.dentry->inode, name, MAY_WRITE);
 	if (!error)
 		error = p.dentry->inode->ops->set_xattr
-				? p.dentry->inode->ops->set_xattr(p.dentry->inode, name, value, size, flags)
+				? p.dentry->inode->ops->set_xattr(
+					  p.dentry->inode, name, value, size, flags)
 				: -EOPNOTSUPP;
 	path_put(&p);
 free_value:
@@ -207,13 +208,15 @@ drop(struct where w, const char __user *uname)
 }
 
 long
-linux_setxattr(const char __user *path, const char __user *name, const void __user *value, size_t size, int flags)
+linux_setxattr(const char __user *path, const char __user *name, const void __user *value,
+	size_t size, int flags)
 {
 	return set(BY_NAME(path), name, value, size, flags);
 }
 
 long
-linux_lsetxattr(const char __user *path, const char __user *name, const void __user *value, size_t size, int flags)
+linux_lsetxattr(const char __user *path, const char __user *name, const void __user *value,
+	size_t size, int flags)
 {
 	return set(BY_LINK(path), name, value, size, flags);
 }

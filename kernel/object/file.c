@@ -2,13 +2,13 @@
 /*
  * file.c - open objects: birth, death, counting, and the generic way into their operations.
  *
- * An open object is shared: by duplicated handles, by forked tables, by system calls in progress. The
- * generic entry points check what is common to all types (access mode, ranges, whose position is
- * used) so that an operation need not.
+ * An open object is shared: by duplicated handles, by forked tables, by system calls in progress.
+ * The generic entry points check what is common to all types (access mode, ranges, whose position
+ * is used) so that an operation need not.
  *
- * Position: a file with FILE_SEEKABLE has one. Calls without an explicit position hold position_lock
- * for the whole transfer, so two of them never read the same bytes, unless they are provably alone.
- * Streams get a dummy.
+ * Position: a file with FILE_SEEKABLE has one. Calls without an explicit position hold
+ * position_lock for the whole transfer, so two of them never read the same bytes, unless they are
+ * provably alone. Streams get a dummy.
  *
  * Counting: one counter per type name, found by the name's address in a small open-addressed table
  * that only grows. Readers and writers take no lock.
@@ -106,7 +106,8 @@ destroy(struct file *f)
 {
 	file_watchers_gone(f);
 	if (f->mode & FILE_NAMED)
-		watch_tell_dentry(f->dentry, f->mode & FILE_WRITE ? WATCH_CLOSE_WRITE : WATCH_CLOSE_NOWRITE);
+		watch_tell_dentry(
+			f->dentry, f->mode & FILE_WRITE ? WATCH_CLOSE_WRITE : WATCH_CLOSE_NOWRITE);
 	if (f->inode)
 		file_locks_release(f);
 	if (f->ops->release)
@@ -144,13 +145,14 @@ check_range(const struct file *f, loff_t pos, size_t count)
 }
 
 /*
- * Does a transfer at the file's own position have to hold position_lock? Devices ignore the position; and
- * an open object with one reference, a borrowed handle's, has no other user.
+ * Does a transfer at the file's own position have to hold position_lock? Devices ignore the
+ * position; and an open object with one reference, a borrowed handle's, has no other user.
  */
 static bool
 shares_position(const struct file *f)
 {
-	return ref_count(&f->refs) > 1 && f->inode && (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode));
+	return ref_count(&f->refs) > 1 && f->inode &&
+	       (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode));
 }
 
 static void
@@ -290,7 +292,8 @@ seek_regular(struct file *f, loff_t offset, int whence)
 		base = f->position;
 		break;
 	case SEEK_END:
-		base = (loff_t)(f->inode->object ? READ_ONCE(f->inode->object->size) : f->inode->size);
+		base = (loff_t)(f->inode->object ? READ_ONCE(f->inode->object->size)
+						 : f->inode->size);
 		break;
 	case SEEK_DATA:
 	case SEEK_HOLE:

@@ -8,10 +8,11 @@
  *                        \--unreserve--> free
  *
  * The used bitmap is true for reserved and open ones. Look-ups, changes and growth happen under the
- * table's lock; dropping a file may sleep, so files leave the table under the lock and are put after.
+ * table's lock; dropping a file may sleep, so files leave the table under the lock and are put
+ * after.
  *
- * A handle that restrict made remembers the id of its source (lineage). revoke closes all whose chain
- * of sources leads to the revoked one.
+ * A handle that restrict made remembers the id of its source (lineage). revoke closes all whose
+ * chain of sources leads to the revoked one.
  */
 #include <tessera/errno.h>
 #include <tessera/file_lock.h>
@@ -221,7 +222,9 @@ handle_table_close_on_exec(struct handle_table *t)
 	spin_unlock(&t->lock);
 }
 
-/* Why a handle without `missing` is refused: what Linux says where the access mode is the reason. */
+/*
+ * Why a handle without `missing` is refused: what Linux says where the access mode is the reason.
+ */
 static int
 error_for(const struct file *f, uint64_t missing)
 {
@@ -240,8 +243,8 @@ error_for(const struct file *f, uint64_t missing)
 }
 
 /*
- * The handle of `fd` if it has the rights, or NULL with *error, which success leaves alone. t->lock is
- * held, or nobody else can change t.
+ * The handle of `fd` if it has the rights, or NULL with *error, which success leaves alone. t->lock
+ * is held, or nobody else can change t.
  */
 static struct handle *
 find(struct handle_table *t, int fd, uint64_t rights, bool path_too, int *error)
@@ -277,9 +280,9 @@ get(struct handle_table *t, int fd, uint64_t rights, bool path_too, int *error)
 }
 
 /*
- * A table is the calling thread's alone when its process has the only reference and no other thread:
- * only the caller could change either. Others who come by the process (its /proc files) take a
- * reference first, and only read.
+ * A table is the calling thread's alone when its process has the only reference and no other
+ * thread: only the caller could change either. Others who come by the process (its /proc files)
+ * take a reference first, and only read.
  */
 static bool
 is_private(const struct process *p, const struct handle_table *t)
@@ -545,8 +548,8 @@ handle_restrict(struct handle_table *t, int fd, uint64_t mask, bool cloexec, uin
 }
 
 /*
- * Close all handles derived from `id`, directly or not. t->lock free. Handles derived from one that is
- * closed are first made direct descendants, so that no recursion is needed.
+ * Close all handles derived from `id`, directly or not. t->lock free. Handles derived from one that
+ * is closed are first made direct descendants, so that no recursion is needed.
  */
 static void
 revoke_derived(struct handle_table *t, uint64_t id)

@@ -38,5 +38,6 @@ handle_rights_format(uint64_t rights, char *out, size_t size)
 	out[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (rights & names[i].bit)
-			at += (size_t)scnprintf(out + at, size - at, "%s%s", at ? "," : "", names[i].name);
+			at += (size_t)scnprintf(
+				out + at, size - at, "%s%s", at ? "," : "", names[i].name);
 }

@@ -78,8 +78,9 @@ change_allowed(struct inode *i, const struct inode_change *c)
 		return -EPERM;
 	if ((c->what & ATTR_MODE) && !inode_owner_or_capable(i))
 		return -EPERM;
-	if ((exact || (now && (c->what & (ATTR_ATIME | ATTR_MTIME)) != (ATTR_ATIME | ATTR_MTIME))) &&
-	    !inode_owner_or_capable(i))
+	if ((exact ||
+		    (now && (c->what & (ATTR_ATIME | ATTR_MTIME)) != (ATTR_ATIME | ATTR_MTIME))) &&
+		!inode_owner_or_capable(i))
 		return -EPERM;
 	if (now && !exact && !inode_owner_or_capable(i))
 		return vfs_permission(i, MAY_WRITE);
@@ -118,7 +119,9 @@ apply(struct inode *i, const struct inode_change *c)
 static uint32_t
 change_event(const struct inode_change *c)
 {
-	return c->what == ATTR_ATIME ? WATCH_ACCESS : c->what == ATTR_MTIME ? WATCH_MODIFY : WATCH_ATTRIB;
+	return c->what == ATTR_ATIME   ? WATCH_ACCESS
+	       : c->what == ATTR_MTIME ? WATCH_MODIFY
+				       : WATCH_ATTRIB;
 }
 
 int

@@ -3,14 +3,14 @@
  * file_lock.c - advisory locks on files.
  *
  * Three families share one list per inode: POSIX record locks, owned by a handle table (a process);
- * open-file-description locks, owned by an open object; flock's, owned by an open object and covering
- * the whole file. POSIX and OFD locks conflict with each other; flock's only with flock's.
+ * open-file-description locks, owned by an open object; flock's, owned by an open object and
+ * covering the whole file. POSIX and OFD locks conflict with each other; flock's only with flock's.
  *
- * Owners' ranges never overlap: setting a range first cuts it out of the owner's own locks, then adds
- * and merges. Waiters sleep on one queue per inode and look again at each change.
+ * Owners' ranges never overlap: setting a range first cuts it out of the owner's own locks, then
+ * adds and merges. Waiters sleep on one queue per inode and look again at each change.
  *
- * A POSIX wait that would close a circle of waiters gets -EDEADLK: each waiting owner is listed with the
- * owner it waits for, and the chain is followed before sleeping.
+ * A POSIX wait that would close a circle of waiters gets -EDEADLK: each waiting owner is listed
+ * with the owner it waits for, and the chain is followed before sleeping.
  *
  * Lock: file_locks_lock for all lists; nothing is taken inside it but the wait queue's.
  */
@@ -122,17 +122,18 @@ deadlock_locked(const void *owner, const void *blocker)
 }
 
 /*
- * Cut want's range out of its owner's locks. `spare` is used when a lock falls in two; *spare_used says
- * so. Locks that vanish go to `dead`.
+ * Cut want's range out of its owner's locks. `spare` is used when a lock falls in two; *spare_used
+ * says so. Locks that vanish go to `dead`.
  */
 static void
-cut_locked(struct inode_locks *l, const struct file_lock *want, struct file_lock *spare, bool *spare_used,
-	   struct list *dead)
+cut_locked(struct inode_locks *l, const struct file_lock *want, struct file_lock *spare,
+	bool *spare_used, struct list *dead)
 {
 	struct file_lock *h, *tmp;
 
 	list_for_each_safe(h, tmp, &l->held, node) {
-		if (h->owner != want->owner || h->family != want->family || !overlap(&h->range, &want->range))
+		if (h->owner != want->owner || h->family != want->family ||
+			!overlap(&h->range, &want->range))
 			continue;
 		if (h->range.start < want->range.start && h->range.end > want->range.end) {
 			*spare = *h;
@@ -196,7 +197,8 @@ static int
 set_lock(struct inode *i, const struct file_lock *want, bool wait)
 {
 	struct inode_locks *l = locks_of(i);
-	struct file_lock *n = kmalloc(sizeof(*n), 0), *spare = kmalloc(sizeof(*spare), 0), *in_the_way;
+	struct file_lock *n = kmalloc(sizeof(*n), 0), *spare = kmalloc(sizeof(*spare), 0),
+			 *in_the_way;
 	struct list dead = LIST_INIT(dead);
 	bool n_used = false, spare_used = false;
 	int error = -ENOLCK;

@@ -2,14 +2,14 @@
 /*
  * initramfs.c - the boot archive becomes the root file system.
  *
- * The archive lies in frames nobody else has. Data of a regular file that starts on a frame boundary
- * is not copied: its whole frames are claimed and become the file's pages; a last partial frame too,
- * when nothing but padding of the archive can follow in it. Everything else is copied, and each frame
- * that was not claimed is released. Frames are handed over in one pass from low to high, so a frame
- * is claimed or released exactly once.
+ * The archive lies in frames nobody else has. Data of a regular file that starts on a frame
+ * boundary is not copied: its whole frames are claimed and become the file's pages; only a last
+ * partial frame is copied. So is everything else, and each frame that was not claimed is released.
+ * Frames are handed over in one pass from low to high, so a frame is claimed or released exactly
+ * once.
  *
- * The archive is input like any other: an entry that makes no sense ends the unpacking with a line in
- * the log; what came before stays.
+ * The archive is input like any other: an entry that makes no sense ends the unpacking with a line
+ * in the log; what came before stays.
  */
 #include <tessera/errno.h>
 #include <tessera/cpio.h>
@@ -96,7 +96,8 @@ donate_frames(struct unpacking *u, struct inode *i, const struct cpio_entry *e)
 			break;
 		u->handed = pa + done + PAGE_SIZE;
 		if (object_insert_page(i->object, done / PAGE_SIZE, p) != 0) {
-			/* No memory for the tree: the copy below will say so. The frame is still whole. */
+			/* No memory for the tree: the copy below will say so. The frame is still
+			 * whole. */
 			page_put(p);
 			return done;
 		}
@@ -134,7 +135,9 @@ fill_file(struct unpacking *u, const char *name, const struct cpio_entry *e)
 	return (size_t)pos < e->size ? -ENOSPC : 0;
 }
 
-/* An entry of a file with several names: the first name is kept, later ones are linked. True: done. */
+/*
+ * An entry of a file with several names: the first name is kept, later ones are linked. True: done.
+ */
 static bool
 link_known(struct unpacking *u, const char *name, const struct cpio_entry *e)
 {
@@ -143,7 +146,8 @@ link_known(struct unpacking *u, const char *name, const struct cpio_entry *e)
 	if (e->links < 2 || !S_ISREG(e->mode))
 		return false;
 	list_for_each(l, &u->links, node)
-		if (l->inode == e->inode && l->major == e->device_major && l->minor == e->device_minor) {
+		if (l->inode == e->inode && l->major == e->device_major &&
+			l->minor == e->device_minor) {
 			vfs_unlink(AT_FDCWD, name, false);
 			return vfs_link(AT_FDCWD, l->name, AT_FDCWD, name, 0) == 0 && e->size == 0;
 		}
@@ -267,8 +271,8 @@ initramfs_unpack(paddr_t start, size_t size)
 		error = more;
 	}
 	release_up_to(&u, ALIGN_UP(start + size, PAGE_SIZE));
-	pr_info("initramfs: %lu entries, %lu frames taken over, %lu files copied\n", u.files, u.claimed,
-		u.copied);
+	pr_info("initramfs: %lu entries, %lu frames taken over, %lu files copied\n", u.files,
+		u.claimed, u.copied);
 	if (devfs_mount_early() != 0)
 		pr_warn("cannot mount /dev\n");
 	return error;

@@ -2,14 +2,17 @@
 /*
  * inotify.c - watching files and directories: inotify(7).
  *
- * A watch joins an instance (the open object) and an inode, on whose list it stands, and holds the inode.
- * Who changes something tells the inode; each watch that asked for the event puts a record into its
- * instance's queue. Equal records in a row are kept once; a full queue ends in one overflow record.
+ * A watch joins an instance (the open object) and an inode, on whose list it stands, and holds the
+ * inode. Who changes something tells the inode; each watch that asked for the event puts a record
+ * into its instance's queue. Equal records in a row are kept once; a full queue ends in one
+ * overflow record.
  *
- *   watch: LIVE --(rm_watch, last name gone, one-shot event, instance closed)--> dead: IGNORED is queued
+ *   watch: LIVE --(rm_watch, last name gone, one-shot event, instance closed)--> dead
  *
- * Locks: watch_lock, a spinlock, guards every list here: those of inodes, of instances, and the queues.
- * Records are allocated under it without waiting. Inodes are put after it is dropped.
+ * Its last record is IGNORED.
+ *
+ * Locks: watch_lock, a spinlock, guards every list here: those of inodes, of instances, and the
+ * queues. Records are allocated under it without waiting. Inodes are put after it is dropped.
  */
 #include <tessera/errno.h>
 #include <tessera/inode.h>
@@ -89,7 +92,7 @@ watches_of(struct inode *i)
 	return expected;
 }
 
-/* --- queues -------------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 static size_t
 record_size(const struct record *r)
@@ -100,8 +103,9 @@ record_size(const struct record *r)
 static bool
 same_record(const struct record *r, const struct event_header *h, const char *name)
 {
-	return r->header.number == h->number && r->header.mask == h->mask && r->header.cookie == h->cookie &&
-	       r->header.length == h->length && (!name || strcmp(r->name, name) == 0);
+	return r->header.number == h->number && r->header.mask == h->mask &&
+	       r->header.cookie == h->cookie && r->header.length == h->length &&
+	       (!name || strcmp(r->name, name) == 0);
 }
 
 /* Queue a record; the caller wakes the instance. watch_lock is held. */
@@ -132,7 +136,8 @@ queue_locked(struct inotify *n, int number, uint32_t mask, uint32_t cookie, cons
 	n->bytes += record_size(r);
 }
 
-/* Take the watch out of everything; IGNORED is its last word. The caller puts the inode and frees it. */
+/* Take the watch out of everything; IGNORED is its last word. The caller puts the inode and frees
+ * it. */
 static void
 kill_locked(struct watch *w)
 {
@@ -223,7 +228,7 @@ watch_inode_is_watched(const struct inode *i)
 	return watches && !list_is_empty(watches);
 }
 
-/* --- the open object ----------------------------------------------------------------------------- */
+/* --- the open object -------------------------------------------------------------------------- */
 
 static struct inotify *
 inotify_of(const struct file *f)
@@ -231,7 +236,9 @@ inotify_of(const struct file *f)
 	return f->private;
 }
 
-/* The next record if it fits in `room`, out of the queue. *too_small: there is one that does not. */
+/*
+ * The next record if it fits in `room`, out of the queue. *too_small: there is one that does not.
+ */
 static struct record *
 take_record(struct inotify *n, size_t room, bool *too_small)
 {
@@ -353,8 +360,8 @@ inotify_fdinfo(struct file *f, void (*print)(void *ctx, const char *fmt, ...), v
 		spin_unlock(&watch_lock);
 		if (!w)
 			break;
-		print(ctx, "inotify wd:%x ino:%lx sdev:0 mask:%x ignored_mask:0\n", copy.number, inode,
-		      copy.mask);
+		print(ctx, "inotify wd:%x ino:%lx sdev:0 mask:%x ignored_mask:0\n", copy.number,
+			inode, copy.mask);
 	}
 }
 

@@ -9,8 +9,8 @@
  * References: the tree holds one on each attached mount, each child one on its parent, each path
  * (open file, working directory) one. A mount is busy when it has more than the tree's.
  *
- * Lock: mount_lock, for writing around changes of the tree; dentry->mounted counts mounts under it so
- * that a walk asks only where the answer is yes.
+ * Lock: mount_lock, for writing around changes of the tree; dentry->mounted counts mounts under it
+ * so that a walk asks only where the answer is yes.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -206,7 +206,8 @@ mount_graft(struct mount *m, const struct path *where)
 
 /* A new or the single instance of a type, with a reference. */
 static int
-instance(struct filesystem_type *type, const char *source, const char *options, struct filesystem **out)
+instance(struct filesystem_type *type, const char *source, const char *options,
+	struct filesystem **out)
 {
 	struct single *s;
 	struct filesystem *fs;
@@ -295,7 +296,8 @@ next_locked(struct mount *m, struct mount *top)
 	return NULL;
 }
 
-/* Attach copies of the mounts below `from` at the same places below its copy. */
+/* Attach copies of the mounts below `from` at the same places below its copy; recurses as deep as mounts
+ * are nested. */
 static int
 copy_children_locked(struct mount *from, struct dentry *from_root, struct mount *copy)
 {
@@ -311,7 +313,7 @@ copy_children_locked(struct mount *from, struct dentry *from_root, struct mount 
 		if (!c)
 			return -ENOMEM;
 		attach_locked(c, &(struct path){ copy, child->mountpoint });
-		error = copy_children_locked(child, child->root, c); /* as deep as mounts are nested */
+		error = copy_children_locked(child, child->root, c);
 		if (error)
 			return error;
 	}
@@ -330,7 +332,8 @@ dismantle_locked(struct mount *top, struct list *out)
 		while (!list_is_empty(&m->children))
 			m = list_entry(m->children.next, struct mount, sibling);
 		detach_locked(m, &old);
-		/* Parent and mount point stay referenced through the fields until the mount is freed. */
+		/* Parent and mount point stay referenced through the fields until the mount is
+		 * freed. */
 		m->parent = old.mount;
 		m->mountpoint = old.dentry;
 		list_add_tail(out, &m->sibling);
@@ -505,7 +508,8 @@ vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 }
 
 void
-mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx)
+mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where),
+	void *ctx)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
 	uint64_t last = 0;
@@ -528,7 +532,8 @@ mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, con
 		if (!best)
 			break;
 		last = best->id;
-		where = path_name_from(&(struct path){ best, best->root }, root, buf, PATH_MAX, &state);
+		where = path_name_from(
+			&(struct path){best, best->root}, root, buf, PATH_MAX, &state);
 		if (!IS_ERR(where) && !(state & PATH_UNREACHABLE))
 			fn(ctx, best, where);
 		mount_put(best);

@@ -56,7 +56,7 @@ create_end(struct last_name *w, struct dentry *d, int result)
 {
 	if (result == 0)
 		watch_tell_inode(w->parent.dentry->inode,
-				 WATCH_CREATE | (S_ISDIR(d->inode->mode) ? WATCH_ISDIR : 0), d->name, 0);
+			WATCH_CREATE | (S_ISDIR(d->inode->mode) ? WATCH_ISDIR : 0), d->name, 0);
 	write_unlock(&w->parent.dentry->inode->lock);
 	dentry_put(d);
 	last_name_put(w);
@@ -91,7 +91,8 @@ vfs_mknod_path(int dirfd, const char *name, mode_t mode, dev_t rdev, struct path
 		mode |= S_IFREG;
 	if (S_ISDIR(mode))
 		return -EPERM;
-	if (!S_ISREG(mode) && !S_ISCHR(mode) && !S_ISBLK(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode))
+	if (!S_ISREG(mode) && !S_ISCHR(mode) && !S_ISBLK(mode) && !S_ISFIFO(mode) &&
+		!S_ISSOCK(mode))
 		return -EINVAL;
 	error = create_begin(dirfd, name, false, &w, &d);
 	if (error)
@@ -139,15 +140,16 @@ vfs_symlink(const char *target, int dirfd, const char *name)
 #define AT_EMPTY_PATH     0x1000
 
 /*
- * Debian's rule (protected_hardlinks): a name for another's file is only given to who could read and write
- * it anyway, and never for one that gives its owner's rights.
+ * Debian's rule (protected_hardlinks): a name for another's file is only given to who could read
+ * and write it anyway, and never for one that gives its owner's rights.
  */
 static bool
 may_link(struct inode *i)
 {
 	if (inode_owner_or_capable(i))
 		return true;
-	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) || (i->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
+	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) ||
+		(i->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
 		return false;
 	return vfs_permission(i, MAY_READ | MAY_WRITE) == 0;
 }
@@ -234,7 +236,7 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory)
 	if (!error) {
 		watch_tell_inode(d->inode, WATCH_ATTRIB, NULL, 0);
 		if (d->inode->links == 0 && ref_count(&d->refs) == 1)
-			watch_inode_removed(d->inode, WATCH_DELETE_SELF); /* else when the last user of the name leaves */
+			watch_inode_removed(d->inode, WATCH_DELETE_SELF);
 		watch_tell_inode(dir, WATCH_DELETE | (directory ? WATCH_ISDIR : 0), d->name, 0);
 		if (directory)
 			dentry_prune(d);
@@ -271,7 +273,7 @@ put_name:
 	return error;
 }
 
-/* --- rename ------------------------------------------------------------------------------------- */
+/* --- rename ----------------------------------------------------------------------------------- */
 
 struct renaming {
 	struct last_name from, to;

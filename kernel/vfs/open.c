@@ -2,8 +2,8 @@
 /*
  * open.c - from a name to an open object.
  *
- * The order of checks decides which errno a program sees; it follows path_openat() and may_open() as
- * open(2) documents them: existence, kind, permission, then what the object itself says.
+ * The order of checks decides which errno a program sees; it follows path_openat() and may_open()
+ * as open(2) documents them: existence, kind, permission, then what the object itself says.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -28,7 +28,7 @@ static const struct file_ops new_file_ops = {
 static int
 access_mask(uint32_t flags)
 {
-	static const int mask[] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const int mask[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
 	int m = mask[flags & O_ACCMODE];
 
 	return flags & O_TRUNC ? m | MAY_WRITE : m;
@@ -153,7 +153,8 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file **out
 	if (error || (flags & O_PATH))
 		return error;
 	if ((flags & O_TRUNC) && !created && S_ISREG(p->dentry->inode->mode)) {
-		/* A read-only O_TRUNC truncates too, and must keep execution away for the moment. */
+		/* A read-only O_TRUNC truncates too, and must keep execution away for the moment.
+		 */
 		if (!((*out)->mode & FILE_WRITE))
 			error = vfs_truncate_path(p, 0);
 		else
@@ -276,7 +277,8 @@ put_dir:
 }
 
 int
-vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup, struct file **out)
+vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
+	struct file **out)
 {
 	struct last_name w;
 	struct path p;

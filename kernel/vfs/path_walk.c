@@ -2,10 +2,10 @@
 /*
  * path_walk.c - from a name to a (mount, dentry) pair.
  *
- * A walk is a position and the rest of a string. Each component but the last must be a directory that
- * the caller may search, or a symlink to one: then the rest is put aside on a small stack and the
- * link's body is walked first. The last component is left to the caller (struct last_name), because
- * each call treats it differently; path_lookup() is the plain ending.
+ * A walk is a position and the rest of a string. Each component but the last must be a directory
+ * that the caller may search, or a symlink to one: then the rest is put aside on a small stack and
+ * the link's body is walked first. The last component is left to the caller (struct last_name),
+ * because each call treats it differently; path_lookup() is the plain ending.
  *
  * No lock is held between components: the reference on the dentry reached keeps it and its inode. A
  * cached name costs one short hold of dentry_lock; an unknown one takes the directory's lock for
@@ -159,8 +159,8 @@ step_down(struct last_name *w, const char *name, size_t length, struct path *out
 }
 
 /*
- * `link` is a symlink found below w->parent. A magic link moves w->parent to its target and *body is
- * NULL. Otherwise *body is its text, ours to free, and w->parent is where the text starts.
+ * `link` is a symlink found below w->parent. A magic link moves w->parent to its target and *body
+ * is NULL. Otherwise *body is its text, ours to free, and w->parent is where the text starts.
  */
 static int
 enter_link(struct last_name *w, struct path *link, char **body)
@@ -222,8 +222,8 @@ component_kind(const char *name, size_t length)
 }
 
 /*
- * Walk `rest` from w->parent up to its last component, which is left in w. `body`: the allocated text
- * that `rest` points into, now w's; or NULL.
+ * Walk `rest` from w->parent up to its last component, which is left in w. `body`: the allocated
+ * text that `rest` points into, now w's; or NULL.
  */
 static int
 walk(struct last_name *w, const char *rest, char *body)
@@ -423,16 +423,17 @@ last_name_find(struct last_name *l, struct path *out)
 }
 
 /*
- * Debian's rule (protected_symlinks): at the end of a name, a link in a directory like /tmp (sticky, and
- * writable by all) is only followed for its owner, or when it belongs to the directory's owner.
+ * Debian's rule (protected_symlinks): at the end of a name, a link in a directory like /tmp
+ * (sticky, and writable by all) is only followed for its owner, or when it belongs to the
+ * directory's owner.
  */
 static bool
 may_follow(const struct last_name *l, const struct path *link)
 {
 	const struct inode *dir = l->parent.dentry->inode, *i = link->dentry->inode;
 
-	return i->uid == current_cred()->fsuid || (dir->mode & (S_ISVTX | 0002)) != (S_ISVTX | 0002) ||
-	       dir->uid == i->uid;
+	return i->uid == current_cred()->fsuid ||
+	       (dir->mode & (S_ISVTX | 0002)) != (S_ISVTX | 0002) || dir->uid == i->uid;
 }
 
 int

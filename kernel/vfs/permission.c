@@ -2,8 +2,8 @@
 /*
  * permission.c - may the caller, with its file-system ids and capabilities, do that?
  *
- * Order of checks and errors as in Linux: the mode bits of owner, group or others (exactly one class
- * counts), then capabilities. See path_resolution(7) and capabilities(7).
+ * Order of checks and errors as in Linux: the mode bits of owner, group or others (exactly one
+ * class counts), then capabilities. See path_resolution(7) and capabilities(7).
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>

@@ -93,7 +93,8 @@ out:
 }
 
 static int
-regular_mmap(struct file *f, uint64_t offset, size_t length, uint32_t *flags, struct memory_object **out)
+regular_mmap(
+	struct file *f, uint64_t offset, size_t length, uint32_t *flags, struct memory_object **out)
 {
 	struct inode *i = f->inode;
 	bool shared = *flags & MAPPING_SHARED;

@@ -14,8 +14,8 @@ extern struct spinlock dentry_lock; /* class DENTRY */
 void dentry_cache_init(void);
 /* The cached child `name`, with a reference; NULL: not cached (nothing is known). */
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t length);
-/* Make `d` reachable. When another dentry of that name was faster: that one with a reference, and our
- * reference to `d` is dropped; else `d`. The directory's inode->lock is held. */
+/* Make `d` reachable. When another dentry of that name was faster: that one with a reference, and
+ * our reference to `d` is dropped; else `d`. The directory's inode->lock is held. */
 struct dentry *dentry_hash(struct dentry *d);
 /* `d` gets the place and name of `to` (an unused negative name or one being replaced, which is
  * dropped). fs->rename_lock and both directories are held. */
@@ -44,7 +44,8 @@ uint64_t inode_size(const struct inode *i);
 extern struct rwlock mount_lock;       /* class MOUNT */
 extern struct mount *root_mount;       /* [I] */
 extern uint64_t mount_generation;      /* [a] bumped at each change: poll on mountinfo */
-struct mount *mount_create(struct filesystem *fs, struct dentry *root, uint32_t flags, const char *source);
+struct mount *mount_create(
+	struct filesystem *fs, struct dentry *root, uint32_t flags, const char *source);
 struct mount *mount_create_internal(struct filesystem *fs);
 static inline void
 mount_get(struct mount *m)
@@ -58,7 +59,8 @@ void mount_follow(struct path *p);
 bool mount_leave(struct path *p);
 int mount_want_write(const struct mount *m);  /* 0 or -EROFS */
 int mount_graft(struct mount *m, const struct path *where); /* takes over a reference */
-void mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx);
+void mounts_visit(const struct path *root,
+	void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx);
 
 /* --- path_walk.c */
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * devfs.c - /dev: one instance of tmpfs in which the kernel makes the nodes of its character devices,
- * and the table that leads from a device number to operations.
+ * devfs.c - /dev: one instance of tmpfs in which the kernel makes the nodes of its character
+ * devices, and the table that leads from a device number to operations.
  *
  * The table only grows and is searched under its lock; a driver may register before the file system
  * is there, the nodes are then made when it comes up.

@@ -65,7 +65,8 @@ zero_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 
 /* Private mappings are plain anonymous memory; shared ones get an object of their own. */
 static int
-zero_mmap(struct file *f, uint64_t offset, size_t length, uint32_t *flags, struct memory_object **out)
+zero_mmap(
+	struct file *f, uint64_t offset, size_t length, uint32_t *flags, struct memory_object **out)
 {
 	*out = NULL;
 	if (!(*flags & MAPPING_SHARED))

@@ -73,7 +73,8 @@ tmpfs_entry_add(struct inode *dir, const struct dentry *d, struct inode *i)
 	rb_insert(&t->by_name, &e->by_name, parent, link);
 	/* Positions only grow: the new one goes to the far right. */
 	parent = rb_last(&t->by_position);
-	rb_insert(&t->by_position, &e->by_position, parent, parent ? &parent->right : &t->by_position.root);
+	rb_insert(&t->by_position, &e->by_position, parent,
+		parent ? &parent->right : &t->by_position.root);
 	dir->size += TMPFS_ENTRY_SIZE;
 	return 0;
 }

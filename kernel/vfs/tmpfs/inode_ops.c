@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inode_ops.c - operations on the names and files of tmpfs. The vfs holds the directories' locks and
- * has checked permissions and shapes.
+ * inode_ops.c - operations on the names and files of tmpfs. The vfs holds the directories' locks
+ * and has checked permissions and shapes.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -222,7 +222,8 @@ tmpfs_rmdir(struct inode *dir, struct dentry *d)
 
 /* Both names exist: their inodes change places. */
 static void
-exchange(struct inode *from_dir, struct tmpfs_entry *from, struct inode *to_dir, struct tmpfs_entry *to)
+exchange(struct inode *from_dir, struct tmpfs_entry *from, struct inode *to_dir,
+	struct tmpfs_entry *to)
 {
 	struct inode *i = from->inode;
 	int change = S_ISDIR(to->inode->mode) - S_ISDIR(i->mode);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * super.c - instances of tmpfs: options, limits, the root directory; and files without a mount (memfd).
+ * super.c - instances of tmpfs: options, limits, the root directory; and files without a mount
+ * (memfd).
  */
 #include <tessera/errno.h>
 #include <tessera/panic.h>
@@ -63,7 +64,8 @@ parse_one(char *option, struct options *o)
 
 	if (!value)
 		return strcmp(option, "huge") == 0 || strcmp(option, "noswap") == 0 ||
-				       strcmp(option, "inode32") == 0 || strcmp(option, "inode64") == 0
+				       strcmp(option, "inode32") == 0 ||
+				       strcmp(option, "inode64") == 0
 			       ? 0
 			       : -EINVAL;
 	*value++ = '\0';

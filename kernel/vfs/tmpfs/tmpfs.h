@@ -64,7 +64,8 @@ tmpfs_inode_of(const struct inode *i)
 /* dir.c */
 extern const struct file_ops tmpfs_dir_file_ops;
 struct tmpfs_entry *tmpfs_entry_find(struct inode *dir, const char *name, size_t length);
-int tmpfs_entry_add(struct inode *dir, const struct dentry *d, struct inode *i); /* takes the reference */
+int tmpfs_entry_add(
+	struct inode *dir, const struct dentry *d, struct inode *i); /* takes the reference */
 void tmpfs_entry_remove(struct inode *dir, struct tmpfs_entry *e); /* drops the reference */
 bool tmpfs_dir_is_empty(const struct inode *dir);
 void tmpfs_dir_free_tree(struct inode *root);
