@@ -150,3 +150,49 @@ fs_context_set_umask(mode_t mask)
 	spin_unlock_irq(&fs->lock, flags);
 	return old;
 }
+
+/* Put `to` where `from` stands in one context. The old references are dropped outside the lock. */
+static void
+move_one(struct fs_context *fs, const struct path *from, const struct path *to)
+{
+	struct path old_root = { 0 }, old_cwd = { 0 };
+	uint64_t flags = spin_lock_irq(&fs->lock);
+
+	if (fs->root_mount == from->mount && fs->root == from->dentry) {
+		old_root = *from;
+		fs->root_mount = to->mount;
+		fs->root = to->dentry;
+		path_get(to);
+	}
+	if (fs->cwd_mount == from->mount && fs->cwd == from->dentry) {
+		old_cwd = *from;
+		fs->cwd_mount = to->mount;
+		fs->cwd = to->dentry;
+		path_get(to);
+	}
+	spin_unlock_irq(&fs->lock, flags);
+	path_put(&old_root);
+	path_put(&old_cwd);
+}
+
+void
+fs_context_move_all(const struct path *from, const struct path *to)
+{
+	struct process *p;
+
+	for (pid_t pid = 1; (p = process_next(pid)) != NULL; pid++) {
+		struct fs_context *fs;
+
+		pid = p->pid;
+		spin_lock(&p->lock);
+		fs = p->fs;
+		if (fs)
+			ref_get(&fs->refs);
+		spin_unlock(&p->lock);
+		if (fs) {
+			move_one(fs, from, to);
+			fs_context_put(fs);
+		}
+		process_put(p);
+	}
+}

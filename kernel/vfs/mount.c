@@ -204,25 +204,69 @@ mount_graft(struct mount *m, const struct path *where)
 	return error;
 }
 
+/* The single instance of a type, with a reference; NULL: not there yet. single_lock is held. */
+static struct filesystem *
+find_single_locked(const struct filesystem_type *type)
+{
+	struct single *s;
+
+	list_for_each(s, &singles, node)
+		if (s->type == type) {
+			ref_get(&s->fs->refs);
+			return s->fs;
+		}
+	return NULL;
+}
+
+static struct filesystem *
+find_single(const struct filesystem_type *type)
+{
+	struct filesystem *fs;
+
+	mutex_lock(&single_lock);
+	fs = find_single_locked(type);
+	mutex_unlock(&single_lock);
+	return fs;
+}
+
+/* `fs` becomes the single instance, unless another was faster: that one then. NULL: no memory. */
+static struct filesystem *
+keep_single(struct filesystem *fs)
+{
+	struct single *s = kzalloc(sizeof(*s));
+	struct filesystem *other;
+
+	if (!s) {
+		filesystem_put(fs);
+		return NULL;
+	}
+	s->type = fs->type;
+	s->fs = fs;
+	mutex_lock(&single_lock);
+	other = find_single_locked(fs->type);
+	if (!other) {
+		list_add_tail(&singles, &s->node);
+		ref_get(&fs->refs);
+	}
+	mutex_unlock(&single_lock);
+	if (!other)
+		return fs;
+	kfree(s);
+	filesystem_put(fs);
+	return other;
+}
+
 /* A new or the single instance of a type, with a reference. */
 static int
 instance(struct filesystem_type *type, const char *source, const char *options,
-	struct filesystem **out)
+	 struct filesystem **out)
 {
-	struct single *s;
-	struct filesystem *fs;
+	struct filesystem *fs = type->single ? find_single(type) : NULL;
 	int error;
 
-	if (type->single) {
-		mutex_lock(&single_lock);
-		list_for_each(s, &singles, node)
-			if (s->type == type) {
-				ref_get(&s->fs->refs);
-				*out = s->fs;
-				mutex_unlock(&single_lock);
-				return 0;
-			}
-		mutex_unlock(&single_lock);
+	if (fs) {
+		*out = fs;
+		return 0;
 	}
 	fs = filesystem_create(type);
 	if (!fs)
@@ -232,21 +276,8 @@ instance(struct filesystem_type *type, const char *source, const char *options,
 		kfree(fs);
 		return error;
 	}
-	if (type->single) {
-		s = kzalloc(sizeof(*s));
-		if (!s) {
-			filesystem_put(fs);
-			return -ENOMEM;
-		}
-		s->type = type;
-		s->fs = fs;
-		ref_get(&fs->refs);
-		mutex_lock(&single_lock);
-		list_add_tail(&singles, &s->node);
-		mutex_unlock(&single_lock);
-	}
-	*out = fs;
-	return 0;
+	*out = type->single ? keep_single(fs) : fs;
+	return *out ? 0 : -ENOMEM;
 }
 
 int
@@ -501,7 +532,7 @@ vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 	}
 	write_unlock(&mount_lock);
 	if (!error)
-		fs_context_set_root(&(struct path){ m, m->root });
+		fs_context_move_all(&root, &(struct path){ m, m->root });
 	path_put(&at);
 	path_put(&root);
 	return error;

@@ -62,6 +62,10 @@ int mount_graft(struct mount *m, const struct path *where); /* takes over a refe
 void mounts_visit(const struct path *root,
 	void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx);
 
+/* --- fs_context.c */
+/* Everybody whose root or working directory is `from` gets `to` instead. */
+void fs_context_move_all(const struct path *from, const struct path *to);
+
 /* --- path_walk.c */
 /*
  * A walk that stopped before the last component, for calls that make, remove or open names.
