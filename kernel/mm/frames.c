@@ -311,8 +311,9 @@ prepare(struct page *p, unsigned int order, unsigned int flags)
 }
 
 /*
- * Memory is short: reclaim, and if that gives nothing and user memory is wanted, kill. Large blocks
- * are a wish, not a need: no process dies for contiguity.
+ * Memory is short: reclaim, and if that gives nothing, kill, for the kernel's own needs as well: a
+ * small program's fork() shall not fail because of a large one. Large blocks are a wish, not a need: no
+ * process dies for contiguity.
  */
 static __noinline struct page *
 alloc_slow(unsigned int order, unsigned int flags)
@@ -329,9 +330,9 @@ alloc_slow(unsigned int order, unsigned int flags)
 			return p;
 		if (got > 0)
 			continue;
-		if (!(flags & ALLOC_USER) || order > 3)
+		if (order > 3)
 			return NULL;
-		if (!oom_kill("a page of user memory"))
+		if (!oom_kill(flags & ALLOC_USER ? "a page of user memory" : "kernel memory"))
 			return NULL;
 		p = take(order, flags);
 		if (p)

@@ -8,8 +8,9 @@
  *
  * One kill at a time: while a victim is on its way out, others wait for it rather than kill again.
  *
- * Called from page faults, with as->lock held for reading: takes no sleeping lock and no reference that
- * might be the last to an address space.
+ * Called wherever memory is allocated that may wait, with as->lock or other sleeping locks held: takes none
+ * itself and no reference that might be the last to an address space, and its waits have an end, because
+ * the victim may want a lock of ours on its way out.
  */
 #include <tessera/print.h>
 #include <tessera/process.h>

@@ -102,13 +102,13 @@ struct page *phys_to_page(paddr_t pa);
 /* How an allocation may behave. */
 #define ALLOC_ZERO    BIT(0)  /* cleared */
 #define ALLOC_NOWAIT  BIT(1)  /* no reclaim, no OOM killer: any context */
-#define ALLOC_USER    BIT(2)  /* user memory: may trigger the OOM killer; charged to user pages */
+#define ALLOC_USER    BIT(2)  /* user memory: charged to user pages */
 #define ALLOC_LOW     BIT(3)  /* below 4 GiB */
 #define ALLOC_RESERVE BIT(4)  /* may use the reserve: the way out of memory shortage */
 
 /*
  * Allocate 1 << order frames, contiguous and naturally aligned; refcount 1 on the first.
- * Returns NULL when memory is gone (after reclaim and, with ALLOC_USER, the OOM killer). Without
+ * Returns NULL when memory is gone (after reclaim and, for up to 8 frames, the OOM killer). Without
  * ALLOC_NOWAIT it may sleep in reclaim: no spinlock held.
  */
 struct page *page_alloc(unsigned int order, unsigned int flags);
