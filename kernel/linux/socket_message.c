@@ -6,7 +6,8 @@
  *
  *	offset 0  8 bytes  length, this header included
  *	       8  4        level: SOL_SOCKET
- *	      12  4        type: SCM_RIGHTS (an array of fds), SCM_CREDENTIALS (pid, uid, gid)
+ *	      12  4        type: SCM_RIGHTS (an array of fds), SCM_CREDENTIALS (pid, uid, gid); received
+ *			   only: SCM_TIMESTAMP (a timeval), SCM_TIMESTAMPNS (a timespec)
  *	      16           data
  */
 #include <tessera/cpu.h>
@@ -23,6 +24,8 @@
 #define SOL_SOCKET      1
 #define SCM_RIGHTS      1
 #define SCM_CREDENTIALS 2
+#define SCM_TIMESTAMP   29
+#define SCM_TIMESTAMPNS 35
 
 #define CONTROL_MAX    20480u /* net.core.optmem_max */
 #define MESSAGES_MAX   1024u
@@ -250,10 +253,25 @@ put_rights(struct control_out *out, struct socket_rights *r, bool cloexec)
 }
 
 static void
+put_time(struct control_out *out, uint64_t ns, uint32_t options)
+{
+	struct timespec64 ts = ns_timespec(ns);
+	struct linux_timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
+
+	if (options & SOCKET_TIMESTAMP_NS)
+		put_control(out, SCM_TIMESTAMPNS, &ts, sizeof(ts));
+	else if (options & SOCKET_TIMESTAMP)
+		put_control(out, SCM_TIMESTAMP, &tv, sizeof(tv));
+}
+
+static void
 put_all_control(struct socket *s, struct control_out *out, struct socket_message *m)
 {
-	bool credentials = m->has_credentials && (READ_ONCE(s->options) & SOCKET_PASS_CREDENTIALS);
+	uint32_t options = READ_ONCE(s->options);
+	bool credentials = m->has_credentials && (options & SOCKET_PASS_CREDENTIALS);
 
+	if (m->time)
+		put_time(out, m->time, options);
 	if (!out->at) {
 		if (credentials || m->rights)
 			*out->result |= MSG_CTRUNC;

@@ -38,10 +38,12 @@
 #define SO_RCVTIMEO     20
 #define SO_SNDTIMEO     21
 #define SO_PEERNAME     28
+#define SO_TIMESTAMP    29
 #define SO_ACCEPTCONN   30
 #define SO_SNDBUFFORCE  32
 #define SO_RCVBUFFORCE  33
 #define SO_PASSSEC      34
+#define SO_TIMESTAMPNS  35
 #define SO_PROTOCOL     38
 #define SO_DOMAIN       39
 #define SO_PEEK_OFF     42
@@ -80,6 +82,10 @@ option_bit(int option)
 		return SOCKET_PASS_CREDENTIALS;
 	case SO_PASSSEC:
 		return SOCKET_PASS_SECURITY;
+	case SO_TIMESTAMP:
+		return SOCKET_TIMESTAMP;
+	case SO_TIMESTAMPNS:
+		return SOCKET_TIMESTAMP_NS;
 	default:
 		return 0;
 	}
@@ -161,6 +167,8 @@ set_option(struct socket *s, int option, const void __user *value, int length)
 	if (bit) {
 		if (bit == SOCKET_DEBUG && n && !capable(CAP_NET_ADMIN))
 			return -EACCES;
+		if (bit & (SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS)) /* the later one counts */
+			set_bit_to(s, SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS, false);
 		set_bit_to(s, bit, n);
 		return 0;
 	}

@@ -357,6 +357,7 @@ unix_datagram_receive(struct socket *s, struct socket_message *m)
 		wake_poll(&u->room_wait, POLLOUT | POLLWRNORM | POLLWRBAND);
 	unix_tell_sender(msg->from, &m->address);
 	unix_message_credentials(msg, m);
+	m->time = msg->time ? msg->time : clock_realtime_ns(); /* asked for after it came */
 	n = msg->length;
 	if (m->data->count < n) {
 		n = m->data->count;

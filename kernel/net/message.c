@@ -142,6 +142,8 @@ unix_message_queue(struct unix_socket *to, struct unix_message *msg)
 		msg->credentials = (struct socket_credentials){ current_process()->pid, c->uid, c->gid };
 		msg->has_credentials = true;
 	}
+	if (READ_ONCE(to->socket.options) & (SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS))
+		msg->time = clock_realtime_ns();
 	list_add_tail(&to->messages, &msg->node);
 	to->queue_length++;
 }

@@ -64,6 +64,7 @@ struct unix_message {
 	struct socket_rights *rights;
 	bool has_credentials;
 	struct socket_credentials credentials;
+	uint64_t time;                  /* realtime ns it was queued, if the receiver wanted to know */
 	uint32_t length, offset;        /* bytes; a stream's reader has consumed up to offset */
 	uint32_t charge;
 	char *data;                     /* behind the header, or vmalloc'd when long */

@@ -93,6 +93,7 @@ struct socket_message {
 	uint32_t result;                         /* MSG_*, as happened: TRUNC */
 	struct socket_address address;           /* to whom, or from whom */
 	struct socket_rights *rights;
+	uint64_t time;                           /* received: realtime ns it was queued; 0: not noted */
 	bool has_credentials;                    /* sending: given; receiving: to be told, if wanted */
 	struct socket_credentials credentials;
 };
@@ -142,6 +143,8 @@ enum socket_state { SOCKET_UNCONNECTED, SOCKET_LISTENING, SOCKET_CONNECTED };
 #define SOCKET_OOB_INLINE       BIT(7)
 #define SOCKET_PASS_SECURITY    BIT(8)
 #define SOCKET_LINGER           BIT(9)
+#define SOCKET_TIMESTAMP        BIT(10) /* tell when a datagram came, in microseconds */
+#define SOCKET_TIMESTAMP_NS     BIT(11) /* the same in nanoseconds; at most one of the two */
 
 /*
  * [I] immutable  [l] lock, read without it by who waits and polls  [a] atomic

@@ -543,6 +543,43 @@ TEST(waitall_waits_for_all)
 	CHECK_EQ(recv(s[1], b, 4, MSG_WAITALL), 2);
 }
 
+TEST(timestamp_of_a_datagram)
+{
+	int s[2];
+	union control control;
+	struct msghdr m;
+	struct timeval tv;
+	struct timespec ts;
+	time_t now = time(NULL);
+
+	pair(SOCK_DGRAM, s);
+	set_option(s[1], SO_TIMESTAMP, 1);
+	CHECK_EQ(write(s[0], "x", 1), 1);
+	set_option(s[1], SO_PASSCRED, 1);
+	CHECK_EQ(receive_control(s[1], &control, sizeof(control), &m, 0), 1);
+	CHECK_EQ(m.msg_controllen, CMSG_SPACE(sizeof(tv)) + CMSG_SPACE(sizeof(struct ucred)));
+	CHECK_EQ(CMSG_FIRSTHDR(&m)->cmsg_type, SCM_TIMESTAMP);
+	CHECK_EQ(CMSG_FIRSTHDR(&m)->cmsg_len, CMSG_LEN(sizeof(tv)));
+	memcpy(&tv, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(tv));
+	CHECK_RANGE(tv.tv_sec, now, now + 10);
+	CHECK_EQ(write(s[0], "x", 1), 1);
+	set_option(s[1], SO_TIMESTAMPNS, 1);
+	CHECK_EQ(option(s[1], SO_TIMESTAMP), 0);
+	CHECK_EQ(receive_control(s[1], &control, sizeof(control), &m, 0), 1);
+	CHECK_EQ(CMSG_FIRSTHDR(&m)->cmsg_type, SCM_TIMESTAMPNS);
+	memcpy(&ts, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(ts));
+	CHECK_RANGE(ts.tv_sec, now, now + 10);
+	CHECK_EQ(write(s[0], "x", 1), 1);
+	CHECK_EQ(receive_control(s[1], &control, 0, &m, 0), 1);
+	CHECK_EQ(m.msg_flags, MSG_CTRUNC);
+	set_option(s[1], SO_TIMESTAMPNS, 0);
+	set_option(s[1], SO_PASSCRED, 0);
+	CHECK_EQ(write(s[0], "x", 1), 1);
+	CHECK_EQ(receive_control(s[1], &control, sizeof(control), &m, 0), 1);
+	CHECK_EQ(m.msg_controllen, 0);
+	CHECK_EQ(m.msg_flags, 0);
+}
+
 TEST(broken_stream_sends_sigpipe)
 {
 	int s[2];
