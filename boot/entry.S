@@ -6,7 +6,7 @@
  * 32-bit segments, paging off, interrupts off, no stack. Nothing here knows where in physical memory
  * it lies: every address is taken relative to a label whose address a call has pushed.
  *
- *	1. find the load address; stack; check for long mode and NX
+ *	1. find the load address; stack; check for long mode, NX, and what every such CPU has had
  *	2. boot tables: the first 4 GiB at 0 and at the base of the direct map
  *	3. PAE, NXE, long mode, paging; 64-bit code segment
  *	4. boot_prepare(): slide, relocation, the kernel's mapping; still at physical addresses
@@ -15,6 +15,9 @@
  * Limine enters in 64-bit mode at the kernel's addresses: limine_entry, at the end.
  */
 #include "boot_layout.h"
+
+/* CPUID leaf 1, EDX: FPU, TSC, MSR, PAE, CX8, CMOV, FXSR, SSE, SSE2: compilers take them for granted. */
+#define BASELINE 0x07008171
 
 	.section .text.boot, "ax"
 	.code32
@@ -64,6 +67,11 @@ base:
 	jnc no_long_mode
 	btl $20, %edx                           /* NX */
 	jnc no_long_mode
+	movl $1, %eax
+	cpuid
+	andl $BASELINE, %edx
+	cmpl $BASELINE, %edx
+	jne no_long_mode
 	movl %ebp, %ebx
 
 	/* Four directories of 2 MiB pages: the first 4 GiB. */
@@ -146,7 +154,7 @@ no_long_mode:
 5:	hlt
 	jmp 5b
 no_long_mode_text:
-	.asciz "PANIC: tessera: this CPU has no 64-bit mode or no NX; both are needed\r\n"
+	.asciz "PANIC: tessera: this CPU lacks one of 64-bit mode, NX, CMOV, FXSR, SSE2; all are needed\r\n"
 
 	.code64
 long_mode:

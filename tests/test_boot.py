@@ -94,6 +94,14 @@ def test_processor_models(vm, model):
     assert out == "1000\n3\n"
 
 
+@pytest.mark.parametrize("model", ["max,-nx", "qemu64,-lm", "max,-cmov", "max,-fxsr", "qemu64,-sse2", "max,-syscall"])
+def test_processor_that_lacks_what_is_needed(vm, model):
+    """It is told in a line, on the processor's very first steps, and the machine ends."""
+    machine = vm("true", "--cpu", model, timeout=60)
+    assert machine.status == 125, str(machine)
+    assert re.search(r"PANIC: .*this CPU (lacks one of|has no SYSCALL)", machine.console), str(machine)
+
+
 def test_status_and_output(vm):
     machine = vm("echo out; echo err >&2; printf '\\001\\r\\n\\377' | od -An -tx1; exit 7")
     assert machine.status == 7, str(machine)

@@ -30,7 +30,7 @@ static uint32_t owner = NOBODY;  /* [a] the CPU that panics */
 static uint32_t depth;           /* how often the owner has come here */
 static char text[300];           /* the owner's */
 
-enum panic_action { PANIC_HALT, PANIC_REBOOT, PANIC_EXIT };
+enum panic_action { PANIC_UNDECIDED, PANIC_HALT, PANIC_REBOOT, PANIC_EXIT };
 static enum panic_action action; /* [I] after debug_init() */
 
 bool
@@ -46,19 +46,28 @@ debug_halt_bystander(void)
 	arch_halt();
 }
 
+/* What the boot arguments want after a panic. */
+static enum panic_action
+chosen_action(void)
+{
+	char value[16];
+
+	if (!boot_argument("panic", value, sizeof(value)) || !strcmp(value, "halt"))
+		return PANIC_HALT;
+	if (!strcmp(value, "exit"))
+		return PANIC_EXIT;
+	if (!strcmp(value, "reboot") || !strcmp(value, "-1"))
+		return PANIC_REBOOT;
+	pr_warn("panic=%s: not one of halt, reboot, exit\n", value);
+	return PANIC_HALT;
+}
+
 void
 debug_init(void)
 {
 	char value[16];
 
-	if (boot_argument("panic", value, sizeof(value))) {
-		if (!strcmp(value, "exit"))
-			action = PANIC_EXIT;
-		else if (!strcmp(value, "reboot") || !strcmp(value, "-1"))
-			action = PANIC_REBOOT;
-		else if (strcmp(value, "halt"))
-			pr_warn("panic=%s: not one of halt, reboot, exit\n", value);
-	}
+	action = chosen_action();
 	if (boot_argument("loglevel", value, sizeof(value)) && value[0] >= '0' && value[0] <= '8' &&
 	    !value[1])
 		log_set_console_level((enum log_level)(value[0] - '1'));
@@ -87,12 +96,15 @@ debug_report_begin(void)
 static void __noreturn
 finish(void)
 {
+	/* Before debug_init() nobody has asked. */
+	if (action == PANIC_UNDECIDED)
+		action = chosen_action();
 	switch (action) {
 	case PANIC_EXIT:
 		arch_exit_emulator(EMULATOR_STATUS_PANIC);
 	case PANIC_REBOOT:
 		arch_reboot();
-	case PANIC_HALT:
+	default:
 		break;
 	}
 	arch_halt();

@@ -88,6 +88,9 @@ syscall_init_cpu(void)
 {
 	struct cpu *c = this_cpu();
 
+	/* Intel's processors say so in 64-bit mode only: boot/entry.S cannot ask. */
+	if (!(cpuid_read(0x80000001, 0).edx & BIT(11)))
+		panic("this CPU has no SYSCALL instruction");
 	/* SYSRET adds 16 and 8 to the high selector for code and stack; SYSCALL 0 and 8 to the low. */
 	wrmsr(MSR_STAR, (uint64_t)(USER_CODE - 16) << 48 | (uint64_t)KERNEL_CODE << 32);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
