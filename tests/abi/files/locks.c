@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* Advisory locks: fcntl's by process and by open object, and flock's. */
+#include "../check.h"
+
+#include <sys/file.h>
+
+static int
+set(int fd, int command, int type, off_t start, off_t length)
+{
+	struct flock l = { .l_type = (short)type, .l_start = start, .l_len = length };
+
+	return fcntl(fd, command, &l);
+}
+
+/* The lock that stops a write lock of the range, asked for by another process: its type. */
+static int
+blocker(int fd, off_t start, off_t length, struct flock *out)
+{
+	int ends[2];
+
+	*out = (struct flock){ .l_type = F_WRLCK, .l_start = start, .l_len = length };
+	CHECK_OK(pipe(ends));
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(fcntl(fd, F_GETLK, out));
+		check_write_all(ends[1], out, sizeof(*out));
+		_exit(0);
+	}
+	check_read_all(ends[0], out, sizeof(*out));
+	CHECK_EXIT(pid, 0);
+	return out->l_type;
+}
+
+TEST(record_locks_stop_other_processes)
+{
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	struct flock l;
+
+	CHECK_OK(set(fd, F_SETLK, F_WRLCK, 10, 10));
+	CHECK_EQ(blocker(fd, 15, 1, &l), F_WRLCK);
+	CHECK_EQ(l.l_start, 10);
+	CHECK_EQ(l.l_len, 10);
+	CHECK_EQ(l.l_pid, getpid());
+	CHECK_EQ(blocker(fd, 0, 10, &l), F_UNLCK);
+	CHECK_EQ(blocker(fd, 20, 0, &l), F_UNLCK);
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		CHECK_ERRNO(set(fd, F_SETLK, F_RDLCK, 19, 5), EAGAIN);
+		CHECK_OK(set(fd, F_SETLK, F_RDLCK, 20, 5));
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+}
+
+TEST(unlocking_the_middle_splits)
+{
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	struct flock l;
+
+	CHECK_OK(set(fd, F_SETLK, F_WRLCK, 0, 30));
+	CHECK_OK(set(fd, F_SETLK, F_UNLCK, 10, 10));
+	CHECK_EQ(blocker(fd, 10, 10, &l), F_UNLCK);
+	CHECK_EQ(blocker(fd, 5, 10, &l), F_WRLCK);
+	CHECK_EQ(l.l_len, 10);
+	CHECK_EQ(blocker(fd, 25, 10, &l), F_WRLCK);
+	CHECK_EQ(l.l_start, 20);
+	CHECK_OK(set(fd, F_SETLK, F_WRLCK, 10, 10));
+	CHECK_EQ(blocker(fd, 0, 0, &l), F_WRLCK);
+	CHECK_EQ(l.l_len, 30);
+}
+
+TEST(closing_any_handle_of_the_file_drops_the_process_locks)
+{
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	int other = CHECK_OK(open("f", O_RDONLY));
+	struct flock l;
+
+	CHECK_OK(set(fd, F_SETLK, F_WRLCK, 0, 0));
+	CHECK_EQ(blocker(fd, 0, 1, &l), F_WRLCK);
+	CHECK_OK(close(other));
+	CHECK_EQ(blocker(fd, 0, 1, &l), F_UNLCK);
+}
+
+TEST(waiting_gets_the_lock_when_the_holder_ends)
+{
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	int ready[2];
+	char c;
+
+	CHECK_OK(pipe(ready));
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(set(fd, F_SETLK, F_WRLCK, 0, 0));
+		check_write_all(ready[1], "x", 1);
+		check_sleep_ms(100);
+		_exit(0);
+	}
+	check_read_all(ready[0], &c, 1);
+	CHECK_OK(set(fd, F_SETLKW, F_WRLCK, 0, 0));
+	CHECK_EXIT(pid, 0);
+}
+
+TEST(circle_of_waiters_is_edeadlk)
+{
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	int ready[2];
+	char c;
+
+	CHECK_OK(pipe(ready));
+	CHECK_OK(set(fd, F_SETLK, F_WRLCK, 0, 1));
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(set(fd, F_SETLK, F_WRLCK, 1, 1));
+		check_write_all(ready[1], "x", 1);
+		CHECK_OK(set(fd, F_SETLKW, F_WRLCK, 0, 1));
+		_exit(0);
+	}
+	check_read_all(ready[0], &c, 1);
+	check_wait_asleep(pid, 0);
+	CHECK_ERRNO(set(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
+	CHECK_OK(set(fd, F_SETLK, F_UNLCK, 0, 1));
+	CHECK_EXIT(pid, 0);
+}
+
+TEST(lock_needs_the_access_mode)
+{
+	int w = CHECK_OK(open("f", O_WRONLY | O_CREAT, 0600));
+	int r = CHECK_OK(open("f", O_RDONLY));
+
+	CHECK_ERRNO(set(r, F_SETLK, F_WRLCK, 0, 1), EBADF);
+	CHECK_ERRNO(set(w, F_SETLK, F_RDLCK, 0, 1), EBADF);
+	CHECK_OK(set(r, F_SETLK, F_RDLCK, 0, 1));
+	CHECK_ERRNO(set(r, F_SETLK, 9, 0, 1), EINVAL);
+	CHECK_ERRNO(set(r, F_SETLK, F_RDLCK, -1, 1), EINVAL);
+	CHECK_ERRNO(set(r, F_SETLK, F_RDLCK, 2, -3), EINVAL);
+	CHECK_OK(set(r, F_SETLK, F_RDLCK, 3, -3));
+}
+
+TEST(open_object_locks_belong_to_the_open_object)
+{
+	int a = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	int b = CHECK_OK(open("f", O_RDWR));
+	struct flock l = { .l_type = F_RDLCK, .l_len = 1 };
+
+	CHECK_OK(set(a, F_OFD_SETLK, F_WRLCK, 0, 10));
+	CHECK_ERRNO(set(b, F_OFD_SETLK, F_RDLCK, 0, 1), EAGAIN);
+	CHECK_ERRNO(set(b, F_SETLK, F_RDLCK, 0, 1), EAGAIN);
+	CHECK_OK(fcntl(b, F_OFD_GETLK, &l));
+	CHECK_EQ(l.l_pid, -1);
+	l.l_pid = 5;
+	CHECK_ERRNO(fcntl(b, F_OFD_SETLK, &l), EINVAL);
+	CHECK_OK(close(a));
+	CHECK_OK(set(b, F_OFD_SETLK, F_RDLCK, 0, 1));
+}
+
+TEST(flock_is_shared_by_duplicates_and_ends_with_the_last)
+{
+	int a = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	int b = CHECK_OK(open("f", O_RDWR));
+	int c = CHECK_OK(dup(a));
+
+	CHECK_OK(flock(a, LOCK_EX));
+	CHECK_OK(flock(c, LOCK_EX | LOCK_NB));
+	CHECK_ERRNO(flock(b, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+	CHECK_OK(close(a));
+	CHECK_ERRNO(flock(b, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+	CHECK_OK(close(c));
+	CHECK_OK(flock(b, LOCK_EX | LOCK_NB));
+	CHECK_ERRNO(flock(b, 77), EINVAL);
+	CHECK_ERRNO(flock(200, LOCK_SH), EBADF);
+}
+
+TEST(flock_and_record_locks_do_not_meet)
+{
+	int a = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+
+	CHECK_OK(flock(a, LOCK_EX));
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(set(a, F_SETLK, F_WRLCK, 0, 0));
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+}
