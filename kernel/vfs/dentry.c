@@ -24,6 +24,11 @@
 
 #include "vfs.h"
 
+/* One bucket for so many pages of memory, one unused name kept for so many (about 1 % of memory). */
+#define BUCKET_PAGES 16
+#define UNUSED_PAGES 4
+#define BUCKETS_MAX  (1u << 18)
+
 struct spinlock dentry_lock = SPINLOCK_INIT(DENTRY);
 
 static struct slab_cache *dentry_cache; /* [I] */
@@ -39,7 +44,7 @@ dentry_cache_init(void)
 	uint64_t count = 1024;
 
 	memory_stats(&m);
-	while (count < m.total / 64 && count < (1u << 19))
+	while (count < m.total / BUCKET_PAGES && count < BUCKETS_MAX)
 		count *= 2;
 	buckets = vmalloc(count * sizeof(*buckets));
 	if (!buckets)
@@ -47,7 +52,7 @@ dentry_cache_init(void)
 	for (uint64_t i = 0; i < count; i++)
 		list_init(&buckets[i]);
 	bucket_mask = (uint32_t)count - 1;
-	unused_limit = count;
+	unused_limit = MAX(m.total / UNUSED_PAGES, 1024ul);
 	list_init(&lru);
 	dentry_cache = slab_cache_create("dentry", sizeof(struct dentry), 0);
 }
@@ -419,25 +424,38 @@ dentry_prune(struct dentry *d)
 	}
 }
 
+/* Move all unused names of `fs` from the LRU list to `out`. Its mounts are gone: nobody looks them up. */
+static void
+collect_unused(struct filesystem *fs, struct list *out)
+{
+	struct dentry *d, *tmp;
+
+	spin_lock(&dentry_lock);
+	list_for_each_safe(d, tmp, &lru, lru)
+		if (d->fs == fs) {
+			list_del(&d->lru);
+			list_add_tail(out, &d->lru);
+			unused--;
+		}
+	spin_unlock(&dentry_lock);
+}
+
+/* A directory becomes unused when its last name has gone: one round for each level of the tree. */
 void
 dentry_purge_filesystem(struct filesystem *fs)
 {
 	for (;;) {
-		struct dentry *d, *found = NULL;
+		struct list dead = LIST_INIT(dead);
+		struct dentry *d;
 
-		spin_lock(&dentry_lock);
-		list_for_each(d, &lru, lru)
-			if (d->fs == fs) {
-				found = d;
-				break;
-			}
-		if (!found) {
-			spin_unlock(&dentry_lock);
+		collect_unused(fs, &dead);
+		if (list_is_empty(&dead))
 			return;
+		while ((d = list_first(&dead, struct dentry, lru)) != NULL) {
+			list_del_init(&d->lru);
+			spin_lock(&dentry_lock);
+			dentry_put(kill_locked(d));
 		}
-		list_del_init(&found->lru);
-		unused--;
-		dentry_put(kill_locked(found));
 	}
 }
 

@@ -10,8 +10,10 @@
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/pipe.h>
+#include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
+#include <tessera/string.h>
 #include <tessera/watch.h>
 
 #include "vfs.h"
@@ -242,6 +244,7 @@ open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 {
 	struct path dir, p;
 	struct inode *i, *d;
+	char shown[24]; /* in /proc/PID/fd */
 	int error = path_lookup(dirfd, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
 
 	if (error)
@@ -262,7 +265,8 @@ open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 	if (!(flags & O_EXCL))
 		i->attributes |= INODE_LINKABLE;
 	p.mount = dir.mount;
-	p.dentry = dentry_create(dir.dentry, "#tmpfile", 8);
+	snprintf(shown, sizeof(shown), "#%lu", i->number);
+	p.dentry = dentry_create(dir.dentry, shown, strlen(shown));
 	if (!p.dentry) {
 		inode_put(i);
 		error = -ENOMEM;
