@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -30,15 +31,17 @@ def make(*words, folder=TOP, status=0):
 def clone(tmp_path_factory):
     """The tree as committed or not, without what was built: what a fresh clone would be."""
     folder = tmp_path_factory.mktemp("clone")
-    files = subprocess.run(
+    listing = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=TOP,
         capture_output=True,
+        text=True,
         check=True,
     )
-    subprocess.run(
-        ["cpio", "-0pdm", "--quiet", str(folder)], cwd=TOP, input=files.stdout, check=True
-    )
+    for name in filter(None, listing.stdout.split("\0")):
+        if (TOP / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TOP / name, folder / name)
     return folder
 
 

@@ -145,19 +145,21 @@ machine_command()
 	mkfifo "$run/output"
 	: >"$run/console"
 	: >"$run/status"
-	# Open both ways: neither end waits for the other, and the end of file comes when we close it.
-	exec 3<>"$run/output"
+	# Both ends are open before anyone uses them, so that neither waits for the other however early
+	# the machine ends; the end of file comes when QEMU and we have closed descriptor 3.
+	exec 3<>"$run/output" 5<"$run/output"
 	(
 		machine_start -serial "file:$run/console" -chardev "file,id=output,path=$run/output,append=on" \
 			-serial chardev:output -serial "file:$run/status"
-	) </dev/null >"$run/errors" 2>&1 3>&- &
+	) </dev/null >"$run/errors" 2>&1 3>&- 5<&- &
 	qemu=$!
 	# UEFI firmware writes to this port too: init says where the output begins (sed -u reads no byte
 	# beyond the line). A reader that is gone (`| head`) ends the machine.
 	(
-		{ sed -u '/^tessera: begin$/q' >/dev/null && cat; } <"$run/output" || { kill "$qemu"; exit 141; }
+		{ sed -u '/^tessera: begin$/q' >/dev/null && cat; } <&5 || { kill "$qemu"; exit 141; }
 	) 3>&- 2>/dev/null &
 	reader=$!
+	exec 5<&-
 	wait "$qemu"
 	ended=$?
 	qemu=
