@@ -68,7 +68,7 @@ walk_robust_list(struct thread *t)
 		if ((entry & ~1ull) != (head.pending & ~1ull) &&
 		    abandon(t, entry & ~1ull, head.futex_offset, entry & 1, false))
 			return;
-		if (bad || signal_fatal_pending(t))
+		if (bad)
 			break;
 		entry = next;
 	}
