@@ -128,14 +128,19 @@ find_reaper_locked(struct process *p)
 	return init_process;
 }
 
-/* SIGHUP and SIGCONT to a group that has just lost its last link to the session and has stopped
- * members (POSIX, _exit: consequences). */
+/*
+ * SIGHUP and SIGCONT to a group that has just lost its last link to the session and has stopped
+ * members (POSIX, _exit: consequences). `parent` is the other end of the link that goes: one within the
+ * group or out of the session was none, and a group that was orphaned before is left alone.
+ */
 static void
-check_orphaned_group_locked(struct process_group *g, struct process *leaving)
+check_orphaned_group_locked(struct process_group *g, struct process *parent, struct process *leaving)
 {
 	struct process *p;
 
-	if (!g || !group_is_orphaned_locked(g, leaving) || !group_has_stopped_locked(g))
+	if (!parent || parent->group == g || parent->group->session != g->session)
+		return;
+	if (!group_is_orphaned_locked(g, leaving) || !group_has_stopped_locked(g))
 		return;
 	list_for_each(p, &g->members, group_node) {
 		(void)signal_send_process(p, SIGHUP, NULL);
@@ -198,9 +203,8 @@ give_children_away_locked(struct process *p, struct list *dead)
 				process_reap_locked(child);
 				list_add_tail(dead, &child->all_node);
 			}
-		} else if (child->group != p->group &&
-			   child->group->session == p->group->session) {
-			check_orphaned_group_locked(child->group, NULL);
+		} else {
+			check_orphaned_group_locked(child->group, p, NULL);
 		}
 	}
 }
@@ -215,7 +219,7 @@ become_zombie(struct process *p)
 
 	spin_lock(&process_tree_lock);
 	give_children_away_locked(p, &dead);
-	check_orphaned_group_locked(p->group, p);
+	check_orphaned_group_locked(p->group, p->parent, p);
 	p->state = PROCESS_ZOMBIE;
 	reap = notify_parent_of_exit_locked(p);
 	if (reap)
