@@ -9,8 +9,11 @@
  * Each waiter hangs on its owner's pi_held list; an owner inherits the highest real-time priority on
  * that list, and, while it waits for such a lock itself, passes it on to that one's owner.
  *
+ * All queued waiters of a word have the same owner, whatever the program writes into the word meanwhile:
+ * calls that would break this fail with EINVAL.
+ *
  * Locks: the bucket's, then pi_lock (FUTEX_PI), which guards waiter->owner, thread->pi_held and
- * pi_exiting.
+ * pi_exiting. The owner of a queued waiter changes under both, so either is enough to read it.
  */
 #include <tessera/sched.h>
 
@@ -150,6 +153,7 @@ static int
 try_lock_locked(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user *addr, bool try_only)
 {
 	uint32_t value, seen, self = w->thread->tid;
+	struct futex_waiter *top;
 	struct thread *owner;
 	bool more;
 	int error = futex_read_locked(addr, &value);
@@ -179,6 +183,11 @@ try_lock_locked(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user 
 	thread_put(owner);
 	if (error)
 		return -EBUSY;
+	top = find_top(b, &w->key, &more);
+	if (top && top->owner != owner) { /* the program wrote another owner into the word */
+		detach(w);
+		return -EINVAL;
+	}
 	list_add_tail(&b->waiters, &w->node);
 	w->bucket = b;
 	return -EINPROGRESS;
@@ -278,6 +287,8 @@ try_unlock_locked(struct futex_bucket *b, const struct futex_key *key, uint32_t 
 	if ((value & FUTEX_TID_MASK) != (uint32_t)self->tid)
 		return -EPERM;
 	top = find_top(b, key, &more);
+	if (top && top->owner != self) /* it waits for the owner that the word named before */
+		return -EINVAL;
 	wanted = top ? (uint32_t)top->thread->tid | (more ? FUTEX_WAITERS : 0) : 0;
 	error = futex_cmpxchg_locked(addr, value, wanted, &seen);
 	if (error || seen != value)
