@@ -56,10 +56,14 @@ is_asked_for(const struct wait_query *q, struct process *child)
 	return (q->options & WALL) || (child->exit_signal != SIGCHLD) == !!(q->options & WCLONE);
 }
 
+/* process_tree_lock held, the child's own locks free: a living child may change its credentials. */
 static void
 fill_common(struct process *child, struct wait_result *out)
 {
-	*out = (struct wait_result){ .pid = child->pid, .uid = child->leader->cred->uid };
+	struct cred *c = thread_cred(child->leader);
+
+	*out = (struct wait_result){ .pid = child->pid, .uid = c->uid };
+	cred_put(c);
 }
 
 /* A zombie's story, with its accounting and that of its own reaped children. */
@@ -102,11 +106,12 @@ account_child(struct process *self, const struct wait_result *r)
 static bool
 take_job_control(const struct wait_query *q, struct process *child, struct wait_result *out)
 {
-	uint64_t flags = spin_lock_irq(&child->signal_lock);
 	bool told = false;
+	uint64_t flags;
 
+	fill_common(child, out);
+	flags = spin_lock_irq(&child->signal_lock);
 	if ((q->options & WSTOPPED) && child->stopped && !child->stop_reported) {
-		fill_common(child, out);
 		out->status = child->stop_signal << 8 | 0x7f;
 		out->code = CLD_STOPPED;
 		out->code_status = child->stop_signal;
@@ -114,7 +119,6 @@ take_job_control(const struct wait_query *q, struct process *child, struct wait_
 			child->stop_reported = true;
 		told = true;
 	} else if ((q->options & WCONTINUED) && child->continued) {
-		fill_common(child, out);
 		out->status = 0xffff;
 		out->code = CLD_CONTINUED;
 		out->code_status = SIGCONT;
