@@ -243,7 +243,14 @@ process_set_group(pid_t pid, pid_t pgid)
 		return -EINVAL;
 	/* The session of a target in ours is ours: the caller's may be read ahead. */
 	if (pid == pgid) {
-		fresh = group_create(pgid, self->group->session);
+		struct session *s;
+
+		spin_lock(&process_tree_lock);
+		s = self->group->session;
+		ref_get(&s->refs); /* the parent may move the caller to another group meanwhile */
+		spin_unlock(&process_tree_lock);
+		fresh = group_create(pgid, s);
+		session_put(s);
 		if (!fresh)
 			return -ENOMEM;
 	}
