@@ -174,7 +174,8 @@ iov_import(const struct iovec __user *uvec, unsigned long n, struct iovec *fast,
 		error = -EFAULT;
 		if (!user_range_ok(v[i].base, v[i].length))
 			goto free_vector;
-		/* The call moves no more than RW_MAX: what lies beyond is cut off, as Linux does. */
+		/* The call moves no more than RW_MAX: what lies beyond is cut off, as Linux
+		 * does. */
 		if (v[i].length > RW_MAX - total)
 			v[i].length = RW_MAX - total;
 		total += v[i].length;

@@ -2,8 +2,8 @@
 /*
  * memory.c - Linux's memory calls: mmap and its family, brk, locking, protection keys.
  *
- * Here flags are decoded and checked in the order in which Linux finds fault with them; kernel/mm/ does
- * the work.
+ * Here flags are decoded and checked in the order in which Linux finds fault with them; kernel/mm/
+ * does the work.
  */
 #include <tessera/address_space.h>
 #include <tessera/cred.h>
@@ -74,7 +74,7 @@ rights_of(unsigned long prot)
 	       (prot & PROT_EXEC ? MAPPING_EXEC : 0);
 }
 
-/* --- mmap --------------------------------------------------------------------------------------------------- */
+/* --- mmap ------------------------------------------------------------------------------------- */
 
 /* What the handle must allow for this mapping. */
 static uint64_t
@@ -84,13 +84,15 @@ rights_needed(unsigned long prot, bool shared)
 	       (prot & PROT_EXEC ? RIGHT_MAP_EXEC : 0);
 }
 
-/* Fill in the request for a mapping of `f`. On success r->object carries a reference for the caller. */
+/* Fill in the request for a mapping of `f`. On success r->object carries a reference for the
+ * caller. */
 static int
 decode_file(struct map_request *r, struct file *f, unsigned long flags)
 {
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
-		if (flags & ~((unsigned long)MAP_KNOWN | (unsigned long)MAP_HUGE_MASK << MAP_HUGE_SHIFT))
+		if (flags & ~((unsigned long)MAP_KNOWN | (unsigned long)MAP_HUGE_MASK
+								 << MAP_HUGE_SHIFT))
 			return -EOPNOTSUPP;
 		/* fallthrough */
 	case MAP_SHARED:
@@ -126,8 +128,9 @@ decode_anonymous(struct map_request *r, unsigned long flags)
 		r->flags |= MAPPING_SHARED;
 		if (!(flags & (MAP_NORESERVE | MAP_HUGETLB)))
 			r->flags |= MAPPING_ACCOUNT;
-		r->object = object_create(flags & MAP_HUGETLB ? &huge_object_ops : &anonymous_object_ops,
-					  ALIGN_UP(r->length, PAGE_SIZE), NULL);
+		r->object = object_create(
+			flags & MAP_HUGETLB ? &huge_object_ops : &anonymous_object_ops,
+			ALIGN_UP(r->length, PAGE_SIZE), NULL);
 		return r->object ? 0 : -ENOMEM;
 	case MAP_PRIVATE:
 		if (flags & MAP_GROWSDOWN)
@@ -246,7 +249,7 @@ linux_mremap(unsigned long addr, unsigned long old_length, unsigned long new_len
 	return address_space_remap(own_space(), addr, old_length, new_length, (int)flags, new_addr);
 }
 
-/* --- protection ----------------------------------------------------------------------------------------------- */
+/* --- protection ------------------------------------------------------------------------------- */
 
 static long
 protect(unsigned long addr, size_t length, unsigned long prot, int pkey)
@@ -303,7 +306,7 @@ linux_pkey_free(int pkey)
 	return -EINVAL;
 }
 
-/* --- residency -------------------------------------------------------------------------------------------------- */
+/* --- residency -------------------------------------------------------------------------------- */
 
 long
 linux_madvise(unsigned long addr, size_t length, int advice)
@@ -378,7 +381,8 @@ linux_munlock(unsigned long addr, size_t length)
 long
 linux_mlockall(int flags)
 {
-	if (flags == 0 || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+	if (flags == 0 || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
+		flags == MCL_ONFAULT)
 		return -EINVAL;
 	return address_space_lock_all(own_space(), flags & MCL_CURRENT, flags & MCL_FUTURE,
 				      flags & MCL_ONFAULT);

@@ -32,7 +32,8 @@ transfer(struct address_space *as, const struct iovec *remote, unsigned long n,
 
 			if (write)
 				had = iov_copy_from(buf, local, part);
-			moved = had > 0 ? address_space_access(as, at, buf, had, write, false) : -EFAULT;
+			moved = had > 0 ? address_space_access(as, at, buf, had, write, false)
+					: -EFAULT;
 			if (moved < 0) {
 				error = -EFAULT;
 				break;

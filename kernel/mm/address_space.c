@@ -2,18 +2,18 @@
 /*
  * address_space.c - an address space and its tree of mappings.
  *
- * A mapping is a run of pages with one set of rights and one object (or none: private anonymous). The
- * tree is ordered by address, mappings never overlap, and neighbours that could be one are one
+ * A mapping is a run of pages with one set of rights and one object (or none: private anonymous).
+ * The tree is ordered by address, mappings never overlap, and neighbours that could be one are one
  * (mapping_merge). Every change is made of four steps: cut at the edges, change or unlink what lies
  * between, link what is new, merge.
  *
- * Life. `refs` counts processes: at zero everything is unmapped and the page tables are freed, after
- * every CPU that still had them loaded was made to leave. `lazy` counts those who need only the
- * struct (a flush in flight, a reader in /proc).
+ * Life. `refs` counts processes: at zero everything is unmapped and the page tables are freed,
+ * after every CPU that still had them loaded was made to leave. `lazy` counts those who need only
+ * the struct (a flush in flight, a reader in /proc).
  *
- * Locks: as->lock; then an object's mappings_lock (list of mappings, and the ranges of those on it);
- * then page_table_lock. Files and objects are released only after as->lock: their release may take
- * file-system locks, which stand above it.
+ * Locks: as->lock; then an object's mappings_lock (list of mappings, and the ranges of those on
+ * it); then page_table_lock. Files and objects are released only after as->lock: their release may
+ * take file-system locks, which stand above it.
  */
 #include <tessera/address_space.h>
 #include <tessera/errno.h>
@@ -41,7 +41,7 @@ task_limit(int which)
 	return t && t->process ? READ_ONCE(t->process->limits[which].current) : RLIM_INFINITY;
 }
 
-/* --- birth and death ------------------------------------------------------------------------------------ */
+/* --- birth and death -------------------------------------------------------------------------- */
 
 static void
 space_setup(struct address_space *as)
@@ -87,8 +87,8 @@ address_space_put_lazy(struct address_space *as)
 
 /*
  * The last user is gone. No thread runs in the space, so once no CPU has it loaded its pages can go
- * without a single flush: its id never comes back, and a slot that holds stale translations of it is
- * flushed before it is used again.
+ * without a single flush: its id never comes back, and a slot that holds stale translations of it
+ * is flushed before it is used again.
  */
 static void
 tear_down(struct address_space *as)
@@ -110,8 +110,9 @@ tear_down(struct address_space *as)
 	write_unlock(&as->lock);
 	mappings_free(&doomed);
 	if (as->rss_anon + as->rss_file + as->rss_shared + as->huge_leaves != 0)
-		warn_once("address space %lu ends with pages counted: %lu anonymous, %lu file, %lu shared\n",
-			  as->id, as->rss_anon, as->rss_file, as->rss_shared);
+		warn_once("address space %lu ends with pages counted: %lu anonymous, %lu file, %lu "
+			  "shared\n",
+			as->id, as->rss_anon, as->rss_file, as->rss_shared);
 	if (as->exe)
 		file_put(as->exe);
 	as->exe = NULL;
@@ -141,7 +142,7 @@ address_space_init(void)
 	kernel_space.page_table = kernel_page_table;
 }
 
-/* --- mappings -------------------------------------------------------------------------------------------- */
+/* --- mappings --------------------------------------------------------------------------------- */
 
 struct mapping *
 mapping_alloc(struct address_space *as)
@@ -403,7 +404,7 @@ address_space_resident(struct address_space *as)
 	return READ_ONCE(as->rss_anon) + READ_ONCE(as->rss_file) + READ_ONCE(as->rss_shared);
 }
 
-/* --- for the curious --------------------------------------------------------------------------------------- */
+/* --- for the curious -------------------------------------------------------------------------- */
 
 /* Takes no locks: for panics and gdb. A tree that is being changed may be shown wrongly. */
 void
@@ -412,10 +413,12 @@ address_space_dump(struct address_space *as)
 	struct rb_node *n;
 	uint32_t shown = 0;
 
-	pr_info("address space %lu: refs %u lazy %u, %u mappings, %lu pages, running on %#lx, generation %lu\n",
-		as->id, ref_count(&as->refs), ref_count(&as->lazy), as->mapping_count, as->total_pages,
-		as->running, as->tlb_generation);
-	pr_info("  resident: %lu anonymous, %lu file, %lu shared; %lu table frames; brk %#lx-%#lx\n",
+	pr_info("address space %lu: refs %u lazy %u, %u mappings, %lu pages, running on %#lx, "
+		"generation %lu\n",
+		as->id, ref_count(&as->refs), ref_count(&as->lazy), as->mapping_count,
+		as->total_pages, as->running, as->tlb_generation);
+	pr_info("  resident: %lu anonymous, %lu file, %lu shared; %lu table frames; brk "
+		"%#lx-%#lx\n",
 		as->rss_anon, as->rss_file, as->rss_shared, arch_page_table_frames(&as->page_table),
 		as->brk_start, as->brk);
 	for (n = rb_first(&as->mappings); n && shown < 200; n = rb_next(n), shown++) {

@@ -2,9 +2,9 @@
 /*
  * advise.c - madvise: what a program tells us about a range.
  *
- * The numbers are Linux's, handed through by linux/memory.c; this file is where each is given a meaning.
- * Three kinds: those that change mappings (flags), those that drop pages, those that bring pages in.
- * A hole makes the call return -ENOMEM, but what is mapped is still treated.
+ * The numbers are Linux's, handed through by linux/memory.c; this file is where each is given a
+ * meaning. Three kinds: those that change mappings (flags), those that drop pages, those that bring
+ * pages in. A hole makes the call return -ENOMEM, but what is mapped is still treated.
  */
 #include <tessera/errno.h>
 #include <tessera/file.h>
@@ -71,7 +71,8 @@ advise_flags(struct address_space *as, vaddr_t start, vaddr_t end, int advice)
 
 	write_lock(&as->lock);
 	m = address_space_find(as, start);
-	/* A mapping that goes on beyond the range, and needed no change, is not passed: start tells. */
+	/* A mapping that goes on beyond the range, and needed no change, is not passed: start
+	 * tells. */
 	while (m && start < end && m->start < end && error == 0) {
 		vaddr_t low = MAX(m->start, start), high = MIN(m->end, end);
 		uint32_t flags = (m->flags & ~flag_advice[advice].clear) | flag_advice[advice].set;
@@ -112,7 +113,8 @@ drop_pages(struct mapping *m, vaddr_t start, vaddr_t end)
 		if (start >= end)
 			return 0;
 	}
-	/* Large leaves that cross the edges are cut first; if that fails the edge keeps its pages. */
+	/* Large leaves that cross the edges are cut first; if that fails the edge keeps its
+	 * pages. */
 	if (leaves_cut(m->as, start) != 0 || leaves_cut(m->as, end) != 0)
 		return -ENOMEM;
 	tlb_batch_init(&b, m->as);
@@ -194,7 +196,8 @@ advise_populate(struct address_space *as, vaddr_t start, vaddr_t end, bool write
 		if (!m || m->start > va)
 			error = -ENOMEM;
 		else if ((m->flags & MAPPING_DEVICE) ||
-			 !(m->flags & (write ? MAPPING_WRITE : MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC)))
+			 !(m->flags & (write ? MAPPING_WRITE
+					     : MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC)))
 			error = -EINVAL;
 		read_unlock(&as->lock);
 		if (error != 0)

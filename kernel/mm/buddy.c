@@ -3,10 +3,10 @@
  * buddy.c - blocks of 2^order frames that split and merge.
  *
  * A block of order k starts at a frame number divisible by 2^k. Its buddy is the block that differs
- * from it in bit k alone; the two together are a block of order k + 1. Only the first frame of a free
- * block carries PAGE_FREE and the order; the others' flags are clear, so that "is my buddy free, and
- * whole?" is one look at one struct page. Frames without memory behind them carry PAGE_RESERVED and
- * so never look free.
+ * from it in bit k alone; the two together are a block of order k + 1. Only the first frame of a
+ * free block carries PAGE_FREE and the order; the others' flags are clear, so that "is my buddy
+ * free, and whole?" is one look at one struct page. Frames without memory behind them carry
+ * PAGE_RESERVED and so never look free.
  */
 #include "buddy.h"
 

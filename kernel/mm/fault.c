@@ -8,13 +8,14 @@
  *	shared                the object's page            the object's page, dirty
  *	device                the device's frame           the same
  *
- * A write to a present, read-only leaf of a private mapping breaks copy-on-write: a page that nobody
- * else refers to just becomes writable (no flush: a right grew); otherwise it is copied, the leaf
- * replaced, and the old translation flushed before the old page is let go.
+ * A write to a present, read-only leaf of a private mapping breaks copy-on-write: a page that
+ * nobody else refers to just becomes writable (no flush: a right grew); otherwise it is copied, the
+ * leaf replaced, and the old translation flushed before the old page is let go.
  *
- * Work is done in three steps: get the page without the page-table lock (this may sleep), take the lock
- * and look whether the slot still is as the fault found it, install. Whoever loses a race gives its page
- * back and returns 0: the instruction runs again and finds what the winner installed.
+ * Work is done in three steps: get the page without the page-table lock (this may sleep), take the
+ * lock and look whether the slot still is as the fault found it, install. Whoever loses a race
+ * gives its page back and returns 0: the instruction runs again and finds what the winner
+ * installed.
  *
  * Locks: as->lock for reading throughout; page_table_lock around the last step. Against truncation
  * see object.c: page->object is looked at again under page_table_lock.
@@ -37,7 +38,7 @@
 int huge_page_mode = HUGE_ALWAYS;
 struct fault_counters fault_counts;
 
-/* --- pieces --------------------------------------------------------------------------------------------------- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 /* Run `expr` (page_table_lock held) again after making room while it says -ENOMEM. */
 static int
@@ -54,9 +55,9 @@ make_room(struct address_space *as, uint32_t *tries)
 }
 
 /*
- * Install a leaf for a page whose reference becomes the leaf's, if the slot is still empty and the page
- * still belongs to `o` (NULL: it is ours alone). Returns 0: installed; -EAGAIN: the slot is taken or the
- * page left its object, the reference stays with the caller; -ENOMEM likewise.
+ * Install a leaf for a page whose reference becomes the leaf's, if the slot is still empty and the
+ * page still belongs to `o` (NULL: it is ours alone). Returns 0: installed; -EAGAIN: the slot is
+ * taken or the page left its object, the reference stays with the caller; -ENOMEM likewise.
  */
 static int
 install_page(struct mapping *m, vaddr_t va, struct page *p, unsigned int prot,
@@ -95,7 +96,7 @@ anonymous_page(unsigned int flags)
 	return p;
 }
 
-/* --- anonymous memory -------------------------------------------------------------------------------------------- */
+/* --- anonymous memory ------------------------------------------------------------------------- */
 
 static bool
 wants_huge(const struct mapping *m, vaddr_t base)
@@ -118,7 +119,8 @@ fault_huge(struct mapping *m, vaddr_t base)
 	struct page *p;
 	bool empty;
 
-	/* Look first: clearing 2 MiB for nothing, at every small fault, costs more than it can ever save. */
+	/* Look first: clearing 2 MiB for nothing, at every small fault, costs more than it can
+	 * ever save. */
 	spin_lock(&as->page_table_lock);
 	empty = arch_page_table_next(&as->page_table, base, end) == end;
 	spin_unlock(&as->page_table_lock);
@@ -190,9 +192,10 @@ fault_anonymous(struct mapping *m, vaddr_t va, bool write)
 	return 0;
 }
 
-/* --- objects --------------------------------------------------------------------------------------------------------- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
-/* What read_page and charge_page say, as a fault says it: everything but lack of memory is SIGBUS. */
+/* What read_page and charge_page say, as a fault says it: everything but lack of memory is
+ * SIGBUS. */
 static int
 object_error(int error)
 {
@@ -235,8 +238,8 @@ fault_device(struct mapping *m, vaddr_t va)
 }
 
 /*
- * After a read fault at `va`: map the valid pages that the object has around it, within the mapping and
- * within one page table. A failure costs nothing but a later fault.
+ * After a read fault at `va`: map the valid pages that the object has around it, within the mapping
+ * and within one page table. A failure costs nothing but a later fault.
  */
 static void
 fault_around(struct mapping *m, vaddr_t va, unsigned int prot)
@@ -244,7 +247,8 @@ fault_around(struct mapping *m, vaddr_t va, unsigned int prot)
 	struct address_space *as = m->as;
 	struct memory_object *o = m->object;
 	vaddr_t low = MAX(ALIGN_DOWN(va, FAULT_AROUND * PAGE_SIZE), m->start);
-	vaddr_t high = MIN(ALIGN_DOWN(va, FAULT_AROUND * PAGE_SIZE) + FAULT_AROUND * PAGE_SIZE, m->end);
+	vaddr_t high =
+		MIN(ALIGN_DOWN(va, FAULT_AROUND * PAGE_SIZE) + FAULT_AROUND * PAGE_SIZE, m->end);
 	uint32_t n = (uint32_t)((high - low) >> PAGE_SHIFT);
 	struct page *pages[FAULT_AROUND];
 
@@ -337,7 +341,7 @@ fault_object_write(struct mapping *m, vaddr_t va)
 	return 0;
 }
 
-/* --- copy on write ------------------------------------------------------------------------------------------------------ */
+/* --- copy on write ---------------------------------------------------------------------------- */
 
 /* The first write to a clean page of a shared mapping. */
 static int
@@ -369,8 +373,8 @@ write_shared(struct mapping *m, vaddr_t va, paddr_t pa)
 }
 
 /*
- * Replace the leaf at `va`, which maps `pa` read-only, by a copy. page_table_lock is held on entry and
- * released on return. `from`: the page behind it, NULL for the zero frame.
+ * Replace the leaf at `va`, which maps `pa` read-only, by a copy. page_table_lock is held on entry
+ * and released on return. `from`: the page behind it, NULL for the zero frame.
  */
 static int
 copy_page(struct mapping *m, vaddr_t va, paddr_t pa, struct page *from)
@@ -455,7 +459,8 @@ again:
 	p = pfn_to_page(pa >> PAGE_SHIFT);
 	head = page_head(p);
 	if ((head->flags & PAGE_ANON) && atomic_load(&head->refcount) == 1) {
-		/* Ours alone. With force the mapping stays read-only: being ours is all that is needed. */
+		/* Ours alone. With force the mapping stays read-only: being ours is all that is
+		 * needed. */
 		if (!force || (m->flags & MAPPING_WRITE)) {
 			arch_page_table_protect(&as->page_table, va, mapping_prot(m));
 			tlb_count_upgrade();
@@ -475,7 +480,7 @@ again:
 	return copy_page(m, va, pa, p);
 }
 
-/* --- the door --------------------------------------------------------------------------------------------------------------- */
+/* --- the door --------------------------------------------------------------------------------- */
 
 static bool
 allowed(const struct mapping *m, unsigned int access)
@@ -594,11 +599,11 @@ fault_handle(vaddr_t address, unsigned int access, bool user, struct trap_frame 
 	}
 }
 
-/* --- on behalf of others ------------------------------------------------------------------------------------------------------ */
+/* --- on behalf of others ---------------------------------------------------------------------- */
 
 /*
- * The page behind `va` as the tables have it, with a reference, when they allow the access. `force` asks
- * for a page that may be read, or, for a write, one that is the mapping's own to change.
+ * The page behind `va` as the tables have it, with a reference, when they allow the access. `force`
+ * asks for a page that may be read, or, for a write, one that is the mapping's own to change.
  */
 static struct page *
 look(struct mapping *m, vaddr_t va, bool write, bool force, unsigned int *present)

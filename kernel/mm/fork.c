@@ -2,14 +2,14 @@
 /*
  * fork.c - a second address space with the same contents.
  *
- * Only leaves that cannot be had again are copied: anonymous pages. Both sides keep the page, read-only;
- * who writes first copies (fault.c). Large leaves are shared whole. Everything else, shared mappings,
- * clean file pages, the zero frame, is left out and faults in again.
+ * Only leaves that cannot be had again are copied: anonymous pages. Both sides keep the page,
+ * read-only; who writes first copies (fault.c). Large leaves are shared whole. Everything else,
+ * shared mappings, clean file pages, the zero frame, is left out and faults in again.
  *
  * Taking the right to write from the parent needs one flush, at the end, before the child can run.
  *
- * Locks: the parent's as->lock for writing, so that no fault runs meanwhile; the child is nobody else's
- * yet, its locks are taken nested below the parent's, parent first.
+ * Locks: the parent's as->lock for writing, so that no fault runs meanwhile; the child is nobody
+ * else's yet, its locks are taken nested below the parent's, parent first.
  */
 #include <tessera/errno.h>
 #include <tessera/file.h>
@@ -20,8 +20,8 @@
 #define LEAVES 64u
 
 /*
- * Share the next leaves of [*va, end). Both page_table_locks held. 0, or -ENOMEM; *va is where to go on in
- * either case.
+ * Share the next leaves of [*va, end). Both page_table_locks held. 0, or -ENOMEM; *va is where to
+ * go on in either case.
  */
 static int
 share_some(struct mapping *m, struct mapping *copy, vaddr_t *va, vaddr_t end, struct tlb_batch *b)
@@ -40,7 +40,8 @@ share_some(struct mapping *m, struct mapping *copy, vaddr_t *va, vaddr_t end, st
 				      leaf[i].prot & PTE_HUGE ? HUGE_PAGE_SIZE : PAGE_SIZE, NULL);
 		leaf[kept++] = leaf[i];
 	}
-	done = arch_page_table_put(&to->page_table, leaf, kept, PTE_WRITE | PTE_DIRTY | PTE_ACCESSED);
+	done = arch_page_table_put(
+		&to->page_table, leaf, kept, PTE_WRITE | PTE_DIRTY | PTE_ACCESSED);
 	for (unsigned int i = 0; i < done; i++) {
 		page_get(page_head(pfn_to_page(leaf[i].pa >> PAGE_SHIFT)));
 		to->rss_anon += leaf[i].prot & PTE_HUGE ? 1ul << HUGE_PAGE_ORDER : 1;

@@ -2,9 +2,9 @@
 /*
  * frames.c - the frame allocator.
  *
- * Two zones, below and above 4 GiB, each a buddy allocator under its lock. In front of them every CPU
- * keeps a stack of single frames: most allocations and frees touch only that, with interrupts off
- * and no lock.
+ * Two zones, below and above 4 GiB, each a buddy allocator under its lock. In front of them every
+ * CPU keeps a stack of single frames: most allocations and frees touch only that, with interrupts
+ * off and no lock.
  *
  *   page_alloc:  CPU's stack -> zones -> another section online -> reclaim -> OOM killer
  *   page_free:   CPU's stack -> (full: half of it) -> zone
@@ -68,7 +68,7 @@ zone_of(pfn_t pfn)
 	return &zones[pfn < LOW_LIMIT ? ZONE_LOW : ZONE_HIGH];
 }
 
-/* --- counters ------------------------------------------------------------------------------------ */
+/* --- counters --------------------------------------------------------------------------------- */
 
 void
 frames_count(enum frame_count kind, int64_t frames)
@@ -135,19 +135,21 @@ memory_dump(void)
 	memory_stats(&s);
 	pr_info("memory: %lu frames, %lu free (%lu offline), reserve %lu\n", s.total, s.free,
 		section_offline_frames(), frames_reserve);
-	pr_info("  kernel %lu, slab %lu, page tables %lu, anonymous %lu (huge %lu), cached %lu (shared %lu, dirty %lu)\n",
+	pr_info("  kernel %lu, slab %lu, page tables %lu, anonymous %lu (huge %lu), cached %lu "
+		"(shared %lu, dirty %lu)\n",
 		s.kernel, s.slab, s.page_tables, s.anonymous, s.huge, s.cached, s.shared, s.dirty);
 	for (unsigned int i = 0; i < ZONE_COUNT; i++) {
 		const struct buddy *b = &zones[i].buddy;
 
-		pr_info("  %s: %lu free; blocks of 2^k frames: %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n",
-			zones[i].name, b->frames, b->blocks[0], b->blocks[1], b->blocks[2], b->blocks[3],
-			b->blocks[4], b->blocks[5], b->blocks[6], b->blocks[7], b->blocks[8],
-			b->blocks[9], b->blocks[10]);
+		pr_info("  %s: %lu free; blocks of 2^k frames: %lu %lu %lu %lu %lu %lu %lu %lu %lu "
+			"%lu %lu\n",
+			zones[i].name, b->frames, b->blocks[0], b->blocks[1], b->blocks[2],
+			b->blocks[3], b->blocks[4], b->blocks[5], b->blocks[6], b->blocks[7],
+			b->blocks[8], b->blocks[9], b->blocks[10]);
 	}
 }
 
-/* --- the zones ------------------------------------------------------------------------------------ */
+/* --- the zones -------------------------------------------------------------------------------- */
 
 void
 frames_add_block(pfn_t pfn, unsigned int order)
@@ -195,7 +197,8 @@ refill(struct frame_cache *c)
 			if (!p)
 				break;
 			p->flags = PAGE_FREE;
-			/* An order that no look at a buddy asks for: not to be merged from under us. */
+			/* An order that no look at a buddy asks for: not to be merged from under
+			 * us. */
 			p->order = MAX_ORDER + 1;
 			c->pages[c->count++] = p;
 		}
@@ -231,7 +234,7 @@ frames_drain_local(void)
 	return n;
 }
 
-/* --- allocation ------------------------------------------------------------------------------------ */
+/* --- allocation ------------------------------------------------------------------------------- */
 
 static bool
 may_use_reserve(unsigned int flags)
@@ -258,7 +261,8 @@ take(unsigned int order, unsigned int flags)
 {
 	struct page *p;
 
-	/* Somebody who holds the kernel's table lock is mapping something; a section needs that lock. */
+	/* Somebody who holds the kernel's table lock is mapping something; a section needs that
+	 * lock. */
 	while (frames_free_online() < frames_reserve + (1ul << order) &&
 	       section_offline_frames() > 0 && !spin_is_held(&kernel_table_lock) &&
 	       !section_is_carving())
@@ -312,8 +316,8 @@ prepare(struct page *p, unsigned int order, unsigned int flags)
 
 /*
  * Memory is short: reclaim, and if that gives nothing, kill, for the kernel's own needs as well: a
- * small program's fork() shall not fail because of a large one. Large blocks are a wish, not a need: no
- * process dies for contiguity.
+ * small program's fork() shall not fail because of a large one. Large blocks are a wish, not a
+ * need: no process dies for contiguity.
  */
 static __noinline struct page *
 alloc_slow(unsigned int order, unsigned int flags)
@@ -374,8 +378,10 @@ static void __noreturn __cold __noinline
 bad_free(struct page *p, unsigned int order)
 {
 	panic("freeing frame %#lx order %u: flags %#x, refcount %u, its order %u%s", page_to_pfn(p),
-	      order, p->flags, p->refcount, p->order,
-	      p->flags & PAGE_FREE ? " (free already)" : p->flags & PAGE_RESERVED ? " (reserved)" : "");
+		order, p->flags, p->refcount, p->order,
+		p->flags & PAGE_FREE       ? " (free already)"
+		: p->flags & PAGE_RESERVED ? " (reserved)"
+					   : "");
 }
 
 void
@@ -446,7 +452,8 @@ void
 page_break_block(struct page *p)
 {
 	unsigned int order = p->order;
-	uint32_t flags = p->flags & (PAGE_HEAD | PAGE_ANON | PAGE_UPTODATE | PAGE_DIRTY | PAGE_KERNEL);
+	uint32_t flags =
+		p->flags & (PAGE_HEAD | PAGE_ANON | PAGE_UPTODATE | PAGE_DIRTY | PAGE_KERNEL);
 
 	assert(p->refcount == 1);
 	if ((flags & PAGE_ANON) && order == HUGE_PAGE_ORDER)
@@ -461,7 +468,7 @@ page_break_block(struct page *p)
 	}
 }
 
-/* --- frames by address: page tables ---------------------------------------------------------------- */
+/* --- frames by address: page tables ----------------------------------------------------------- */
 
 paddr_t
 frame_alloc(unsigned int flags)
@@ -506,7 +513,7 @@ frames_free_list(struct list *from)
 	}
 }
 
-/* --- boot ------------------------------------------------------------------------------------------- */
+/* --- boot ------------------------------------------------------------------------------------- */
 
 struct page *
 frames_claim_boot_page(paddr_t pa)
@@ -542,7 +549,8 @@ frames_init_cpu(struct cpu *c)
 		unsigned int order = 0;
 		struct page *p = page_alloc(order, ALLOC_ZERO);
 
-		_Static_assert(sizeof(struct frame_cache) <= PAGE_SIZE / 2, "two would share a page");
+		_Static_assert(
+			sizeof(struct frame_cache) <= PAGE_SIZE / 2, "two would share a page");
 		if (!p)
 			return; /* it works without: every allocation goes to the zones */
 		p->flags |= PAGE_KERNEL;

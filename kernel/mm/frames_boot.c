@@ -3,9 +3,9 @@
  * frames_boot.c - physical memory before the frame allocator stands.
  *
  * bootinfo's map is turned into two lists of frame ranges: boot_ram, everything that is memory and
- * will have a struct page (the kernel's image and the initramfs included: their pages get mapped into
- * programs), and boot_free, what may be handed out. The first MiB is neither: firmware and the start
- * of the other CPUs use it.
+ * will have a struct page (the kernel's image and the initramfs included: their pages get mapped
+ * into programs), and boot_free, what may be handed out. The first MiB is neither: firmware and the
+ * start of the other CPUs use it.
  *
  * Until frames_init(), frames are handed out from the bottom up by moving a cursor over boot_free;
  * they are never given back, and section.c marks all below the cursor as reserved. One CPU runs.
@@ -143,5 +143,6 @@ boot_frame_alloc(void)
 		memset(phys_to_virt(pfn << PAGE_SHIFT), 0, PAGE_SIZE);
 		return pfn << PAGE_SHIFT;
 	}
-	panic("too little memory: the boot map has no free frame left (%u ranges)", boot_free.count);
+	panic("too little memory: the boot map has no free frame left (%u ranges)",
+		boot_free.count);
 }

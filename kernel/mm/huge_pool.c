@@ -2,16 +2,16 @@
 /*
  * huge_pool.c - the pool of huge pages behind MAP_HUGETLB: vm.nr_hugepages.
  *
- * The pool owns 2 MiB blocks that nothing else can use. A MAP_HUGETLB mapping takes what it needs when
- * it is made, so that a later fault cannot fail for lack of memory; when the last reference to such a
- * page goes, page_free() gives it back here. Pages above the target (the pool was made smaller while they
- * were in use) go to the frame allocator then.
+ * The pool owns 2 MiB blocks that nothing else can use. A MAP_HUGETLB mapping takes what it needs
+ * when it is made, so that a later fault cannot fail for lack of memory; when the last reference to
+ * such a page goes, page_free() gives it back here. Pages above the target (the pool was made
+ * smaller while they were in use) go to the frame allocator then.
  *
  *   allocator --set--> FREE --take--> in use --page_free--> FREE or allocator
  *
- * A private mapping holds its pages by its leaves, like other anonymous memory. A shared one has a memory
- * object whose pages are indexed in units of 2 MiB. Either way all edges are aligned to 2 MiB: the leaves
- * are never split.
+ * A private mapping holds its pages by its leaves, like other anonymous memory. A shared one has a
+ * memory object whose pages are indexed in units of 2 MiB. Either way all edges are aligned to 2
+ * MiB: the leaves are never split.
  */
 #include <tessera/errno.h>
 #include <tessera/string.h>
@@ -143,7 +143,8 @@ install(struct mapping *m, vaddr_t base, struct page *p)
 	return error;
 }
 
-/* The object's page of 2 MiB unit `unit`, referenced; made when missing. NULL: the pool is empty. */
+/* The object's page of 2 MiB unit `unit`, referenced; made when missing. NULL: the pool is
+ * empty. */
 static struct page *
 object_page(struct memory_object *o, uint64_t unit)
 {
@@ -188,8 +189,8 @@ huge_pool_fault(struct mapping *m, vaddr_t va)
 }
 
 /*
- * Copy-on-write of a whole pool page at `va`, which maps `from` read-only. page_table_lock held on entry,
- * released on return. 0 or -EIO: the pool is empty.
+ * Copy-on-write of a whole pool page at `va`, which maps `from` read-only. page_table_lock held on
+ * entry, released on return. 0 or -EIO: the pool is empty.
  */
 int
 huge_pool_copy(struct mapping *m, vaddr_t va, struct page *from)

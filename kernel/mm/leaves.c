@@ -9,9 +9,9 @@
  *   - an anonymous page (PAGE_ANON), ours or shared after fork: a reference, counted in rss_anon;
  *   - 2 MiB of anonymous memory: one reference on the head, 512 pages in rss_anon.
  *
- * When a large leaf is split and nobody else refers to the block, the block becomes 512 single pages,
- * so that each can be freed alone. When it is shared, every small leaf holds a reference to the head
- * instead, and the block lives until the last is gone.
+ * When a large leaf is split and nobody else refers to the block, the block becomes 512 single
+ * pages, so that each can be freed alone. When it is shared, every small leaf holds a reference to
+ * the head instead, and the block lives until the last is gone.
  *
  * Lock: page_table_lock, for all of it.
  */
@@ -205,7 +205,8 @@ mapping_reprotect(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batc
 			break;
 		if (prot & PTE_HUGE)
 			size = HUGE_PAGE_SIZE;
-		/* What could not be written before may be shared or clean: its first write must fault. */
+		/* What could not be written before may be shared or clean: its first write must
+		 * fault. */
 		if (!(prot & PTE_WRITE))
 			want &= ~PTE_WRITE;
 		want |= prot & (PTE_UNCACHED | PTE_WCOMBINE);

@@ -2,14 +2,14 @@
 /*
  * map.c - placing, making and removing mappings; the program break.
  *
- * Where no address is asked for, the highest gap below mmap_base that fits is taken, as Linux does. The
- * commons [COMMONS_START, COMMONS_END) is never chosen and hints into it are not followed; only
+ * Where no address is asked for, the highest gap below mmap_base that fits is taken, as Linux does.
+ * The commons [COMMONS_START, COMMONS_END) is never chosen and hints into it are not followed; only
  * MAP_FIXED puts something there. A mapping that grows down keeps STACK_GUARD_GAP free below it.
  *
- * Finding the gap walks the mappings from the top. So that a program with many of them does not walk
- * all each time, the space remembers (search_hint, hint_hole): between search_hint and the top no gap is
- * larger than hint_hole, hence a larger request may start at search_hint. Freed ranges above the hint
- * raise hint_hole.
+ * Finding the gap walks the mappings from the top. So that a program with many of them does not
+ * walk all each time, the space remembers (search_hint, hint_hole): between search_hint and the top
+ * no gap is larger than hint_hole, hence a larger request may start at search_hint. Freed ranges
+ * above the hint raise hint_hole.
  */
 #include <tessera/errno.h>
 #include <tessera/file.h>
@@ -17,7 +17,7 @@
 
 #include "mm.h"
 
-/* --- gaps ------------------------------------------------------------------------------------------------- */
+/* --- gaps ------------------------------------------------------------------------------------- */
 
 /* Where the space that `m` claims begins. */
 static vaddr_t
@@ -28,7 +28,8 @@ claim(const struct mapping *m)
 	return m->start > STACK_GUARD_GAP ? m->start - STACK_GUARD_GAP : 0;
 }
 
-/* The highest free `length` bytes in [low, high), 0: none. *largest grows to the largest gap refused. */
+/* The highest free `length` bytes in [low, high), 0: none. *largest grows to the largest gap
+ * refused. */
 static vaddr_t
 search(struct address_space *as, vaddr_t low, vaddr_t high, size_t length, uint64_t *largest)
 {
@@ -99,7 +100,7 @@ gap_is_free(struct address_space *as, vaddr_t start, vaddr_t end)
 	return !m || claim(m) >= end;
 }
 
-/* --- limits ------------------------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 int
 check_limits(struct address_space *as, uint64_t pages, uint32_t flags)
@@ -121,13 +122,14 @@ check_lock_limit(struct address_space *as, uint64_t pages)
 	return -EAGAIN;
 }
 
-/* --- unmapping ------------------------------------------------------------------------------------------------ */
+/* --- unmapping -------------------------------------------------------------------------------- */
 
 /* Would a border at start or end cut a page of the huge pool? */
 bool
 cuts_huge(struct address_space *as, vaddr_t start, vaddr_t end)
 {
-	struct mapping *low = address_space_find(as, start), *high = address_space_find(as, end - 1);
+	struct mapping *low = address_space_find(as, start),
+		       *high = address_space_find(as, end - 1);
 
 	return (low && low->start < start && (low->flags & MAPPING_HUGETLB) &&
 		!IS_ALIGNED(start, HUGE_PAGE_SIZE)) ||
@@ -185,7 +187,7 @@ address_space_unmap(struct address_space *as, vaddr_t addr, size_t length)
 	return error;
 }
 
-/* --- mapping ---------------------------------------------------------------------------------------------------- */
+/* --- mapping ---------------------------------------------------------------------------------- */
 
 /* Pages of [start, end) that are mapped already. */
 static uint64_t
@@ -222,7 +224,8 @@ place(struct address_space *as, const struct map_request *r, size_t length)
 		addr = search(as, 0x40000000ul, 0x80000000ul, length, &hole);
 		return addr ? (long)addr : -ENOMEM;
 	}
-	addr = r->flags & MAPPING_HUGETLB ? ALIGN_UP(addr, HUGE_PAGE_SIZE) : ALIGN_DOWN(addr, PAGE_SIZE);
+	addr = r->flags & MAPPING_HUGETLB ? ALIGN_UP(addr, HUGE_PAGE_SIZE)
+					  : ALIGN_DOWN(addr, PAGE_SIZE);
 	if (addr != 0 && addr < USER_MIN)
 		addr = USER_MIN;
 	if (addr != 0 && addr <= USER_END - length && gap_is_free(as, addr, addr + length) &&
@@ -321,7 +324,8 @@ long
 address_space_map(struct address_space *as, const struct map_request *r)
 {
 	struct list doomed = LIST_INIT(doomed);
-	size_t length = ALIGN_UP(r->length, r->flags & MAPPING_HUGETLB ? HUGE_PAGE_SIZE : PAGE_SIZE);
+	size_t length =
+		ALIGN_UP(r->length, r->flags & MAPPING_HUGETLB ? HUGE_PAGE_SIZE : PAGE_SIZE);
 	bool populate;
 	long addr;
 
@@ -331,7 +335,8 @@ address_space_map(struct address_space *as, const struct map_request *r)
 		return length == 0 ? -ENOMEM : -EINVAL;
 	write_lock(&as->lock);
 	addr = map_locked(as, r, length, &doomed);
-	populate = (r->place & MAP_PLACE_POPULATE) || ((r->flags | as->mlock_future) & MAPPING_LOCKED);
+	populate =
+		(r->place & MAP_PLACE_POPULATE) || ((r->flags | as->mlock_future) & MAPPING_LOCKED);
 	if ((r->flags & MAPPING_HUGETLB) &&
 	    (r->flags & (MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC)))
 		populate = true;
@@ -349,7 +354,7 @@ address_space_map(struct address_space *as, const struct map_request *r)
 	return addr;
 }
 
-/* --- the program break -------------------------------------------------------------------------------------------- */
+/* --- the program break ------------------------------------------------------------------------ */
 
 /* as->lock for writing. 0 or an errno, which brk(2) never tells. */
 static int

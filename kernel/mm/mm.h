@@ -16,7 +16,7 @@
 
 #include "buddy.h"
 
-/* --- frames_boot.c: memory before the allocator ------------------------------------------------ */
+/* --- frames_boot.c: memory before the allocator ----------------------------------------------- */
 
 struct frame_range {
 	pfn_t start, end; /* end exclusive */
@@ -33,7 +33,7 @@ void boot_ranges_init(void);
 /* The frames of boot_free below this one were given out by boot_frame_alloc(). */
 pfn_t boot_frames_cursor(void);
 
-/* --- section.c: bringing memory online ---------------------------------------------------------- */
+/* --- section.c: bringing memory online -------------------------------------------------------- */
 
 #define SECTION_SHIFT  27
 #define SECTION_FRAMES (1ul << (SECTION_SHIFT - PAGE_SHIFT))
@@ -50,7 +50,7 @@ uint64_t section_offline_frames(void);
 bool section_is_carving(void);
 paddr_t section_carve(void);
 
-/* --- frames.c ------------------------------------------------------------------------------------ */
+/* --- frames.c --------------------------------------------------------------------------------- */
 
 enum frame_count {
 	COUNT_SLAB,
@@ -86,7 +86,7 @@ page_head(struct page *p)
 	return unlikely(p->flags & PAGE_TAIL) ? p->head : p;
 }
 
-/* --- reclaim.c ------------------------------------------------------------------------------------ */
+/* --- reclaim.c -------------------------------------------------------------------------------- */
 
 /* Try to free `frames`; returns how many were. May sleep. */
 uint64_t reclaim(uint64_t frames);
@@ -95,22 +95,23 @@ uint64_t slab_shrink(void);          /* slab.c: give empty slabs back; frames fr
 uint64_t stack_shrink(uint32_t keep); /* region.c: drop cached kernel stacks beyond `keep` */
 uint64_t page_cache_shrink(uint64_t frames); /* page_cache.c */
 
-/* --- region.c -------------------------------------------------------------------------------------- */
+/* --- region.c --------------------------------------------------------------------------------- */
 
 extern struct spinlock kernel_table_lock; /* class KERNEL_TABLE: kernel_page_table */
 
-/* --- address_space.c: the tree ------------------------------------------------------------------------ */
+/* --- address_space.c: the tree ---------------------------------------------------------------- */
 
 void address_space_put_lazy(struct address_space *as);
 struct mapping *mapping_alloc(struct address_space *as);
-/* Insert into the tree and the object's list, and count. References were taken. as->lock for writing. */
+/* Insert into the tree and the object's list, and count. References were taken. as->lock for
+ * writing. */
 void mapping_link(struct mapping *m);
-/* The reverse; the mapping goes to `doomed`, for mappings_free() when as->lock is released: dropping a
- * file may sleep on locks that stand above it. */
+/* The reverse; the mapping goes to `doomed`, for mappings_free() when as->lock is released:
+ * dropping a file may sleep on locks that stand above it. */
 void mapping_unlink(struct mapping *m, struct list *doomed);
 void mappings_free(struct list *doomed);
-/* Cut `m` at `addr` (inside it): `m` keeps the lower part; the upper is returned. Large leaves are cut
- * too. NULL: -ENOMEM. */
+/* Cut `m` at `addr` (inside it): `m` keeps the lower part; the upper is returned. Large leaves
+ * are cut too. NULL: -ENOMEM. */
 struct mapping *mapping_split(struct mapping *m, vaddr_t addr);
 /* Join with equal neighbours; returns the mapping that now holds m's range. */
 struct mapping *mapping_merge(struct mapping *m, struct list *doomed);
@@ -134,9 +135,10 @@ mapping_index(const struct mapping *m, vaddr_t va)
 	return m->object_page + ((va - m->start) >> PAGE_SHIFT);
 }
 
-/* --- leaves.c: page-table leaves of mappings ------------------------------------------------------------ */
+/* --- leaves.c: page-table leaves of mappings -------------------------------------------------- */
 
-extern paddr_t zero_frame; /* [I] what untouched anonymous memory reads as; its leaves are PTE_DEVICE */
+extern paddr_t
+	zero_frame; /* [I] what untouched anonymous memory reads as; its leaves are PTE_DEVICE */
 
 /* The protection that mapping `m` gives its leaves. */
 unsigned int mapping_prot(const struct mapping *m);
@@ -146,19 +148,21 @@ int leaves_cut(struct address_space *as, vaddr_t va);
 /* Split the large leaf at `va`. page_table_lock held. 0 or -ENOMEM. */
 int leaf_split_locked(struct address_space *as, vaddr_t va);
 /*
- * Remove the leaves of `m` in [*start, end), gathering pages in `b`, until done or the batch is full;
- * *start tells how far it came. page_table_lock held. True: call again after the flush. With `b` NULL
- * (not with keep_private) pages are put at once: the space is dead and no CPU has it loaded.
+ * Remove the leaves of `m` in [*start, end), gathering pages in `b`, until done or the batch is
+ * full; *start tells how far it came. page_table_lock held. True: call again after the flush. With
+ * `b` NULL (not with keep_private) pages are put at once: the space is dead and no CPU has it
+ * loaded.
  */
 bool mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_private,
 			struct tlb_batch *b);
 /* All of [start, end) of `m`; locks inside, flushes through `b` (finished by the caller). */
 void mapping_zap(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batch *b);
-/* Bring the leaves of [start, end) to the protection of `m`, never granting a write that must fault. */
+/* Bring the leaves of [start, end) to the protection of `m`, never granting a write that must
+ * fault. */
 void mapping_reprotect(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batch *b);
 void leaves_init(void);
 
-/* --- map.c ------------------------------------------------------------------------------------------------ */
+/* --- map.c ------------------------------------------------------------------------------------ */
 
 bool cuts_huge(struct address_space *as, vaddr_t start, vaddr_t end);
 /* Unmap [start, end); as->lock for writing. 0 or -ENOMEM, -EINVAL (then nothing was
@@ -174,7 +178,7 @@ int check_limits(struct address_space *as, uint64_t pages, uint32_t flags);
 /* May `pages` more be locked? 0 or -EAGAIN. */
 int check_lock_limit(struct address_space *as, uint64_t pages);
 
-/* --- fault.c ---------------------------------------------------------------------------------------------- */
+/* --- fault.c ---------------------------------------------------------------------------------- */
 
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)
 /* Let `m` serve an access at `va`; as->lock held. Errors as fault_handle(). */
@@ -182,7 +186,7 @@ int mapping_fault(struct mapping *m, vaddr_t va, unsigned int access, bool force
 /* Fault [start, end) in as an ordinary access would; as->lock taken inside. Stops at errors. */
 int address_space_populate(struct address_space *as, vaddr_t start, vaddr_t end);
 
-/* --- overcommit.c ------------------------------------------------------------------------------------------ */
+/* --- overcommit.c ----------------------------------------------------------------------------- */
 
 /* Promise `pages`; -ENOMEM when the policy says no. */
 int commit_charge(uint64_t pages);

@@ -13,8 +13,8 @@
  * A fault looks the page up, takes the page-table lock and checks page->object again before it
  * installs the leaf: either it sees (2) and starts over, or its leaf is there for (3) to find.
  *
- * Locks: o->lock for (1) to (4) as a whole; inside it mappings_lock, page_table_lock and pages_lock,
- * one after the other or nested in that order.
+ * Locks: o->lock for (1) to (4) as a whole; inside it mappings_lock, page_table_lock and
+ * pages_lock, one after the other or nested in that order.
  */
 #include <tessera/errno.h>
 #include <tessera/slab.h>
@@ -149,8 +149,8 @@ object_mark_dirty(struct memory_object *o, struct page *p)
 }
 
 /*
- * Write one dirty page back: its leaves lose the right to write first, so that the next store faults
- * and marks it dirty again. `p` is referenced by the caller.
+ * Write one dirty page back: its leaves lose the right to write first, so that the next store
+ * faults and marks it dirty again. `p` is referenced by the caller.
  */
 int
 object_write_back(struct memory_object *o, struct page *p)
@@ -221,13 +221,13 @@ object_next_hole(struct memory_object *o, uint64_t *index)
 	return found;
 }
 
-/* --- the mappings of an object ------------------------------------------------------------------------ */
+/* --- the mappings of an object ---------------------------------------------------------------- */
 
 /*
- * Visit the leaves of object pages [first, last] in every mapping. `act` gets a mapping, the part of it
- * that shows them, and a batch; it does what fits into the batch under the page-table lock and returns
- * true when it has to be called again. The list may change while a batch is flushed; so it is walked
- * again from the start until nothing is left to do.
+ * Visit the leaves of object pages [first, last] in every mapping. `act` gets a mapping, the part
+ * of it that shows them, and a batch; it does what fits into the batch under the page-table lock
+ * and returns true when it has to be called again. The list may change while a batch is flushed; so
+ * it is walked again from the start until nothing is left to do.
  */
 static void
 visit_mappings(struct memory_object *o, uint64_t first, uint64_t last,

@@ -8,9 +8,9 @@
  *
  * One kill at a time: while a victim is on its way out, others wait for it rather than kill again.
  *
- * Called wherever memory is allocated that may wait, with as->lock or other sleeping locks held: takes none
- * itself and no reference that might be the last to an address space, and its waits have an end, because
- * the victim may want a lock of ours on its way out.
+ * Called wherever memory is allocated that may wait, with as->lock or other sleeping locks held:
+ * takes none itself and no reference that might be the last to an address space, and its waits have
+ * an end, because the victim may want a lock of ours on its way out.
  */
 #include <tessera/print.h>
 #include <tessera/process.h>
@@ -99,12 +99,14 @@ report(const char *why, const struct candidate *c, uint32_t candidates)
 	spin_lock(&c->process->lock);
 	scnprintf(name, sizeof(name), "%s", c->process->leader ? c->process->leader->name : "?");
 	spin_unlock(&c->process->lock);
-	pr_warn("out of memory: %s (pid %d) wanted %s; %lu KiB in all, %lu free, %lu anonymous, %lu cached, %lu slab, %lu page tables\n",
+	pr_warn("out of memory: %s (pid %d) wanted %s; %lu KiB in all, %lu free, %lu anonymous, "
+		"%lu cached, %lu slab, %lu page tables\n",
 		t->name, t->tid, why, s.total * 4, s.free * 4, s.anonymous * 4, s.cached * 4,
 		s.slab * 4, s.page_tables * 4);
-	pr_warn("out of memory: killed process %d (%s), the largest of %u: anonymous %lu KiB, file %lu KiB, shared %lu KiB, page tables %lu KiB, oom_score_adj %d\n",
-		c->pid, name, candidates, c->anonymous * 4, c->file * 4, c->shared * 4, c->tables * 4,
-		c->adj);
+	pr_warn("out of memory: killed process %d (%s), the largest of %u: anonymous %lu KiB, file "
+		"%lu KiB, shared %lu KiB, page tables %lu KiB, oom_score_adj %d\n",
+		c->pid, name, candidates, c->anonymous * 4, c->file * 4, c->shared * 4,
+		c->tables * 4, c->adj);
 }
 
 static void
@@ -167,8 +169,8 @@ oom_kill(const char *why)
 		atomic_store(&victim_since, clock_monotonic_ns());
 		process_kill(c.process);
 	} else {
-		pr_err("out of memory: %s (pid %d) wanted %s and there is no process to kill\n", t->name,
-		       t->tid, why);
+		pr_err("out of memory: %s (pid %d) wanted %s and there is no process to kill\n",
+			t->name, t->tid, why);
 	}
 	atomic_store(&killing, 0);
 	if (!c.process)

@@ -7,13 +7,13 @@
  *	absent --insert--> LOCKED --read_page ok--> UPTODATE <--> DIRTY
  *	                      \--read_page failed--> neither: the next who looks tries again
  *
- * An object without read_page starts its pages as zeroes, UPTODATE at once. PAGE_LOCKED is a sleeping
- * lock; waiters share a few hashed queues.
+ * An object without read_page starts its pages as zeroes, UPTODATE at once. PAGE_LOCKED is a
+ * sleeping lock; waiters share a few hashed queues.
  *
- * Pages that can be had again from a backing store (ops->read_page) are on one list, oldest first, for
- * eviction: a page used since it was last looked at gets a second round. The list's lock is taken
- * after pages_lock (insertion and removal), never before; eviction takes a reference to page and
- * object under the list's lock and then starts from the object. A page on the list has a living
+ * Pages that can be had again from a backing store (ops->read_page) are on one list, oldest first,
+ * for eviction: a page used since it was last looked at gets a second round. The list's lock is
+ * taken after pages_lock (insertion and removal), never before; eviction takes a reference to page
+ * and object under the list's lock and then starts from the object. A page on the list has a living
  * object: it leaves the list before it leaves the object.
  */
 #include <tessera/errno.h>
@@ -29,7 +29,8 @@
 
 static struct wait_queue queues[QUEUES];
 static struct spinlock evict_lock = SPINLOCK_INIT(LEAF);
-static struct list evict_list = LIST_INIT(evict_list); /* evict_lock: struct page.node, oldest first */
+static struct list evict_list =
+	LIST_INIT(evict_list); /* evict_lock: struct page.node, oldest first */
 
 void
 page_cache_init(void)
@@ -80,7 +81,7 @@ count(const struct memory_object *o, int64_t pages)
 		frames_count(COUNT_SHARED, pages);
 }
 
-/* --- insertion, look-up, removal ----------------------------------------------------------------------- */
+/* --- insertion, look-up, removal -------------------------------------------------------------- */
 
 /* Put `p` into the empty slot `index`; its reference becomes the object's. 0, -EEXIST, -ENOMEM. */
 static int
@@ -283,7 +284,7 @@ page_cache_peek(struct memory_object *o, uint64_t index, struct page **out, uint
 	spin_unlock(&o->pages_lock);
 }
 
-/* --- read and write ------------------------------------------------------------------------------------- */
+/* --- read and write --------------------------------------------------------------------------- */
 
 ssize_t
 object_read(struct memory_object *o, uint64_t offset, uint64_t size, struct iov_iter *to)
@@ -315,8 +316,8 @@ object_read(struct memory_object *o, uint64_t offset, uint64_t size, struct iov_
 
 /*
  * A missing page that is about to be written whole is not zeroed or read first: it is filled before
- * anybody can see it. *moved: bytes taken from the iterator. -EEXIST: it is there by now, `from` is as
- * it was.
+ * anybody can see it. *moved: bytes taken from the iterator. -EEXIST: it is there by now, `from` is
+ * as it was.
  */
 static int
 write_fresh(struct memory_object *o, uint64_t index, struct iov_iter *from, size_t *moved)
@@ -394,7 +395,7 @@ object_write(struct memory_object *o, uint64_t offset, struct iov_iter *from)
 	return done;
 }
 
-/* --- eviction --------------------------------------------------------------------------------------------- */
+/* --- eviction --------------------------------------------------------------------------------- */
 
 /* The oldest page not used lately, with references to it and its object. */
 static struct page *
@@ -437,7 +438,8 @@ evict(struct memory_object *o, struct page *p)
 	if (p->object == o && p->refcount > 2)
 		object_unmap_range(o, p->index, p->index, true);
 	spin_lock(&o->pages_lock);
-	/* The object's reference and ours, so nobody else can have it or get it without this lock. */
+	/* The object's reference and ours, so nobody else can have it or get it without this
+	 * lock. */
 	if (p->object == o && p->refcount == 2 && !(p->flags & PAGE_DIRTY)) {
 		detach(o, p);
 		gone = true;

@@ -12,7 +12,8 @@ void page_lock(struct page *p);
 bool page_trylock(struct page *p);
 void page_unlock(struct page *p);
 
-/* Take pages [first, last] out of the object and drop its references; leaves stay for the caller. */
+/* Take pages [first, last] out of the object and drop its references; leaves stay for the
+ * caller. */
 void page_cache_remove(struct memory_object *o, uint64_t first, uint64_t last);
 /* Up to `n` pages from `index` on that are there and valid, each referenced; NULL where none is. */
 void page_cache_peek(struct memory_object *o, uint64_t index, struct page **out, uint32_t n);

@@ -17,7 +17,8 @@ may(const struct mapping *m, uint32_t rwx)
 	       !((rwx & MAPPING_EXEC) && !(m->flags & MAPPING_MAYEXEC));
 }
 
-/* Give [start, end), which lies inside `m`, the rights. *out gets the mapping that then holds end - 1. */
+/* Give [start, end), which lies inside `m`, the rights. *out gets the mapping that then holds
+ * end - 1. */
 static int
 protect_part(struct mapping *m, vaddr_t start, vaddr_t end, uint32_t rwx, int pkey,
 	     struct list *doomed, struct mapping **out)
@@ -65,9 +66,9 @@ uncharge:
 }
 
 /*
- * `rwx`: MAPPING_READ|WRITE|EXEC, with MAPPING_GROWSDOWN: from the start of the stack that `addr` lies
- * in. What precedes the place of an error is changed.
- * -EINVAL, -ENOMEM (a hole, no memory, a limit), -EACCES (more than the file was opened for).
+ * `rwx`: MAPPING_READ|WRITE|EXEC, with MAPPING_GROWSDOWN: from the start of the stack that `addr`
+ * lies in. What precedes the place of an error is changed. -EINVAL, -ENOMEM (a hole, no memory, a
+ * limit), -EACCES (more than the file was opened for).
  */
 int
 address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uint32_t rwx, int pkey)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reclaim.c - getting memory back before anybody has to die: frames that CPUs hold, clean cached pages,
- * unused names, empty slabs, kernel stacks kept for reuse. Cheapest first; stops when enough was found.
+ * reclaim.c - getting memory back before anybody has to die: frames that CPUs hold, clean cached
+ * pages, unused names, empty slabs, kernel stacks kept for reuse. Cheapest first; stops when enough
+ * was found.
  */
 #include <tessera/cpu.h>
 #include <tessera/inode.h>

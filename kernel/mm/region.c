@@ -7,13 +7,13 @@
  *
  *	| guard | page 0 ... page n - 1 | guard ... |
  *
- * Stacks are mapped once and then kept: kernel_stack_free() only puts them on a list, in any context,
- * and kernel_stack_alloc() takes from there. What is beyond STACKS_KEPT is unmapped, with one flush
- * for all, by a later alloc or when memory is short. So thread creation maps nothing and thread
- * death flushes nothing.
+ * Stacks are mapped once and then kept: kernel_stack_free() only puts them on a list, in any
+ * context, and kernel_stack_alloc() takes from there. What is beyond STACKS_KEPT is unmapped, with
+ * one flush for all, by a later alloc or when memory is short. So thread creation maps nothing and
+ * thread death flushes nothing.
  *
- * Locks: region_lock (REGION) for the space and the stacks kept; kernel_table_lock (KERNEL_TABLE) for
- * the page table. Neither is held while frames are allocated, but for table frames.
+ * Locks: region_lock (REGION) for the space and the stacks kept; kernel_table_lock (KERNEL_TABLE)
+ * for the page table. Neither is held while frames are allocated, but for table frames.
  */
 #include <tessera/arch.h>
 #include <tessera/config.h>
@@ -234,7 +234,7 @@ region_unmap(void *p)
 	release(find(p, REGION_PHYS));
 }
 
-/* --- kernel stacks ----------------------------------------------------------------------------------- */
+/* --- kernel stacks ---------------------------------------------------------------------------- */
 
 static void *
 pop_stack(uint32_t keep)

@@ -3,11 +3,11 @@
  * region_space.c - virtual addresses by the buddy rule.
  *
  * As in buddy.c a block of order k starts at a multiple of its size and merges with the block whose
- * address differs in that one bit. Addresses have no struct page to hold the state, so every block has
- * a node in one tree ordered by address; a buddy is found by looking its address up.
+ * address differs in that one bit. Addresses have no struct page to hold the state, so every block
+ * has a node in one tree ordered by address; a buddy is found by looking its address up.
  *
- * Splitting needs nodes. They come from a list of spares that the caller tops up before it takes its
- * lock, so that nothing is allocated under it.
+ * Splitting needs nodes. They come from a list of spares that the caller tops up before it takes
+ * its lock, so that nothing is allocated under it.
  */
 #include "region_space.h"
 

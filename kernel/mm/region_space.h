@@ -31,10 +31,12 @@ struct region_space {
 	uint64_t used_pages;
 };
 
-/* An empty space of 1 << order pages at `start`, which is aligned to its size. `root` describes it. */
+/* An empty space of 1 << order pages at `start`, which is aligned to its size. `root` describes
+ * it. */
 void region_space_init(struct region_space *s, vaddr_t start, uint32_t order, struct region *root);
 void region_space_give_spare(struct region_space *s, struct region *r);
-/* A used block of 1 << order pages; NULL: none free, or too few spare nodes (REGION_ORDERS suffice). */
+/* A used block of 1 << order pages; NULL: none free, or too few spare nodes (REGION_ORDERS
+ * suffice). */
 struct region *region_space_alloc(struct region_space *s, uint32_t order);
 void region_space_free(struct region_space *s, struct region *r);
 /* The used block that contains `va`, or NULL. */

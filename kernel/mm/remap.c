@@ -2,9 +2,9 @@
 /*
  * remap.c - mremap: growing, shrinking and moving mappings.
  *
- * A move makes a second mapping of the same kind, carries the leaves over (no page is copied, one flush
- * for all), and removes the first. The tables for the new place are made before the first leaf moves, so
- * that nothing can fail half-way.
+ * A move makes a second mapping of the same kind, carries the leaves over (no page is copied, one
+ * flush for all), and removes the first. The tables for the new place are made before the first
+ * leaf moves, so that nothing can fail half-way.
  */
 #include <tessera/errno.h>
 #include <tessera/file.h>
@@ -71,7 +71,8 @@ move_leaves(struct address_space *as, vaddr_t from, vaddr_t to, size_t length)
 
 	tlb_batch_init(&b, as);
 	spin_lock(&as->page_table_lock);
-	for (uint32_t i = 0; (error = prepare_tables(as, from, to, length)) == -ENOMEM && i < 3; i++) {
+	for (uint32_t i = 0; (error = prepare_tables(as, from, to, length)) == -ENOMEM && i < 3;
+		i++) {
 		spin_unlock(&as->page_table_lock);
 		reclaim(64);
 		spin_lock(&as->page_table_lock);
@@ -100,8 +101,8 @@ move_leaves(struct address_space *as, vaddr_t from, vaddr_t to, size_t length)
 }
 
 /*
- * Show [old, old + old_len), which is `m` whole, at [to, to + new_len). The old mapping goes, unless
- * `keep`; with old_len 0 (shared) it is only shown a second time.
+ * Show [old, old + old_len), which is `m` whole, at [to, to + new_len). The old mapping goes,
+ * unless `keep`; with old_len 0 (shared) it is only shown a second time.
  */
 static long
 move_mapping(struct mapping *m, vaddr_t old, size_t old_len, vaddr_t to, size_t new_len, bool keep,
@@ -150,7 +151,8 @@ uncharge:
 	return error;
 }
 
-/* May `m` be resized from old_len to new_len at `old`? The errors of mremap(2), in Linux's order. */
+/* May `m` be resized from old_len to new_len at `old`? The errors of mremap(2), in Linux's
+ * order. */
 static int
 check_resize(struct mapping *m, vaddr_t old, size_t old_len, size_t new_len, int flags)
 {
@@ -261,7 +263,8 @@ remap_locked(struct address_space *as, vaddr_t old, size_t old_len, size_t new_l
 	if (flags & (REMAP_FIXED | REMAP_DONTUNMAP))
 		return remap_to(as, old, old_len, new_len, flags, to, doomed);
 	if (old_len >= new_len && old_len > 0) {
-		error = old_len > new_len ? unmap_locked(as, old + new_len, old + old_len, doomed) : 0;
+		error = old_len > new_len ? unmap_locked(as, old + new_len, old + old_len, doomed)
+					  : 0;
 		return error != 0 ? error : (long)old;
 	}
 	error = check_resize(m, old, old_len, new_len, flags);
@@ -284,8 +287,8 @@ remap_locked(struct address_space *as, vaddr_t old, size_t old_len, size_t new_l
 }
 
 long
-address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, size_t new_len, int flags,
-		    vaddr_t new_addr)
+address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, size_t new_len,
+	int flags, vaddr_t new_addr)
 {
 	struct list doomed = LIST_INIT(doomed);
 	bool locked = false;

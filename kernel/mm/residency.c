@@ -2,9 +2,9 @@
 /*
  * residency.c - keeping pages in memory and asking whether they are: mlock, mincore, msync.
  *
- * Nothing is paged out that has no other copy, so a locked mapping means: its pages are brought in at
- * once (unless "on fault"), eviction of the object's pages skips none the program needs (an evicted
- * clean page comes back by a fault), and the amount is held against RLIMIT_MEMLOCK.
+ * Nothing is paged out that has no other copy, so a locked mapping means: its pages are brought in
+ * at once (unless "on fault"), eviction of the object's pages skips none the program needs (an
+ * evicted clean page comes back by a fault), and the amount is held against RLIMIT_MEMLOCK.
  */
 #include <tessera/errno.h>
 #include <tessera/process.h>
@@ -62,7 +62,8 @@ lock_error(int error)
 }
 
 int
-address_space_lock_range(struct address_space *as, vaddr_t addr, size_t len, bool lock, bool onfault)
+address_space_lock_range(
+	struct address_space *as, vaddr_t addr, size_t len, bool lock, bool onfault)
 {
 	struct list doomed = LIST_INIT(doomed);
 	vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
@@ -124,7 +125,8 @@ address_space_lock_all(struct address_space *as, bool now, bool future, bool onf
 	if (now && !onfault) {
 		vaddr_t va = 0;
 
-		/* Mapping by mapping, because there are holes; what cannot be brought in stays out. */
+		/* Mapping by mapping, because there are holes; what cannot be brought in stays
+		 * out. */
 		for (;;) {
 			vaddr_t start, end;
 

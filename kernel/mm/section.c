@@ -2,8 +2,10 @@
 /*
  * section.c - memory comes online in sections of 128 MiB, when it is first needed.
  *
- * A section is offline (its frames have no struct page yet and count as free), online, or dead (too
- * small to hold its own struct pages; its memory is not used). Bringing one online means:
+ * A section is offline (its frames have no struct page yet and count as free), online, or dead: too
+ * little of it is free to hold its own struct pages, so its memory is not used, unless somebody needs
+ * frames of it that the boot loader filled (the initramfs): then it borrows frames from the allocator.
+ * Bringing one online means:
  *
  *   1. find frames for its part of the page array: from the section itself, by a cursor that moves
  *      over its free ranges ("carving"); the tables that map the array come from the same cursor;
@@ -26,6 +28,7 @@
 #include "mm.h"
 
 #define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(struct page))
+#define TABLE_FRAMES      4 /* page tables that map one section's array */
 #define ARRAY_PROT        (PTE_READ | PTE_WRITE | PTE_GLOBAL)
 
 enum section_state { SECTION_NONE, SECTION_OFFLINE, SECTION_ONLINE, SECTION_DEAD };
@@ -41,6 +44,7 @@ static paddr_t hole_frame;           /* [I] PAGE_RESERVED entries for what is no
 
 /* The carving in progress; section_lock. */
 static pfn_t carve_next, carve_end;
+static struct list spares = LIST_INIT(spares); /* borrowed frames, zeroed: struct page.node */
 
 bool
 section_is_carving(void)
@@ -65,7 +69,8 @@ next_range(const struct boot_ranges *r, pfn_t pfn, pfn_t end, struct frame_range
 }
 
 /*
- * One frame, zeroed, of the section that comes online. section_lock held. 0: the section is too small.
+ * One frame, zeroed, of the section that comes online. section_lock held. 0: the section is too
+ * small.
  */
 paddr_t
 section_carve(void)
@@ -73,8 +78,14 @@ section_carve(void)
 	struct frame_range f;
 
 	assert_held(&section_lock);
-	if (!next_range(&boot_free, carve_next, carve_end, &f))
-		return 0;
+	if (!next_range(&boot_free, carve_next, carve_end, &f)) {
+		struct page *p = list_first(&spares, struct page, node);
+
+		if (!p)
+			return 0;
+		list_del(&p->node);
+		return page_to_phys(p);
+	}
 	carve_next = f.start + 1;
 	memset(phys_to_virt(f.start << PAGE_SHIFT), 0, PAGE_SIZE);
 	return f.start << PAGE_SHIFT;
@@ -157,6 +168,31 @@ release(pfn_t start, pfn_t end)
 	}
 }
 
+/* Frames that the array of a section and the tables that map it take at most. */
+static uint64_t
+frames_needed(uint32_t s)
+{
+	pfn_t first = (pfn_t)s * SECTION_FRAMES, end = first + SECTION_FRAMES;
+	struct frame_range f;
+	uint64_t n = TABLE_FRAMES;
+
+	for (pfn_t pfn = first; pfn < end; pfn += ENTRIES_PER_FRAME)
+		n += next_range(&boot_ram, pfn, pfn + ENTRIES_PER_FRAME, &f);
+	return n;
+}
+
+static uint64_t
+frames_free(uint32_t s)
+{
+	pfn_t first = (pfn_t)s * SECTION_FRAMES, end = first + SECTION_FRAMES;
+	struct frame_range f;
+	uint64_t n = 0;
+
+	for (pfn_t at = MAX(first, boot_frames_cursor()); next_range(&boot_free, at, end, &f); at = f.end)
+		n += f.end - f.start;
+	return n;
+}
+
 /* section_lock held. */
 static bool
 online_locked(uint32_t s)
@@ -170,7 +206,13 @@ online_locked(uint32_t s)
 	assert_held(&section_lock);
 	for (at = first; next_range(&boot_free, at, end, &f); at = f.end)
 		total += f.end - f.start;
-	offline_frames -= MIN(offline_frames, total);
+	if (state[s] == SECTION_OFFLINE)
+		offline_frames -= MIN(offline_frames, total);
+	if (list_is_empty(&spares) && frames_free(s) < frames_needed(s)) {
+		state[s] = SECTION_DEAD;
+		pr_warn("mm: section %u is too small to use, %lu frames lost\n", s, total);
+		return false;
+	}
 
 	carve_next = MAX(first, boot_frames_cursor());
 	carve_end = end;
@@ -205,10 +247,26 @@ section_is_online(pfn_t pfn)
 	return s < section_count && atomic_load(&state[s]) == SECTION_ONLINE;
 }
 
+/* Frames for a section that cannot provide its own, taken before the lock. */
+static void
+borrow_frames(uint32_t s, struct list *out)
+{
+	uint64_t have = frames_free(s), need = frames_needed(s);
+
+	for (; have < need; have++) {
+		struct page *p = page_alloc(0, ALLOC_ZERO | ALLOC_NOWAIT);
+
+		if (!p)
+			return;
+		list_add(out, &p->node);
+	}
+}
+
 bool
 section_online_for(pfn_t pfn)
 {
 	uint64_t s = pfn / SECTION_FRAMES;
+	struct list borrowed = LIST_INIT(borrowed);
 	uint64_t flags;
 	bool ok;
 
@@ -216,11 +274,15 @@ section_online_for(pfn_t pfn)
 		return false;
 	if (section_is_online(pfn))
 		return true;
+	borrow_frames((uint32_t)s, &borrowed);
 	flags = spin_lock_irq(&section_lock);
+	list_splice_tail(&spares, &borrowed);
 	ok = state[s] == SECTION_ONLINE;
-	if (state[s] == SECTION_OFFLINE)
+	if (state[s] == SECTION_OFFLINE || state[s] == SECTION_DEAD)
 		ok = online_locked((uint32_t)s);
+	list_splice_tail(&borrowed, &spares);
 	spin_unlock_irq(&section_lock, flags);
+	frames_free_list(&borrowed);
 	return ok;
 }
 
@@ -274,8 +336,8 @@ section_init(void)
 }
 
 /*
- * The page of a physical address; NULL: device, hole, or memory that is not online (and so cannot be
- * in use).
+ * The page of a physical address; NULL: device, hole, or memory that is not online (and so cannot
+ * be in use).
  */
 struct page *
 phys_to_page(paddr_t pa)

@@ -9,7 +9,8 @@
  *
  * Each CPU keeps a magazine per cache: a stack of free objects. Allocation and free touch only the
  * magazine, with interrupts off and no lock, unless it is empty or full; then half a magazine moves
- * between it and the slabs under the cache's lock. Magazines come from a cache that has none itself.
+ * between it and the slabs under the cache's lock. Magazines come from a cache that has none
+ * itself.
  *
  *   free object:  in a slab's list  <--half a magazine-->  in a CPU's magazine  <-->  in use
  *
@@ -52,7 +53,7 @@ struct slab_cache {
 	struct list partial, empty;           /* [c] struct page.node */
 	uint32_t empty_count;                 /* [c] */
 	uint64_t slabs;                       /* [c] */
-	uint64_t out;                         /* [c] objects not in a slab's list: in use or in magazines */
+	uint64_t out; /* [c] objects not in a slab's list: in use or in magazines */
 	struct magazine *magazines[MAX_CPUS]; /* [i] */
 	struct slab_cache *next;              /* cache_list_lock */
 };
@@ -71,7 +72,7 @@ static const char *const kmalloc_names[] = {
 static struct slab_cache *kmalloc_caches[ARRAY_SIZE(kmalloc_sizes)]; /* [I] after slab_init() */
 static uint8_t kmalloc_index[KMALLOC_SLAB_MAX / 16 + 1];             /* [I] by (size + 15) / 16 */
 
-/* --- slabs ------------------------------------------------------------------------------------------ */
+/* --- slabs ------------------------------------------------------------------------------------ */
 
 static inline struct page *
 slab_of(const void *object)
@@ -198,7 +199,7 @@ slab_give(struct slab_cache *c, void *object)
 	return NULL;
 }
 
-/* --- magazines -------------------------------------------------------------------------------------- */
+/* --- magazines -------------------------------------------------------------------------------- */
 
 /* This CPU's magazine, made when first needed. Interrupts off. NULL: none. */
 static struct magazine *
@@ -300,7 +301,9 @@ slab_free(struct slab_cache *c, void *object)
 	uint64_t irq;
 
 	if (unlikely(!(p->flags & PAGE_SLAB) || p->slab != c))
-		bad_object(c, object, p->flags & PAGE_FREE ? "freed already, its frame too" : "not of this cache");
+		bad_object(c, object,
+			p->flags & PAGE_FREE ? "freed already, its frame too"
+					     : "not of this cache");
 	if (config_poison) {
 		if (((uint64_t *)object)[1] == POISON_WORD)
 			bad_object(c, object, "freed twice");
@@ -350,7 +353,7 @@ slab_shrink(void)
 	return frames;
 }
 
-/* --- caches ------------------------------------------------------------------------------------------- */
+/* --- caches ----------------------------------------------------------------------------------- */
 
 static void
 cache_setup(struct slab_cache *c, const char *name, size_t size, size_t align, bool magazines)
@@ -362,7 +365,8 @@ cache_setup(struct slab_cache *c, const char *name, size_t size, size_t align, b
 	c->name = name;
 	c->object_size = (uint32_t)size;
 	c->size = (uint32_t)ALIGN_UP(MAX(size, (size_t)16), align);
-	/* The smallest block that wastes under an eighth and holds eight objects, if there is one. */
+	/* The smallest block that wastes under an eighth and holds eight objects, if there is
+	 * one. */
 	while (c->order < SLAB_ORDER_MAX &&
 	       ((PAGE_SIZE << c->order) / c->size < 8 ||
 		(PAGE_SIZE << c->order) % c->size > (PAGE_SIZE << c->order) / 8))
@@ -433,7 +437,7 @@ slab_init_cpu(struct cpu *c)
 	assert(c->id < MAX_CPUS);
 }
 
-/* --- general sizes ------------------------------------------------------------------------------------ */
+/* --- general sizes ---------------------------------------------------------------------------- */
 
 void *
 kmalloc(size_t size, unsigned int flags)

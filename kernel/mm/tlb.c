@@ -2,10 +2,10 @@
 /*
  * tlb.c - keeping translation caches true at the least cost.
  *
- * Terms. A CPU's TLB tags translations with a PCID. Each CPU has TLB_SLOTS of them; a slot says which
- * address space it holds (by its never reused id) and the generation up to which its translations
- * are true. An address space's tlb_generation is bumped by every change that could make a cached
- * translation wrong. as->running has a bit for every CPU that has the space loaded.
+ * Terms. A CPU's TLB tags translations with a PCID. Each CPU has TLB_SLOTS of them; a slot says
+ * which address space it holds (by its never reused id) and the generation up to which its
+ * translations are true. An address space's tlb_generation is bumped by every change that could
+ * make a cached translation wrong. as->running has a bit for every CPU that has the space loaded.
  *
  * Who changes page tables:
  *	(1) changes the entries, under page_table_lock
@@ -17,9 +17,10 @@
  *	(6) reads as->tlb_generation, flushes the slot if that holds an older one
  *	(7) loads the page table; clears its bit in the old space's running
  *
- * Either (3) sees the bit of (5), and this CPU gets the interrupt, or (6) sees the generation of (2),
- * and this CPU flushes by itself; both barriers are needed, they are each other's partner. After (7)
- * the old space's translations stay in their slot, known to be true up to the slot's generation.
+ * Either (3) sees the bit of (5), and this CPU gets the interrupt, or (6) sees the generation of
+ * (2), and this CPU flushes by itself; both barriers are needed, they are each other's partner.
+ * After (7) the old space's translations stay in their slot, known to be true up to the slot's
+ * generation.
  *
  * A request carries the generation it made. The receiver compares: seen already: nothing to do. The
  * very next one: flush just the range. Otherwise one was missed or is still on its way: flush the
@@ -71,7 +72,7 @@ this_tlb(void)
 	return &tlb_cpus[this_cpu()->id];
 }
 
-/* --- loading ---------------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 static void
 leave_to_kernel(struct cpu *c, struct tlb_cpu *t)
@@ -137,7 +138,7 @@ address_space_switch(struct address_space *as)
 		atomic_and(&old->running, ~BIT(c->id));   /* (7) */
 }
 
-/* --- flushing --------------------------------------------------------------------------------------- */
+/* --- flushing --------------------------------------------------------------------------------- */
 
 static void
 flush_range(struct tlb_cpu *t, const struct flush_request *r, bool global)
@@ -248,7 +249,8 @@ tlb_batch_finish(struct tlb_batch *b)
 	if (b->flush) {
 		struct flush_request r = {
 			.as = as, .start = b->start, .end = b->end,
-			/* One INVLPG flushes a whole large page; mixed ranges go by the small step. */
+			/* One INVLPG flushes a whole large page; mixed ranges go by the small
+			 * step. */
 			.step = b->huge && IS_ALIGNED(b->start | b->end, HUGE_PAGE_SIZE)
 					? HUGE_PAGE_SIZE : PAGE_SIZE,
 		};
@@ -263,7 +265,8 @@ tlb_batch_finish(struct tlb_batch *b)
 		t->count.flush_requests++;
 		t->count.interrupts_sent += sent;
 		if (cpu_count > 0)
-			t->count.interrupts_avoided += cpu_count - 1 - MIN(sent, (uint64_t)cpu_count - 1);
+			t->count.interrupts_avoided +=
+				cpu_count - 1 - MIN(sent, (uint64_t)cpu_count - 1);
 		t->count.pages_batched += b->count;
 		flush(&r, mask);
 		preempt_enable();
@@ -297,8 +300,8 @@ evict_here(void *arg)
 }
 
 /*
- * No CPU may have a page table loaded that is about to be freed. Nobody runs in `as`, so its bits are
- * those of lazy CPUs and maybe of this one, and no new ones appear.
+ * No CPU may have a page table loaded that is about to be freed. Nobody runs in `as`, so its bits
+ * are those of lazy CPUs and maybe of this one, and no new ones appear.
  */
 void
 tlb_evict(struct address_space *as)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * user_access.c - checked copies to and from programs: the range first, then arch's copy loops, which
- * survive faults.
+ * user_access.c - checked copies to and from programs: the range first, then arch's copy loops,
+ * which survive faults.
  */
 #include <tessera/cpu.h>
 #include <tessera/thread.h>

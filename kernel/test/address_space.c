@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * address_space.c - in-kernel tests of address spaces that no program runs in: mapping, copy-on-write,
- * moving, protection, objects, and several CPUs faulting in one space.
+ * address_space.c - in-kernel tests of address spaces that no program runs in: mapping,
+ * copy-on-write, moving, protection, objects, and several CPUs faulting in one space.
  */
 #include <tessera/address_space.h>
 #include <tessera/atomic.h>
@@ -129,15 +129,18 @@ KTEST(neighbours_merge_and_split)
 
 	kcheck(as);
 	for (uint32_t i = 0; i < 16; i++)
-		kcheck_equal(map(as, at + i * PAGE_SIZE, PAGE_SIZE, RW, NULL), (long)(at + i * PAGE_SIZE));
+		kcheck_equal(map(as, at + i * PAGE_SIZE, PAGE_SIZE, RW, NULL),
+			(long)(at + i * PAGE_SIZE));
 	kcheck_equal(as->mapping_count, 1);
-	kcheck_equal(address_space_protect(as, at + 4 * PAGE_SIZE, 4 * PAGE_SIZE, MAPPING_READ, -1), 0);
+	kcheck_equal(
+		address_space_protect(as, at + 4 * PAGE_SIZE, 4 * PAGE_SIZE, MAPPING_READ, -1), 0);
 	kcheck_equal(as->mapping_count, 3);
 	kcheck_equal(address_space_protect(as, at + 4 * PAGE_SIZE, 4 * PAGE_SIZE,
 					   MAPPING_READ | MAPPING_WRITE, -1), 0);
 	kcheck_equal(as->mapping_count, 1);
-	kcheck_equal(address_space_protect(as, at + 8 * PAGE_SIZE, 16 * PAGE_SIZE, MAPPING_READ, -1),
-		     -ENOMEM);
+	kcheck_equal(
+		address_space_protect(as, at + 8 * PAGE_SIZE, 16 * PAGE_SIZE, MAPPING_READ, -1),
+		-ENOMEM);
 	kcheck_equal(as->mapping_count, 2);
 	kcheck_equal(as->total_pages, 16);
 	kcheck_equal(address_space_unmap(as, at, 16 * PAGE_SIZE), 0);

@@ -154,9 +154,11 @@ test_regions_split_and_merge(void **unused)
 				continue;
 			assert_int_equal(r->start & ((PAGE_SIZE << r->order) - 1), 0);
 			for (uint32_t i = 0; i < n; i++)
-				assert_true(held[i]->start + (PAGE_SIZE << held[i]->order) <= r->start ||
+				assert_true(held[i]->start + (PAGE_SIZE << held[i]->order) <=
+						    r->start ||
 					    r->start + (PAGE_SIZE << r->order) <= held[i]->start);
-			assert_ptr_equal(region_space_find(&s, r->start + (PAGE_SIZE << r->order) - 1), r);
+			assert_ptr_equal(
+				region_space_find(&s, r->start + (PAGE_SIZE << r->order) - 1), r);
 			held[n++] = r;
 		} else if (n > 0) {
 			uint32_t i = next_random() % n;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tlb.c - a model of several CPUs' translation caches against mm/tlb.c, with PCIDs and without: no access
- * may ever use a translation that was changed and flushed.
+ * tlb.c - a model of several CPUs' translation caches against mm/tlb.c, with PCIDs and without: no
+ * access may ever use a translation that was changed and flushed.
  *
- * The real file is compiled here over a made-up machine: CPUs are array elements, page tables are arrays,
- * a TLB is a list of (PCID, page) -> value that forgets only what it is told to, and an interrupt runs at
- * once on the CPU it is for. So the races are not tried, but the bookkeeping of slots, generations and
- * lazy CPUs is, over hundreds of thousands of random steps.
+ * The real file is compiled here over a made-up machine: CPUs are array elements, page tables are
+ * arrays, a TLB is a list of (PCID, page) -> value that forgets only what it is told to, and an
+ * interrupt runs at once on the CPU it is for. So the races are not tried, but the bookkeeping of
+ * slots, generations and lazy CPUs is, over hundreds of thousands of random steps.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,7 +72,7 @@ next_random(void)
 	return seed >> 8;
 }
 
-/* --- the machine ------------------------------------------------------------------------------------- */
+/* --- the machine ------------------------------------------------------------------------------ */
 
 bool
 arch_has_pcid(void)
@@ -148,7 +148,7 @@ panic(const char *format, ...)
 	abort();
 }
 
-/* --- the model ------------------------------------------------------------------------------------------ */
+/* --- the model -------------------------------------------------------------------------------- */
 
 static void
 make_space(uint32_t s)

@@ -2,9 +2,9 @@
 /*
  * layout.h - where the kernel's own areas lie in its half of the address space.
  *
- * Each area is one entry of the top-level page table (512 GiB). The entries are made at boot, before
- * the first program's page table copies them, so that all page tables share what is mapped there
- * later. The direct map (arch.h) lies below all of them, the kernel image above.
+ * Each area is one entry of the top-level page table (512 GiB). The entries are made at boot,
+ * before the first program's page table copies them, so that all page tables share what is mapped
+ * there later. The direct map (arch.h) lies below all of them, the kernel image above.
  */
 #ifndef TESSERA_LAYOUT_H
 #define TESSERA_LAYOUT_H
