@@ -24,7 +24,6 @@
 
 struct rwlock mount_lock;
 struct mount *root_mount;
-uint64_t mount_generation;
 
 static uint64_t next_mount_id = 20; /* [a] */
 static struct mutex single_lock = MUTEX_INIT(single_lock, SLEEP_LEAF);
@@ -155,7 +154,6 @@ attach_locked(struct mount *m, const struct path *where)
 	m->mountpoint->mounted++;
 	spin_unlock(&dentry_lock);
 	list_add_tail(&m->parent->children, &m->sibling);
-	atomic_add(&mount_generation, 1);
 }
 
 /* Take m out of the tree; *old gets what it held. The tree's reference becomes the caller's. */
@@ -171,7 +169,6 @@ detach_locked(struct mount *m, struct path *old)
 		old->dentry->mounted--;
 		spin_unlock(&dentry_lock);
 	}
-	atomic_add(&mount_generation, 1);
 }
 
 /* Step onto whatever has been mounted on `where` meanwhile: later mounts go on top. */
@@ -433,7 +430,6 @@ vfs_remount(const struct path *where, uint32_t flags, const char *options, bool 
 		return error;
 	write_lock(&mount_lock);
 	m->flags = flags;
-	atomic_add(&mount_generation, 1);
 	write_unlock(&mount_lock);
 	return 0;
 }

@@ -43,7 +43,6 @@ uint64_t inode_size(const struct inode *i);
 /* --- mount.c */
 extern struct rwlock mount_lock;       /* class MOUNT */
 extern struct mount *root_mount;       /* [I] */
-extern uint64_t mount_generation;      /* [a] bumped at each change: poll on mountinfo */
 struct mount *mount_create(
 	struct filesystem *fs, struct dentry *root, uint32_t flags, const char *source);
 struct mount *mount_create_internal(struct filesystem *fs);
