@@ -246,6 +246,8 @@ struct path {
 #define LOOKUP_IN_ROOT   BIT(6)
 #define LOOKUP_NO_XDEV   BIT(7)
 #define LOOKUP_NO_MAGICLINKS BIT(8)
+#define LOOKUP_CREATE    BIT(9)  /* the directory handle must have RIGHT_CREATE */
+#define LOOKUP_REMOVE    BIT(10) /* ... RIGHT_UNLINK */
 
 #define AT_FDCWD -100
 
