@@ -32,6 +32,7 @@ struct linux_open_how {
 static long
 open_checked(int dirfd, const char __user *uname, uint32_t flags, mode_t mode, unsigned int lookup)
 {
+	uint64_t removed = RIGHT_NONE;
 	char *name;
 	struct file *f;
 	int error, fd;
@@ -52,13 +53,16 @@ open_checked(int dirfd, const char __user *uname, uint32_t flags, mode_t mode, u
 		kfree(name);
 		return fd;
 	}
+	if (dirfd >= 0 && *name != '/')
+		removed = handle_rights_removed(current_process()->handles, dirfd);
 	error = vfs_open(dirfd, name, flags, mode, lookup, &f);
 	kfree(name);
 	if (error) {
 		handle_unreserve(current_process()->handles, fd);
 		return error;
 	}
-	handle_install(current_process()->handles, fd, f, handle_rights_of(f), flags & O_CLOEXEC);
+	handle_install(current_process()->handles, fd, f, handle_rights_of(f) & ~removed,
+		flags & O_CLOEXEC);
 	return fd;
 }
 

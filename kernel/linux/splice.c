@@ -228,6 +228,11 @@ linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, u
 	if (!f)
 		return error;
 	n = file_pipe(f) ? iov_import(vec, segments, fast, &v) : -EBADF;
+	if (n >= 0 && !(handle_rights(current_process()->handles, fd) &
+			      (f->mode & FILE_WRITE ? RIGHT_WRITE : RIGHT_READ))) {
+		iov_import_free(fast, v);
+		n = -EPERM;
+	}
 	if (n >= 0) {
 		iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
 		n = f->mode & FILE_WRITE ? file_write_flags(f, &it, NULL, 0)

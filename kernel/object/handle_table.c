@@ -356,6 +356,18 @@ handle_rights(struct handle_table *t, int fd)
 	return r;
 }
 
+uint64_t
+handle_rights_removed(struct handle_table *t, int fd)
+{
+	uint64_t r = RIGHT_NONE;
+
+	spin_lock(&t->lock);
+	if ((uint32_t)fd < t->size && is_open(&t->handles[fd]))
+		r = handle_rights_of(t->handles[fd].file) & ~t->handles[fd].rights;
+	spin_unlock(&t->lock);
+	return r;
+}
+
 int
 handle_reserve(struct handle_table *t, int min, uint32_t limit)
 {

@@ -22,7 +22,7 @@
 static int
 create_begin(int dirfd, const char *name, bool directory, struct last_name *w, struct dentry **d)
 {
-	int error = path_lookup_parent(dirfd, name, 0, w);
+	int error = path_lookup_parent(dirfd, name, LOOKUP_CREATE, w);
 
 	if (error)
 		return error;
@@ -251,7 +251,7 @@ vfs_unlink(int dirfd, const char *name, bool directory)
 	struct last_name w;
 	struct dentry *d;
 	struct inode *dir;
-	int error = path_lookup_parent(dirfd, name, 0, &w);
+	int error = path_lookup_parent(dirfd, name, LOOKUP_REMOVE, &w);
 
 	if (error)
 		return error;
@@ -427,10 +427,10 @@ vfs_rename(int olddir, const char *old, int newdir, const char *new_name, unsign
 		return -EINVAL;
 	if (flags & RENAME_WHITEOUT)
 		return -EINVAL;
-	error = path_lookup_parent(olddir, old, 0, &r.from);
+	error = path_lookup_parent(olddir, old, LOOKUP_REMOVE, &r.from);
 	if (error)
 		return error;
-	error = path_lookup_parent(newdir, new_name, 0, &r.to);
+	error = path_lookup_parent(newdir, new_name, LOOKUP_CREATE, &r.to);
 	if (error)
 		goto put_from;
 	error = -EXDEV;

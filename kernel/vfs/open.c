@@ -245,7 +245,7 @@ open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 	struct path dir, p;
 	struct inode *i, *d;
 	char shown[24]; /* in /proc/PID/fd */
-	int error = path_lookup(dirfd, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
+	int error = path_lookup(dirfd, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY | LOOKUP_CREATE, &dir);
 
 	if (error)
 		return error;
@@ -293,6 +293,8 @@ vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int 
 		return open_tmpfile(dirfd, name, flags, mode, lookup, out);
 	if (flags & O_PATH)
 		flags &= ~(O_CREAT | O_EXCL | O_TRUNC);
+	if (flags & O_CREAT)
+		lookup |= LOOKUP_CREATE;
 	error = path_lookup_parent(dirfd, name, lookup, &w);
 	if (error)
 		return error;

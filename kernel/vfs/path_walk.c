@@ -325,8 +325,11 @@ last_name_put(struct last_name *l)
 
 /* Where a walk begins. *out gets references. */
 static int
-start_path(int dirfd, bool absolute, bool empty, const struct path *root, struct path *out)
+start_path(int dirfd, bool absolute, bool empty, unsigned int flags, const struct path *root,
+	struct path *out)
 {
+	uint64_t rights = RIGHT_LOOKUP | (flags & LOOKUP_CREATE ? RIGHT_CREATE : 0) |
+			  (flags & LOOKUP_REMOVE ? RIGHT_UNLINK : 0);
 	int error = 0;
 	struct file *f;
 
@@ -339,7 +342,7 @@ start_path(int dirfd, bool absolute, bool empty, const struct path *root, struct
 		fs_context_cwd(out);
 		return 0;
 	}
-	f = handle_get_path(dirfd, RIGHT_LOOKUP, &error);
+	f = handle_get_path(dirfd, rights, &error);
 	if (!f)
 		return error;
 	if (!f->dentry)
@@ -383,7 +386,8 @@ path_lookup_parent(int dirfd, const char *name, unsigned int flags, struct last_
 	if (absolute && (flags & LOOKUP_BENEATH))
 		return -EXDEV;
 	fs_context_root(&w->root);
-	error = start_path(dirfd, absolute && !(flags & LOOKUP_IN_ROOT), !*name, &w->root, &start);
+	error = start_path(dirfd, absolute && !(flags & LOOKUP_IN_ROOT), !*name, flags, &w->root,
+		&start);
 	if (error) {
 		path_put(&w->root);
 		return error;

@@ -65,6 +65,8 @@ struct file *handle_get_path(int fd, uint64_t rights, int *error); /* O_PATH han
 struct file *handle_table_get_rights(struct handle_table *t, int fd, uint64_t rights, int *error);
 struct file *handle_table_get(struct handle_table *t, int fd); /* another process's, no rights asked */
 uint64_t handle_rights(struct handle_table *t, int fd);
+/* What restriction took away from it: what is opened through a directory handle lacks the same. */
+uint64_t handle_rights_removed(struct handle_table *t, int fd);
 /*
  * The same for calls that are over soon and run often: a program's only thread, with a table of its own,
  * may use the file without a reference, because nobody else can close the handle meanwhile. False:

@@ -67,11 +67,10 @@ struct file_stat {
 	uint64_t attributes, attributes_mask;
 };
 
-/* What to change: chmod, chown, truncate, utimens. */
+/* What to change: chmod, chown, utimens. */
 #define ATTR_MODE  BIT(0)
 #define ATTR_UID   BIT(1)
 #define ATTR_GID   BIT(2)
-#define ATTR_SIZE  BIT(3)
 #define ATTR_ATIME BIT(4)
 #define ATTR_MTIME BIT(5)
 #define ATTR_CTIME BIT(6)
@@ -82,7 +81,6 @@ struct inode_change {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
-	uint64_t size;
 	struct timespec64 accessed, modified;
 };
 
@@ -239,7 +237,6 @@ struct path {
 
 #define LOOKUP_FOLLOW    BIT(0) /* the last symlink too */
 #define LOOKUP_DIRECTORY BIT(1) /* -ENOTDIR otherwise */
-#define LOOKUP_PARENT    BIT(2) /* stop before the last component */
 #define LOOKUP_EMPTY     BIT(3) /* AT_EMPTY_PATH */
 #define LOOKUP_NO_SYMLINKS BIT(4)
 #define LOOKUP_BENEATH   BIT(5)

@@ -524,12 +524,11 @@ write_oom_score_adj(struct target *at, char *data, size_t n)
 	return (ssize_t)n;
 }
 
+/* Where in the kernel it sleeps is told to nobody: what Linux says to who may not know. */
 static int
 show_wchan(struct text *t, struct target *at)
 {
-	const char *where = at->thread && at->thread->state == THREAD_SLEEPING ? at->thread->wait_channel : NULL;
-
-	text_print(t, "%s", where ? where : "0");
+	text_print(t, "0");
 	return 0;
 }
 
