@@ -182,7 +182,6 @@ linux_set_robust_list(void __user *head, size_t size)
 	if (size != ROBUST_HEAD_SIZE)
 		return -EINVAL;
 	t->robust_list = head;
-	t->robust_list_size = size;
 	return 0;
 }
 

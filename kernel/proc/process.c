@@ -65,7 +65,6 @@ process_alloc(void)
 	signal_queue_init(&p->pending);
 	limits_init(p->limits);
 	p->start_time = clock_monotonic_ns();
-	p->random_cookie = random_u64();
 	p->exit_signal = SIGCHLD;
 	p->dumpable = true;
 	return p;

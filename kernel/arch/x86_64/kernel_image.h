@@ -4,8 +4,7 @@
  * ranges lie.
  *
  *	ffff800000000000  direct map of memory, 64 TiB
- *	ffffc90000000000  vmalloc and stacks, 32 TiB (mm/region.c)
- *	ffffe80000000000  device registers, 1 TiB (device_map.c)
+ *	ffffc90000000000  stacks, vmalloc, device registers, 512 GiB (mm/region.c)
  *	ffffea0000000000  struct page array (mm/)
  *	ffffffff80000000  the kernel's image, somewhere in this 1 GiB
  */
@@ -23,8 +22,6 @@ extern char boot_stack_guard[], boot_stack_bottom[], boot_stack_top[];
 
 #define DIRECT_MAP_START    0xffff800000000000ul
 #define DIRECT_MAP_SIZE     (64ul << 40)
-#define DEVICE_WINDOW_START 0xffffe80000000000ul
-#define DEVICE_WINDOW_SIZE  (1ul << 40)
 
 /* Physical address of something inside the kernel's image (not of the direct map). */
 paddr_t kernel_image_to_phys(const void *p);

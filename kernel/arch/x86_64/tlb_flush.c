@@ -30,7 +30,6 @@ arch_page_table_load(struct page_table *pt, uint16_t pcid, bool flush)
 
 	if (cpu_features.pcid)
 		cr3 |= pcid | (flush ? 0 : CR3_KEEP);
-	this_cpu()->arch.loaded_cr3 = cr3 & ~CR3_KEEP;
 	cr3_write(cr3);
 }
 

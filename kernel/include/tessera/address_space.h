@@ -140,7 +140,7 @@ int address_space_mincore(struct address_space *as, vaddr_t page, bool *resident
 /* The mapping that holds or follows `addr`; as->lock held. */
 struct mapping *address_space_find(struct address_space *as, vaddr_t addr);
 struct mapping *mapping_next(struct mapping *m);
-/* Fault a page in as the program itself would and return it referenced: ptrace, futex, /proc/PID/mem.
+/* Fault a page in as the program itself would and return it referenced: futex, /proc/PID/mem.
  * Takes as->lock for reading. -EFAULT when the access is not allowed. `force`: past protection. */
 int address_space_get_page(struct address_space *as, vaddr_t addr, bool write, bool force,
 			   struct page **out);

@@ -54,8 +54,6 @@ struct save_stream;
 struct file_stat;    /* inode.h */
 struct dir_context;  /* inode.h */
 
-struct map_file_request; /* see mmap below */
-
 struct file_ops {
 	const char *name;            /* the type, as dumps and /proc/PID/fd show: "pipe", "eventfd" */
 
@@ -89,7 +87,7 @@ struct file_ops {
 	/* --- printed, counted, waited for, saved, restored --- */
 	void (*dump)(struct file *f);                             /* one or more log lines, no locks */
 	void (*fdinfo)(struct file *f, void (*print)(void *ctx, const char *fmt, ...), void *ctx);
-	/* NULL: may move. Otherwise what keeps it here, for `tess move --check`. Empty: "type has no save". */
+	/* NULL: may move. Otherwise what keeps it here. Empty: "type has no save". */
 	const char *(*can_save)(struct file *f);
 	int (*save)(struct file *f, struct save_stream *s);
 	int (*restore)(struct save_stream *s, struct file **out);

@@ -7,9 +7,7 @@
 
 #include <tessera/types.h>
 
-struct file;
 struct process;
-struct siginfo;
 
 /* CLONE_*, Linux's values. */
 #define CLONE_VM 0x00000100ull

@@ -12,7 +12,7 @@
 #define TESSERA_LOCK_CLASSES_H
 
 #define LOCK_CLASSES(C)                                                                            \
-	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time, ptrace attach")       \
+	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time")       \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
 	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \

@@ -32,7 +32,6 @@ struct memory_object;
 #define PAGE_LOCKED   BIT(8)  /* [a] being filled or written back */
 #define PAGE_CACHED   BIT(9)  /* owned by `object` at `index` */
 #define PAGE_ANON     BIT(10) /* private anonymous memory */
-#define PAGE_ZEROED   BIT(11) /* a free page known to be zero */
 #define PAGE_KERNEL   BIT(12) /* plain kernel allocation */
 #define PAGE_HUGETLB  BIT(14) /* belongs to the pool of huge pages */
 #define PAGE_REFERENCED BIT(13) /* [a] used since eviction last looked */

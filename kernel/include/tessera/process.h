@@ -20,7 +20,6 @@
 
 struct address_space;
 struct dentry;
-struct file;
 struct handle_table;
 struct mount;
 struct tty;
@@ -148,7 +147,6 @@ struct process {
 	bool no_unknown_call_log;         /* [a] an unknown call was logged already */
 	bool dumpable;                    /* [a] */
 	uint32_t membarrier;              /* [a] expedited membarrier commands registered for */
-	uint64_t random_cookie;           /* [I] AT_RANDOM seed and such */
 };
 
 extern struct spinlock process_tree_lock;  /* class PROCESS_TREE */
@@ -200,7 +198,7 @@ void process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns);
  * own process. */
 void __noreturn process_exit_group(int status);
 void process_kill(struct process *p); /* SIGKILL from the kernel: OOM, hangup of last resort */
-/* May the caller inspect/trace p? The rule of ptrace access checks. 0 or -EPERM. */
+/* May the caller inspect p? The rule of ptrace(2)'s access checks. 0 or -EPERM. */
 int process_may_inspect(struct process *p);
 
 struct fs_context *fs_context_copy(struct fs_context *from);

@@ -2,7 +2,7 @@
 /*
  * rbtree.h - red-black trees with the nodes inside the elements.
  *
- * The caller walks down to find the place, links the node, and lets rb_insert_fix() balance:
+ * The caller walks down to find the place, and rb_insert() links the node and balances:
  *
  *	struct rb_node **link = &tree->root, *parent = NULL;
  *	while (*link) { parent = *link; link = less(new, parent) ? &parent->left : &parent->right; }

@@ -23,7 +23,6 @@
 #include <tessera/types.h>
 #include <tessera/wait.h>
 
-struct address_space;
 struct cpu;
 struct cred;
 struct process;
@@ -32,7 +31,7 @@ enum thread_state {
 	THREAD_NEW,
 	THREAD_RUNNABLE,      /* in a run queue or running */
 	THREAD_SLEEPING,      /* until woken */
-	THREAD_STOPPED,       /* job control or ptrace; woken by SIGCONT or SIGKILL */
+	THREAD_STOPPED,       /* job control; woken by SIGCONT or SIGKILL */
 	THREAD_DEAD,
 };
 
@@ -46,7 +45,7 @@ enum thread_state {
 
 /* thread->work: reasons to call thread_return_to_user(). Tested by assembly: see THREAD_WORK. */
 #define WORK_SIGNAL  (1u << 0) /* a signal may be deliverable */
-#define WORK_STOP    (1u << 1) /* group stop, freeze, ptrace stop asked for */
+#define WORK_STOP    (1u << 1) /* group stop asked for */
 #define WORK_EXIT    (1u << 2) /* this thread must end */
 #define WORK_RESUME  (1u << 3) /* proc: restore saved signal mask, rseq and such */
 #define WORK_RSEQ    (1u << 4)
@@ -114,7 +113,6 @@ struct thread {
 	struct list dead_node;         /* [s] of the CPU that is to free it */
 	uint64_t voluntary_switches, involuntary_switches; /* [o] */
 	uint64_t start_time;           /* [I] monotonic ns */
-	const char *wait_channel;      /* [o] where it sleeps, for ps -o wchan */
 	struct timer sleep_timer;      /* [o] */
 	bool sleep_timed_out;          /* [a] */
 	struct lock_held held;         /* [o] locks held in thread context */
@@ -133,7 +131,6 @@ struct thread {
 	uint32_t __user *clear_child_tid; /* [o] */
 	uint32_t __user *set_child_tid;   /* [o] to be written by the thread itself before it first runs */
 	void __user *robust_list;      /* [o] */
-	size_t robust_list_size;       /* [o] */
 	void __user *rseq;             /* [o] */
 	uint32_t rseq_size, rseq_signature; /* [o] */
 	int exit_signal;               /* [I] */

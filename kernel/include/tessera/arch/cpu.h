@@ -30,10 +30,8 @@ struct arch_cpu {
 	uint32_t apic_id;
 	uint32_t acpi_id;
 	uint64_t irq_count[256];       /* [i] by vector */
-	uint64_t loaded_cr3;           /* [i] */
 	void *fault_stacks;            /* double fault, NMI, machine check */
 	struct thread *fpu_owner;      /* [i] whose FPU state the registers hold, NULL: nobody's */
-	void *call;                    /* pending arch_call_cpus request, arch's own */
 	volatile uint32_t online;
 };
 

@@ -20,7 +20,6 @@ struct arch_thread {
 	uint8_t trap_no;       /* of its last trap: what a signal frame reports */
 	uint32_t error_code;
 	uint64_t fault_address; /* CR2 of its last page fault */
-	void *debug;           /* debug registers, for tracing; NULL: none in use */
 };
 
 #endif
