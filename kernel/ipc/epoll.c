@@ -37,6 +37,7 @@
 
 /* [w] watchers_lock  [e] epoll->lock  [r] ready_lock  [I] */
 struct epoll {
+	struct file *file;           /* [I] ours, not counted */
 	struct mutex lock;           /* class EPOLL */
 	struct rb_tree items;        /* [e] by file and number */
 	uint32_t count;              /* [e] */
@@ -211,6 +212,18 @@ item_remove(struct epoll *ep, struct epoll_item *i)
 	kfree(i);
 }
 
+/* How many epolls, one above the other, watch `f`? watchers_lock held; bounded since nesting is. */
+static int
+levels_above(struct file *f)
+{
+	struct epoll_item *i;
+	int most = 0;
+
+	list_for_each(i, &f->watchers, file_node)
+		most = MAX(most, 1 + levels_above(i->epoll->file));
+	return most;
+}
+
 /* How deep do epolls nest below `f`, and is `target` among them? -ELOOP for either. */
 static int
 check_nesting(struct file *f, const struct epoll *target, int depth)
@@ -287,7 +300,7 @@ epoll_control(struct file *epoll, int op, int fd, struct file *f, const struct e
 	ep = epoll_of(epoll);
 	mutex_lock(&watchers_lock);
 	if (op == 1 && file_is_epoll(f))
-		error = check_nesting(f, ep, 1);
+		error = check_nesting(f, ep, 1 + levels_above(epoll));
 	mutex_lock(&ep->lock);
 	i = item_find(ep, f, fd);
 	if (!error) {
@@ -313,7 +326,8 @@ file_watchers_gone(struct file *f)
 {
 	struct epoll_item *i, *tmp;
 
-	if (list_is_empty(&f->watchers))
+	/* Both links: an epoll that is being released may be between its stores into the two. */
+	if (READ_ONCE(f->watchers.next) == &f->watchers && READ_ONCE(f->watchers.prev) == &f->watchers)
 		return;
 	mutex_lock(&watchers_lock);
 	list_for_each_safe(i, tmp, &f->watchers, file_node) {
@@ -337,7 +351,7 @@ any_ready(struct epoll *ep)
 /*
  * Report up to `max` items. Each is taken off the ready list before its file is asked, so that an event
  * that comes while it is being asked puts it back: nothing is lost. Items that stay ready go to the
- * tail afterwards, so that busy files do not starve the others.
+ * tail afterwards, so that busy files do not starve the others, and the next sleeper is told of them.
  */
 static int
 collect(struct epoll *ep, struct epoll_event *out, int max)
@@ -378,6 +392,8 @@ collect(struct epoll *ep, struct epoll_event *out, int max)
 	list_splice_tail(&ep->ready, &taken);
 	spin_unlock_irq(&ep->ready_lock, flags);
 	mutex_unlock(&ep->lock);
+	if (out && done > 0 && any_ready(ep))
+		wake_one(&ep->wait);
 	return done;
 }
 
@@ -489,5 +505,7 @@ epoll_create_file(void)
 	f = anonymous_file_create(&epoll_ops, O_RDWR, ep);
 	if (!f)
 		kfree(ep);
+	else
+		ep->file = f;
 	return f;
 }

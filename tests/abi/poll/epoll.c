@@ -372,3 +372,61 @@ TEST(eventfd_blocking_read_waits_for_write)
 	CHECK_EQ(write(fd, &v, 8), 8);
 	CHECK_EXIT(pid, 42);
 }
+
+/* However epolls are put one above the other, an event at the bottom does no harm. */
+TEST(epoll_tower_is_refused_or_works)
+{
+	enum { HEIGHT = 200 };
+	int below = CHECK_OK(epoll_create1(0)), top = below, next = below;
+	struct epoll_event e;
+
+	for (int i = 0; i < HEIGHT; i++) {
+		next = CHECK_OK(epoll_create1(0));
+		if (add(below, next, EPOLLIN) != 0) {
+			CHECK_EQ(errno, ELOOP);
+			break;
+		}
+		below = next;
+	}
+	if (add(below, eventfd(1, 0), EPOLLIN) != 0)
+		CHECK(errno == EINVAL || errno == ELOOP);
+	CHECK_RANGE(epoll_wait(top, &e, 1, 0), 0, 1);
+}
+
+static int two_results[2];
+
+static void *
+wait_second(void *arg)
+{
+	struct epoll_event e;
+
+	two_results[1] = epoll_wait((int)(intptr_t)arg, &e, 1, 5000);
+	return NULL;
+}
+
+static void *
+wait_first(void *arg)
+{
+	struct epoll_event e;
+
+	two_results[0] = epoll_wait((int)(intptr_t)arg, &e, 1, 5000);
+	return NULL;
+}
+
+/* What stays ready after the first sleeper took it is told to the next. */
+TEST(epoll_level_triggered_wakes_the_next_sleeper)
+{
+	int ep = CHECK_OK(epoll_create1(0)), counter = CHECK_OK(eventfd(0, EFD_SEMAPHORE));
+	uint64_t two = 2;
+	pthread_t a, b;
+
+	CHECK_OK(add(ep, counter, EPOLLIN));
+	CHECK_RETURNS(pthread_create(&a, NULL, wait_first, (void *)(intptr_t)ep), 0);
+	CHECK_RETURNS(pthread_create(&b, NULL, wait_second, (void *)(intptr_t)ep), 0);
+	check_sleep_ms(50);
+	CHECK_EQ(write(counter, &two, sizeof(two)), 8);
+	CHECK_RETURNS(pthread_join(a, NULL), 0);
+	CHECK_RETURNS(pthread_join(b, NULL), 0);
+	CHECK_EQ(two_results[0], 1);
+	CHECK_EQ(two_results[1], 1);
+}
