@@ -189,3 +189,32 @@ TEST(newly_orphaned_stopped_group_gets_hup_and_cont)
 	check_read_all(ends[0], &c, 1);
 	CHECK_EQ(c, 'h');
 }
+
+/* A group that was orphaned all along: the end of one member does not hang up its stopped ones. */
+TEST(group_without_a_link_is_not_hung_up)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		int status;
+
+		CHECK_OK(setsid());
+		pid_t stopped = check_fork();
+		if (stopped == 0) {
+			CHECK_OK(raise(SIGSTOP));
+			_exit(3);
+		}
+		CHECK_EQ(waitpid(stopped, &status, WUNTRACED), stopped);
+		CHECK(WIFSTOPPED(status));
+		pid_t passing = check_fork();
+		if (passing == 0)
+			_exit(0);
+		CHECK_EXIT(passing, 0);
+		check_sleep_ms(20);
+		CHECK_EQ(waitpid(stopped, &status, WNOHANG | WUNTRACED | WCONTINUED), 0);
+		CHECK_OK(kill(stopped, SIGCONT));
+		CHECK_EXIT(stopped, 3);
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+}

@@ -302,6 +302,93 @@ TEST(robust_list_marks_the_owner_died)
 	CHECK_EQ((unsigned)node.word & FUTEX_TID_MASK, 0);
 }
 
+/* A killed process gives up every lock on its list, not only the first. */
+TEST(robust_list_of_a_killed_process_is_walked_to_its_end)
+{
+	enum { LOCKS = 8 };
+	struct robust_node *locks = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int ends[2];
+	char c;
+
+	CHECK(locks != MAP_FAILED);
+	CHECK_OK(pipe(ends));
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		for (int i = 0; i < LOCKS; i++) {
+			locks[i].list.next = i + 1 < LOCKS ? &locks[i + 1].list : &head.list;
+			locks[i].word = getpid();
+		}
+		head.list.next = &locks[0].list;
+		head.futex_offset = (long)offsetof(struct robust_node, word);
+		CHECK_OK(syscall(SYS_set_robust_list, &head, sizeof(head)));
+		check_write_all(ends[1], "r", 1);
+		pause();
+	}
+	check_read_all(ends[0], &c, 1);
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_KILLED(pid, SIGKILL);
+	for (int i = 0; i < LOCKS; i++)
+		CHECK_EQ((unsigned)locks[i].word, FUTEX_OWNER_DIED);
+}
+
+/* The program rewrites the word under a waiter: the new owner cannot hand over what is waited for
+ * elsewhere, and nobody can wait for it. */
+static volatile int pi_word, pi_tid, pi_result;
+
+static void *
+wait_for_pi(void *arg __attribute__((unused)))
+{
+	pi_tid = (int)syscall(SYS_gettid);
+	pi_result = futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0) == 0 ? 0 : errno;
+	return NULL;
+}
+
+static void *
+unlock_pi_as_another(void *arg __attribute__((unused)))
+{
+	int tid = (int)syscall(SYS_gettid);
+
+	pi_word = tid | (int)FUTEX_WAITERS;
+	CHECK_ERRNO(futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), EINVAL);
+	return NULL;
+}
+
+static void *
+lock_pi_of_another(void *arg __attribute__((unused)))
+{
+	CHECK_ERRNO(futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0), EINVAL);
+	return NULL;
+}
+
+TEST(pi_word_rewritten_under_a_waiter_is_einval)
+{
+	int self = (int)syscall(SYS_gettid);
+	pthread_t waiter, other;
+
+	pi_word = self;
+	start(&waiter, wait_for_pi, NULL);
+	while (!((unsigned)pi_word & FUTEX_WAITERS))
+		check_sleep_ms(1);
+	check_sleep_ms(20);
+	start(&other, unlock_pi_as_another, NULL);
+	join(other);
+	/* A living thread that nobody waits for. */
+	pid_t pid = check_fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	pi_word = pid | (int)FUTEX_WAITERS;
+	start(&other, lock_pi_of_another, NULL);
+	join(other);
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_KILLED(pid, SIGKILL);
+	pi_word = self | (int)FUTEX_WAITERS;
+	CHECK_OK(futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+	join(waiter);
+	CHECK_EQ(pi_result, 0);
+	CHECK_EQ((unsigned)pi_word & FUTEX_TID_MASK, (unsigned)pi_tid);
+}
+
 TEST(robust_list_errors)
 {
 	struct robust_list_head *got;
