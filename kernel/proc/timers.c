@@ -130,6 +130,7 @@ cpu_fired(struct timer *timer)
 
 /* --- the set of a process --------------------------------------------------------------------- */
 
+/* Of p, made on first use. NULL: no memory, or p has ended. Only p's own threads may use it unlocked. */
 struct interval_timers *
 timers_get(struct process *p)
 {
@@ -147,7 +148,7 @@ timers_get(struct process *p)
 	list_init(&fresh->posix);
 	flags = spin_lock_irq(&p->signal_lock);
 	it = p->timers;
-	if (!it)
+	if (!it && !p->timers_ended)
 		WRITE_ONCE(p->timers, it = fresh);
 	spin_unlock_irq(&p->signal_lock, flags);
 	if (it != fresh)
@@ -165,18 +166,21 @@ timers_exec(struct process *p)
 void
 timers_exit(struct process *p)
 {
+	uint64_t flags = spin_lock_irq(&p->signal_lock);
 	struct interval_timers *it = p->timers;
-	uint64_t flags;
 
+	p->timers_ended = true; /* prlimit makes none for a zombie */
+	if (it)
+		it->ending = true;
+	spin_unlock_irq(&p->signal_lock, flags);
 	if (!it)
 		return;
-	flags = spin_lock_irq(&p->signal_lock);
-	it->ending = true;
-	spin_unlock_irq(&p->signal_lock, flags);
 	posix_timers_delete_all(it);
 	timer_cancel(&it->real_timer);
 	timer_cancel(&it->cpu_timer);
+	flags = spin_lock_irq(&p->signal_lock);
 	p->timers = NULL;
+	spin_unlock_irq(&p->signal_lock, flags);
 	kfree(it);
 }
 
@@ -186,17 +190,20 @@ timers_limit_changed(struct process *p)
 	uint64_t limit = process_limit(p, RLIMIT_CPU), flags;
 	struct interval_timers *it;
 
-	if (limit == RLIM_INFINITY && !p->timers)
+	if (limit == RLIM_INFINITY && !READ_ONCE(p->timers))
 		return;
-	it = timers_get(p);
-	if (!it)
+	if (!timers_get(p))
 		return;
 	flags = spin_lock_irq(&p->signal_lock);
+	it = p->timers; /* p may be another process, and end meanwhile */
+	if (!it)
+		goto unlock;
 	if (limit >= INT64_MAX / NSEC_PER_SEC)
 		it->limit_when = 0;
 	else
 		it->limit_when = MAX(limit, 1ul) * NSEC_PER_SEC;
 	timers_arm_cpu_locked(it);
+unlock:
 	spin_unlock_irq(&p->signal_lock, flags);
 }
 

@@ -143,6 +143,7 @@ struct process {
 	uint64_t peak_rss, children_peak_rss; /* [s] pages; of the ended program, of reaped children */
 	uint64_t read_bytes, write_bytes, read_calls, write_calls; /* [a] */
 	struct interval_timers *timers;   /* [s] itimers and POSIX timers, proc/timers.c */
+	bool timers_ended;                /* [s] it ends: timers stay NULL from here on */
 	int oom_score_adj;                /* [a] */
 	bool no_unknown_call_log;         /* [a] an unknown call was logged already */
 	bool dumpable;                    /* [a] */

@@ -298,3 +298,22 @@ TEST(prctl_name_and_errors)
 	CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
 	CHECK_ERRNO(prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0), EINVAL);
 }
+
+/* A zombie has limits but uses no time: nothing of it may run once it has been reaped. */
+TEST(rlimit_cpu_of_a_zombie_may_be_set)
+{
+	struct rlimit l = { 1, 2 };
+	siginfo_t info;
+	pid_t pid = check_fork();
+
+	if (pid == 0)
+		_exit(0);
+	CHECK_OK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
+	CHECK_OK(prlimit(pid, RLIMIT_CPU, &l, NULL));
+	CHECK_EXIT(pid, 0);
+	check_sleep_ms(1300);
+	pid = check_fork();
+	if (pid == 0)
+		_exit(0);
+	CHECK_EXIT(pid, 0);
+}
