@@ -153,7 +153,7 @@ static bool
 notify_parent_of_exit_locked(struct process *p)
 {
 	struct process *parent = p->parent;
-	struct signal_action *action = &parent->actions->action[SIGCHLD];
+	struct signal_action action = signal_action_of(parent, SIGCHLD);
 	struct siginfo info = { .signo = p->exit_signal };
 	bool ignored, reap = false, send = p->exit_signal > 0;
 	int status = p->exit_status;
@@ -170,8 +170,8 @@ notify_parent_of_exit_locked(struct process *p)
 		info.child.status = status >> 8 & 0xff;
 	}
 	if (p->exit_signal == SIGCHLD) {
-		ignored = READ_ONCE(action->handler) == SIG_IGN;
-		reap = ignored || (READ_ONCE(action->flags) & SA_NOCLDWAIT);
+		ignored = action.handler == SIG_IGN;
+		reap = ignored || (action.flags & SA_NOCLDWAIT);
 		send = !ignored;
 	}
 	if (send)

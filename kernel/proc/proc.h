@@ -79,6 +79,7 @@ void signal_queue_flush(struct signal_queue *q, uint64_t which); /* signal_lock,
 void signal_queue_forget(struct signal_queue *q, int signo);
 struct signal_actions *actions_create(void);
 struct signal_actions *actions_copy(struct signal_actions *from);
+struct signal_action signal_action_of(struct process *p, int signo);
 void actions_put(struct signal_actions *a);
 /* Defaults for what had a handler; ignored stays ignored. `ignored_too`: that as well. */
 void actions_reset(struct signal_actions *a, bool ignored_too);

@@ -102,6 +102,18 @@ actions_reset(struct signal_actions *a, bool ignored_too)
 	spin_unlock_irq(&a->lock, flags);
 }
 
+/* What p, perhaps another process that may exec meanwhile, does on `signo`. Its signal_lock is free. */
+struct signal_action
+signal_action_of(struct process *p, int signo)
+{
+	uint64_t flags = spin_lock_irq(&p->signal_lock), leaf = spin_lock_irq(&p->actions->lock);
+	struct signal_action action = p->actions->action[signo];
+
+	spin_unlock_irq(&p->actions->lock, leaf);
+	spin_unlock_irq(&p->signal_lock, flags);
+	return action;
+}
+
 static inline uint64_t
 handler_of(struct process *p, int signo)
 {

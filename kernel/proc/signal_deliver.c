@@ -45,7 +45,7 @@ notify_parent_of_stop(struct process *p, int code, int signo)
 	struct siginfo info = { .signo = SIGCHLD, .code = code };
 	uint64_t user, sys;
 	struct process *parent;
-	struct signal_action *action;
+	struct signal_action action;
 
 	process_times(p, &user, &sys);
 	spin_lock(&process_tree_lock);
@@ -56,9 +56,8 @@ notify_parent_of_stop(struct process *p, int code, int signo)
 		info.child.status = signo;
 		info.child.utime = TICKS(user);
 		info.child.stime = TICKS(sys);
-		action = &parent->actions->action[SIGCHLD];
-		if (READ_ONCE(action->handler) != SIG_IGN &&
-		    !(READ_ONCE(action->flags) & SA_NOCLDSTOP))
+		action = signal_action_of(parent, SIGCHLD);
+		if (action.handler != SIG_IGN && !(action.flags & SA_NOCLDSTOP))
 			(void)signal_send_process(parent, SIGCHLD, &info);
 		wake_all(&parent->child_wait);
 	}
