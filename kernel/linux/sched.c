@@ -313,11 +313,19 @@ linux_sched_getaffinity(pid_t pid, unsigned int size, uint64_t __user *umask)
 static bool
 is_named(struct process *p, int which, uint32_t who)
 {
+	struct cred *c;
+	bool yes;
+
 	if (p->state != PROCESS_ALIVE)
 		return false;
 	if (which == PRIO_PGRP)
 		return p->group && p->group->pgid == (pid_t)who;
-	return p->leader && p->leader->cred->uid == who;
+	if (!p->leader)
+		return false;
+	c = thread_cred(p->leader);
+	yes = c->uid == who;
+	cred_put(c);
+	return yes;
 }
 
 static int
