@@ -343,8 +343,9 @@ mapping_split(struct mapping *m, vaddr_t addr)
 		object_get(upper->object);
 	if (upper->file)
 		file_get(upper->file);
-	mapping_set_range(m, m->start, addr);
+	/* In this order, so that truncation, which knows no as->lock, finds every leaf at every moment. */
 	insert(as, upper);
+	mapping_set_range(m, m->start, addr);
 	return upper;
 }
 
@@ -370,16 +371,14 @@ can_join(const struct mapping *low, const struct mapping *high)
 	       (!low->object || low->object_page + mapping_pages(low) == high->object_page);
 }
 
-/* `high` disappears into `low`. Nothing changes but the tree. */
+/* `high` disappears into `low`, which grows first, as in mapping_split(). Nothing changes but the tree. */
 static void
 join(struct mapping *low, struct mapping *high, struct list *doomed)
 {
-	vaddr_t end = high->end;
-
+	low->has_anon |= high->has_anon;
+	mapping_set_range(low, low->start, high->end);
 	erase(low->as, high);
 	list_add_tail(doomed, &high->object_node);
-	low->has_anon |= high->has_anon;
-	mapping_set_range(low, low->start, end);
 }
 
 struct mapping *
