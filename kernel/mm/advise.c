@@ -6,8 +6,10 @@
  * meaning. Three kinds: those that change mappings (flags), those that drop pages, those that bring
  * pages in. A hole makes the call return -ENOMEM, but what is mapped is still treated.
  */
+#include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/file.h>
+#include <tessera/signal.h>
 
 #include "advice.h"
 #include "mm.h"
@@ -191,6 +193,8 @@ advise_populate(struct address_space *as, vaddr_t start, vaddr_t end, bool write
 		struct page *p;
 		int error = 0;
 
+		if (signal_fatal_pending(current_thread()))
+			return -EINTR;
 		read_lock(&as->lock);
 		m = address_space_find(as, va);
 		if (!m || m->start > va)

@@ -24,6 +24,7 @@
 #include <tessera/errno.h>
 #include <tessera/preempt.h>
 #include <tessera/process.h>
+#include <tessera/signal.h>
 #include <tessera/string.h>
 
 #include "huge_pool.h"
@@ -719,6 +720,8 @@ address_space_populate(struct address_space *as, vaddr_t start, vaddr_t end)
 		bool write;
 		int error;
 
+		if (signal_fatal_pending(current_thread()))
+			return -EINTR;
 		read_lock(&as->lock);
 		m = address_space_find(as, va);
 		if (!m || m->start >= end) {
