@@ -60,35 +60,22 @@ fd_limit(void)
 
 /* A duplicate at the lowest free number from `min` on. */
 static long
-duplicate(int fd, struct file *f, unsigned long min, bool cloexec)
+duplicate(int fd, unsigned long min, bool cloexec)
 {
-	struct handle_table *t = current_process()->handles;
-	int newfd;
-
 	if (min >= fd_limit())
 		return -EINVAL;
-	newfd = handle_reserve(t, (int)min, fd_limit());
-	if (newfd < 0)
-		return newfd;
-	file_get(f);
-	handle_install(t, newfd, f, handle_rights(t, fd), cloexec);
-	return newfd;
+	return handle_dup(current_process()->handles, fd, (int)min, cloexec, fd_limit());
 }
 
 long
 linux_dup(int fd)
 {
-	int error = 0;
-	struct file *f = handle_get_path(fd, RIGHT_NONE, &error);
 	long newfd;
 
-	if (!f)
-		return error;
-	newfd = duplicate(fd, f, 0, false);
-	if (newfd == -EINVAL)
-		newfd = -EMFILE; /* a limit of zero */
-	file_put(f);
-	return newfd;
+	if (handle_get_cloexec(current_process()->handles, fd) < 0)
+		return -EBADF; /* even where no number is free */
+	newfd = duplicate(fd, 0, false);
+	return newfd == -EINVAL ? -EMFILE : newfd; /* a limit of zero */
 }
 
 long
@@ -332,7 +319,7 @@ handle_command(int fd, struct file *f, unsigned int command, uintptr_t arg, long
 	switch (command) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		*result = duplicate(fd, f, arg, command == F_DUPFD_CLOEXEC);
+		*result = duplicate(fd, arg, command == F_DUPFD_CLOEXEC);
 		return true;
 	case F_GETFD:
 		*result = handle_get_cloexec(t, fd) > 0 ? FD_CLOEXEC : 0;

@@ -444,6 +444,28 @@ handle_close(struct handle_table *t, int fd)
 }
 
 int
+handle_dup(struct handle_table *t, int fd, int min, bool cloexec, uint32_t limit)
+{
+	int newfd = handle_reserve(t, min, limit);
+
+	if (newfd < 0)
+		return newfd;
+	spin_lock(&t->lock);
+	if ((uint32_t)fd >= t->size || !is_open(&t->handles[fd])) {
+		spin_unlock(&t->lock);
+		handle_unreserve(t, newfd);
+		return -EBADF;
+	}
+	t->handles[newfd] = t->handles[fd];
+	t->handles[newfd].close_on_exec = cloexec;
+	t->handles[newfd].id = 0;
+	file_get(t->handles[newfd].file);
+	t->count++;
+	spin_unlock(&t->lock);
+	return newfd;
+}
+
+int
 handle_dup_to(struct handle_table *t, int fd, int newfd, bool cloexec, uint32_t limit)
 {
 	struct file *old = NULL;

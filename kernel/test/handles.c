@@ -83,17 +83,24 @@ KTEST(handle_restrict_only_shrinks)
 KTEST(handle_revoke_reaches_all_duplicates)
 {
 	struct handle_table *t = handle_table_create();
-	int fd, a, b, other;
+	int fd, a, b, c, other;
 
 	kcheck(t);
 	fd = install(t, RIGHT_ALL);
 	other = install(t, RIGHT_ALL);
 	a = handle_restrict(t, fd, RIGHT_READ | RIGHT_WRITE, false, LIMIT);
 	b = handle_restrict(t, a, RIGHT_READ, false, LIMIT);
+	/* a plain duplicate is no way out */
+	c = handle_dup(t, a, 20, true, LIMIT);
+	kcheck_equal(c, 20);
+	kcheck_equal(handle_rights(t, c), RIGHT_READ | RIGHT_WRITE);
+	kcheck_equal(handle_dup_to(t, b, 21, false, LIMIT), 21);
 	kcheck(fd >= 0 && other >= 0 && a >= 0 && b >= 0);
 	kcheck_equal(handle_revoke(t, fd), 0);
 	kcheck(!may(t, a, 0));
 	kcheck(!may(t, b, 0));
+	kcheck(!may(t, c, 0));
+	kcheck(!may(t, 21, 0));
 	kcheck(may(t, other, RIGHT_READ));
 	handle_table_put(t);
 }
