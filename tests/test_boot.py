@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Ways to boot, numbers of processors, sizes of memory, processor models, and the first things one tries."""
+import random
 import re
+import struct
 import subprocess
 
 import pytest
@@ -156,45 +158,78 @@ BROKEN_IMAGES = {
 }
 
 
+def boot_image(image, tmp_path):
+    """Boot the kernel with these bytes as its image: the exit status (253: panic) and the log."""
+    path = tmp_path / "image"
+    path.write_bytes(image)
+    done = subprocess.run(
+        ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults",
+         "-display", "none", "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+         "-kernel", TOP / "build/gcc/tessera.elf", "-initrd", path, "-append", "console=ttyS0 panic=exit"],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+    )
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
 @pytest.mark.parametrize("kind", BROKEN_IMAGES)
 def test_broken_image_is_an_error(kind, tmp_path):
     """The kernel says what is wrong with its image and stops in order; it does not fault."""
-    image = tmp_path / "image"
-    image.write_bytes(BROKEN_IMAGES[kind]())
-    done = subprocess.run(
-        [
-            "qemu-system-x86_64",
-            "-machine",
-            "q35",
-            "-accel",
-            "tcg",
-            "-cpu",
-            "max",
-            "-m",
-            "256",
-            "-nodefaults",
-            "-display",
-            "none",
-            "-no-reboot",
-            "-serial",
-            "stdio",
-            "-device",
-            "isa-debug-exit,iobase=0xf4,iosize=0x04",
-            "-kernel",
-            TOP / "build/gcc/tessera.elf",
-            "-initrd",
-            image,
-            "-append",
-            "console=ttyS0 panic=exit",
-        ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-    )
-    log = done.stdout.decode("utf-8", "replace")
-    assert done.returncode == 253, log
+    status, log = boot_image(BROKEN_IMAGES[kind](), tmp_path)
+    assert status == 253, log
     reason = re.search(r"PANIC: (.*)", log)[1]
     assert "initramfs" in reason or "/init" in reason, log
+
+
+def newc(name, mode, data=b""):
+    """One entry of a cpio archive."""
+    fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
+    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+
+# The program's header and 12 bytes of text, which is `mov $60, %eax; mov $5, %edi; syscall` or zeros.
+def tiny_program(text):
+    elf = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x400078, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    return elf + struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, 0x84, 0x84, 0x1000) + text
+
+
+WRONG_INITS = {
+    "absent": (None, b"", "cannot be started"),
+    "not executable": (0o100644, tiny_program(bytes(12)), "cannot be started"),
+    "a directory": (0o40755, b"", "cannot be started"),
+    "a link to itself": (0o120777, b"init", "cannot be started"),
+    "a fifo": (0o10755, b"", "cannot be started"),
+    "empty": (0o100755, b"", "cannot be started"),
+    "no program": (0o100755, b"no program at all\n", "cannot be started"),
+    "a script of itself": (0o100755, b"#!/init\n", "cannot be started"),
+    "one that exits": (0o100755, tiny_program(b"\xb8\x3c\0\0\0\xbf\5\0\0\0\x0f\5"), "exited with status 5"),
+    "one that crashes": (0o100755, tiny_program(bytes(12)), "ended by signal"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_INITS)
+def test_wrong_init_is_named(kind, tmp_path):
+    """A machine without a process 1 says why."""
+    mode, data, reason = WRONG_INITS[kind]
+    image = newc("etc", 0o40755) + (newc("init", mode, data) if mode else b"") + newc("TRAILER!!!", 0)
+    status, log = boot_image(image, tmp_path)
+    assert status == 253, log
+    assert reason in re.search(r"PANIC: (.*)", log)[1], log
+
+
+def test_flipped_bytes_of_an_image(tmp_path):
+    """Whatever bytes change in the headers, the end is an ordered one."""
+    image = b"".join([newc("etc", 0o40755), newc("etc/link", 0o120777, b"passwd"), newc("etc/a", 0o100644, b"x" * 9000),
+                      newc("dev/null", 0o20666), newc("init", 0o100755, tiny_program(bytes(12))), newc("TRAILER!!!", 0)])
+    heads = [found.start() for found in re.finditer(b"070701", image)]
+    for seed in range(40):
+        chance = random.Random(seed)
+        spoiled = bytearray(image)
+        for _ in range(chance.choice((1, 2, 8))):
+            spoiled[min(chance.choice(heads) + chance.randrange(130), len(image) - 1)] = chance.choice(b"0123456789abcdef\0\xff")
+        status, log = boot_image(bytes(spoiled), tmp_path)
+        assert status == 253, f"seed {seed}\n{log}"
+        assert not re.search(r"PANIC: kernel |\(vector", log), f"seed {seed}\n{log}"
 
 
 def test_icount_is_deterministic(vm):
