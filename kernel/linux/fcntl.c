@@ -371,6 +371,17 @@ object_command(struct file *f, unsigned int command, uintptr_t arg)
 	}
 }
 
+/* Another thread may close the handle while we wait for a lock: then its close found nothing to drop. */
+static bool
+still_open(int fd, const struct file *f)
+{
+	struct file *now = handle_table_get(current_process()->handles, fd);
+
+	if (now)
+		file_put(now);
+	return now == f;
+}
+
 long
 linux_fcntl(int fd, unsigned int command, uintptr_t arg)
 {
@@ -390,6 +401,10 @@ linux_fcntl(int fd, unsigned int command, uintptr_t arg)
 			result = -EPERM;
 		else
 			result = object_command(f, command, arg);
+	}
+	if (result == 0 && (command == F_SETLK || command == F_SETLKW) && !still_open(fd, f)) {
+		file_locks_close(f, current_process()->handles);
+		result = -EBADF;
 	}
 	file_put(f);
 	return result;

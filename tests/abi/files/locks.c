@@ -2,6 +2,7 @@
 /* Advisory locks: fcntl's by process and by open object, and flock's. */
 #include "../check.h"
 
+#include <pthread.h>
 #include <sys/file.h>
 
 static int
@@ -180,5 +181,41 @@ TEST(flock_and_record_locks_do_not_meet)
 		CHECK_OK(set(a, F_SETLK, F_WRLCK, 0, 0));
 		_exit(0);
 	}
+	CHECK_EXIT(pid, 0);
+}
+
+static void *
+wait_for_the_lock(void *arg)
+{
+	CHECK_ERRNO(set((int)(intptr_t)arg, F_SETLKW, F_WRLCK, 0, 1), EBADF);
+	return NULL;
+}
+
+/* A lock that is granted after its handle was closed has nobody left to drop it: it goes at once. */
+TEST(record_lock_granted_after_close_is_dropped)
+{
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600)), go[2], done[2];
+	pthread_t waiter;
+	char c;
+
+	CHECK_OK(pipe(go));
+	CHECK_OK(pipe(done));
+	CHECK_OK(set(fd, F_SETLK, F_WRLCK, 0, 1));
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		CHECK_RETURNS(pthread_create(&waiter, NULL, wait_for_the_lock, (void *)(intptr_t)fd), 0);
+		check_sleep_ms(100);
+		CHECK_OK(close(fd));
+		check_write_all(go[1], "c", 1);
+		CHECK_RETURNS(pthread_join(waiter, NULL), 0);
+		check_write_all(go[1], "j", 1);
+		check_read_all(done[0], &c, 1);
+		_exit(0);
+	}
+	check_read_all(go[0], &c, 1);
+	CHECK_OK(set(fd, F_SETLK, F_UNLCK, 0, 1));
+	check_read_all(go[0], &c, 1);
+	CHECK_OK(set(fd, F_SETLK, F_WRLCK, 0, 1));
+	check_write_all(done[1], "d", 1);
 	CHECK_EXIT(pid, 0);
 }
