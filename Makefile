@@ -60,7 +60,7 @@ kernel_obj := $(patsubst %,$(out)/obj/%.o,$(kernel_src))
 
 cc_include := $(shell $(CC) -print-file-name=include)
 
-CPPFLAGS_kernel := -nostdinc -isystem $(cc_include) -Ikernel/include -Iabi
+CPPFLAGS_kernel := -nostdinc -isystem $(cc_include) -Ikernel/include
 
 # -fbuiltin: a freestanding program whose memcpy and strlen mean what C says, so the compiler may
 # expand the small ones. The guard is one global word: per-CPU data is not there when boot code runs.
@@ -226,7 +226,7 @@ unit_uses  = $(shell sed -n 's,^/\* *unit: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
 unit_parts = $(patsubst %.c,build/unit/obj/%.o,$(call unit_uses,tests/unit/$(1).c))
 
 CFLAGS_unit := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-	-fno-omit-frame-pointer -fno-builtin -Itests/unit/shim -Ikernel/include -Iabi -Wall -Wextra -Werror -Wno-unused-parameter
+	-fno-omit-frame-pointer -fno-builtin -Itests/unit/shim -Ikernel/include -Wall -Wextra -Werror -Wno-unused-parameter
 
 build/unit/flags: FORCE
 	$(call remember,$@,$(HOSTCC) $(CFLAGS_unit))
