@@ -522,9 +522,21 @@ pipe_share(struct pipe *from, struct pipe *to, size_t n, bool move)
 
 /* --- ends --------------------------------------------------------------------------------------- */
 
-static void
+/* How an open found the pipe. */
+struct ends_seen {
+	bool other;                /* the other kind of end was there */
+	uint32_t other_opens;      /* how often it had been opened; a fifo's open waits for one more */
+};
+
+/*
+ * Count the ends that `f` is. Whether the other kind is there is looked at under the same lock: whoever
+ * waited for us may come, write and be gone before we look again.
+ */
+static struct ends_seen
 end_opened(struct pipe *p, struct file *f)
 {
+	struct ends_seen seen;
+
 	mutex_lock(&p->lock);
 	if (f->mode & FILE_READ) {
 		p->readers++;
@@ -534,9 +546,14 @@ end_opened(struct pipe *p, struct file *f)
 		p->writers++;
 		p->writer_opens++;
 	}
+	if (f->mode & FILE_READ)
+		seen = (struct ends_seen){ p->writers > 0, p->writer_opens };
+	else
+		seen = (struct ends_seen){ p->readers > 0, p->reader_opens };
 	mutex_unlock(&p->lock);
 	wake_all(&p->read_wait);
 	wake_all(&p->write_wait);
+	return seen;
 }
 
 static void
@@ -591,8 +608,8 @@ pipe_create_files(uint32_t flags, struct file **read_end, struct file **write_en
 	r->position = -1;
 	ref_get(&p->refs);
 	i->pipe = p; /* found again by an open of /proc/PID/fd/N */
-	end_opened(p, r);
-	end_opened(p, w);
+	(void)end_opened(p, r);
+	(void)end_opened(p, w);
 	inode_put(i);
 	*read_end = r;
 	*write_end = w;
@@ -641,25 +658,21 @@ fifo_inode_gone(struct inode *i)
 	i->pipe = NULL;
 }
 
-/* Wait until the other kind of end is there, or was since we came. */
+/* Wait until the other kind of end was opened since we came. */
 static int
-wait_for_other(struct pipe *p, struct file *f, uint32_t reader_opens, uint32_t writer_opens)
+wait_for_other(struct pipe *p, struct file *f, uint32_t opens)
 {
-	bool reads = f->mode & FILE_READ;
-	struct wait_queue *q = reads ? &p->read_wait : &p->write_wait;
-
-	return wait_event_interruptible(q, reads ? READ_ONCE(p->writers) > 0 ||
-							   READ_ONCE(p->writer_opens) != writer_opens
-						 : READ_ONCE(p->readers) > 0 ||
-							   READ_ONCE(p->reader_opens) != reader_opens);
+	if (f->mode & FILE_READ)
+		return wait_event_interruptible(&p->read_wait, READ_ONCE(p->writer_opens) != opens);
+	return wait_event_interruptible(&p->write_wait, READ_ONCE(p->reader_opens) != opens);
 }
 
 int
 fifo_open(struct inode *i, struct file *f)
 {
 	bool both = (f->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE);
-	uint32_t reader_opens, writer_opens;
 	struct pipe *p = fifo_pipe(i);
+	struct ends_seen seen;
 
 	if (!p)
 		return -ENOMEM;
@@ -667,17 +680,15 @@ fifo_open(struct inode *i, struct file *f)
 		pipe_put(p);
 		return -ENXIO;
 	}
-	reader_opens = READ_ONCE(p->reader_opens);
-	writer_opens = READ_ONCE(p->writer_opens);
 	file_set_ops(f, &pipe_ops);
 	f->private = p;
 	f->mode = (f->mode | FILE_STREAM) & ~FILE_SEEKABLE;
-	end_opened(p, f);
+	seen = end_opened(p, f);
 	/* poll: hang-up only once a writer has come and gone */
-	f->position = READ_ONCE(p->writers) == 0 ? (loff_t)writer_opens : -1;
-	if (both || (f->flags & O_NONBLOCK))
+	f->position = (f->mode & FILE_READ) && !seen.other ? (loff_t)seen.other_opens : -1;
+	if (both || seen.other || (f->flags & O_NONBLOCK))
 		return 0;
-	if (wait_for_other(p, f, reader_opens, writer_opens)) {
+	if (wait_for_other(p, f, seen.other_opens)) {
 		pipe_release(f);
 		f->private = NULL;
 		return -ERESTARTSYS;

@@ -3,6 +3,7 @@
 #include "../check.h"
 
 #include <poll.h>
+#include <sched.h>
 
 static void
 ignore_signal(int sig __attribute__((unused)))
@@ -26,6 +27,28 @@ TEST(fifo_open_waits_for_the_other_side)
 	CHECK_STR(text, "hello");
 	CHECK_EQ(read(fd, text, 8), 0);
 	CHECK_EXIT(pid, 0);
+}
+
+TEST(fifo_open_ends_though_the_other_side_is_gone_already)
+{
+	char text[8];
+
+	CHECK_OK(mkfifo("p", 0600));
+	for (int round = 0; round < 300; round++) {
+		pid_t pid = check_fork();
+		if (pid == 0) {
+			int fd = CHECK_OK(open("p", round & 1 ? O_WRONLY : O_RDONLY));
+			close(fd);
+			_exit(0);
+		}
+		if (round % 3)
+			sched_yield();
+		int fd = CHECK_OK(open("p", round & 1 ? O_RDONLY : O_WRONLY));
+		if (round & 1)
+			CHECK_EQ(read(fd, text, 8), 0);
+		close(fd);
+		CHECK_EXIT(pid, 0);
+	}
 }
 
 TEST(fifo_nonblocking_open_rules)
