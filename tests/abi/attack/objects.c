@@ -60,6 +60,7 @@ TEST(calls_about_files_on_objects_of_every_kind)
 		fremovexattr(fd, "user.x");
 		CHECK_OK(fstat(fd, &st));
 		fchmod(fd, S_ISCHR(st.st_mode) ? 0666 : 0600);
+		fchmod(fd, st.st_mode & 07777); /* others use /proc meanwhile and after */
 		fchown(fd, 0, 0);
 		futimens(fd, NULL);
 		(void)!ftruncate(fd, 0);
@@ -261,4 +262,53 @@ TEST(timers_of_a_nanosecond)
 	CHECK_OK(timerfd_settime(fd, 0, &far, NULL));
 	CHECK_OK(timerfd_settime(fd, TFD_TIMER_ABSTIME, &far, NULL));
 	CHECK_OK(timerfd_gettime(fd, &far));
+}
+
+static volatile bool stop_opening;
+
+static void *
+open_and_close(void *arg)
+{
+	int at = *(int *)arg;
+
+	for (int kind = 0; !stop_opening; kind = (kind + 1) % 8) {
+		int fd = open_kind(kind);
+
+		if (fd >= 0 && fd != at) {
+			dup2(fd, at);
+			close(fd);
+		}
+	}
+	return NULL;
+}
+
+/* Whoever reads about a handle may be the last to hold what it meant. */
+TEST(handles_closed_while_they_are_described)
+{
+	int at[2] = { 200, 201 };
+	pthread_t t[2];
+	char buf[4096];
+
+	TIMEOUT(20);
+	for (int i = 0; i < 2; i++)
+		CHECK_RETURNS(pthread_create(&t[i], NULL, open_and_close, &at[i]), 0);
+	long long end = check_now_ms() + 1500;
+	while (check_now_ms() < end) {
+		for (int i = 0; i < 2; i++) {
+			char name[40];
+
+			snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", at[i]);
+			int fd = open(name, O_RDONLY);
+			if (fd >= 0) {
+				(void)!read(fd, buf, sizeof(buf));
+				close(fd);
+			}
+		}
+		/* Pipes lose an end each time: this closes the other. */
+		for (int fd = 3; fd < 190; fd++)
+			close(fd);
+	}
+	stop_opening = true;
+	for (int i = 0; i < 2; i++)
+		CHECK_RETURNS(pthread_join(t[i], NULL), 0);
 }
