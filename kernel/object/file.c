@@ -14,6 +14,7 @@
  * that only grows. Readers and writers take no lock.
  */
 #include <tessera/config.h>
+#include <tessera/continuation.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/file.h>
@@ -133,6 +134,41 @@ file_put(struct file *f)
 {
 	if (ref_put(&f->refs))
 		destroy(f);
+}
+
+static struct spinlock late_lock = SPINLOCK_INIT(LEAF);
+static struct list late = LIST_INIT(late); /* late_lock: files to destroy, by late_node */
+static struct continuation late_work;      /* late_lock: initialised with the first */
+
+static void
+destroy_late(struct continuation *c)
+{
+	for (;;) {
+		uint64_t flags = spin_lock_irq(&late_lock);
+		struct file *f = list_first(&late, struct file, late_node);
+
+		if (f)
+			list_del(&f->late_node);
+		spin_unlock_irq(&late_lock, flags);
+		if (!f)
+			return;
+		destroy(f);
+	}
+}
+
+void
+file_put_late(struct file *f)
+{
+	uint64_t flags;
+
+	if (!ref_put(&f->refs))
+		return;
+	flags = spin_lock_irq(&late_lock);
+	if (!late_work.fn)
+		continuation_init(&late_work, destroy_late);
+	list_add_tail(&late, &f->late_node);
+	spin_unlock_irq(&late_lock, flags);
+	continuation_run(&late_work);
 }
 
 /* A transfer at `pos`: 0, or -EINVAL before the start and past the largest position. */

@@ -112,6 +112,7 @@ struct file {
 	struct pid_owner *owner;     /* [f] F_SETOWN */
 	uint64_t id;                 /* [I] unique, for dumps and saving */
 	const char *counted;         /* [I] under which type it is counted */
+	struct list late_node;       /* file.c: after the last reference, by file_put_late() */
 	struct list watchers;        /* epoll's entries that watch it: ipc/epoll.c's lock */
 };
 
@@ -139,6 +140,8 @@ file_get(struct file *f)
 	ref_get(&f->refs);
 }
 void file_put(struct file *f); /* may sleep: last one releases */
+/* For a caller that holds locks which a release may not stand below: a worker releases it soon. */
+void file_put_late(struct file *f);
 
 /* Generic entry points: check mode, RW_MAX, position; used by linux/ and by in-kernel readers. */
 ssize_t file_read(struct file *f, struct iov_iter *to, loff_t *pos);   /* pos NULL: own position */

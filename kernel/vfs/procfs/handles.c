@@ -99,7 +99,8 @@ show_fdinfo(struct text *t, struct target *at)
 		   flags, f->mount ? f->mount->id : 0, f->inode ? f->inode->number : 0);
 	if (f->ops->fdinfo)
 		f->ops->fdinfo(f, text_print_context, t);
-	file_put(f);
+	/* Perhaps the last reference, and the reader's position is locked. */
+	file_put_late(f);
 	handle_table_put(h);
 	return 0;
 }
