@@ -176,17 +176,37 @@ close_file(struct handle_table *t, struct file *f)
 	file_put(f);
 }
 
-void
-handle_table_put(struct handle_table *t)
+static void
+destroy(struct handle_table *t)
 {
-	if (!ref_put(&t->refs))
-		return;
 	for (uint32_t fd = 0; fd < t->size; fd++)
 		if (is_open(&t->handles[fd]))
 			close_file(t, t->handles[fd].file);
 	kfree(t->handles);
 	kfree(t->used);
 	kfree(t);
+}
+
+void
+handle_table_put(struct handle_table *t)
+{
+	if (ref_put(&t->refs))
+		destroy(t);
+}
+
+static void
+destroy_late(struct continuation *c)
+{
+	destroy(container_of(c, struct handle_table, late));
+}
+
+void
+handle_table_put_late(struct handle_table *t)
+{
+	if (!ref_put(&t->refs))
+		return;
+	continuation_init(&t->late, destroy_late);
+	continuation_run(&t->late);
 }
 
 /* Take the file out of slot fd. t->lock is held. NULL: not open. */

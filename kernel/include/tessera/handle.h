@@ -12,6 +12,7 @@
 #define TESSERA_HANDLE_H
 
 #include <tessera/atomic.h>
+#include <tessera/continuation.h>
 #include <tessera/file.h>
 #include <tessera/lock.h>
 #include <tessera/types.h>
@@ -46,12 +47,15 @@ struct handle_table {
 	uint32_t first_free;       /* no free slot below it */
 	uint32_t count;            /* open handles */
 	uint64_t *used;            /* bitmap of size bits */
+	struct continuation late;  /* after the last reference, by handle_table_put_late() */
 };
 
 struct handle_table *handle_table_create(void);
 /* For fork without CLONE_FILES; skips none. NULL: no memory. */
 struct handle_table *handle_table_copy(struct handle_table *from);
 void handle_table_put(struct handle_table *t); /* last: closes all */
+/* For a caller that holds locks which a release may not stand below: a worker closes all soon. */
+void handle_table_put_late(struct handle_table *t);
 void handle_table_close_on_exec(struct handle_table *t);
 
 /*

@@ -17,7 +17,7 @@ file_of(struct target *at, int fd)
 
 	if (h) {
 		f = handle_table_get(h, fd);
-		handle_table_put(h);
+		handle_table_put_late(h); /* names and texts are read under locks */
 	}
 	return f;
 }
@@ -34,7 +34,7 @@ fd_link_mode(struct target *at)
 		mode |= 0500;
 	if (f->mode & FILE_WRITE)
 		mode |= 0300;
-	file_put(f);
+	file_put_late(f);
 	return mode;
 }
 
@@ -46,7 +46,7 @@ fd_find(struct target *at, const char *name, size_t length)
 
 	if (!f)
 		return -1;
-	file_put(f);
+	file_put_late(f);
 	return fd;
 }
 
@@ -58,7 +58,7 @@ fd_next(struct target *at, long from)
 
 	if (h) {
 		fd = handle_next(h, (int)from);
-		handle_table_put(h);
+		handle_table_put_late(h);
 	}
 	return fd;
 }
@@ -76,7 +76,7 @@ jump_fd(struct target *at, struct path *out)
 		path_get(out);
 		error = 0;
 	}
-	file_put(f);
+	file_put_late(f);
 	return error;
 }
 
@@ -89,7 +89,7 @@ show_fdinfo(struct text *t, struct target *at)
 
 	if (!f) {
 		if (h)
-			handle_table_put(h);
+			handle_table_put_late(h);
 		return -ENOENT;
 	}
 	flags = f->flags & ~O_CLOEXEC;
@@ -101,7 +101,7 @@ show_fdinfo(struct text *t, struct target *at)
 		f->ops->fdinfo(f, text_print_context, t);
 	/* Perhaps the last reference, and the reader's position is locked. */
 	file_put_late(f);
-	handle_table_put(h);
+	handle_table_put_late(h);
 	return 0;
 }
 

@@ -258,7 +258,7 @@ show(struct text *t, struct target *at, enum detail detail)
 			u = (struct usage){ 0 };
 		}
 		if (m.file)
-			file_put(m.file);
+			file_put_late(m.file);
 	}
 	if (detail == ROLLUP && last) {
 		size_t before = t->used;

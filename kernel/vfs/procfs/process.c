@@ -345,7 +345,7 @@ show_status(struct text *t, struct target *at)
 	if (c)
 		cred_put(c);
 	if (handles)
-		handle_table_put(handles);
+		handle_table_put_late(handles);
 	if (as)
 		address_space_put(as);
 	return 0;
