@@ -41,7 +41,7 @@ struct fault_counters fault_counts;
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
-/* Run `expr` (page_table_lock held) again after making room while it says -ENOMEM. */
+/* A table frame is missing: drop page_table_lock and make room, a few times. 0: try again, -ENOMEM. */
 static int
 make_room(struct address_space *as, uint32_t *tries)
 {
@@ -55,10 +55,19 @@ make_room(struct address_space *as, uint32_t *tries)
 	return p ? 0 : -ENOMEM;
 }
 
+static bool
+beyond_end(struct memory_object *o, uint64_t index)
+{
+	uint64_t size = atomic_load_relaxed(&o->size);
+
+	return size != UINT64_MAX && index >= DIV_ROUND_UP(size, PAGE_SIZE);
+}
+
 /*
  * Install a leaf for a page whose reference becomes the leaf's, if the slot is still empty and the
  * page still belongs to `o` (NULL: it is ours alone). Returns 0: installed; -EAGAIN: the slot is
- * taken or the page left its object, the reference stays with the caller; -ENOMEM likewise.
+ * taken, the page left its object or lies past the object's end by now, the reference stays with the
+ * caller; -ENOMEM likewise.
  */
 static int
 install_page(struct mapping *m, vaddr_t va, struct page *p, unsigned int prot,
@@ -70,8 +79,9 @@ install_page(struct mapping *m, vaddr_t va, struct page *p, unsigned int prot,
 
 	spin_lock(&as->page_table_lock);
 	do {
-		if (o && READ_ONCE(p->object) != o)
-			error = -EEXIST;
+		if ((o && READ_ONCE(p->object) != o) ||
+		    (m->object && beyond_end(m->object, mapping_index(m, va))))
+			error = -EEXIST; /* truncated meanwhile: what it unmaps it looks for under our lock */
 		else
 			error = arch_page_table_install(&as->page_table, va, page_to_phys(p), prot);
 	} while (unlikely(error == -ENOMEM) && make_room(as, &tries) == 0);
@@ -201,14 +211,6 @@ static int
 object_error(int error)
 {
 	return error == -ENOMEM || error == -EINTR ? error : -EIO;
-}
-
-static bool
-beyond_end(struct memory_object *o, uint64_t index)
-{
-	uint64_t size = atomic_load_relaxed(&o->size);
-
-	return size != UINT64_MAX && index >= DIV_ROUND_UP(size, PAGE_SIZE);
 }
 
 /* The object is told of the first write to a clean page, so such leaves start read-only. */
