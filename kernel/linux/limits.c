@@ -50,17 +50,11 @@ may_change(struct process *p)
 {
 	const struct cred *c = current_cred();
 	struct cred *theirs;
-	struct thread *leader;
 	bool ok;
 
 	if (p == current_process())
 		return 0;
-	spin_lock(&p->lock);
-	leader = p->leader;
-	theirs = leader ? (struct cred *)leader->cred : NULL;
-	if (theirs)
-		cred_get(theirs);
-	spin_unlock(&p->lock);
+	theirs = process_thread_cred(p, NULL);
 	if (!theirs)
 		return -ESRCH;
 	ok = c->uid == theirs->euid && c->uid == theirs->suid && c->uid == theirs->uid &&

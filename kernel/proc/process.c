@@ -204,6 +204,22 @@ process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns)
 	spin_unlock_irq(&p->signal_lock, flags);
 }
 
+struct cred *
+process_thread_cred(struct process *p, struct thread *t)
+{
+	struct cred *c = NULL;
+
+	spin_lock(&p->lock);
+	if (!t)
+		t = p->leader;
+	if (t && t->cred) {
+		c = (struct cred *)t->cred;
+		cred_get(c);
+	}
+	spin_unlock(&p->lock);
+	return c;
+}
+
 /*
  * Linux's rule for reading another program's insides: the same user in all three ids and all three
  * group ids, and dumpable, or CAP_SYS_PTRACE.
@@ -212,18 +228,12 @@ int
 process_may_inspect(struct process *p)
 {
 	const struct cred *c = current_cred();
-	struct thread *leader;
 	struct cred *theirs;
 	bool ok;
 
 	if (p == current_process())
 		return 0;
-	spin_lock(&p->lock);
-	leader = p->leader;
-	theirs = leader ? (struct cred *)leader->cred : NULL;
-	if (theirs)
-		cred_get(theirs);
-	spin_unlock(&p->lock);
+	theirs = process_thread_cred(p, NULL);
 	if (!theirs)
 		return -EPERM;
 	ok = c->fsuid == theirs->uid && c->fsuid == theirs->euid && c->fsuid == theirs->suid &&

@@ -201,6 +201,9 @@ void __noreturn process_exit_group(int status);
 void process_kill(struct process *p); /* SIGKILL from the kernel: OOM, hangup of last resort */
 /* May the caller inspect p? The rule of ptrace(2)'s access checks. 0 or -EPERM. */
 int process_may_inspect(struct process *p);
+/* The credentials of `t`, a thread of p's (NULL: the leader), with a reference; NULL: it is gone.
+ * p->lock taken inside; the caller holds a reference to t. */
+struct cred *process_thread_cred(struct process *p, struct thread *t);
 
 struct fs_context *fs_context_copy(struct fs_context *from);
 void fs_context_put(struct fs_context *fs);

@@ -224,16 +224,7 @@ show_statm(struct text *t, struct target *at)
 static struct cred *
 target_cred(struct target *at)
 {
-	struct cred *c = NULL;
-
-	if (!at->thread)
-		return NULL;
-	spin_lock(&at->process->lock);
-	c = (struct cred *)at->thread->cred;
-	if (c)
-		cred_get(c);
-	spin_unlock(&at->process->lock);
-	return c;
+	return at->thread ? process_thread_cred(at->process, at->thread) : NULL;
 }
 
 static void
