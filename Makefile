@@ -4,6 +4,8 @@
 #
 #   make                   the kernel, PID 1 and the base image (what `./tessera run` boots)
 #   make kernel CC=clang   the kernel by another compiler; each compiler has its own build/<name>/
+#   make kernel BUILD=debug   a variant, in build/<compiler>-<variant>/: release, debug (checks itself),
+#                          kasan, ubsan, kcsan (sanitisers), kcov (coverage for the fuzzer)
 #   make qemu              build and boot to a shell;  qemu-debug: wait for gdb;  qemu-log: write a log
 #   make iso               a bootable ISO (BIOS and UEFI): build/<cc>/tessera.iso
 #   make unit              build and run the host unit tests;  make abi: build the ABI test programs
@@ -28,8 +30,14 @@ PYTHON  := /usr/bin/python3
 HOSTCC  := gcc
 MUSLCC  := musl-gcc
 
+BUILD    := release
+variants := release debug kasan ubsan kcsan kcov
+ifeq ($(filter $(BUILD),$(variants)),)
+$(error BUILD is one of: $(variants); not '$(BUILD)')
+endif
+
 cc_name := $(notdir $(firstword $(CC)))
-out     := build/$(cc_name)
+out     := build/$(cc_name)$(if $(filter-out release,$(BUILD)),-$(BUILD))
 family  := $(if $(findstring clang,$(cc_name)),clang,gcc)
 
 ifeq ($(V),1)
@@ -55,12 +63,20 @@ all: kernel image
 
 # What programs run of ours, the vDSO, is built apart and lies in the kernel as data.
 vdso_dir   := kernel/arch/x86_64/vdso
-kernel_src := $(filter-out $(vdso_dir)/%,$(sort $(shell find kernel boot -name '*.c' -o -name '*.S' 2>/dev/null)))
+sanitizer_dir := kernel/debug/sanitizers
+# Which sanitisers a variant has.
+sanitizers_kasan := kasan
+sanitizers_ubsan := ubsan
+sanitizers_kcsan := kcsan
+sanitizers_kcov  := kcov
+kernel_src := $(filter-out $(vdso_dir)/% $(sanitizer_dir)/%,$(sort $(shell find kernel boot -name '*.c' -o -name '*.S' 2>/dev/null)))
+# A sanitiser's run time is linked where the compiler makes calls to it.
+kernel_src += $(sort $(foreach s,$(sanitizers_$(BUILD)),$(wildcard $(sanitizer_dir)/$(s)*.c)))
 kernel_obj := $(patsubst %,$(out)/obj/%.o,$(kernel_src))
 
 cc_include := $(shell $(CC) -print-file-name=include)
 
-CPPFLAGS_kernel := -nostdinc -isystem $(cc_include) -Ikernel/include
+CPPFLAGS_kernel := -nostdinc -isystem $(cc_include) -Ikernel/include -DTESSERA_BUILD=BUILD_$(BUILD)
 
 # -fbuiltin: a freestanding program whose memcpy and strlen mean what C says, so the compiler may
 # expand the small ones. The guard is one global word: per-CPU data is not there when boot code runs.
@@ -84,14 +100,27 @@ ASFLAGS_kernel := -m64 -g -D__ASSEMBLER__ -Wa,--noexecstack -Wa,-I$(out) -ffile-
 # Entry code runs before the kernel has relocated itself and before the guard word has a value.
 CFLAGS_boot := -fno-stack-protector
 
+# What the compiler adds for a sanitiser, and the files that it must leave alone: those that run before
+# the sanitiser can, and its own run time.
+CFLAGS_kasan :=
+CFLAGS_ubsan :=
+CFLAGS_kcsan :=
+CFLAGS_kcov  :=
+plain_always := boot/% $(sanitizer_dir)/%
+plain_kasan  :=
+plain_ubsan  :=
+plain_kcsan  :=
+plain_kcov   :=
+sanitize = $(foreach s,$(sanitizers_$(BUILD)),$(if $(filter $(plain_always) $(plain_$(s)),$(1)),,$(CFLAGS_$(s))))
+
 LDFLAGS_kernel := -m elf_x86_64 -static -pie --no-dynamic-linker -T boot/kernel.ld \
 	-z max-page-size=4096 -z noexecstack -z norelro --build-id=none
 
-command_c = $(CC) $(CPPFLAGS_kernel) $(CFLAGS_kernel) $(if $(filter boot/%,$(1)),$(CFLAGS_boot)) -c
+command_c = $(CC) $(CPPFLAGS_kernel) $(CFLAGS_kernel) $(call sanitize,$(1)) $(if $(filter boot/%,$(1)),$(CFLAGS_boot)) -c
 command_S = $(CC) $(CPPFLAGS_kernel) $(ASFLAGS_kernel) -c
 
 $(out)/flags: FORCE
-	$(call remember,$@,$(call command_c,boot/) $(command_S) $(LDFLAGS_kernel))
+	$(call remember,$@,$(call command_c,boot/) $(call sanitize,kernel/) $(foreach s,$(sanitizers_$(BUILD)),$(plain_$(s))) $(command_S) $(LDFLAGS_kernel))
 
 $(out)/objects: FORCE
 	$(call remember,$@,$(kernel_obj))
@@ -136,9 +165,10 @@ $(out)/obj/kernel/arch/x86_64/vdso_image.S.o: $(out)/vdso.so
 release := 6.1.0-tessera
 commit  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
+build_word := $(if $(filter-out release,$(BUILD)), $(BUILD))
 version_text = /* Made by the build. */ extern const char kernel_release[], kernel_version[]; \
 	const char kernel_release[] = "$(release)"; \
-	const char kernel_version[] = "\#1 SMP PREEMPT Tessera $(commit)";
+	const char kernel_version[] = "\#1 SMP PREEMPT Tessera $(commit)$(build_word)";
 
 $(out)/version.c: FORCE
 	$(call remember,$@,$(version_text))

@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: MIT
 # Sourced by `tessera`: build what a machine boots, start QEMU, judge how it ended.
 #
-# Variables that the option parser sets: cpus mem kernel boot cpu timeout append profile icount adds
+# Variables that the option parser sets: cpus mem kernel variant boot cpu timeout append profile icount adds
 # (a file, one HOST:GUEST a line) and, for `run`, debug and log.
 
 cc_name=${CC:-gcc}
 cc_name=${cc_name##*/}
+
+# kernel_path - the kernel of the chosen build variant, below the top.
+kernel_path()
+{
+	case $variant in
+	release) echo "build/$cc_name/tessera.elf" ;;
+	*) echo "build/$cc_name-$variant/tessera.elf" ;;
+	esac
+}
 
 # build TARGET.. - make, one at a time however many machines start at once. Quiet unless it is a
 # terminal that looks on, or it fails.
 build()
 {
 	mkdir -p "$top/build"
-	set -- flock "$top/build/.lock" make -s -C "$top" --no-print-directory -j2 "$@"
+	set -- flock "$top/build/.lock" make -s -C "$top" --no-print-directory -j2 "BUILD=$variant" "$@"
 	if [ -t 2 ]; then
 		"$@" </dev/null >&2 || die 126 "the build failed; the messages are above"
 		return
@@ -43,7 +52,7 @@ machine_prepare()
 	if [ "$boot" = pvh ]; then host_need run; else host_need run iso; fi
 	base=$top/build/image/$profile.cpio
 	case $kernel in
-	tessera) kernel_file=$top/build/$cc_name/tessera.elf ;;
+	tessera) kernel_file=$top/$(kernel_path) ;;
 	linux) kernel_file=$top/build/linux/vmlinuz ;;
 	esac
 	[ -n "$TESSERA_BUILT" ] || build "${kernel_file#"$top/"}" "${base#"$top/"}"

@@ -7,10 +7,16 @@
 
 #include <tessera/types.h>
 
+/* The variant that the makefile builds (make BUILD=...). */
+enum build { BUILD_release, BUILD_debug, BUILD_kasan, BUILD_ubsan, BUILD_kcsan, BUILD_kcov };
+#ifndef TESSERA_BUILD
+#define TESSERA_BUILD BUILD_debug /* what includes a header outside the makefile's kernel: host tests */
+#endif
+
 /* Check every lock's class order and owner at run time; print both stacks when it is broken. */
-static const bool config_lock_check = true;
+static const bool config_lock_check = TESSERA_BUILD != BUILD_release;
 /* Fill freed frames and slab objects with a pattern and check it when they are handed out again. */
-static const bool config_poison = false;
+static const bool config_poison = TESSERA_BUILD == BUILD_debug;
 
 #define KERNEL_STACK_SIZE (16 * 1024)
 
