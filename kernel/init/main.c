@@ -12,11 +12,13 @@
 #include <tessera/address_space.h>
 #include <tessera/arch.h>
 #include <tessera/bootinfo.h>
+#include <tessera/config.h>
 #include <tessera/continuation.h>
 #include <tessera/cpu.h>
 #include <tessera/debug.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/kcov.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
@@ -74,6 +76,8 @@ start_rest(void *unused)
 	arch_init_late();
 	vfs_init();
 	tty_init();
+	if (config_kcov)
+		kcov_init();
 	if (boot_argument("test", value, sizeof(value)))
 		test_run(value);
 	unpack_image();

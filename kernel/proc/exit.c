@@ -10,7 +10,9 @@
  * sees either a living child or a complete zombie.
  */
 #include <tessera/address_space.h>
+#include <tessera/config.h>
 #include <tessera/handle.h>
+#include <tessera/kcov.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
@@ -261,6 +263,8 @@ thread_exit_user(int status)
 		release_parts(p);
 		end_session(p);
 	}
+	if (config_kcov)
+		kcov_thread_exit();
 	spin_lock(&process_tree_lock);
 	user_charge_locked(t->cred->uid, -1);
 	if (t->tid != p->pid) {

@@ -15,6 +15,7 @@
 
 #include <tessera/arch/thread.h>
 #include <tessera/atomic.h>
+#include <tessera/kcov.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
 #include <tessera/rbtree.h>
@@ -143,6 +144,7 @@ struct thread {
 	bool pi_exiting;               /* FUTEX_PI: nobody may begin to wait for it any more */
 	uint32_t personality;          /* [o] */
 	uint64_t timer_slack_ns;       /* [o] */
+	struct kcov_thread kcov;       /* [o] */
 };
 
 #define THREAD_WORK  0
