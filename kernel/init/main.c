@@ -17,9 +17,11 @@
 #include <tessera/cpu.h>
 #include <tessera/debug.h>
 #include <tessera/errno.h>
+#include <tessera/fault_inject.h>
 #include <tessera/inode.h>
 #include <tessera/kcov.h>
 #include <tessera/panic.h>
+#include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/sched.h>
@@ -72,6 +74,8 @@ start_rest(void *unused)
 	char value[128];
 
 	arch_start_cpus();
+	preempt_random_init();
+	fault_inject_boot();
 	pr_info("smp: %u CPUs, clock %s\n", cpu_count, arch_clock_name());
 	arch_init_late();
 	vfs_init();

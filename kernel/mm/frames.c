@@ -22,6 +22,7 @@
 #include <tessera/cpu.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
+#include <tessera/fault_inject.h>
 #include <tessera/string.h>
 #include <tessera/thread.h>
 
@@ -350,6 +351,8 @@ page_alloc(unsigned int order, unsigned int flags)
 {
 	struct page *p = NULL;
 
+	if (fault_inject(__builtin_return_address(0)))
+		return NULL;
 	if (likely(order == 0 && !(flags & ALLOC_LOW))) {
 		uint64_t irq = arch_irq_save();
 		struct frame_cache *c = this_cpu()->frame_cache;
@@ -479,6 +482,8 @@ frame_alloc(unsigned int flags)
 		return section_is_carving() ? section_carve() : boot_frame_alloc();
 	if (unlikely(section_is_carving()))
 		return section_carve();
+	if (fault_inject(__builtin_return_address(0)))
+		return 0;
 	p = page_alloc(0, flags);
 	if (!p)
 		return 0;

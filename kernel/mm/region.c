@@ -18,6 +18,7 @@
 #include <tessera/arch.h>
 #include <tessera/config.h>
 #include <tessera/errno.h>
+#include <tessera/fault_inject.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
@@ -179,8 +180,11 @@ find(const void *p, enum region_kind kind)
 void *
 vmalloc(size_t size)
 {
-	struct region *r = reserve(DIV_ROUND_UP(MAX(size, (size_t)1), PAGE_SIZE), REGION_VMALLOC);
+	struct region *r;
 
+	if (fault_inject(__builtin_return_address(0)))
+		return NULL;
+	r = reserve(DIV_ROUND_UP(MAX(size, (size_t)1), PAGE_SIZE), REGION_VMALLOC);
 	if (!r)
 		return NULL;
 	if (!fill(r)) {
@@ -284,9 +288,12 @@ stack_shrink(uint32_t keep)
 void *
 kernel_stack_alloc(void)
 {
-	void *s = pop_stack(0);
 	struct region *r;
+	void *s;
 
+	if (fault_inject(__builtin_return_address(0)))
+		return NULL;
+	s = pop_stack(0);
 	if (s) {
 		if (READ_ONCE(free_stack_count) > STACKS_KEPT + STACKS_BATCH && preemptible())
 			stack_shrink(STACKS_KEPT);

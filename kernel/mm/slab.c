@@ -20,6 +20,7 @@
  * list of caches, which only grows. Interrupts off: this CPU's magazines.
  */
 #include <tessera/cpu.h>
+#include <tessera/fault_inject.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
@@ -250,8 +251,9 @@ alloc_slow(struct slab_cache *c, unsigned int flags)
 	}
 }
 
-void *
-slab_alloc(struct slab_cache *c, unsigned int flags)
+/* slab_alloc() for whoever has asked fault_inject() already. */
+static __always_inline void *
+take_object(struct slab_cache *c, unsigned int flags)
 {
 	uint64_t irq = arch_irq_save();
 	struct magazine *m = c->magazines[this_cpu()->id];
@@ -270,6 +272,12 @@ slab_alloc(struct slab_cache *c, unsigned int flags)
 	if (flags & ALLOC_ZERO)
 		memset(o, 0, c->object_size);
 	return o;
+}
+
+void *
+slab_alloc(struct slab_cache *c, unsigned int flags)
+{
+	return fault_inject(__builtin_return_address(0)) ? NULL : take_object(c, flags);
 }
 
 static __noinline void
@@ -439,14 +447,17 @@ slab_init_cpu(struct cpu *c)
 
 /* --- general sizes ---------------------------------------------------------------------------- */
 
-void *
-kmalloc(size_t size, unsigned int flags)
+/* `site`: whom to name as the one who asked. */
+static __always_inline void *
+kmalloc_at(size_t size, unsigned int flags, const void *site)
 {
 	unsigned int order = 0;
 	struct page *p;
 
+	if (fault_inject(site))
+		return NULL;
 	if (likely(size <= KMALLOC_SLAB_MAX))
-		return slab_alloc(kmalloc_caches[kmalloc_index[(size + 15) / 16]], flags);
+		return take_object(kmalloc_caches[kmalloc_index[(size + 15) / 16]], flags);
 	if (size > PAGE_SIZE << MAX_ORDER)
 		return NULL;
 	while (PAGE_SIZE << order < size)
@@ -459,9 +470,15 @@ kmalloc(size_t size, unsigned int flags)
 }
 
 void *
+kmalloc(size_t size, unsigned int flags)
+{
+	return kmalloc_at(size, flags, __builtin_return_address(0));
+}
+
+void *
 kzalloc(size_t size)
 {
-	return kmalloc(size, ALLOC_ZERO);
+	return kmalloc_at(size, ALLOC_ZERO, __builtin_return_address(0));
 }
 
 void
@@ -497,11 +514,11 @@ krealloc(void *p, size_t size, unsigned int flags)
 	void *n;
 
 	if (!p)
-		return kmalloc(size, flags);
+		return kmalloc_at(size, flags, __builtin_return_address(0));
 	old = usable_size(p);
 	if (size <= old && size > old / 4)
 		return p;
-	n = kmalloc(size, flags);
+	n = kmalloc_at(size, flags, __builtin_return_address(0));
 	if (!n)
 		return NULL;
 	memcpy(n, p, MIN(old, size));
@@ -509,18 +526,24 @@ krealloc(void *p, size_t size, unsigned int flags)
 	return n;
 }
 
+static __always_inline void *
+kmemdup_at(const void *p, size_t size, const void *site)
+{
+	void *n = kmalloc_at(size, 0, site);
+
+	if (n)
+		memcpy(n, p, size);
+	return n;
+}
+
 char *
 kstrdup(const char *s)
 {
-	return kmemdup(s, strlen(s) + 1);
+	return kmemdup_at(s, strlen(s) + 1, __builtin_return_address(0));
 }
 
 void *
 kmemdup(const void *p, size_t size)
 {
-	void *n = kmalloc(size, 0);
-
-	if (n)
-		memcpy(n, p, size);
-	return n;
+	return kmemdup_at(p, size, __builtin_return_address(0));
 }

@@ -4,6 +4,7 @@
  * which survive faults.
  */
 #include <tessera/cpu.h>
+#include <tessera/preempt.h>
 #include <tessera/thread.h>
 #include <tessera/uaccess.h>
 
@@ -12,6 +13,7 @@ copy_from_user(void *to, const void __user *from, size_t n)
 {
 	if (unlikely(!user_range_ok(from, n)))
 		return -EFAULT;
+	preempt_random_here();
 	return arch_copy_from_user(to, from, n) == 0 ? 0 : -EFAULT;
 }
 
@@ -20,6 +22,7 @@ copy_to_user(void __user *to, const void *from, size_t n)
 {
 	if (unlikely(!user_range_ok(to, n)))
 		return -EFAULT;
+	preempt_random_here();
 	return arch_copy_to_user(to, from, n) == 0 ? 0 : -EFAULT;
 }
 

@@ -19,6 +19,7 @@
  */
 #include <tessera/arch.h>
 #include <tessera/atomic.h>
+#include <tessera/preempt.h>
 
 #include "run_queue.h"
 
@@ -137,6 +138,10 @@ balance_choose_cpu(struct thread *t, bool is_new)
 		allowed = online;
 	if (!(allowed & (allowed - 1)))
 		return (uint32_t)__builtin_ctzll(allowed);
+	if (config_preempt_random && preempt_random_on && t->roams) {
+		t->roams = false;
+		return next_in(allowed, (here + 1 + (uint32_t)t->involuntary_switches) % cpu_count);
+	}
 	if ((allowed & BIT(here)) && waker_makes_way(t))
 		return here;
 	if (!is_new && (allowed & BIT(last)) && claim(last))

@@ -62,6 +62,7 @@ struct run_queue {
 	struct thread *idle;                /* [I] */
 	struct thread *current;             /* [q] written by its CPU */
 	uint32_t queued;                    /* [q] threads, the running one too; others read it as a hint */
+	bool roam;                          /* [s] ... and to go to another CPU: preempt=random */
 	bool yielded;                       /* [q] the running thread asked to be passed over */
 	struct rt_queue rt;
 	struct fair_queue fair;

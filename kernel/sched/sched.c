@@ -69,9 +69,13 @@ finish_switch(struct thread *prev)
 	/* From here on another CPU may run `prev`, unless it is one of the two. */
 	atomic_store_release(&prev->on_cpu, false);
 	if (unlikely(leaving)) {
+		/* Placed, it may run to its end elsewhere before we are out of its lock. */
+		thread_get(prev);
 		spin_lock(&prev->lock);
 		sched_place(prev, false);
 		spin_unlock(&prev->lock);
+		if (ref_put(&prev->refs))
+			thread_bury(prev);
 	}
 	if (unlikely(dead) && ref_put(&prev->refs))
 		thread_bury(prev);
@@ -96,8 +100,10 @@ retire_current(struct run_queue *rq, struct thread *t, bool preempted)
 	if (state != THREAD_RUNNABLE && !preempted) {
 		balance_note_burst(t, t->sum_exec_ns - t->burst_start);
 		run_queue_remove(rq, t);
-	} else if (state == THREAD_RUNNABLE && unlikely(!(t->affinity.bits & BIT(rq->cpu->id)))) {
+	} else if (state == THREAD_RUNNABLE &&
+		   unlikely(rq->roam || !(t->affinity.bits & BIT(rq->cpu->id)))) {
 		run_queue_remove(rq, t);
+		t->roams = rq->roam;
 		rq->leaving = t;
 	}
 }
@@ -137,7 +143,7 @@ switch_thread(bool preempted)
 	run_queue_account(rq, now);
 	retire_current(rq, prev, preempted);
 	next = run_queue_pick(rq, now);
-	rq->yielded = false;
+	rq->yielded = rq->roam = false;
 	if (next != prev)
 		count_switch(rq, prev, next, now);
 	tick = run_queue_tick(rq, now);
@@ -192,6 +198,22 @@ sched_yield_thread(void)
 	switch_thread(true);
 	arch_irq_enable();
 	preempt_enable();
+}
+
+/*
+ * For preempt=random: as if the tick had ended the slice here, or with `move` as if balancing had sent
+ * the thread away. Its state may say that it is about to sleep. Preemptible.
+ */
+void
+sched_yield_here(bool move)
+{
+	preempt_disable();
+	arch_irq_disable();
+	this_cpu()->rq->yielded = true;
+	this_cpu()->rq->roam = move;
+	switch_thread(true);
+	arch_irq_enable();
+	preempt_enable_no_resched();
 }
 
 /* --- waking ------------------------------------------------------------------------------------ */

@@ -21,6 +21,7 @@
 #include <tessera/atomic.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
+#include <tessera/preempt.h>
 #include <tessera/sched.h>
 #include <tessera/thread.h>
 #include <tessera/wait.h>
@@ -125,6 +126,7 @@ lock_slowly(struct mutex *m, enum wait_mode mode)
 void
 mutex_lock(struct mutex *m)
 {
+	preempt_random_here();
 	lock_order_sleep_acquire(m, m->class, LOCK_PLAIN);
 	if (unlikely(!try_free(m)))
 		(void)lock_slowly(m, WAIT_UNINTERRUPTIBLE);
@@ -143,6 +145,7 @@ mutex_lock_killable(struct mutex *m)
 {
 	int error = 0;
 
+	preempt_random_here();
 	lock_order_sleep_acquire(m, m->class, LOCK_PLAIN);
 	if (unlikely(!try_free(m)))
 		error = lock_slowly(m, WAIT_KILLABLE);
@@ -200,6 +203,7 @@ mutex_unlock(struct mutex *m)
 	m->owner = NULL;
 	if (unlikely(!atomic_cas(&m->state, &alone, 0)))
 		hand_off(m);
+	preempt_random_here();
 }
 
 bool

@@ -101,6 +101,7 @@ release(struct spinlock *l)
 void
 spin_lock(struct spinlock *l)
 {
+	preempt_random_here();
 	preempt_disable();
 	lock_order_spin_acquire(l, LOCK_PLAIN);
 	take(l);
@@ -139,8 +140,10 @@ spin_unlock(struct spinlock *l)
 uint64_t
 spin_lock_irq(struct spinlock *l)
 {
-	uint64_t flags = arch_irq_save();
+	uint64_t flags;
 
+	preempt_random_here();
+	flags = arch_irq_save();
 	preempt_disable();
 	lock_order_spin_acquire(l, LOCK_PLAIN);
 	take(l);

@@ -20,6 +20,13 @@ static const bool config_poison = TESSERA_BUILD == BUILD_debug;
 /* Calls record which code they ran: /dev/kcov. */
 static const bool config_kcov = TESSERA_BUILD == BUILD_kcov;
 
+/* Allocations that fail on demand (fault_inject.h), random preemption (preempt=random). */
+enum {
+	config_fault_injection = TESSERA_BUILD == BUILD_debug || TESSERA_BUILD == BUILD_kasan ||
+				 TESSERA_BUILD == BUILD_kcov,
+	config_preempt_random = TESSERA_BUILD != BUILD_release,
+};
+
 #define KERNEL_STACK_SIZE (16 * 1024)
 
 #endif

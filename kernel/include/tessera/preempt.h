@@ -8,11 +8,24 @@
 #ifndef TESSERA_PREEMPT_H
 #define TESSERA_PREEMPT_H
 
+#include <tessera/config.h>
 #include <tessera/cpu.h>
 
 /* Run the scheduler because preemption was asked for while it was off. Called with the count at zero;
  * with interrupts off it does nothing: need_resched stays set for who turns them on. sched/. */
 void schedule_preempted(void);
+
+/* preempt=random: where threads are stopped at random (debug/preempt_random.c). */
+extern bool preempt_random_on;
+void preempt_random_init(void);
+void preempt_random_point(void);
+
+static __always_inline void
+preempt_random_here(void)
+{
+	if (config_preempt_random && unlikely(preempt_random_on))
+		preempt_random_point();
+}
 
 static inline void
 preempt_disable(void)
@@ -34,6 +47,7 @@ preempt_enable(void)
 	__asm__ volatile("" ::: "memory");
 	if (arch_preempt_count_dec_and_should_resched())
 		schedule_preempted();
+	preempt_random_here();
 }
 
 /* True when this code may sleep: no spinlock held, not in an interrupt, interrupts on. */

@@ -24,6 +24,7 @@ void __noreturn sched_idle_loop(void);
 void schedule(void);
 extern uint64_t sched_online_mask; /* [a] bit per CPU that schedules */
 void sched_yield_thread(void);
+void sched_yield_here(bool move); /* preempt=random only */
 /* SLEEPING (or STOPPED when `stopped`) -> RUNNABLE. False: it was not asleep. Any context. */
 bool thread_wake(struct thread *t);
 bool thread_wake_stopped(struct thread *t);

@@ -145,6 +145,9 @@ struct thread {
 	uint32_t personality;          /* [o] */
 	uint64_t timer_slack_ns;       /* [o] */
 	struct kcov_thread kcov;       /* [o] */
+	uint64_t fail_nth;             /* [o] allocations until one fails; 0: none shall */
+	bool roams;                    /* [q] preempt=random chose it to move */
+	uint64_t preempt_random;       /* [o] state of its random numbers */
 };
 
 #define THREAD_WORK  0

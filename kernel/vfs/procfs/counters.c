@@ -2,6 +2,9 @@
 /*
  * counters.c - /proc/tessera: what lives in the kernel right now. Leak checks compare two readings.
  */
+#include <tessera/config.h>
+#include <tessera/debug.h>
+#include <tessera/fault_inject.h>
 #include <tessera/page.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -54,8 +57,29 @@ show_objects(struct text *t, struct target *at)
 	return 0;
 }
 
+static void
+site_line(void *ctx, vaddr_t site, uint64_t calls, uint64_t failed)
+{
+	uint64_t offset;
+	const char *name = symbol_find(site, &offset);
+
+	if (name)
+		text_print(ctx, "%s+0x%lx %lu %lu\n", name, offset, calls, failed);
+}
+
+/* Places in the kernel that asked for memory: how often, how often they were told there is none. */
+static int
+show_allocation_sites(struct text *t, struct target *at)
+{
+	fault_inject_for_each_site(site_line, t);
+	return 0;
+}
+
 const struct entry tessera_entries[] = {
 	ENTRY_FILE("counters", show_counters),
 	ENTRY_FILE("objects", show_objects),
+	/* The last: without a name it ends the table. */
+	{ .name = config_fault_injection ? "allocation_sites" : NULL, .mode = S_IFREG | 0400,
+	  .show = show_allocation_sites },
 	{ 0 },
 };

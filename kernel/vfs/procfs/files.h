@@ -30,6 +30,9 @@ int show_setgroups(struct text *t, struct target *at);
 /* net.c: /proc/PID/net */
 extern const struct entry net_entries[];
 
+/* fail_nth.c */
+extern const struct file_ops fail_nth_file_ops;
+
 /* pagemap.c */
 extern const struct file_ops pagemap_file_ops;
 

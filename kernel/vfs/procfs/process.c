@@ -3,6 +3,7 @@
  * process.c - /proc/PID and /proc/PID/task/TID: status in its many forms. Formats as proc(5) says.
  */
 #include <tessera/address_space.h>
+#include <tessera/config.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
@@ -724,6 +725,9 @@ const struct entry process_entries[] = {
 const struct entry thread_entries[] = {
 	COMMON_ENTRIES,
 	ENTRY_FILE("children", show_children),
+	/* The last: without a name it ends the table. */
+	{ .name = config_fault_injection ? "fail-nth" : NULL, .mode = S_IFREG | 0644,
+	  .file_ops = &fail_nth_file_ops },
 	{ 0 },
 };
 
