@@ -64,8 +64,9 @@ all: kernel image
 # What programs run of ours, the vDSO, is built apart and lies in the kernel as data.
 vdso_dir   := kernel/arch/x86_64/vdso
 sanitizer_dir := kernel/debug/sanitizers
-# Which sanitisers a variant has.
-sanitizers_kasan := kasan
+# Which sanitisers a variant has; "check" is our own: who allocated what, red zones, poison.
+sanitizers_debug := check
+sanitizers_kasan := check kasan
 sanitizers_ubsan := ubsan
 sanitizers_kcsan := kcsan
 sanitizers_kcov  := kcov

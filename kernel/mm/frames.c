@@ -20,6 +20,7 @@
  */
 #include <tessera/bootinfo.h>
 #include <tessera/cpu.h>
+#include <tessera/memory_check.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/fault_inject.h>
@@ -32,7 +33,6 @@
 
 #define CACHE_MAX    62u
 #define CACHE_BATCH  31u
-#define POISON_FREED 0x6b6b6b6b6b6b6b6bull
 #define LOW_LIMIT    (1ul << (32 - PAGE_SHIFT))
 #define RETRIES_MAX  16u
 
@@ -281,26 +281,6 @@ take(unsigned int order, unsigned int flags)
 	return p;
 }
 
-static void
-check_poison(struct page *p, unsigned int order)
-{
-	const uint64_t *w = page_to_virt(p);
-
-	for (uint64_t i = 0; i < (PAGE_SIZE << order) / sizeof(*w); i++)
-		if (w[i] != POISON_FREED && w[i] != 0)
-			panic("frame %#lx was written after it was freed: word %lu is %#lx",
-			      page_to_pfn(p), i, w[i]);
-}
-
-static void
-fill_poison(struct page *p, unsigned int order)
-{
-	uint64_t *w = page_to_virt(p);
-
-	for (uint64_t i = 0; i < (PAGE_SIZE << order) / sizeof(*w); i++)
-		w[i] = POISON_FREED;
-}
-
 static inline struct page *
 prepare(struct page *p, unsigned int order, unsigned int flags)
 {
@@ -372,8 +352,7 @@ page_alloc(unsigned int order, unsigned int flags)
 		if (!p)
 			return NULL;
 	}
-	if (config_poison)
-		check_poison(p, order);
+	memory_check_frames_alloc(p, order);
 	return prepare(p, order, flags);
 }
 
@@ -401,8 +380,7 @@ page_free(struct page *p, unsigned int order)
 	p->refcount = 0;
 	if (unlikely(p->flags & PAGE_HUGETLB) && huge_pool_take_back(p))
 		return;
-	if (config_poison)
-		fill_poison(p, order);
+	memory_check_frames_free(p, order);
 	if (likely(order == 0)) {
 		uint64_t irq = arch_irq_save();
 		struct frame_cache *c = this_cpu()->frame_cache;

@@ -349,3 +349,17 @@ phys_to_page(paddr_t pa)
 		return NULL;
 	return pfn_to_page(pfn);
 }
+
+bool
+frames_next_online(pfn_t *pfn)
+{
+	struct frame_range f;
+
+	while (next_range(&boot_ram, *pfn, (pfn_t)section_count * SECTION_FRAMES, &f)) {
+		*pfn = f.start;
+		if (section_is_online(f.start))
+			return true;
+		*pfn = ALIGN_DOWN(f.start, SECTION_FRAMES) + SECTION_FRAMES;
+	}
+	return false;
+}

@@ -2,8 +2,8 @@
 /*
  * slab.c - kernel objects of one size over blocks of frames.
  *
- * A slab is a block of frames cut into objects. Its free objects form a list through their first
- * word, headed in page->private; page->index counts the objects that are in use. A slab is on its
+ * A slab is a block of frames cut into objects. Its free objects form a list, through their first
+ * word or their note (<tessera/memory_check.h>), headed in page->private; page->index counts the objects that are in use. A slab is on its
  * cache's `partial` list when it has free objects and some in use, on `empty` when all are free, on
  * no list when it is full.
  *
@@ -21,6 +21,7 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/fault_inject.h>
+#include <tessera/memory_check.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
@@ -31,8 +32,6 @@
 #define MAGAZINE_MAX  30u
 #define SLAB_ORDER_MAX 3u
 #define EMPTY_KEEP    2u  /* empty slabs a cache holds on to */
-#define POISON_WORD   0x5a5a5a5a5a5a5a5aull /* free */
-#define FRESH_WORD    0xa5a5a5a5a5a5a5a5ull /* allocated, not written yet */
 #define KMALLOC_SLAB_MAX 2048u
 
 struct magazine {
@@ -44,11 +43,8 @@ struct magazine {
  * [I] immutable  [c] lock  [i] the CPU whose it is, interrupts off
  */
 struct slab_cache {
-	const char *name;                     /* [I] */
-	uint32_t size;                        /* [I] bytes between objects */
-	uint32_t object_size;                 /* [I] as asked for */
+	struct object_shape shape;            /* [I] */
 	uint16_t order;                       /* [I] of a slab */
-	uint16_t per_slab;                    /* [I] objects */
 	uint16_t magazine_size;               /* [I] 0: no magazines */
 	struct spinlock lock;                 /* class SLAB */
 	struct list partial, empty;           /* [c] struct page.node */
@@ -86,30 +82,8 @@ bad_object(const struct slab_cache *c, const void *object, const char *what)
 {
 	struct page *p = virt_to_page(object);
 
-	panic("slab %s: object %p: %s (frame %#lx, flags %#x)", c ? c->name : "?", object, what,
+	panic("slab %s: object %p: %s (frame %#lx, flags %#x)", c ? c->shape.name : "?", object, what,
 	      page_to_pfn(p), p->flags);
-}
-
-static void
-poison(const struct slab_cache *c, void *object)
-{
-	uint64_t *w = object;
-
-	for (uint32_t i = 1; i < c->size / sizeof(*w); i++)
-		w[i] = POISON_WORD;
-}
-
-/* Check that nobody wrote to it while it was free, and mark it as handed out. */
-static void
-check_poison(const struct slab_cache *c, void *object)
-{
-	uint64_t *w = object;
-
-	for (uint32_t i = 1; i < c->size / sizeof(*w); i++)
-		if (w[i] != POISON_WORD)
-			bad_object(c, object, "written after it was freed");
-	for (uint32_t i = 0; i < c->size / sizeof(*w); i++)
-		w[i] = FRESH_WORD;
 }
 
 /* A new slab, not on any list yet, all objects in its own list. No lock held. */
@@ -125,12 +99,11 @@ slab_grow(struct slab_cache *c, unsigned int flags)
 	if (c->order > 0)
 		page_make_compound(p);
 	base = page_to_virt(p);
-	for (uint32_t i = c->per_slab; i-- > 0;) {
-		void **o = (void **)(base + (size_t)i * c->size);
+	memory_check_slab_new(&c->shape, base);
+	for (uint32_t i = c->shape.per_slab; i-- > 0;) {
+		void *o = base + (size_t)i * c->shape.stride + c->shape.lead;
 
-		if (config_poison)
-			poison(c, o);
-		*o = head;
+		*memory_check_link(&c->shape, o) = head;
 		head = o;
 	}
 	p->slab = c;
@@ -155,7 +128,7 @@ static void *
 slab_take(struct slab_cache *c)
 {
 	struct page *p = list_first(&c->partial, struct page, node);
-	void **o;
+	void *o;
 
 	if (!p) {
 		p = list_first(&c->empty, struct page, node);
@@ -165,8 +138,8 @@ slab_take(struct slab_cache *c)
 		list_add(&c->partial, &p->node);
 		c->empty_count--;
 	}
-	o = (void **)p->private;
-	p->private = (uint64_t)*o;
+	o = (void *)p->private;
+	p->private = (uint64_t)*memory_check_link(&c->shape, o);
 	p->index++;
 	c->out++;
 	if (p->private == 0)
@@ -181,7 +154,7 @@ slab_give(struct slab_cache *c, void *object)
 	struct page *p = slab_of(object);
 	bool was_full = p->private == 0;
 
-	*(void **)object = (void *)p->private;
+	*memory_check_link(&c->shape, object) = (void *)p->private;
 	p->private = (uint64_t)object;
 	p->index--;
 	c->out--;
@@ -251,9 +224,9 @@ alloc_slow(struct slab_cache *c, unsigned int flags)
 	}
 }
 
-/* slab_alloc() for whoever has asked fault_inject() already. */
+/* slab_alloc() of `size` bytes, for whoever has asked fault_inject() already. */
 static __always_inline void *
-take_object(struct slab_cache *c, unsigned int flags)
+take_object(struct slab_cache *c, size_t size, unsigned int flags)
 {
 	uint64_t irq = arch_irq_save();
 	struct magazine *m = c->magazines[this_cpu()->id];
@@ -267,17 +240,17 @@ take_object(struct slab_cache *c, unsigned int flags)
 		if (!o)
 			return NULL;
 	}
-	if (config_poison)
-		check_poison(c, o);
+	memory_check_object_alloc(&c->shape, o, size);
 	if (flags & ALLOC_ZERO)
-		memset(o, 0, c->object_size);
+		memset(o, 0, size);
 	return o;
 }
 
 void *
 slab_alloc(struct slab_cache *c, unsigned int flags)
 {
-	return fault_inject(__builtin_return_address(0)) ? NULL : take_object(c, flags);
+	return fault_inject(__builtin_return_address(0)) ? NULL
+							: take_object(c, c->shape.object, flags);
 }
 
 static __noinline void
@@ -312,11 +285,7 @@ slab_free(struct slab_cache *c, void *object)
 		bad_object(c, object,
 			p->flags & PAGE_FREE ? "freed already, its frame too"
 					     : "not of this cache");
-	if (config_poison) {
-		if (((uint64_t *)object)[1] == POISON_WORD)
-			bad_object(c, object, "freed twice");
-		poison(c, object);
-	}
+	memory_check_object_free(&c->shape, object);
 	irq = arch_irq_save();
 	m = magazine_get(c);
 	if (likely(m && m->count < c->magazine_size)) {
@@ -366,23 +335,21 @@ slab_shrink(void)
 static void
 cache_setup(struct slab_cache *c, const char *name, size_t size, size_t align, bool magazines)
 {
+	uint32_t stride;
 	uint64_t irq;
 
-	if (align < 16)
-		align = 16;
-	c->name = name;
-	c->object_size = (uint32_t)size;
-	c->size = (uint32_t)ALIGN_UP(MAX(size, (size_t)16), align);
+	memory_check_shape(&c->shape, name, size, align);
+	stride = c->shape.stride;
 	/* The smallest block that wastes under an eighth and holds eight objects, if there is
 	 * one. */
 	while (c->order < SLAB_ORDER_MAX &&
-	       ((PAGE_SIZE << c->order) / c->size < 8 ||
-		(PAGE_SIZE << c->order) % c->size > (PAGE_SIZE << c->order) / 8))
+	       ((PAGE_SIZE << c->order) / stride < 8 ||
+		(PAGE_SIZE << c->order) % stride > (PAGE_SIZE << c->order) / 8))
 		c->order++;
-	c->per_slab = (uint16_t)((PAGE_SIZE << c->order) / c->size);
-	assert(c->per_slab > 0);
+	c->shape.per_slab = (uint32_t)((PAGE_SIZE << c->order) / stride);
+	assert(c->shape.per_slab > 0);
 	if (magazines)
-		c->magazine_size = c->size <= 256 ? MAGAZINE_MAX : c->size <= 1024 ? 16 : 8;
+		c->magazine_size = stride <= 256 ? MAGAZINE_MAX : stride <= 1024 ? 16 : 8;
 	spin_init(&c->lock, LOCK_SLAB);
 	list_init(&c->partial);
 	list_init(&c->empty);
@@ -414,7 +381,8 @@ slab_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t used
 			if (c->magazines[i])
 				used -= MIN(used, (uint64_t)READ_ONCE(c->magazines[i]->count));
 		spin_unlock_irq(&c->lock, irq);
-		fn(ctx, c->name, c->size, used, slabs * c->per_slab, slabs << c->order);
+		fn(ctx, c->shape.name, c->shape.stride, used, slabs * c->shape.per_slab,
+		   slabs << c->order);
 	}
 }
 
@@ -457,7 +425,7 @@ kmalloc_at(size_t size, unsigned int flags, const void *site)
 	if (fault_inject(site))
 		return NULL;
 	if (likely(size <= KMALLOC_SLAB_MAX))
-		return take_object(kmalloc_caches[kmalloc_index[(size + 15) / 16]], flags);
+		return take_object(kmalloc_caches[kmalloc_index[(size + 15) / 16]], size, flags);
 	if (size > PAGE_SIZE << MAX_ORDER)
 		return NULL;
 	while (PAGE_SIZE << order < size)
@@ -466,6 +434,7 @@ kmalloc_at(size_t size, unsigned int flags, const void *site)
 	if (!p)
 		return NULL;
 	p->flags |= PAGE_KERNEL;
+	memory_check_block_alloc(p, size);
 	return page_to_virt(p);
 }
 
@@ -495,16 +464,47 @@ kfree(void *p)
 	}
 	if (unlikely(!(page->flags & PAGE_KERNEL) || page_to_virt(page) != p))
 		bad_object(NULL, p, "kfree of what kmalloc did not give");
+	memory_check_block_free(page);
 	page_free(page, page->order);
 }
 
+/* How large the object at `p` may become where it is. */
 static size_t
 usable_size(const void *p)
 {
 	struct page *page = slab_of(p);
 
-	return page->flags & PAGE_SLAB ? ((struct slab_cache *)page->slab)->size
+	return page->flags & PAGE_SLAB ? ((struct slab_cache *)page->slab)->shape.object
 				       : PAGE_SIZE << page->order;
+}
+
+/* How many bytes of it the owner may have written. */
+static size_t
+used_size(const void *p)
+{
+	struct page *page = slab_of(p);
+
+	if (!config_object_notes)
+		return usable_size(p);
+	return page->flags & PAGE_SLAB ? check_object_size(&((struct slab_cache *)page->slab)->shape, p)
+				       : page->private;
+}
+
+static void
+resize(void *p, size_t size)
+{
+	struct page *page = slab_of(p);
+
+	if (page->flags & PAGE_SLAB)
+		memory_check_object_resize(&((struct slab_cache *)page->slab)->shape, p, size);
+	else
+		memory_check_block_resize(page, size);
+}
+
+const struct object_shape *
+slab_shape(const struct page *p)
+{
+	return p->flags & PAGE_SLAB ? &((struct slab_cache *)p->slab)->shape : NULL;
 }
 
 void *
@@ -516,12 +516,14 @@ krealloc(void *p, size_t size, unsigned int flags)
 	if (!p)
 		return kmalloc_at(size, flags, __builtin_return_address(0));
 	old = usable_size(p);
-	if (size <= old && size > old / 4)
+	if (size <= old && size > old / 4) {
+		resize(p, size);
 		return p;
+	}
 	n = kmalloc_at(size, flags, __builtin_return_address(0));
 	if (!n)
 		return NULL;
-	memcpy(n, p, MIN(old, size));
+	memcpy(n, p, MIN(used_size(p), size));
 	kfree(p);
 	return n;
 }

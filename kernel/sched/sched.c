@@ -286,6 +286,8 @@ thread_start(struct thread *t)
 {
 	uint64_t flags;
 
+	/* Once it is placed another CPU may run it to its end, before we have dropped its lock. */
+	thread_get(t);
 	thread_list_add(t);
 	t->start_time = clock_monotonic_ns();
 	flags = spin_lock_irq(&t->lock);
@@ -293,6 +295,7 @@ thread_start(struct thread *t)
 	atomic_store(&t->state, THREAD_RUNNABLE);
 	sched_place(t, true);
 	spin_unlock_irq(&t->lock, flags);
+	thread_put(t);
 }
 
 void

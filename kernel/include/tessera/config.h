@@ -17,6 +17,8 @@ enum build { BUILD_release, BUILD_debug, BUILD_kasan, BUILD_ubsan, BUILD_kcsan, 
 static const bool config_lock_check = TESSERA_BUILD != BUILD_release;
 /* Fill freed frames and slab objects with a pattern and check it when they are handed out again. */
 static const bool config_poison = TESSERA_BUILD == BUILD_debug;
+/* Red zones around slab objects, and behind each a note of who allocated and who freed it. */
+static const bool config_object_notes = TESSERA_BUILD == BUILD_debug || TESSERA_BUILD == BUILD_kasan;
 /* Calls record which code they ran: /dev/kcov. */
 static const bool config_kcov = TESSERA_BUILD == BUILD_kcov;
 

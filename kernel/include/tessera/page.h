@@ -55,7 +55,7 @@ struct page {
 	};
 	uint64_t index;                /* page number inside the object */
 	uint64_t private;              /* the owner's: slab free list, page-table use count ... */
-	uint64_t reserved_word;
+	uint64_t watch;                /* who allocated and freed it: debug/sanitizers/check_frames.c */
 };
 
 _Static_assert(sizeof(struct page) == 64, "struct page is one cache line");
@@ -95,6 +95,8 @@ virt_to_page(const void *v)
 
 /* The page of a physical address, NULL when it is not online memory (device, hole). */
 struct page *phys_to_page(paddr_t pa);
+/* Move *pfn on to the next frame that has a struct page, if it has none. False: there is none above. */
+bool frames_next_online(pfn_t *pfn);
 
 #define MAX_ORDER 10 /* largest block: 4 MiB */
 

@@ -8,6 +8,7 @@
 #include <tessera/page.h>
 #include <tessera/types.h>
 
+struct object_shape;
 struct slab_cache;
 
 /* Create a cache of objects of `size` bytes (align 0: 16). Never fails at boot; NULL later. `name` is
@@ -29,6 +30,9 @@ void slab_init_cpu(struct cpu *c);
 /* Walk all caches: /proc/slabinfo. Takes each cache's lock. */
 void slab_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t used,
 			      uint64_t total, uint64_t pages), void *ctx);
+
+/* How the slab of which `p` is the first frame is cut; NULL: not a slab. For those who look at all. */
+const struct object_shape *slab_shape(const struct page *p);
 
 /* Virtually contiguous memory, page granular, with an unmapped guard page on both sides (region.c). */
 void *vmalloc(size_t size);              /* zeroed; may sleep; NULL */
