@@ -268,9 +268,6 @@ protect(unsigned long addr, size_t length, unsigned long prot, int pkey)
 		return -ENOMEM;
 	if (prot & ~(unsigned long)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return -EINVAL;
-	/* Only key 0 is ever allocated. */
-	if (pkey > 0)
-		return -EINVAL;
 	if (grows & PROT_GROWSUP)
 		return -EINVAL;
 	if ((prot & PROT_READ) && (current_thread()->personality & READ_IMPLIES_EXEC))
@@ -291,19 +288,26 @@ linux_pkey_mprotect(unsigned long addr, size_t length, unsigned long prot, int p
 	return protect(addr, length, prot, pkey);
 }
 
-/* As on a processor without protection keys: there is none to give. */
+/* Linux's bits for rights are the room's. */
+_Static_assert(PKEY_DISABLE_MASK == (KEY_NO_ACCESS | KEY_NO_WRITE), "rights by protection key");
+
 long
 linux_pkey_alloc(unsigned long flags, unsigned long rights)
 {
+	int key;
+
 	if (flags != 0 || (rights & ~PKEY_DISABLE_MASK))
 		return -EINVAL;
-	return -ENOSPC;
+	key = address_space_key_alloc(own_space());
+	if (key >= 0)
+		arch_key_set_rights((unsigned int)key, (unsigned int)rights);
+	return key;
 }
 
 long
 linux_pkey_free(int pkey)
 {
-	return -EINVAL;
+	return address_space_key_free(own_space(), pkey);
 }
 
 /* --- residency -------------------------------------------------------------------------------- */

@@ -54,6 +54,8 @@ space_setup(struct address_space *as)
 	as->id = atomic_fetch_add(&next_id, 1);
 	as->mmap_base = USER_END - (128ul << 20);
 	as->dumpable = 1;
+	as->keys = 1;
+	as->execute_only_key = -1;
 }
 
 struct address_space *
@@ -334,7 +336,7 @@ mapping_split(struct mapping *m, vaddr_t addr)
 	upper->start = addr;
 	upper->end = m->end;
 	upper->flags = m->flags;
-	upper->pkey = m->pkey;
+	upper->key = m->key;
 	upper->has_anon = m->has_anon;
 	upper->object_page = mapping_index(m, addr);
 	upper->object = m->object;
@@ -365,7 +367,7 @@ mappings_cut(struct address_space *as, vaddr_t start, vaddr_t end)
 static bool
 can_join(const struct mapping *low, const struct mapping *high)
 {
-	return low->end == high->start && low->flags == high->flags && low->pkey == high->pkey &&
+	return low->end == high->start && low->flags == high->flags && low->key == high->key &&
 	       low->object == high->object && low->file == high->file &&
 	       !(low->flags & MAPPING_DEVICE) &&
 	       (!low->object || low->object_page + mapping_pages(low) == high->object_page);

@@ -507,12 +507,12 @@ mapping_fault(struct mapping *m, vaddr_t va, unsigned int access, bool force)
 	if (access & FAULT_PRESENT) {
 		if (write)
 			return fault_write_present(m, va, force);
-		/* Present and readable: the TLB was behind, or a protection key forbids it. */
+		/* Present and readable: the TLB was behind. */
 		preempt_disable();
 		if (this_cpu()->active == m->as)
 			arch_tlb_flush_page(va);
 		preempt_enable();
-		return m->pkey != 0 ? -ENXIO : 0;
+		return 0;
 	}
 	if (m->flags & MAPPING_HUGETLB)
 		return huge_pool_fault(m, va);

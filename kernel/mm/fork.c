@@ -104,7 +104,7 @@ copy_mapping(struct mapping *m, struct address_space *to, struct tlb_batch *b)
 		mappings_free(&one);
 		return -ENOMEM;
 	}
-	copy->pkey = m->pkey;
+	copy->key = m->key;
 	copy->object_page = m->object_page;
 	copy->object = m->object;
 	copy->file = m->file;
@@ -135,6 +135,8 @@ copy_layout(struct address_space *from, struct address_space *to)
 	to->env_start = from->env_start;
 	to->env_end = from->env_end;
 	to->vdso = from->vdso;
+	to->keys = from->keys;
+	to->execute_only_key = from->execute_only_key;
 	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
 	to->auxv_count = from->auxv_count;
 	to->dumpable = from->dumpable;

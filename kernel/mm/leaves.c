@@ -36,7 +36,7 @@ leaves_init(void)
 unsigned int
 mapping_prot(const struct mapping *m)
 {
-	unsigned int prot = PTE_USER | (unsigned int)m->pkey << PTE_PKEY_SHIFT;
+	unsigned int prot = PTE_USER | (unsigned int)m->key << PTE_PKEY_SHIFT;
 
 	if (m->flags & (MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC))
 		prot |= PTE_READ;

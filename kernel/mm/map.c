@@ -300,7 +300,7 @@ map_locked(struct address_space *as, const struct map_request *r, size_t length,
 	m->start = (vaddr_t)addr;
 	m->end = (vaddr_t)addr + length;
 	m->flags = flags;
-	m->pkey = r->pkey;
+	m->key = key_for(as, flags, 0, 0);
 	m->object = r->object;
 	m->file = r->file;
 	m->object_page = r->object ? r->offset >> PAGE_SHIFT : m->start >> PAGE_SHIFT;

@@ -178,6 +178,12 @@ int check_limits(struct address_space *as, uint64_t pages, uint32_t flags);
 /* May `pages` more be locked? 0 or -EAGAIN. */
 int check_lock_limit(struct address_space *as, uint64_t pages);
 
+/* --- protection_keys.c; as->lock for writing -------------------------------------------------- */
+
+bool key_is_given(const struct address_space *as, int key);
+/* The key of a mapping that gets the rights of `flags` and had those of `before` with `key`. */
+uint8_t key_for(struct address_space *as, uint32_t flags, uint32_t before, uint8_t key);
+
 /* --- fault.c ---------------------------------------------------------------------------------- */
 
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)

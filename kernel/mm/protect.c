@@ -20,11 +20,11 @@ may(const struct mapping *m, uint32_t rwx)
 /* Give [start, end), which lies inside `m`, the rights. *out gets the mapping that then holds
  * end - 1. */
 static int
-protect_part(struct mapping *m, vaddr_t start, vaddr_t end, uint32_t rwx, int pkey,
+protect_part(struct mapping *m, vaddr_t start, vaddr_t end, uint32_t rwx, int new_key,
 	     struct list *doomed, struct mapping **out)
 {
 	uint32_t flags = (m->flags & ~(uint32_t)RIGHTS) | rwx;
-	uint8_t key = pkey < 0 ? m->pkey : (uint8_t)pkey;
+	uint8_t key = new_key < 0 ? key_for(m->as, rwx, m->flags, m->key) : (uint8_t)new_key;
 	uint64_t pages = (end - start) >> PAGE_SHIFT;
 	bool grows_data = (rwx & MAPPING_WRITE) &&
 			  !(m->flags & (MAPPING_WRITE | MAPPING_SHARED | MAPPING_GROWSDOWN));
@@ -33,7 +33,7 @@ protect_part(struct mapping *m, vaddr_t start, vaddr_t end, uint32_t rwx, int pk
 	struct tlb_batch b;
 
 	*out = m;
-	if (flags == m->flags && key == m->pkey)
+	if (flags == m->flags && key == m->key)
 		return 0;
 	if (grows_data && m->as->data_pages + pages > task_limit(RLIMIT_DATA) >> PAGE_SHIFT)
 		return -ENOMEM;
@@ -52,7 +52,7 @@ protect_part(struct mapping *m, vaddr_t start, vaddr_t end, uint32_t rwx, int pk
 	if (end < m->end && !mapping_split(m, end))
 		goto uncharge;
 	mapping_set_flags(m, flags);
-	m->pkey = key;
+	m->key = key;
 	tlb_batch_init(&b, m->as);
 	mapping_reprotect(m, start, end, &b);
 	tlb_batch_finish(&b);
@@ -68,10 +68,11 @@ uncharge:
 /*
  * `rwx`: MAPPING_READ|WRITE|EXEC, with MAPPING_GROWSDOWN: from the start of the stack that `addr`
  * lies in. What precedes the place of an error is changed. -EINVAL, -ENOMEM (a hole, no memory, a
- * limit), -EACCES (more than the file was opened for).
+ * limit), -EACCES (more than the file was opened for). `key`: a protection key for the range, -EINVAL if it
+ * was not given out; -1 leaves the choice to the mappings.
  */
 int
-address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uint32_t rwx, int pkey)
+address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uint32_t rwx, int key)
 {
 	struct list doomed = LIST_INIT(doomed);
 	vaddr_t end = addr + ALIGN_UP(length, PAGE_SIZE);
@@ -85,6 +86,10 @@ address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uin
 	if (end <= addr)
 		return -ENOMEM;
 	write_lock(&as->lock);
+	error = -EINVAL;
+	if (key != -1 && !key_is_given(as, key))
+		goto unlock;
+	error = 0;
 	m = address_space_find(as, addr);
 	if (rwx & MAPPING_GROWSDOWN) {
 		rwx &= ~(uint32_t)MAPPING_GROWSDOWN;
@@ -110,7 +115,7 @@ address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uin
 		error = -EINVAL;
 		if (cuts_huge(as, addr, stop))
 			break;
-		error = protect_part(m, addr, stop, rwx, pkey, &doomed, &m);
+		error = protect_part(m, addr, stop, rwx, key, &doomed, &m);
 		if (error != 0)
 			break;
 		addr = stop;

@@ -121,7 +121,7 @@ move_mapping(struct mapping *m, vaddr_t old, size_t old_len, vaddr_t to, size_t 
 	n->start = to;
 	n->end = to + new_len;
 	n->flags = m->flags & ~(uint32_t)MAPPING_HEAP;
-	n->pkey = m->pkey;
+	n->key = m->key;
 	n->has_anon = m->has_anon;
 	n->object = m->object;
 	n->file = m->file;

@@ -328,19 +328,37 @@ thread_return_to_user(struct trap_frame *f)
 /* --- traps ------------------------------------------------------------------------------------ */
 
 /*
- * A trap that the program caused. Logged when it will end the program: what happened, where, and in
- * whom, since the parent may never tell.
+ * Send `info` for a trap that the program caused. Logged when it will end the program: what happened, where,
+ * and in whom, since the parent may never tell.
  */
+static void
+user_trap(struct trap_frame *f, const struct siginfo *info, vaddr_t address, int trap_no)
+{
+	int signo = info->signo;
+	struct thread *t = current_thread();
+	struct process *p = t->process;
+
+	if (READ_ONCE(p->actions->action[signo].handler) == SIG_DFL && signo != SIGTRAP)
+		pr_info("%s[%d]: trap %d, signal %d at %#lx ip %#lx sp %#lx\n", t->name, t->tid, trap_no,
+			signo, address, f->rip, f->rsp);
+	signal_force(signo, info);
+}
+
 void
 thread_user_trap(struct trap_frame *f, int signo, int code, vaddr_t address, int trap_no)
 {
 	struct siginfo info = { .signo = signo, .code = code };
-	struct thread *t = current_thread();
-	struct process *p = t->process;
 
 	info.fault.address = address;
-	if (READ_ONCE(p->actions->action[signo].handler) == SIG_DFL && signo != SIGTRAP)
-		pr_info("%s[%d]: trap %d, signal %d at %#lx ip %#lx sp %#lx\n", t->name, t->tid, trap_no,
-			signo, address, f->rip, f->rsp);
-	signal_force(signo, &info);
+	user_trap(f, &info, address, trap_no);
+}
+
+void
+thread_user_key_trap(struct trap_frame *f, unsigned int key, vaddr_t address, int trap_no)
+{
+	struct siginfo info = { .signo = SIGSEGV, .code = SEGV_PKUERR };
+
+	info.pkey_fault.address = address;
+	info.pkey_fault.pkey = key;
+	user_trap(f, &info, address, trap_no);
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Sourced by `tessera`: build what a machine boots, start QEMU, judge how it ended.
+# Sourced by `tessera`: build what a machine boots, start QEMU or Bochs, judge how it ended.
 #
-# Variables that the option parser sets: cpus mem kernel variant boot cpu timeout append profile icount adds
-# (a file, one HOST:GUEST a line) and, for `run`, debug and log.
+# Variables that the option parser sets: cpus mem kernel variant boot cpu machine emulator timeout append profile
+# icount adds (a file, one HOST:GUEST a line) and, for `run`, debug and log.
 
 cc_name=${CC:-gcc}
 cc_name=${cc_name##*/}
@@ -50,6 +50,7 @@ loaded_megabytes()
 machine_prepare()
 {
 	if [ "$boot" = pvh ]; then host_need run; else host_need run iso; fi
+	[ "$emulator" != bochs ] || host_need bochs
 	base=$top/build/image/$profile.cpio
 	case $kernel in
 	tessera) kernel_file=$top/$(kernel_path) ;;
@@ -88,6 +89,24 @@ machine_prepare()
 	arguments="$arguments${append:+ $append}"
 }
 
+# Make the ISO of a machine that GRUB starts.
+machine_iso()
+{
+	if ! "$top/tools/vm/make_iso" "$kernel" "$kernel_file" "$image" "$arguments" \
+		"$run/boot.iso" >"$run/iso.log" 2>&1; then
+		cat "$run/iso.log" >&2
+		die 126 "cannot make the ISO; the messages are above"
+	fi
+}
+
+# bochs_start EXTRA.. - become Bochs; EXTRA says where the serial ports lead (tools/vm/bochs.py).
+bochs_start()
+{
+	machine_iso
+	exec /usr/bin/python3 -B "$top/tools/vm/bochs.py" "$run" --iso "$run/boot.iso" --mem "$mem" --cpus "$cpus" \
+		${cpu:+--cpu "$cpu"} ${timeout:+--timeout "$timeout"} "$@"
+}
+
 # machine_start EXTRA.. - become QEMU, with what the options ask for and EXTRA behind, which connects
 # the serial ports.
 machine_start()
@@ -105,11 +124,7 @@ machine_start()
 	pvh)
 		set -- -kernel "$kernel_file" -initrd "$image" -append "$arguments" "$@" ;;
 	*)
-		if ! "$top/tools/vm/make_iso" "$kernel" "$kernel_file" "$image" "$arguments" \
-			"$run/boot.iso" >"$run/iso.log" 2>&1; then
-			cat "$run/iso.log" >&2
-			die 126 "cannot make the ISO; the messages are above"
-		fi
+		machine_iso
 		set -- -cdrom "$run/boot.iso" -boot d "$@" ;;
 	esac
 	if [ "$boot" = uefi ]; then
@@ -118,7 +133,7 @@ machine_start()
 			-drive "if=pflash,format=raw,unit=1,file=$run/vars.fd" "$@"
 	fi
 	# reserve=off: a machine may have more memory than the host as long as it does not use it.
-	set -- qemu-system-x86_64 -machine q35,memory-backend=ram -m "$mem" \
+	set -- qemu-system-x86_64 -machine "$machine,memory-backend=ram" -m "$mem" \
 		-object "memory-backend-ram,id=ram,size=${mem}M,reserve=off" \
 		-cpu "${cpu:-max}" -smp "$cpus" -nodefaults -no-user-config -display none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
@@ -127,6 +142,15 @@ machine_start()
 	[ -z "$qemu_log" ] || set -- "$@" -d int,guest_errors -D "$qemu_log"
 	[ -z "$timeout" ] || set -- timeout --foreground --kill-after=3 "$timeout" "$@"
 	exec "$@"
+}
+
+# serial_port N CHARDEV - how QEMU gives port N. A microvm has one by itself; more are devices.
+serial_port()
+{
+	case $machine in
+	microvm*) echo "-device isa-serial,index=$1,chardev=$2" ;;
+	*) echo "-serial chardev:$2" ;;
+	esac
 }
 
 machine_clean()
@@ -158,8 +182,12 @@ machine_command()
 	# the machine ends; the end of file comes when QEMU and we have closed descriptor 3.
 	exec 3<>"$run/output" 5<"$run/output"
 	(
-		machine_start -serial "file:$run/console" -chardev "file,id=output,path=$run/output,append=on" \
-			-serial chardev:output -serial "file:$run/status"
+		[ "$emulator" != bochs ] ||
+			bochs_start --console "$run/console" --output "$run/output" --status "$run/status"
+		# shellcheck disable=SC2046
+		machine_start -serial "file:$run/console" \
+			-chardev "file,id=output,path=$run/output,append=on" $(serial_port 1 output) \
+			-chardev "file,id=status,path=$run/status" $(serial_port 2 status)
 	) </dev/null >"$run/errors" 2>&1 3>&- 5<&- &
 	qemu=$!
 	# UEFI firmware writes to this port too: init says where the output begins (sed -u reads no byte
@@ -184,9 +212,9 @@ machine_command()
 		die 124 "no end after $timeout s: stopped; its log is above (--timeout gives it longer)"
 	elif [ -n "$answer" ]; then
 		exit "$answer"
-	elif [ "$ended" != 0 ]; then
+	elif [ "$ended" != 0 ] && [ "$ended" != 251 ]; then
 		cat "$run/errors" >&2
-		die 126 "QEMU could not run the machine (status $ended); its message is above"
+		die 126 "$emulator could not run the machine (status $ended); its message is above"
 	fi
 	show_log
 	die 125 "the machine stopped before the command ended; its log is above"
@@ -213,8 +241,11 @@ machine_shell()
 	# A serial line does not tell that the window changed; the third port does.
 	mkfifo "$run/size.in" "$run/size.out"
 	(
+		[ "$emulator" != bochs ] || bochs_start --terminal
+		# shellcheck disable=SC2046
 		machine_start -chardev stdio,id=console,mux=on,signal=off -serial chardev:console -echr 0x1d \
-			-mon chardev=console -serial null -chardev "pipe,id=size,path=$run/size" -serial chardev:size
+			-mon chardev=console -chardev null,id=none $(serial_port 1 none) \
+			-chardev "pipe,id=size,path=$run/size" $(serial_port 2 size)
 	) <&4 &
 	qemu=$!
 	trap 'printf "size %s\n" "$(stty size <&4)" 1<>"$run/size.in"' WINCH
@@ -225,9 +256,9 @@ machine_shell()
 	done
 	qemu=
 	case $ended in
-	0) exit 0 ;;
+	0 | 251) exit 0 ;; # 251: a machine that cannot be switched off left by isa-debug-exit
 	124 | 137) die 124 "the machine is stopped after $timeout s" ;;
 	253) die 125 "the kernel panicked" ;;
-	*) die 126 "QEMU ended with status $ended" ;;
+	*) die 126 "$emulator ended with status $ended" ;;
 	esac
 }

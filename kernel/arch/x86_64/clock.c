@@ -10,7 +10,8 @@
  * How fast the TSC runs: from CPUID where it says so; else measured against a reference (HPET, PM
  * timer, or the 8254) for MEASURE_NS, which is exact to about 1 in 1000; and once more over the first
  * second that has passed when a timer interrupt comes, which makes it 1 in a million. A change of
- * rate keeps the value: the new scale starts where the old one stands.
+ * rate keeps the value: the new scale starts where the old one stands. Where no reference counts, one
+ * second of the battery-backed clock serves.
  *
  * Readers take no lock. Scales are written to a fresh slot and published by index; a reader whose
  * index changed meanwhile reads again. There are at most SCALE_SLOTS publications, ever.
@@ -25,6 +26,7 @@
 
 #include "acpi.h"
 #include "apic_timer.h"
+#include "cmos.h"
 #include "features.h"
 #include "msr.h"
 #include "mul_div.h"
@@ -36,6 +38,8 @@
 #define PM_TIMER_HZ   3579545ull
 #define PIT_HZ        1193182ull
 #define READ_TRIES    5
+/* What no wait for a reference exceeds, whatever the rate: a reference that does not count is not there. */
+#define STUCK_CYCLES  4000000000ull
 
 /* A counter of `mask + 1` states that runs at `hz`. */
 struct counter {
@@ -195,6 +199,43 @@ rate_from_cpuid(void)
 	return 0;
 }
 
+/* Wait until the battery-backed clock's second changes. False: it does not. */
+static bool
+wait_for_second(void)
+{
+	uint64_t start = arch_cycles();
+	uint8_t now = cmos_second();
+
+	while (cmos_second() == now) {
+		if (arch_cycles() - start > 3 * STUCK_CYCLES)
+			return false;
+		arch_cpu_relax();
+	}
+	return true;
+}
+
+/* There is no counter: one second by the battery-backed clock, or nothing but a guess. */
+static void
+measure_by_seconds(uint64_t known)
+{
+	uint64_t tsc;
+	uint32_t apic;
+
+	refine_wanted = false;
+	reference.name = "nothing";
+	tsc_hz = known;
+	clock_apic_hz = 0;
+	if (!cmos_present() || !wait_for_second())
+		return;
+	tsc = arch_cycles();
+	apic = apic_timer_count();
+	if (!wait_for_second())
+		return;
+	clock_apic_hz = apic_timer_count() - apic;
+	tsc_hz = known ? known : arch_cycles() - tsc;
+	reference.name = "rtc";
+}
+
 static void
 measure(void)
 {
@@ -208,8 +249,13 @@ measure(void)
 		tsc_hz = known;
 		return;
 	}
-	while (((reference.read() - first_moment.reference) & reference.mask) < wait)
+	while (((reference.read() - first_moment.reference) & reference.mask) < wait) {
+		if (arch_cycles() - first_moment.tsc > STUCK_CYCLES) {
+			measure_by_seconds(known);
+			return;
+		}
 		arch_cpu_relax();
+	}
 	end = read_moment();
 	wait = (end.reference - first_moment.reference) & reference.mask;
 	tsc_hz = known ? known : rate(end.tsc - first_moment.tsc, wait);
@@ -404,10 +450,12 @@ clock_init(void)
 		tsc = true;
 	else if (wanted[0])
 		tsc = false;
-	if (!tsc_hz)
+	if (!tsc_hz) {
+		pr_err("clock: this machine has nothing to measure time by; taking the processor for one of 1 GHz\n");
 		tsc_hz = NSEC_PER_SEC;
+	}
 
-	if (tsc || reference.mask <= 0xffff) {
+	if (tsc || reference.read == pit_read) {
 		publish((struct clock_scale){ bootinfo.entry_cycles, 0, multiplier(tsc_hz) });
 		atomic_store(&use_tsc, true);
 	} else {

@@ -31,6 +31,18 @@ read_cell(uint8_t index)
 	return port_read8(CMOS_DATA);
 }
 
+uint8_t
+cmos_second(void)
+{
+	return read_cell(0);
+}
+
+bool
+cmos_present(void)
+{
+	return read_cell(CMOS_STATUS_A) != 0xff;
+}
+
 static void
 read_all(struct cmos_time *t)
 {

@@ -15,4 +15,8 @@ struct cmos_time {
 /* Seconds since 1970, 0 for cells that are no time. */
 uint64_t cmos_to_seconds(const struct cmos_time *t);
 
+/* The cell of the seconds, which changes once a second; false: there is no such clock. */
+uint8_t cmos_second(void);
+bool cmos_present(void);
+
 #endif

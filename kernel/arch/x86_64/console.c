@@ -24,6 +24,7 @@
 #define FIFO_ENABLE     0x07 /* and clear both */
 #define MODEM_READY     0x0b /* DTR, RTS, OUT2 (gates the interrupt line) */
 #define STATUS_EMPTY    0x20
+#define STATUS_SENT     0x40 /* and the last byte has left */
 #define FIFO_SIZE       16
 #define DIVISOR_115200  1
 
@@ -48,12 +49,12 @@ console_init_early(void)
 	serial_present = true;
 }
 
-/* Wait until the transmitter's FIFO is empty: then FIFO_SIZE bytes fit. */
+/* Wait until the transmitter is in `state`: after STATUS_EMPTY, FIFO_SIZE bytes fit. */
 static void
-serial_drain(void)
+serial_drain(uint8_t state)
 {
 	for (uint32_t i = 0; i < SPIN_LIMIT; i++) {
-		if (port_read8(COM1 + UART_STATUS) & STATUS_EMPTY)
+		if (port_read8(COM1 + UART_STATUS) & state)
 			return;
 		arch_cpu_relax();
 	}
@@ -69,7 +70,7 @@ serial_write(const char *s, size_t n)
 		bool newline = s[i] == '\n';
 
 		if (room < 2) {
-			serial_drain();
+			serial_drain(STATUS_EMPTY);
 			room = FIFO_SIZE;
 		}
 		if (newline)
@@ -77,6 +78,13 @@ serial_write(const char *s, size_t n)
 		port_write8(COM1 + UART_DATA, (uint8_t)s[i]);
 		room -= newline ? 2 : 1;
 	}
+}
+
+void
+serial_flush(void)
+{
+	if (serial_present)
+		serial_drain(STATUS_SENT);
 }
 
 void

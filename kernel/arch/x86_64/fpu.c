@@ -19,6 +19,7 @@
  */
 #include "fpu.h"
 
+#include <tessera/arch.h>
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
@@ -35,6 +36,7 @@
 #define FPU_CONTROL_INITIAL 0x037f
 #define MXCSR_INITIAL       0x1f80u
 #define MXCSR_MASK_DEFAULT  0xffbfu
+#define PROTECTION_KEYS     16
 #define PKRU_INITIAL        0x55555554u /* key 0 only, as Linux starts programs */
 
 uint64_t fpu_mask;
@@ -176,6 +178,36 @@ fpu_save_current(void)
 	save_all(at->fpu);
 	preempt_enable();
 	return at->fpu;
+}
+
+unsigned int
+arch_key_count(void)
+{
+	return fpu_mask & XSTATE_PKRU ? PROTECTION_KEYS : 0;
+}
+
+static uint32_t
+pkru_read(void)
+{
+	uint32_t pkru, zero;
+
+	__asm__ volatile("rdpkru" : "=a"(pkru), "=d"(zero) : "c"(0));
+	return pkru;
+}
+
+unsigned int
+arch_key_rights(unsigned int key)
+{
+	return pkru_read() >> (2 * key) & 3;
+}
+
+/* A switch between the reading and the writing brings the same value back. */
+void
+arch_key_set_rights(unsigned int key, unsigned int rights)
+{
+	uint32_t pkru = (pkru_read() & ~(3u << (2 * key))) | rights << (2 * key);
+
+	__asm__ volatile("wrpkru" ::"a"(pkru), "c"(0), "d"(0) : "memory");
 }
 
 /* The registers are the calling thread's from here on. Preemption off. */

@@ -24,6 +24,7 @@ extern struct boot_trampoline boot_trampoline; /* [I] set by boot_info_normalise
 
 void console_init_early(void);  /* COM1 at 115200 8N1 */
 void serial_write(const char *s, size_t n);
+void serial_flush(void);        /* wait, within limits, until the line is idle */
 /* Remember the framebuffer; text is kept until framebuffer_map() shows it. */
 void framebuffer_init(const struct boot_framebuffer *f);
 void framebuffer_map(void);     /* needs arch_init_memory() and kernel regions */

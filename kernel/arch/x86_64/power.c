@@ -23,7 +23,10 @@
 #define KEYBOARD_BUSY    2
 #define KEYBOARD_RESET   0xfe
 #define RESET_CONTROL    0xcf9
-#define DEBUG_EXIT_PORT  0xf4
+#define DEBUG_EXIT_PORT  0xf4   /* QEMU's device isa-debug-exit */
+#define BOCHS_STOP_PORT  0x8900 /* where Bochs listens for the word */
+
+#define EMULATOR_STATUS_OFF 125 /* becomes 251 */
 
 #define POWER_WAIT_NS 100000000ull
 
@@ -72,6 +75,7 @@ arch_power_off(void)
 
 	arch_irq_disable();
 	arch_stop_other_cpus();
+	serial_flush();
 	if (a->reduced_hardware) {
 		write_register(&a->sleep_control, sleep_memory,
 			       (uint8_t)(REDUCED_SLEEP_ENABLE |
@@ -86,6 +90,9 @@ arch_power_off(void)
 	}
 	clock_spin_ns(POWER_WAIT_NS);
 	pr_err("power: this machine cannot be switched off by software\n");
+	/* An emulator still can end. */
+	if (arch_is_guest())
+		arch_exit_emulator(EMULATOR_STATUS_OFF);
 	arch_halt();
 }
 
@@ -126,7 +133,12 @@ arch_halt(void)
 void __noreturn
 arch_exit_emulator(uint8_t status)
 {
+	static const char word[] = "Shutdown";
+
+	serial_flush();
 	port_write8(DEBUG_EXIT_PORT, status);
+	for (size_t i = 0; i < sizeof(word) - 1; i++)
+		port_write8(BOCHS_STOP_PORT, (uint8_t)word[i]);
 	arch_halt();
 }
 

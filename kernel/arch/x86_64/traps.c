@@ -24,6 +24,7 @@
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
+#include <tessera/process.h>
 #include <tessera/sched.h>
 #include <tessera/signal.h>
 #include <tessera/thread.h>
@@ -129,15 +130,32 @@ fault_access(uint64_t error)
 	       (error & PF_PRESENT ? FAULT_PRESENT : 0) | (error & PF_USER ? FAULT_USER : 0);
 }
 
+/* Would the thread's rights by `key` alone refuse the access? */
+static bool
+key_refuses(unsigned int key, uint64_t error)
+{
+	unsigned int refused = arch_key_count() ? arch_key_rights(key) : 0;
+
+	return !(error & PF_FETCH) &&
+	       (refused & (error & PF_WRITE ? KEY_NO_ACCESS | KEY_NO_WRITE : KEY_NO_ACCESS));
+}
+
 /* A page fault of user code, interrupts on. */
 static void
 user_page_fault(struct trap_frame *f, vaddr_t address, uint64_t error)
 {
+	unsigned int key;
 	int result;
 
 	if (error & PF_BAD)
 		panic_with_frame(f, "page table of %s is corrupt: reserved bit set for %#lx",
 				 current_thread()->name, address);
+	/* Nothing about the page can mend that; and it comes before all that could be wrong with the page. */
+	if (error & PF_PKEY) {
+		thread_user_key_trap(f, address_space_key(current_process()->as, address), address,
+				     TRAP_PAGE_FAULT);
+		return;
+	}
 	/*
 	 * The kernel's half looks unmapped, present or not. A page that is there, refused to user code that
 	 * the processor gave the kernel's rights: SMAP, met by an emulator's far return. It would be refused
@@ -157,12 +175,12 @@ user_page_fault(struct trap_frame *f, vaddr_t address, uint64_t error)
 	case -EIO:
 		thread_user_trap(f, SIGBUS, BUS_ADRERR, address, TRAP_PAGE_FAULT);
 		return;
-	case -ENXIO:
-		thread_user_trap(f, SIGSEGV, SEGV_PKUERR, address, TRAP_PAGE_FAULT);
-		return;
 	case -EACCES:
-		thread_user_trap(f, SIGSEGV, error & PF_PKEY ? SEGV_PKUERR : SEGV_ACCERR, address,
-				 TRAP_PAGE_FAULT);
+		key = address_space_key(current_process()->as, address);
+		if (key_refuses(key, error))
+			thread_user_key_trap(f, key, address, TRAP_PAGE_FAULT);
+		else
+			thread_user_trap(f, SIGSEGV, SEGV_ACCERR, address, TRAP_PAGE_FAULT);
 		return;
 	default:
 		thread_user_trap(f, SIGSEGV, SEGV_MAPERR, address, TRAP_PAGE_FAULT);
@@ -353,7 +371,7 @@ kernel_page_fault(struct trap_frame *f, vaddr_t address, uint64_t error)
 
 	if (!fixup || (error & PF_BAD))
 		return false;
-	if (address < USER_LIMIT && (f->rflags & RFLAGS_IF) && arch_preempt_count() == 0 &&
+	if (address < USER_LIMIT && !(error & PF_PKEY) && (f->rflags & RFLAGS_IF) && arch_preempt_count() == 0 &&
 	    current_thread()->process && !current_thread()->pagefault_disabled) {
 		int result;
 

@@ -50,7 +50,7 @@ struct mapping {
 	struct address_space *as;        /* [I] */
 	vaddr_t start, end;              /* [w] page aligned, end exclusive */
 	uint32_t flags;                  /* [w] MAPPING_* */
-	uint8_t pkey;                    /* [w] protection key */
+	uint8_t key;                     /* [w] protection key */
 	bool has_anon;                   /* [a] a private mapping of an object got pages of its own */
 	uint64_t object_page;            /* [w] index in the object of `start`; for anonymous: start >> 12 */
 	struct memory_object *object;    /* [w] a reference, or NULL: private anonymous */
@@ -90,6 +90,8 @@ struct address_space {
 	uint64_t peak_rss, peak_total;    /* [t] */
 	uint64_t minor_faults, major_faults; /* [a] */
 	struct file *exe;                 /* process->lock: /proc/PID/exe, a reference */
+	uint16_t keys;                    /* [w] protection keys given out; key 0 from the start */
+	int8_t execute_only_key;          /* [w] of mappings that may only be executed, -1: none yet */
 	uint32_t mlock_future;            /* [w] MCL_FUTURE: MAPPING_LOCKED or 0 */
 	uint32_t dumpable;                /* [a] */
 };
@@ -122,12 +124,17 @@ struct map_request {
 	uint64_t offset;                 /* bytes, page aligned */
 	struct memory_object *object;    /* NULL: anonymous private. Referenced by the mapping. */
 	struct file *file;               /* referenced when not NULL */
-	uint8_t pkey;
 };
 /* Returns the address, or a negative errno: ENOMEM, EEXIST, EINVAL, EAGAIN (locked limit). */
 long address_space_map(struct address_space *as, const struct map_request *r);
 int address_space_unmap(struct address_space *as, vaddr_t addr, size_t length);
-int address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uint32_t rwx, int pkey);
+/* `key` -1: each mapping keeps its own. */
+int address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uint32_t rwx, int key);
+/* protection_keys.c: pkey_alloc and pkey_free. The number of a key or -ENOSPC; 0 or -EINVAL. */
+int address_space_key_alloc(struct address_space *as);
+int address_space_key_free(struct address_space *as, int key);
+/* The key of what is mapped at `addr`, 0 when nothing is. */
+unsigned int address_space_key(struct address_space *as, vaddr_t addr);
 long address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, size_t new_len,
 			 int flags, vaddr_t new_addr); /* mremap; flags: Linux's MREMAP_* bits 1,2,4 */
 int address_space_advise(struct address_space *as, vaddr_t addr, size_t length, int advice);
@@ -150,9 +157,8 @@ ssize_t address_space_access(struct address_space *as, vaddr_t addr, void *buf, 
 /* Remove every translation of object pages [first, last] (truncate, eviction). */
 void object_unmap_range(struct memory_object *o, uint64_t first, uint64_t last, bool keep_private);
 /* Which signal code a failed fault_handle() means: negative returns of fault_handle():
- *   -EFAULT no mapping (SEGV_MAPERR), -EACCES protection (SEGV_ACCERR), -ENXIO pkey (SEGV_PKUERR),
- *   -EIO past the end of the object (BUS_ADRERR), -ENOMEM out of memory (SIGKILL pending or retry),
- *   -EINTR killed meanwhile. 0: mended, run the instruction again. */
+ *   -EFAULT no mapping (SEGV_MAPERR), -EACCES protection (SEGV_ACCERR or SEGV_PKUERR), -EIO past the end of
+ *   the object (BUS_ADRERR), -ENOMEM out of memory (SIGKILL pending or retry), -EINTR killed meanwhile. 0: mended, run the instruction again. */
 
 /* Statistics for /proc and the leak check. */
 uint64_t address_space_resident(struct address_space *as); /* pages */

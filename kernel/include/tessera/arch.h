@@ -110,6 +110,15 @@ vaddr_t arch_thread_fs_base(void);
 vaddr_t arch_thread_gs_base(void);
 int arch_thread_set_fs_base(vaddr_t base);
 int arch_thread_set_gs_base(vaddr_t base);
+/*
+ * Protection keys: how many there are (0: the processor has none, or they are switched off), and what the
+ * calling thread may not do by one. Rights are the bits below; a key that exists.
+ */
+unsigned int arch_key_count(void);
+unsigned int arch_key_rights(unsigned int key);
+void arch_key_set_rights(unsigned int key, unsigned int rights);
+#define KEY_NO_ACCESS 1u /* neither read nor write; execution is never refused */
+#define KEY_NO_WRITE  2u
 /* The registers `t` entered the kernel with. Valid while it is inside the kernel. */
 struct trap_frame *arch_user_frame(struct thread *t);
 /* A hypervisor runs us: any CPU may stand still for milliseconds at any instruction. */
@@ -123,6 +132,8 @@ void thread_return_to_user(struct trap_frame *f);
 long syscall_dispatch(struct trap_frame *f);
 /* proc/ provides: a trap that user code caused: send the signal Linux would. */
 void thread_user_trap(struct trap_frame *f, int signo, int code, vaddr_t address, int trap_no);
+/* The same for an access that protection key `key` of the thread refused. */
+void thread_user_key_trap(struct trap_frame *f, unsigned int key, vaddr_t address, int trap_no);
 /* mm/ provides: true when the fault was mended. Interrupts on when from user mode or preemptible. */
 int fault_handle(vaddr_t address, unsigned int access, bool user, struct trap_frame *f);
 #define FAULT_WRITE   1u

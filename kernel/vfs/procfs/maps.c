@@ -254,6 +254,8 @@ show(struct text *t, struct target *at, enum detail detail)
 			print_usage(t, &u, false);
 			text_print(t, "THPeligible:    %d\n",
 				   !m.object && !(m.flags & MAPPING_NOHUGE) && huge_possible(&m));
+			if (arch_key_count())
+				text_print(t, "ProtectionKey:  %8u\n", m.key);
 			print_flags(t, &m);
 			u = (struct usage){ 0 };
 		}
