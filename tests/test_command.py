@@ -39,7 +39,7 @@ MISTAKES = {
     "vm --kernel hurd -- true": (2, "--kernel wants one of: tessera linux"),
     "vm --boot floppy -- true": (2, "--boot wants one of: pvh bios uefi"),
     "vm --profile huge -- true": (2, "--profile wants one of: base full"),
-    "vm --emulator bochs --boot uefi -- true": (2, "not available yet"),
+    "vm --emulator bochs --boot uefi -- true": (2, "boots by bios only"),
     "vm --emulator simh -- true": (2, "--emulator wants one of: qemu"),
     "vm --disk x -- true": (2, "not available yet"),
     "vm --net user -- true": (2, "not available yet"),
