@@ -10,18 +10,32 @@
  * Locks: log_lock (LOG), then console_lock (CONSOLE); one at a time.
  */
 #include <tessera/arch.h>
+#include <tessera/atomic.h>
 #include <tessera/bootinfo.h>
 #include <tessera/debug.h>
 #include <tessera/lock.h>
 #include <tessera/preempt.h>
 #include <tessera/string.h>
 
+#include "describe.h"
 #include "log.h"
 
 static struct log_ring ring;                               /* log_lock */
 static struct spinlock log_lock = SPINLOCK_INIT(LOG);
 static struct spinlock console_lock = SPINLOCK_INIT(CONSOLE);
 static enum log_level console_level = LOG_INFO;            /* [a] */
+
+/*
+ * Lines go to `diverted` instead of the ring and the console, on the CPU that set it. Set only while the
+ * other CPUs stand still.
+ */
+static void (*diverted)(const char *text, size_t n);
+
+void
+log_divert(void (*write)(const char *text, size_t n))
+{
+	atomic_store(&diverted, write);
+}
 
 void
 log_set_console_level(enum log_level level)
@@ -84,6 +98,14 @@ log_print(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if (unlikely(atomic_load_relaxed(&diverted) != NULL)) {
+		size_t n = strlen(text);
+
+		diverted(text, n);
+		if (n && text[n - 1] != '\n')
+			diverted("\n", 1);
+		return;
+	}
 	do {
 		const char *end = strchr(line, '\n');
 		size_t length = end ? (size_t)(end - line) : strlen(line);
@@ -148,6 +170,29 @@ log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated)
 	}
 	spin_unlock_irq(&log_lock, flags);
 	return done;
+}
+
+void
+log_dump(uint32_t n)
+{
+	void (*write)(const char *, size_t) = diverted ? diverted : arch_console_write;
+	uint64_t end = ring.sequence, sequence = end > n ? end - n : 0;
+	const struct log_record *record;
+
+	while (sequence < end && (record = log_ring_find(&ring, sequence)) != NULL) {
+		char stamp[32];
+
+		write(stamp, log_stamp(stamp, sizeof(stamp), record->time));
+		write(record->text, record->length);
+		write("\n", 1);
+		sequence = record->sequence + 1;
+	}
+}
+
+bool
+log_console_is_quiet(void)
+{
+	return console_level < LOG_INFO;
 }
 
 uint64_t

@@ -5,7 +5,8 @@
  *	(1) the first CPU to panic makes itself the owner; any other halts where it is
  *	(2) the owner stops the others by NMI, so that they change nothing more and print nothing
  *	(3) it prints; from (1) on nobody waits for a lock (debug_panicking())
- *	(4) panic=exit leaves the emulator with a status that says so, panic=reboot restarts; else halt
+ *	(4) panic=exit leaves the emulator with a status that says so, panic=reboot restarts, panic=kdb asks
+ *	    who sits at the console; else halt
  *
  * A fault during (3) comes back here on the same CPU: then only the reason is printed, and (4).
  */
@@ -13,8 +14,10 @@
 #include <tessera/arch/trap_frame.h>
 #include <tessera/atomic.h>
 #include <tessera/bootinfo.h>
+#include <tessera/config.h>
 #include <tessera/cpu.h>
 #include <tessera/debug.h>
+#include <tessera/kdb.h>
 #include <tessera/lock.h>
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
@@ -22,15 +25,19 @@
 #include <tessera/string.h>
 #include <tessera/thread.h>
 
+#include "describe.h"
+
 #define NOBODY UINT32_MAX
 #define EMULATOR_STATUS_PANIC 126 /* becomes 253: no command's own status */
 #define BACKTRACE_MAX 32
+#define LOG_SHOWN 12 /* records, of a console that was quiet */
 
 static uint32_t owner = NOBODY;  /* [a] the CPU that panics */
 static uint32_t depth;           /* how often the owner has come here */
 static char text[300];           /* the owner's */
+uint8_t debug_stack[KERNEL_STACK_SIZE] __aligned(16);
 
-enum panic_action { PANIC_UNDECIDED, PANIC_HALT, PANIC_REBOOT, PANIC_EXIT };
+enum panic_action { PANIC_UNDECIDED, PANIC_HALT, PANIC_REBOOT, PANIC_EXIT, PANIC_KDB };
 static enum panic_action action; /* [I] after debug_init() */
 
 bool
@@ -46,6 +53,15 @@ debug_halt_bystander(void)
 	arch_halt();
 }
 
+void
+debug_lock_stuck(void)
+{
+	if (debug_try_active())
+		debug_try_stop("a lock is held by who stands still");
+	if (debug_panicking())
+		debug_halt_bystander();
+}
+
 /* What the boot arguments want after a panic. */
 static enum panic_action
 chosen_action(void)
@@ -58,8 +74,16 @@ chosen_action(void)
 		return PANIC_EXIT;
 	if (!strcmp(value, "reboot") || !strcmp(value, "-1"))
 		return PANIC_REBOOT;
-	pr_warn("panic=%s: not one of halt, reboot, exit\n", value);
+	if (!strcmp(value, "kdb"))
+		return PANIC_KDB;
+	pr_warn("panic=%s: not one of halt, reboot, exit, kdb\n", value);
 	return PANIC_HALT;
+}
+
+bool
+debug_panic_asks(void)
+{
+	return action == PANIC_KDB;
 }
 
 void
@@ -68,6 +92,7 @@ debug_init(void)
 	char value[16];
 
 	action = chosen_action();
+	kdb_init();
 	if (boot_argument("loglevel", value, sizeof(value)) && value[0] >= '0' && value[0] <= '8' &&
 	    !value[1])
 		log_set_console_level((enum log_level)(value[0] - '1'));
@@ -104,83 +129,71 @@ finish(void)
 		arch_exit_emulator(EMULATOR_STATUS_PANIC);
 	case PANIC_REBOOT:
 		arch_reboot();
+	case PANIC_KDB:
+		kdb_panic();
+		arch_exit_emulator(EMULATOR_STATUS_PANIC);
 	default:
 		break;
 	}
 	arch_halt();
 }
 
-static bool
-print_address(void *ctx, vaddr_t pc)
-{
-	uint32_t *left = ctx;
-	char where[80];
-
-	/* A return address may lie behind the end of its function: the call does not return. */
-	pr_err("  %s\n", symbol_format(pc - 1, where, sizeof(where)));
-	return --*left > 0;
-}
-
-static void
-backtrace_from(vaddr_t rbp)
-{
-	uint32_t left = BACKTRACE_MAX;
-
-	pr_err("call stack, innermost first:\n");
-	arch_backtrace(rbp, print_address, &left);
-}
-
 void __noinline
 debug_backtrace(void)
 {
-	backtrace_from((vaddr_t)__builtin_frame_address(0));
+	describe_stack(NULL, (vaddr_t)__builtin_frame_address(0), BACKTRACE_MAX);
 }
 
 void
 debug_backtrace_thread(struct thread *t)
 {
-	if (t->on_cpu)
-		pr_err("%s (tid %d) is running\n", t->name, t->tid);
-	else
-		backtrace_from(arch_thread_frame_pointer(t));
+	describe_thread_stack(t, BACKTRACE_MAX);
 }
 
+/* (3) and (4), on a stack of their own: the panic may be about the stack. */
 static void
-print_context(void)
+report(void *arg)
 {
-	struct cpu *c = this_cpu();
-	struct thread *t = c->current;
+	const struct trap_frame *f = vantage.frame;
+	char where[80];
 
-	pr_err("CPU %u of %u, thread %s (tid %d)%s, preempt count %u\n", c->id, cpu_count,
-	       t ? t->name : "none", t ? t->tid : 0, c->irq_depth ? ", in an interrupt" : "",
-	       c->preempt_count);
-	if (t)
-		lock_held_print(t);
-}
-
-/* (3) and (4). `f`: the registers, NULL: those of the caller are not of interest. */
-static void __noreturn
-report(const struct trap_frame *f, vaddr_t rbp, const char *format, va_list args)
-{
-	debug_report_begin();
-	if (++depth > 3)
-		arch_halt();
-	log_set_console_level(LOG_DEBUG);
-	vsnprintf(text, sizeof(text), format, args);
 	log_print(LOG_EMERG, "PANIC: %s\n", text);
 	if (depth == 1) {
-		print_context();
-		if (f) {
-			char where[80];
-
-			pr_err("at %s\n", symbol_format(f->rip, where, sizeof(where)));
-			arch_frame_print(f);
-		}
-		backtrace_from(rbp);
+		if (f)
+			pr_err("at %s\n", trap_from_user(f) ? "user code" :
+			       symbol_format(arch_frame_pc(f), where, sizeof(where)));
+		report_print(f, vantage.fp);
 	} else {
 		pr_err("while reporting another\n");
 	}
 	finish();
+}
+
+/* `f`: the registers, NULL: those of the caller are not of interest. */
+static void __noreturn
+give_up(const struct trap_frame *f, vaddr_t fp, const char *format, va_list args)
+{
+	if (debug_try_active())
+		debug_try_fail(format, args);
+	debug_report_begin();
+	if (++depth > 3)
+		arch_halt();
+	log_divert(NULL);
+	if (log_console_is_quiet()) {
+		static const char title[] = "log so far, which the console did not show:\n";
+
+		arch_console_write(title, sizeof(title) - 1);
+		log_dump(LOG_SHOWN);
+	}
+	log_set_console_level(LOG_DEBUG);
+	vsnprintf(text, sizeof(text), format, args);
+	if (depth > 1)
+		report(NULL);
+	vantage = (struct vantage){ f, fp };
+	if ((vaddr_t)__builtin_frame_address(0) - (vaddr_t)debug_stack < sizeof(debug_stack))
+		report(NULL);
+	arch_call_on_stack(report, NULL, (vaddr_t)debug_stack + sizeof(debug_stack));
+	arch_halt();
 }
 
 void
@@ -189,7 +202,7 @@ panic(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	report(NULL, (vaddr_t)__builtin_frame_address(0), format, args);
+	give_up(NULL, (vaddr_t)__builtin_frame_address(0), format, args);
 }
 
 void
@@ -198,7 +211,7 @@ panic_with_frame(const struct trap_frame *f, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	report(f, f->rbp, format, args);
+	give_up(f, arch_frame_fp(f), format, args);
 }
 
 void

@@ -7,6 +7,7 @@
 #include <tessera/debug.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
+#include <tessera/string.h>
 
 extern const uint32_t ksyms_count;
 extern const uint32_t ksyms_offsets[];
@@ -34,6 +35,15 @@ symbol_find(vaddr_t pc, uint64_t *offset)
 	}
 	*offset = where - ksyms_offsets[low];
 	return ksyms_names + ksyms_name_offsets[low];
+}
+
+vaddr_t
+symbol_address(const char *name)
+{
+	for (uint32_t i = 0; i < ksyms_count; i++)
+		if (!strcmp(ksyms_names + ksyms_name_offsets[i], name))
+			return (vaddr_t)kernel_start + ksyms_offsets[i];
+	return 0;
 }
 
 const char *

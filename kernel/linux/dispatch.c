@@ -58,15 +58,16 @@ typedef long (*thunk_t)(const struct trap_frame *f);
 struct call {
 	thunk_t thunk;
 	const char *name;
+	uint8_t arguments;
 };
 
-#define CALL0(nr, name, ...) [nr] = { thunk_##name, #name },
-#define CALL1 CALL0
-#define CALL2 CALL0
-#define CALL3 CALL0
-#define CALL4 CALL0
-#define CALL5 CALL0
-#define CALL6 CALL0
+#define CALL0(nr, name, ...) [nr] = { thunk_##name, #name, 0 },
+#define CALL1(nr, name, ...) [nr] = { thunk_##name, #name, 1 },
+#define CALL2(nr, name, ...) [nr] = { thunk_##name, #name, 2 },
+#define CALL3(nr, name, ...) [nr] = { thunk_##name, #name, 3 },
+#define CALL4(nr, name, ...) [nr] = { thunk_##name, #name, 4 },
+#define CALL5(nr, name, ...) [nr] = { thunk_##name, #name, 5 },
+#define CALL6(nr, name, ...) [nr] = { thunk_##name, #name, 6 },
 static const struct call calls[CALL_MAX] = {
 #include "calls.h"
 };
@@ -75,6 +76,12 @@ const char *
 syscall_name(unsigned int nr)
 {
 	return nr < CALL_MAX ? calls[nr].name : NULL;
+}
+
+unsigned int
+syscall_arguments(unsigned int nr)
+{
+	return nr < CALL_MAX ? calls[nr].arguments : 0;
 }
 
 /* Tell once per program: a missing call explains a failure, a flood of lines would hide it. */

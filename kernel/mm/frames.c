@@ -150,6 +150,34 @@ memory_dump(void)
 	}
 }
 
+void
+page_dump(pfn_t pfn)
+{
+	static const char *const flags[] = {
+		"free", "slab", "table", "reserved", "head", "tail", "dirty", "uptodate", "locked", "cached",
+		"anonymous", NULL, "kernel", "referenced", "hugetlb",
+	};
+	const struct page *p = phys_to_page(pfn << PAGE_SHIFT);
+	char text[128] = "";
+	size_t n = 0;
+
+	if (!p) {
+		pr_info("frame %#lx is not memory, or not online yet\n", pfn);
+		return;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++)
+		if ((p->flags & BIT(i)) && flags[i])
+			n += (size_t)scnprintf(text + n, sizeof(text) - n, " %s", flags[i]);
+	pr_info("frame %#lx (physical %#lx): struct page %p, flags %#x%s\n", pfn, pfn << PAGE_SHIFT,
+		(const void *)p, p->flags, text);
+	pr_info("  %u references, mapped %u times, order %u, index %#lx, private %#lx\n", p->refcount,
+		p->mapcount, p->order, p->index, p->private);
+	if (p->flags & PAGE_TAIL)
+		pr_info("  inside the block at frame %#lx\n", page_to_pfn(p->head));
+	if (p->flags & PAGE_CACHED)
+		pr_info("  of memory object %p\n", (void *)p->object);
+}
+
 /* --- the zones -------------------------------------------------------------------------------- */
 
 void

@@ -387,6 +387,23 @@ slab_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t used
 }
 
 void
+slab_dump(void)
+{
+	uint32_t caches = 0;
+
+	pr_info("%-20s %8s %10s %8s %6s\n", "cache", "size", "in use", "slabs", "pages");
+	for (const struct slab_cache *c = all_caches; c && caches < 1000; c = c->next, caches++) {
+		uint64_t used = c->out;
+
+		for (uint32_t i = 0; i < MAX_CPUS; i++)
+			if (c->magazines[i])
+				used -= MIN(used, (uint64_t)c->magazines[i]->count);
+		pr_info("%-20s %8u %10lu %8lu %6lu\n", c->shape.name, c->shape.stride, used, c->slabs,
+			c->slabs << c->order);
+	}
+}
+
+void
 slab_init(void)
 {
 	uint32_t k = 0;

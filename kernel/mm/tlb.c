@@ -337,6 +337,27 @@ tlb_counters(struct tlb_counters *sum)
 	}
 }
 
+void
+tlb_dump(void)
+{
+	struct tlb_counters sum;
+	struct cpu *c;
+
+	for_each_cpu (c) {
+		const struct tlb_cpu *t = &tlb_cpus[c->id];
+
+		pr_info("cpu %u: space %lu loaded%s, slot %u; slots (space:generation)", c->id,
+			c->active ? c->active->id : 0, t->lazy ? " lazily" : "", t->current);
+		for (uint32_t i = 0; i < TLB_SLOTS; i++)
+			if (t->slot[i].as_id)
+				pr_info("  %u: %lu:%lu\n", i, t->slot[i].as_id, t->slot[i].generation);
+	}
+	tlb_counters(&sum);
+#define PRINT(name, what) pr_info("%12lu %s\n", sum.name, what);
+	TLB_COUNTERS(PRINT)
+#undef PRINT
+}
+
 /* Call on the CPU itself, before it runs threads: it stands on the kernel's own page table. */
 void
 tlb_init_cpu(uint32_t cpu_id)

@@ -11,6 +11,7 @@
  * Lock: names_lock (LEAF), taken inside a socket's own.
  */
 #include <tessera/atomic.h>
+#include <tessera/debug.h>
 #include <tessera/errno.h>
 #include <tessera/print.h>
 #include <tessera/random.h>
@@ -264,6 +265,24 @@ unix_for_each(void (*fn)(void *ctx, const struct socket *s, const struct socket_
 		next = next_of_all(u);
 		unix_put(u);
 	}
+}
+
+void
+unix_sockets_dump(void)
+{
+	static const char *const states[] = { "unconnected", "listening", "connected" };
+	const struct unix_socket *u;
+	uint32_t n = 0;
+
+	list_for_each_checked (u, &all, all_node) {
+		const struct socket *s = &u->socket;
+
+		pr_info("socket %p inode %lu type %u %s refs %u\n", (const void *)u, s->inode, s->type,
+			s->state < ARRAY_SIZE(states) ? states[s->state] : "?", ref_count(&s->refs));
+		s->ops->dump((struct socket *)(uintptr_t)s);
+		n++;
+	}
+	pr_info("%u sockets\n", n);
 }
 
 /* --- bind --------------------------------------------------------------------------------------- */

@@ -397,8 +397,8 @@ file_count(void)
 void
 file_dump(struct file *f)
 {
-	pr_info("file %lu: %s refs %u flags %o mode %x position %ld\n", f->id, f->ops->name,
-		ref_count(&f->refs), f->flags, f->mode, f->position);
+	pr_info("   file %lu: %s \"%s\" refs %u flags %o mode %x position %ld\n", f->id, f->ops->name,
+		f->dentry ? f->dentry->name : "", ref_count(&f->refs), f->flags, f->mode, f->position);
 	if (f->ops->dump)
 		f->ops->dump(f);
 }

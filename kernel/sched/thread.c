@@ -12,6 +12,7 @@
 #include <tessera/arch.h>
 #include <tessera/atomic.h>
 #include <tessera/config.h>
+#include <tessera/debug.h>
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
@@ -138,6 +139,19 @@ thread_for_each(void (*fn)(void *ctx, struct thread *t), void *ctx)
 	list_for_each (t, &all, all_node)
 		fn(ctx, t);
 	spin_unlock_irq(&all_lock, flags);
+}
+
+void
+thread_for_each_stopped(void (*fn)(void *ctx, struct thread *t), void *ctx)
+{
+	struct thread *t;
+
+	list_for_each_checked (t, &all, all_node) {
+		if (t->magic != THREAD_MAGIC)
+			pr_err("  (no thread is at %p, which is in the list of threads)\n", (void *)t);
+		else
+			fn(ctx, t);
+	}
 }
 
 uint64_t

@@ -168,7 +168,7 @@ sched_dump(void)
 			rq->pushed, c->need_resched);
 		dump_thread("runs", rq->current);
 		for (uint32_t p = RT_PRIORITIES; p-- > 0; )
-			list_for_each (t, &rq->rt.list[p], run_list)
+			list_for_each_checked (t, &rq->rt.list[p], run_list)
 				dump_thread("waits", t);
 		for (struct rb_node *n = rb_first(&rq->fair.tree); n; n = rb_next(n))
 			dump_thread("waits", container_of(n, struct thread, run_node));

@@ -95,8 +95,8 @@ print_entry(const struct lock_held *h, uint32_t i)
 		pr_err("    %s\n", symbol_format(h->entry[i].pc[k] - 1, where, sizeof(where)));
 }
 
-static void
-print_list(const struct lock_held *h)
+void
+lock_list_print(const struct lock_held *h)
 {
 	for (uint32_t i = 0; i < h->count && i < LOCK_HELD_MAX; i++)
 		print_entry(h, i);
@@ -107,7 +107,7 @@ lock_held_print(const struct thread *t)
 {
 	if (t->held.count)
 		pr_err("%s (tid %d) holds:\n", t->name, t->tid);
-	print_list(&t->held);
+	lock_list_print(&t->held);
 	if (t->waiting_for_lock)
 		pr_err("%s (tid %d) waits for the lock %p\n", t->name, t->tid, t->waiting_for_lock);
 }
@@ -120,7 +120,7 @@ broken(struct lock_held *h, uint32_t i, const void *l, uint16_t class, const cha
 	pr_err("lock order: %s: taking %s %p while holding\n", rule, lock_class_name(class), l);
 	print_entry(h, i);
 	pr_err("all that is held here:\n");
-	print_list(h);
+	lock_list_print(h);
 	panic("lock order: %s: %s after %s", rule, lock_class_name(class),
 	      lock_class_name(h->entry[i].class));
 }

@@ -98,6 +98,7 @@ lock_slowly(struct mutex *m, enum wait_mode mode)
 	list_add_tail(&m->waiters, &w.node);
 	spin_unlock_irq(&m->wait_lock, flags);
 
+	t->waiting_kind = LOCK_WAIT_MUTEX;
 	t->waiting_for_lock = m;
 	for (;;) {
 		wait_prepare(mode);

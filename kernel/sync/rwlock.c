@@ -111,6 +111,7 @@ lock(struct rwlock *l, bool write)
 		l->writers_waiting++;
 	spin_unlock_irq(&l->wait_lock, flags);
 
+	t->waiting_kind = write ? LOCK_WAIT_WRITE : LOCK_WAIT_READ;
 	t->waiting_for_lock = l;
 	for (;;) {
 		wait_prepare(WAIT_UNINTERRUPTIBLE);

@@ -45,10 +45,9 @@ spin_init(struct spinlock *l, enum lock_class class)
 static __cold __noinline void
 check_stuck(struct spinlock *l, uint64_t *since)
 {
-	uint64_t now = arch_clock_ns();
+	uint64_t now = arch_clock_ns() - debug_stopped_ns();
 
-	if (debug_panicking())
-		debug_halt_bystander();
+	debug_lock_stuck();
 	if (*since == 0)
 		*since = now;
 	if (now - *since > STUCK_NS)
@@ -78,16 +77,25 @@ take(struct spinlock *l)
 	uint16_t ticket = 0;
 	uint32_t spins = 0;
 	uint64_t since = 0;
+	const struct spinlock *outer = NULL;
+	bool waited = false;
 
 	if (queueing)
 		ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
 	while (queueing ? __atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket : !try(l)) {
+		if (!waited) {
+			waited = true;
+			outer = this_cpu()->spin_wait;
+			this_cpu()->spin_wait = l;
+		}
 		arch_cpu_relax();
 		if (unlikely(++spins == SPINS_PER_LOOK)) {
 			spins = 0;
 			check_stuck(l, &since);
 		}
 	}
+	if (unlikely(waited))
+		this_cpu()->spin_wait = outer;
 	WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
 }
 

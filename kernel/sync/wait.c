@@ -14,8 +14,10 @@
  * watching, and watching has no cycles, because epoll refuses them.
  */
 #include <tessera/atomic.h>
+#include <tessera/debug.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
+#include <tessera/print.h>
 #include <tessera/sched.h>
 #include <tessera/signal.h>
 #include <tessera/thread.h>
@@ -49,6 +51,8 @@ waiter_add(struct wait_queue *q, struct waiter *w)
 
 	assert(!w->queue);
 	w->queue = q;
+	if (w->thread && w->thread == current_thread())
+		w->thread->wait_queue = q;
 	if (w->exclusive)
 		list_add_tail(&q->waiters, &w->node);
 	else
@@ -68,6 +72,8 @@ waiter_remove(struct waiter *w)
 	if (w->queue) {
 		list_del_init(&w->node);
 		w->queue = NULL;
+		if (w->thread && w->thread == current_thread())
+			w->thread->wait_queue = NULL;
 	}
 	spin_unlock_irq(&q->lock, flags);
 }
@@ -76,6 +82,25 @@ bool
 wait_queue_is_empty(const struct wait_queue *q)
 {
 	return list_is_empty(&q->waiters);
+}
+
+void
+wait_queue_dump(const struct wait_queue *q)
+{
+	const struct waiter *w;
+	char name[64];
+
+	pr_info("wait queue %p: lock %s\n", (const void *)q, q->lock.holder_cpu ? "held" : "free");
+	list_for_each_checked (w, &q->waiters, node) {
+		const struct thread *t = w->thread;
+
+		if (t)
+			pr_info("  waiter %p: %s (tid %d)%s\n", (const void *)w, t->name, t->tid,
+				w->exclusive ? ", exclusive" : "");
+		else
+			pr_info("  waiter %p: calls %s\n", (const void *)w,
+				symbol_format((vaddr_t)w->wake, name, sizeof(name)));
+	}
 }
 
 /* (5). The barrier makes (4), whatever the caller wrote, visible before the list is looked at. */

@@ -199,6 +199,24 @@ timer_interrupt_count(uint32_t cpu_id)
 	return READ_ONCE(q->interrupts);
 }
 
+#define DUMP_MAX 200
+
+static void
+dump_queue(const struct timer_queue *q)
+{
+	uint64_t now = arch_clock_ns();
+	struct rb_node *n = rb_first(&q->tree);
+	char name[64];
+
+	for (unsigned int i = 0; n && i < DUMP_MAX; n = rb_next(n), i++) {
+		const struct timer *t = container_of(n, struct timer, node);
+		int64_t left = (int64_t)(t->when - now) / (int64_t)NSEC_PER_USEC;
+
+		pr_info("  timer %p in %ld us: %s\n", (const void *)t, left,
+			symbol_format((vaddr_t)t->fn, name, sizeof(name)));
+	}
+}
+
 /* Takes no locks: for a machine that hangs. */
 void
 timer_dump(void)
@@ -215,5 +233,6 @@ timer_dump(void)
 		pr_info("cpu %u timers: %lu interrupts, %lu fired, first %p at %lu, armed for %lu\n",
 			c->id, q->interrupts, q->fired, (const void *)first,
 			first ? first->when : 0, q->armed);
+		dump_queue(q);
 	}
 }

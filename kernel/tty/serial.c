@@ -16,7 +16,9 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/kdb.h>
 #include <tessera/panic.h>
+#include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 
@@ -40,6 +42,7 @@ struct serial_port {
 	uint32_t head, tail;           /* lock */
 	uint64_t overruns;             /* lock: bytes lost, the ring was full */
 	struct continuation feed;      /* runs feed_discipline() */
+	struct kdb_keys keys;          /* lock: of the console's port */
 };
 
 static const struct { uint16_t base; uint8_t irq; } places[PORTS] = {
@@ -104,20 +107,44 @@ serial_drained(struct tty *t)
 	return reg_read(port_of(t), UART_LSR) & LSR_TEMT;
 }
 
-static void
-receive(struct serial_port *p)
+/* Take what came in, up to a letter for kdb, which is returned; 0: none. p->lock held. */
+static char
+receive_locked(struct serial_port *p)
 {
-	uint64_t flags = spin_lock_irq(&p->lock);
+	uint8_t status;
 
-	while (reg_read(p, UART_LSR) & LSR_DATA) {
+	while ((status = reg_read(p, UART_LSR)) & LSR_DATA) {
 		uint8_t c = reg_read(p, UART_DATA);
+		int key = KDB_KEY_PASS;
 
+		if (p == &ports[0])
+			key = kdb_keys_byte(&p->keys, c, status & LSR_BREAK);
+		if (key > 0)
+			return (char)key;
+		if (key == KDB_KEY_TAKE)
+			continue;
 		if (p->head - p->tail == RECEIVED)
 			p->overruns++;
 		else
 			p->received[p->head++ % RECEIVED] = c;
 	}
-	spin_unlock_irq(&p->lock, flags);
+	return 0;
+}
+
+static void
+receive(struct serial_port *p)
+{
+	char key;
+
+	do {
+		uint64_t flags = spin_lock_irq(&p->lock);
+
+		key = receive_locked(p);
+		spin_unlock_irq(&p->lock, flags);
+		/* Before any other lock is waited for: its holder may be why we are called. */
+		if (key)
+			kdb_key(key, arch_interrupted_frame());
+	} while (key);
 }
 
 static void
@@ -165,6 +192,48 @@ serial_interrupt(void *arg)
 		if (!pending)
 			break;
 	}
+}
+
+/*
+ * The console's interrupts go to CPU 0. When that has interrupts off for good, nobody would hear who calls
+ * for kdb: so, where somebody is known to sit there (panic=kdb), another CPU looks now and then whether
+ * input lies unserved, and serves it in its place.
+ */
+#define WATCH_NS (500 * NSEC_PER_MSEC)
+
+static struct timer watch;
+static bool watch_saw_input;   /* [s] of the watching CPU */
+
+static void
+watch_console(struct timer *t)
+{
+	struct serial_port *p = &ports[0];
+	char key = 0;
+
+	if (!arch_console_input_waits()) {
+		watch_saw_input = false;
+	} else if (!watch_saw_input) {
+		watch_saw_input = true;
+	} else if (spin_trylock(&p->lock)) {
+		key = receive_locked(p);
+		spin_unlock(&p->lock);
+		continuation_run(&p->feed);
+	} else {
+		/* Its holder is the one that hangs. */
+		struct kdb_keys *k = &p->keys;
+
+		for (int c = arch_console_read(); c >= 0 && key <= 0; c = arch_console_read())
+			key = (char)MAX(kdb_keys_byte(k, (uint8_t)c, false), 0);
+	}
+	timer_start(t, deadline_after(WATCH_NS));
+	if (key > 0)
+		kdb_key(key, arch_interrupted_frame());
+}
+
+static void
+start_watch(void *arg)
+{
+	timer_start(&watch, deadline_after(WATCH_NS));
 }
 
 static size_t
@@ -294,4 +363,12 @@ serial_init(void)
 	for (uint8_t irq = 3; irq <= 4; irq++)
 		if (arch_irq_isa_register(irq, serial_interrupt, (void *)(uintptr_t)irq) != 0)
 			pr_warn("serial: interrupt %u is taken", irq);
+	if (kdb_wants_watch() && cpu_count > 1 && ports[0].present) {
+		timer_init(&watch, watch_console);
+		preempt_disable();
+		arch_call_cpus(BIT(1), start_watch, NULL);
+		if (this_cpu()->id == 1)
+			start_watch(NULL);
+		preempt_enable();
+	}
 }

@@ -13,10 +13,12 @@
  * so that a walk asks only where the answer is yes.
  */
 #include <tessera/cred.h>
+#include <tessera/debug.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/panic.h>
 #include <tessera/process.h>
+#include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -566,4 +568,54 @@ mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, con
 		mount_put(best);
 	}
 	kfree(buf);
+}
+
+#define DUMP_DEPTH 32
+
+static void
+dump_tree(const struct mount *m, uint32_t depth)
+{
+	const struct mount *child;
+
+	pr_info("%*s%lu %s on %s, type %s, flags %#x, refs %u, %lu names\n", (int)(2 * depth), "", m->id,
+		m->source ? m->source : "none", m->mountpoint ? m->mountpoint->name : "/",
+		m->fs->type->name, m->flags, ref_count(&m->refs), m->fs->dentries);
+	if (depth < DUMP_DEPTH)
+		list_for_each_checked (child, &m->children, sibling)
+			dump_tree(child, depth + 1);
+}
+
+void
+mount_dump(void)
+{
+	if (root_mount)
+		dump_tree(root_mount, 0);
+}
+
+/* Every inode of every file system that is in the tree: too many to show all. */
+static void
+dump_inodes(const struct mount *m, uint32_t depth, uint32_t show)
+{
+	const struct mount *child;
+	const struct inode *i;
+	uint64_t n = 0;
+
+	pr_info("%s:\n", m->fs->type->name);
+	list_for_each_checked (i, &m->fs->inodes, fs_node) {
+		if (n++ < show)
+			pr_info("  inode %p number %lu mode %o links %u refs %u size %lu\n", (const void *)i,
+				i->number, i->mode, i->links, ref_count(&i->refs),
+				i->object ? i->object->size : i->size);
+	}
+	pr_info("  %lu inodes\n", n);
+	if (depth < DUMP_DEPTH)
+		list_for_each_checked (child, &m->children, sibling)
+			dump_inodes(child, depth + 1, show);
+}
+
+void
+inode_dump(uint32_t show)
+{
+	if (root_mount)
+		dump_inodes(root_mount, 0, show);
 }

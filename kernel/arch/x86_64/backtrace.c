@@ -3,8 +3,10 @@
  * backtrace.c - who called whom, and the registers, for reports.
  *
  * Every function keeps a frame pointer: rbp points to the caller's rbp, with the return address above
- * it. Entry from user mode sets rbp to 0, which ends the chain. Used while the machine is broken, so
- * each step is checked: a frame must be aligned, mapped, and above the one before.
+ * it. Entry from user mode sets rbp to 0, which ends the chain. An interrupt or trap leaves the registers
+ * of what it interrupted right above the first function's frame: the walk goes on with them, so that
+ * the interrupted function itself is not missed. Used while the machine is broken, so each step is checked:
+ * a frame must be aligned, readable, and above the one before on the same stack.
  */
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
@@ -14,39 +16,87 @@
 #include "asm_offsets.h"
 #include "kernel_image.h"
 #include "msr.h"
+#include "traps.h"
+
+void thread_begin(void); /* entry.S */
 
 #define DEPTH_MAX 64
+/* entry.S pads the stack by 8 bytes below the registers before each call: frame, padding, registers. */
+#define ENTRY_FRAME 24
 
 struct frame {
 	vaddr_t caller;
 	vaddr_t pc;
 };
 
-/* True when the 8 bytes at `va` can be read. */
+/* Is `pc` a return address in entry.S, of a call that was made with the saved registers above it? */
 static bool
-readable(vaddr_t va)
+is_entry(vaddr_t pc)
 {
-	paddr_t pa;
-	unsigned int prot;
-
-	if (va >= (vaddr_t)kernel_start && va < (vaddr_t)kernel_end)
-		return true;
-	return va >= DIRECT_MAP_START && kernel_page_table.root != 0 &&
-	       arch_page_table_lookup(&kernel_page_table, va, &pa, &prot) && (prot & PTE_READ);
+	return pc > (vaddr_t)trap_entry_stubs && pc <= (vaddr_t)thread_begin;
 }
 
 void
-arch_backtrace(vaddr_t rbp, bool (*fn)(void *ctx, vaddr_t pc), void *ctx)
+arch_stack_walk(vaddr_t rbp, bool (*fn)(void *ctx, const struct stack_step *s), void *ctx)
 {
-	for (unsigned int depth = 0; depth < DEPTH_MAX; depth++) {
-		const struct frame *f = (const struct frame *)rbp;
+	vaddr_t low = rbp;
 
-		if (!IS_ALIGNED(rbp, 8) || !readable(rbp) || !readable(rbp + 8))
+	for (unsigned int depth = 0; depth < DEPTH_MAX; depth++) {
+		const struct trap_frame *saved = (const struct trap_frame *)(rbp + ENTRY_FRAME);
+		struct stack_step step = { 0 };
+		struct trap_frame regs;
+		struct frame f;
+
+		if (!IS_ALIGNED(rbp, 8) || rbp < DIRECT_MAP_START || rbp < low ||
+		    !arch_probe_read(&f, (const void *)rbp, sizeof(f)) || f.pc == 0)
 			return;
-		if (f->pc == 0 || !fn(ctx, f->pc) || f->caller <= rbp)
+		step.pc = f.pc;
+		if (!fn(ctx, &step))
 			return;
-		rbp = f->caller;
+		low = rbp + 1;
+		rbp = f.caller;
+		if (!is_entry(f.pc))
+			continue;
+		/* Another function was at work, maybe on another stack. */
+		if (!arch_probe_read(&regs, saved, sizeof(regs)))
+			return;
+		step = (struct stack_step){ regs.rip, true, saved };
+		if (!fn(ctx, &step) || trap_from_user(&regs))
+			return;
+		low = rbp = regs.rbp;
 	}
+}
+
+vaddr_t
+arch_frame_pc(const struct trap_frame *f)
+{
+	return f->rip;
+}
+
+vaddr_t
+arch_frame_sp(const struct trap_frame *f)
+{
+	return f->rsp;
+}
+
+vaddr_t
+arch_frame_fp(const struct trap_frame *f)
+{
+	return f->rbp;
+}
+
+uint64_t
+arch_frame_argument(const struct trap_frame *f, unsigned int n)
+{
+	const uint64_t values[] = { f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9 };
+
+	return n < ARRAY_SIZE(values) ? values[n] : 0;
+}
+
+const struct trap_frame *
+arch_interrupted_frame(void)
+{
+	return this_cpu()->arch.interrupted;
 }
 
 void

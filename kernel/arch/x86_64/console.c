@@ -23,6 +23,7 @@
 #define LINE_DIVISOR    0x80
 #define FIFO_ENABLE     0x07 /* and clear both */
 #define MODEM_READY     0x0b /* DTR, RTS, OUT2 (gates the interrupt line) */
+#define STATUS_DATA     0x01
 #define STATUS_EMPTY    0x20
 #define STATUS_SENT     0x40 /* and the last byte has left */
 #define FIFO_SIZE       16
@@ -78,6 +79,20 @@ serial_write(const char *s, size_t n)
 		port_write8(COM1 + UART_DATA, (uint8_t)s[i]);
 		room -= newline ? 2 : 1;
 	}
+}
+
+int
+arch_console_read(void)
+{
+	if (!serial_present || !(port_read8(COM1 + UART_STATUS) & STATUS_DATA))
+		return -1;
+	return port_read8(COM1 + UART_DATA);
+}
+
+bool
+arch_console_input_waits(void)
+{
+	return serial_present && (port_read8(COM1 + UART_STATUS) & STATUS_DATA);
 }
 
 void

@@ -190,6 +190,16 @@ descriptors_init_cpu(struct cpu *c)
 }
 
 void
+descriptors_nest_nmi(struct cpu *c, bool nested)
+{
+	struct tss *tss = (struct tss *)c->arch.tss;
+	unsigned int ist = vector_stack(TRAP_NMI);
+	vaddr_t end = (vaddr_t)c->arch.fault_stacks + ist * FAULT_STACK_SIZE;
+
+	tss->ist[ist - 1] = end - 16 - (nested ? FAULT_STACK_SIZE / 2 : 0);
+}
+
+void
 descriptors_set_stack(struct cpu *c, vaddr_t top)
 {
 	c->kernel_stack_top = top;

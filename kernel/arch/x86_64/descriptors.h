@@ -20,6 +20,8 @@ int descriptors_alloc_cpu(struct cpu *c);
 void descriptors_init_cpu(struct cpu *c);
 
 /* The stack that entries from user mode start on: `top` is 16-byte aligned. Interrupts off. */
+/* While an NMI of this CPU is being handled at length: the next one uses the lower half of its stack. */
+void descriptors_nest_nmi(struct cpu *c, bool nested);
 void descriptors_set_stack(struct cpu *c, vaddr_t top);
 
 #endif

@@ -28,6 +28,7 @@
 #include <tessera/errno.h>
 #include <tessera/page.h>
 #include <tessera/panic.h>
+#include <tessera/print.h>
 #include <tessera/string.h>
 
 #include "msr.h"
@@ -612,4 +613,47 @@ uint64_t
 arch_page_table_frames(struct page_table *pt)
 {
 	return pt->root == kernel_page_table.root ? 0 : *frame_count(pt);
+}
+
+/* --- for the curious -------------------------------------------------------------------------- */
+
+/* The table's entry for `va`, or false when memory ends there: tables may be corrupt. */
+static bool
+probe_entry(paddr_t table, unsigned int level, vaddr_t va, uint64_t *entry)
+{
+	const uint64_t *at = phys_to_virt(table);
+
+	return arch_probe_read(entry, &at[index_at(va, level)], sizeof(*entry));
+}
+
+void
+arch_page_table_dump(struct page_table *pt, vaddr_t va)
+{
+	static const char *const names[] = { "PTE", "PMD", "PUD", "PGD" };
+	paddr_t table = pt->root;
+
+	for (unsigned int level = ROOT;; level--) {
+		uint64_t e;
+
+		if (!probe_entry(table, level, va, &e)) {
+			pr_info("%s: the table at %#lx cannot be read\n", names[level], table);
+			return;
+		}
+		pr_info("%s %#lx[%u] = %016lx%s%s%s%s%s%s%s%s\n", names[level], table, index_at(va, level),
+			e, e & X86_PTE_PRESENT ? " present" : e ? " not-present" : " empty",
+			e & X86_PTE_WRITE ? " write" : "", e & X86_PTE_USER ? " user" : "",
+			e & X86_PTE_NX ? " no-exec" : "", e & X86_PTE_ACCESSED ? " accessed" : "",
+			e & X86_PTE_DIRTY ? " dirty" : "",
+			level && (e & X86_PTE_LARGE) ? " large" : "", e & SOFT_DEVICE ? " uncounted" : "");
+		if (is_leaf(e, level)) {
+			paddr_t offset = va & (level_span(level) - 1);
+
+			pr_info("%#lx -> physical %#lx\n", va,
+				(paddr_t)(e & X86_PTE_FRAME & ~(level_span(level) - 1)) + offset);
+			return;
+		}
+		if (!is_table(e, level))
+			return;
+		table = e & X86_PTE_FRAME;
+	}
 }

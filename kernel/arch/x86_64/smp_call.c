@@ -21,7 +21,6 @@
 #include <tessera/panic.h>
 
 #include "apic.h"
-#include "traps.h"
 
 struct call_request {
 	void (*fn)(void *);
@@ -36,7 +35,6 @@ struct call_inbox {
 static struct call_request requests[MAX_CPUS];
 static struct call_inbox inboxes[MAX_CPUS];
 static uint64_t everybody; /* [a] all CPUs of the machine; 0: not all run, or not yet */
-static bool stopping;      /* [a] */
 
 void
 smp_call_all_run(void)
@@ -130,24 +128,4 @@ arch_kick_cpu(uint32_t cpu_id)
 
 	if (c && c->arch.online)
 		lapic_send(c->arch.apic_id, VECTOR_KICK);
-}
-
-void
-arch_stop_other_cpus(void)
-{
-	struct cpu *c, *self = this_cpu();
-
-	if (atomic_exchange(&stopping, true))
-		return;
-	for_each_cpu(c)
-		if (c != self && c->arch.online)
-			lapic_send_nmi(c->arch.apic_id);
-}
-
-bool
-nmi_dispatch(struct trap_frame *f)
-{
-	if (atomic_load(&stopping))
-		arch_halt();
-	return false;
 }

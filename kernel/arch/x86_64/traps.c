@@ -313,10 +313,13 @@ static void
 interrupt(struct trap_frame *f, unsigned int vector)
 {
 	struct cpu *c = this_cpu();
+	const struct trap_frame *outer = c->arch.interrupted;
 
 	preempt_disable();
 	c->irq_depth++;
+	c->arch.interrupted = f;
 	interrupt_dispatch(f, vector);
+	c->arch.interrupted = outer;
 	c->irq_depth--;
 	preempt_enable_no_resched();
 }

@@ -45,8 +45,8 @@ void syscall_init_cpu(void);
 /* The interrupt controllers' side provides: vectors 32 .. 255, interrupts off, preemption off. */
 void interrupt_dispatch(struct trap_frame *f, unsigned int vector);
 /*
- * ... and a non-maskable interrupt. True: it was ours (the stop request of a panicking CPU, which does
- * not return). May come at any instruction: take no locks.
+ * ... and a non-maskable interrupt. True: it was ours (the stop request of another CPU, or a button that
+ * enters kdb). May come at any instruction: take no locks.
  */
 bool nmi_dispatch(struct trap_frame *f);
 

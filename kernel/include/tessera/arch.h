@@ -70,7 +70,17 @@ void arch_call_cpus(uint64_t mask, void (*fn)(void *), void *arg);
 bool arch_call_cpus_start(uint64_t mask, void (*fn)(void *), void *arg);
 void arch_call_cpus_wait(void);
 void arch_kick_cpu(uint32_t cpu_id);  /* make it notice need_resched, wake it from halt */
-void arch_stop_other_cpus(void);      /* panic: they halt for ever, by NMI */
+/* By NMI, with interrupts off here. Stop: panic, power off: they halt for ever. Park: they stand still
+ * until arch_unpark_cpus(); false: one does not answer. */
+void arch_stop_other_cpus(void);
+bool arch_park_other_cpus(void);
+void arch_unpark_cpus(void);
+/* This CPU is asked to stand still and cannot take an NMI, for it handles one: returns when it may go on. */
+void arch_park_here(const struct trap_frame *f);
+/* The registers of a CPU that stands still, NULL: it runs. */
+const struct trap_frame *arch_stopped_frame(uint32_t cpu_id);
+/* What the interrupt that this CPU handles interrupted, NULL: it handles none. Interrupts off. */
+const struct trap_frame *arch_interrupted_frame(void);
 
 /* --- time ---------------------------------------------------------------------------------- */
 
@@ -248,6 +258,8 @@ int arch_user_cmpxchg32(uint32_t __user *p, uint32_t old, uint32_t new_value, ui
 /* --- the rest ------------------------------------------------------------------------------- */
 
 void arch_console_write(const char *s, size_t n); /* polled serial (and framebuffer), any context */
+int arch_console_read(void);            /* a byte that was typed, -1: none; polled, takes it */
+bool arch_console_input_waits(void);    /* nobody has taken it yet */
 void __noreturn arch_power_off(void);
 void __noreturn arch_reboot(void);
 void __noreturn arch_halt(void);
@@ -256,10 +268,41 @@ uint64_t arch_random(bool *ok);     /* RDRAND/RDSEED where present */
 uint64_t arch_hwcap(void);          /* AT_HWCAP */
 uint64_t arch_hwcap2(void);
 void arch_cpuinfo_print(uint32_t cpu_id, void (*print)(void *ctx, const char *fmt, ...), void *ctx);
-/* Walk frame pointers from `rbp`; calls fn with each return address until it returns false. */
-void arch_backtrace(vaddr_t rbp, bool (*fn)(void *ctx, vaddr_t pc), void *ctx);
+/*
+ * Walk the call stack: frame pointers from `rbp`, through interrupts and traps, to the entry from user
+ * mode. fn gets each step until it returns false. Everything is read by arch_probe_read().
+ */
+struct stack_step {
+	vaddr_t pc;                    /* where the function goes on: behind its call, or interrupted */
+	bool exact;                    /* pc is an instruction that was to run, not a return address */
+	const struct trap_frame *entry; /* the step before was an entry by trap or call: the registers saved
+					  at it. NULL: a plain call */
+};
+void arch_stack_walk(vaddr_t rbp, bool (*fn)(void *ctx, const struct stack_step *s), void *ctx);
 vaddr_t arch_thread_frame_pointer(struct thread *t); /* of a thread that is switched out */
 void arch_frame_print(const struct trap_frame *f);   /* registers, for panics */
+/* Registers by their names for what is not x86's business. */
+vaddr_t arch_frame_pc(const struct trap_frame *f);
+vaddr_t arch_frame_sp(const struct trap_frame *f);
+vaddr_t arch_frame_fp(const struct trap_frame *f);
+uint64_t arch_frame_argument(const struct trap_frame *f, unsigned int n); /* of a system call, 0 .. 5 */
+/* What the tables say of `va`, level by level, to the log. Takes no locks. */
+void arch_page_table_dump(struct page_table *pt, vaddr_t va);
+
+/* --- on a broken machine (arch/x86_64/recover.S) ----------------------------------------------- */
+
+/* Copy n bytes of kernel memory, or user memory of the address space that is loaded, without faulting:
+ * false when not all can be read. Interrupts off, or a kernel address. */
+static inline bool
+arch_probe_read(void *to, const void *from, size_t n)
+{
+	return arch_copy_from_user(to, __force_user(const void __user *, from), n) == 0;
+}
+/* fn(arg); true. Or false, when arch_try_abort(*mark) was called inside it. Interrupts off. */
+bool arch_try(void (*fn)(void *), void *arg, uint64_t *mark);
+void __noreturn arch_try_abort(uint64_t mark);
+/* fn(arg) on a stack that ends at `top`. */
+void arch_call_on_stack(void (*fn)(void *), void *arg, vaddr_t top);
 
 /* vDSO: mapped into each program by exec. */
 struct page *arch_vdso_page(unsigned int index); /* text pages, then the data page (vvar) */

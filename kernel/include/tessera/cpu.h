@@ -11,6 +11,7 @@
 struct thread;
 struct address_space;
 struct run_queue;
+struct spinlock;
 
 /*
  * Who may touch a field:
@@ -33,6 +34,7 @@ struct cpu {
 	void *frame_cache;              /* [I] mm/: per-CPU free frames */
 	void *timers;                   /* [I] time/: this CPU's timer queue */
 	void *worker;                   /* [I] sched/continuation.c */
+	const struct spinlock *spin_wait; /* [s] for reports: what it spins for */
 	struct lock_held *held;         /* [I] sync/: locks held in interrupt context */
 	struct arch_cpu arch;           /*     arch's own part */
 };

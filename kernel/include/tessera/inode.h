@@ -322,6 +322,10 @@ void fs_context_set_root(const struct path *p);
 mode_t fs_context_umask(void);
 mode_t fs_context_set_umask(mode_t mask);
 
+/* The tree of mounts, and up to `show` inodes of each file system in it, to the log; no locks. */
+void mount_dump(void);
+void inode_dump(uint32_t show);
+
 /* --- caches ------------------------------------------------------------------------------------ */
 struct inode *inode_create(struct filesystem *fs, mode_t mode); /* refs 1, times now, caller's ids */
 static inline void

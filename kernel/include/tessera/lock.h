@@ -97,5 +97,12 @@ void lock_check_sleep(void);
 const char *lock_class_name(uint32_t class);
 /* Print what `t` holds; takes no locks. */
 void lock_held_print(const struct thread *t);
+void lock_list_print(const struct lock_held *h);
+
+/* thread->waiting_kind: what thread->waiting_for_lock is. */
+enum lock_wait_kind { LOCK_WAIT_NONE, LOCK_WAIT_MUTEX, LOCK_WAIT_READ, LOCK_WAIT_WRITE, LOCK_WAIT_SPIN };
+/* sync/lock_dump.c, for a stopped machine: all waits, holders and circles; the circles alone. */
+void lock_dump(void);
+void lock_deadlocks_print(void);
 
 #endif

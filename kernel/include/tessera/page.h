@@ -136,6 +136,7 @@ struct memory_stats {
 	uint64_t kernel, slab, page_tables, anonymous, cached, shared, dirty, huge;
 };
 void memory_stats(struct memory_stats *out);
+void page_dump(pfn_t pfn); /* one frame to the log; takes no locks */
 void memory_dump(void); /* zones and counters to the log; takes no locks */
 
 /* The pool behind MAP_HUGETLB (vm.nr_hugepages), in pages of 2 MiB. */

@@ -33,6 +33,7 @@ void slab_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t
 
 /* How the slab of which `p` is the first frame is cut; NULL: not a slab. For those who look at all. */
 const struct object_shape *slab_shape(const struct page *p);
+void slab_dump(void);                    /* all caches to the log; takes no locks */
 
 /* Virtually contiguous memory, page granular, with an unmapped guard page on both sides (region.c). */
 void *vmalloc(size_t size);              /* zeroed; may sleep; NULL */

@@ -199,6 +199,8 @@ ssize_t socket_receive(struct socket *s, struct socket_message *m);
 void unix_for_each(void (*fn)(void *ctx, const struct socket *s, const struct socket_address *name),
 		   void *ctx);
 
+void unix_sockets_dump(void); /* the same to the log; takes no locks */
+
 struct socket_rights *socket_rights_create(void); /* empty, of the caller; NULL: no memory */
 /* Drop the files and free it; NULL is fine. No lock held. Never recurses, however sockets in it nest. */
 void socket_rights_drop(struct socket_rights *r);

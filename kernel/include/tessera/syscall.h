@@ -27,5 +27,6 @@
 #define CALL_MAX 1100 /* Linux's numbers end below 512, ours start at 1024 */
 
 const char *syscall_name(unsigned int nr); /* "openat", or NULL */
+unsigned int syscall_arguments(unsigned int nr); /* how many it takes */
 
 #endif

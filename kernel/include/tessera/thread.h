@@ -118,6 +118,8 @@ struct thread {
 	bool sleep_timed_out;          /* [a] */
 	struct lock_held held;         /* [o] locks held in thread context */
 	void *waiting_for_lock;        /* [o] for reports */
+	uint8_t waiting_kind;          /* [o] enum lock_wait_kind of it */
+	const struct wait_queue *wait_queue; /* [o] for reports: the last it put itself on, NULL: none */
 	uint32_t pagefault_disabled;   /* [o] */
 	bool memory_reserve;           /* [a] being killed by the OOM killer: may use the reserve */
 
@@ -174,6 +176,8 @@ void thread_release_user(struct thread *t);
 void __noreturn thread_exit_user(int status);
 
 /* Every thread there is, for dumps and ps-like views: sched/'s list. fn under its lock (LEAF). */
+/* The same without the lock, on a stopped machine; the list may be broken, and then ends there. */
+void thread_for_each_stopped(void (*fn)(void *ctx, struct thread *t), void *ctx);
 void thread_for_each(void (*fn)(void *ctx, struct thread *t), void *ctx);
 
 #endif

@@ -59,5 +59,6 @@ struct tlb_counters {
 #undef TLB_FIELD
 };
 void tlb_counters(struct tlb_counters *sum);
+void tlb_dump(void); /* each CPU's slots, and the counters, to the log; takes no locks */
 
 #endif

@@ -46,6 +46,7 @@ void wake_queue(struct wait_queue *q, uint32_t key, uint32_t exclusive);
 static inline void wake_all(struct wait_queue *q) { wake_queue(q, 0, UINT32_MAX); }
 static inline void wake_one(struct wait_queue *q) { wake_queue(q, 0, 1); }
 static inline void wake_poll(struct wait_queue *q, uint32_t events) { wake_queue(q, events, UINT32_MAX); }
+void wait_queue_dump(const struct wait_queue *q); /* who waits, to the log; takes no locks */
 bool wait_queue_is_empty(const struct wait_queue *q); /* a hint */
 
 void waiter_init(struct waiter *w, struct thread *t);

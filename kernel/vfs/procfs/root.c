@@ -8,6 +8,7 @@
 #include <tessera/config.h>
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
+#include <tessera/kdb.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
@@ -273,6 +274,15 @@ show_swaps(struct text *t, struct target *at)
 	return 0;
 }
 
+/* A letter, as typed on the console behind a BREAK: see kdb. */
+static ssize_t
+write_sysrq(struct target *at, char *data, size_t n)
+{
+	if (n > 0)
+		kdb_key(data[0], NULL);
+	return (ssize_t)n;
+}
+
 static long
 process_find_name(struct target *at, const char *name, size_t length)
 {
@@ -329,6 +339,7 @@ const struct entry root_entries[] = {
 	{ .name = "net", .mode = S_IFLNK | 0777, .readlink = net_readlink },
 	ENTRY_FILE("partitions", show_partitions),
 	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = show_slabinfo },
+	{ .name = "sysrq-trigger", .mode = S_IFREG | 0200, .write = write_sysrq },
 	ENTRY_FILE("stat", show_machine_stat),
 	ENTRY_FILE("swaps", show_swaps),
 	ENTRY_DIR("sys", sys_entries),

@@ -10,6 +10,7 @@
 
 struct cpu;
 struct thread;
+struct trap_frame;
 
 /* Offsets in struct cpu; asserted in arch/x86_64/asm_offsets.h. */
 #define CPU_SELF             0
@@ -30,6 +31,7 @@ struct arch_cpu {
 	uint32_t apic_id;
 	uint32_t acpi_id;
 	uint64_t irq_count[256];       /* [i] by vector */
+	const struct trap_frame *interrupted; /* [i] what the interrupt being handled interrupted */
 	void *fault_stacks;            /* double fault, NMI, machine check */
 	struct thread *fpu_owner;      /* [i] whose FPU state the registers hold, NULL: nobody's */
 	volatile uint32_t online;

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * objects.c - kdb's commands about what programs hold: handles, sockets, mounts, inodes.
+ */
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/socket.h>
+
+#include "commands.h"
+
+static void
+command_handles(int argc, char **argv)
+{
+	struct process *p;
+
+	if (argc < 2)
+		kdb_fail("of which process? (a pid)");
+	p = kdb_process(argv[1]);
+	if (!p->handles)
+		kdb_fail("process %d has no handles: it has ended", p->pid);
+	handle_table_dump(p->handles);
+}
+
+static void
+command_sockets(int argc, char **argv)
+{
+	unix_sockets_dump();
+}
+
+static void
+command_mounts(int argc, char **argv)
+{
+	mount_dump();
+}
+
+static void
+command_inodes(int argc, char **argv)
+{
+	inode_dump(argc > 1 ? (uint32_t)kdb_number(argv[1]) : 0);
+}
+
+const struct kdb_command kdb_object_commands[] = {
+	{ "handles", "PID", "what a process has open, with rights", command_handles },
+	{ "sockets", "", "all sockets", command_sockets },
+	{ "mounts", "", "the tree of mounts", command_mounts },
+	{ "inodes", "[N]", "how many there are; N of each file system", command_inodes },
+	{ 0 },
+};
