@@ -26,6 +26,9 @@ extern uint32_t boot_protocol;
 extern uint64_t boot_info, boot_cycles;
 extern paddr_t boot_kernel_physical; /* of kernel_start */
 
+/* With config_kasan: all of the shadow takes what is written to it. */
+void boot_shadow_init(void);
+
 /* Physical address of something inside the kernel's image. */
 paddr_t boot_image_to_phys(const void *p);
 

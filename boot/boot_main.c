@@ -4,6 +4,7 @@
  * then kernel_main().
  */
 #include <tessera/arch.h>
+#include <tessera/config.h>
 #include <tessera/string.h>
 
 #include "../kernel/arch/x86_64/kernel_image.h"
@@ -14,6 +15,9 @@
 #define BOOT_EXIT_STATUS 0x7e
 
 struct bootinfo bootinfo __ro_after_init;
+
+/* What the first context runs on, later CPU 0's idle thread: kernel.ld puts it between its two names. */
+static char __section(".bss.boot_stack") __attribute__((used)) boot_stack[KERNEL_STACK_SIZE];
 
 paddr_t
 boot_image_to_phys(const void *p)
@@ -36,6 +40,8 @@ boot_main(void)
 	struct bootinfo *b = &bootinfo;
 	bool ok = false;
 
+	if (config_kasan)
+		boot_shadow_init();
 	switch (boot_protocol) {
 	case BOOT_PROTOCOL_PVH:
 		b->protocol = "pvh";

@@ -7,6 +7,7 @@
  */
 #include <tessera/errno.h>
 #include <tessera/iov.h>
+#include <tessera/kasan.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/uaccess.h>
@@ -63,6 +64,10 @@ move(struct iov_iter *it, char *buf, size_t n, enum direction way)
 	size_t done = 0;
 
 	n = MIN(n, it->count);
+	if (config_kasan && way == TO_ITER)
+		kasan_check_read(buf, n);
+	if (config_kasan && way == FROM_ITER)
+		kasan_check_write(buf, n);
 	if (!it->segment) {
 		if (way == TO_ITER)
 			memcpy(it->kernel, buf, n);

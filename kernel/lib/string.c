@@ -8,12 +8,17 @@
 #include <tessera/string.h>
 
 #include <tessera/errno.h>
+#include <tessera/kasan.h>
 
 void *
 memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	void *d = to;
 
+	if (config_kasan) {
+		kasan_check_read(from, n);
+		kasan_check_write(to, n);
+	}
 	if (n >= 8) {
 		size_t words = n >> 3;
 
@@ -32,6 +37,10 @@ memmove(void *to, const void *from, size_t n)
 
 	if ((uintptr_t)d - (uintptr_t)s >= n)
 		return memcpy(to, from, n);
+	if (config_kasan) {
+		kasan_check_read(from, n);
+		kasan_check_write(to, n);
+	}
 	d += n - 1;
 	s += n - 1;
 	__asm__ volatile("std; rep movsb; cld" : "+D"(d), "+S"(s), "+c"(n)::"memory", "cc");
@@ -44,6 +53,8 @@ memset(void *to, int c, size_t n)
 	void *d = to;
 	uint64_t pattern = (uint8_t)c * 0x0101010101010101ull;
 
+	if (config_kasan)
+		kasan_check_write(to, n);
 	if (n >= 8) {
 		size_t words = n >> 3;
 

@@ -12,6 +12,9 @@
  * one flush for all, by a later alloc or when memory is short. So thread creation maps nothing and
  * thread death flushes nothing.
  *
+ * KASAN's shadow of a block comes and goes with it; it is closed but for what is mapped, and a stack
+ * that is kept is closed but for its link.
+ *
  * Locks: region_lock (REGION) for the space and the stacks kept; kernel_table_lock (KERNEL_TABLE)
  * for the page table. Neither is held while frames are allocated, but for table frames.
  */
@@ -19,6 +22,7 @@
 #include <tessera/config.h>
 #include <tessera/errno.h>
 #include <tessera/fault_inject.h>
+#include <tessera/kasan.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
@@ -65,6 +69,18 @@ refill_spares(void)
 	return true;
 }
 
+static void
+unreserve(struct region *r)
+{
+	uint64_t flags;
+
+	if (config_kasan)
+		kasan_region_remove(r->start, PAGE_SIZE << r->order);
+	flags = spin_lock_irq(&region_lock);
+	region_space_free(&space, r);
+	spin_unlock_irq(&region_lock, flags);
+}
+
 /* Addresses for `pages` mapped pages and their guards. */
 static struct region *
 reserve(uint64_t pages, enum region_kind kind)
@@ -84,16 +100,13 @@ reserve(uint64_t pages, enum region_kind kind)
 		r->pages = pages;
 	}
 	spin_unlock_irq(&region_lock, flags);
+	if (config_kasan && r && kasan_region_add(r->start, PAGE_SIZE << order) != 0) {
+		flags = spin_lock_irq(&region_lock);
+		region_space_free(&space, r);
+		spin_unlock_irq(&region_lock, flags);
+		return NULL;
+	}
 	return r;
-}
-
-static void
-unreserve(struct region *r)
-{
-	uint64_t flags = spin_lock_irq(&region_lock);
-
-	region_space_free(&space, r);
-	spin_unlock_irq(&region_lock, flags);
 }
 
 static vaddr_t
@@ -177,6 +190,25 @@ find(const void *p, enum region_kind kind)
 	return r;
 }
 
+const char *
+region_describe(const void *p, vaddr_t *start, vaddr_t *end)
+{
+	static const char *const names[] = {
+		[REGION_VMALLOC] = "vmalloc region",
+		[REGION_STACK] = "kernel stack",
+		[REGION_PHYS] = "mapping of frames",
+	};
+	uint64_t flags = spin_lock_irq(&region_lock);
+	const struct region *r = region_space_find(&space, (vaddr_t)p);
+
+	spin_unlock_irq(&region_lock, flags);
+	if (!r)
+		return NULL;
+	*start = first_page(r);
+	*end = *start + r->pages * PAGE_SIZE;
+	return names[r->kind];
+}
+
 void *
 vmalloc(size_t size)
 {
@@ -191,6 +223,8 @@ vmalloc(size_t size)
 		unreserve(r);
 		return NULL;
 	}
+	if (config_kasan)
+		kasan_unpoison((void *)first_page(r), size);
 	return (void *)first_page(r);
 }
 
@@ -229,6 +263,8 @@ region_map_phys(paddr_t start, size_t size, unsigned int prot)
 			return NULL;
 		}
 	}
+	if (config_kasan)
+		kasan_unpoison((void *)first_page(r), pages * PAGE_SIZE);
 	return (void *)(first_page(r) + (start - first));
 }
 
@@ -298,6 +334,8 @@ kernel_stack_alloc(void)
 		if (READ_ONCE(free_stack_count) > STACKS_KEPT + STACKS_BATCH && preemptible())
 			stack_shrink(STACKS_KEPT);
 		atomic_add(&stacks_in_use, 1);
+		if (config_kasan)
+			kasan_unpoison(s, KERNEL_STACK_SIZE);
 		return s;
 	}
 	r = reserve(STACK_PAGES, REGION_STACK);
@@ -308,6 +346,8 @@ kernel_stack_alloc(void)
 		return NULL;
 	}
 	atomic_add(&stacks_in_use, 1);
+	if (config_kasan)
+		kasan_unpoison((void *)first_page(r), KERNEL_STACK_SIZE);
 	return (void *)first_page(r);
 }
 
@@ -319,6 +359,10 @@ kernel_stack_free(void *base)
 	uint64_t flags;
 
 	atomic_sub(&stacks_in_use, 1);
+	if (config_kasan) {
+		kasan_poison(base, KERNEL_STACK_SIZE, KASAN_STACK_FREED);
+		kasan_unpoison(base, sizeof(*s));
+	}
 	flags = spin_lock_irq(&region_lock);
 	s->next = free_stacks;
 	free_stacks = s;

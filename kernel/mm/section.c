@@ -13,7 +13,9 @@
  *      that is all memory takes one large page; another gets 4 KiB pages where there is memory, and
  *      one shared page full of PAGE_RESERVED entries where there is none, so that the buddy of any
  *      block can be looked at;
- *   3. mark what is occupied as reserved and give the rest to the buddy allocator.
+ *   3. with KASAN, the shadow of its part of the direct map, an eighth of it, likewise: large pages behind
+ *      the array, or a frame for every 8 frames that are memory;
+ *   4. mark what is occupied as reserved and give the rest to the buddy allocator.
  *
  * Boot touches only the first section that has memory (and those that hold the initramfs).
  *
@@ -21,6 +23,7 @@
  * held: page_alloc() looks before it comes here.
  */
 #include <tessera/bootinfo.h>
+#include <tessera/kasan.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/string.h>
@@ -29,6 +32,10 @@
 
 #define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(struct page))
 #define TABLE_FRAMES      4 /* page tables that map one section's array */
+/* One frame of KASAN's shadow describes this many frames; the tables that map a section's shadow. */
+#define SHADOWED_FRAMES     (1u << SHADOW_SHIFT)
+#define SHADOW_FRAMES       (SECTION_FRAMES / SHADOWED_FRAMES)
+#define SHADOW_TABLE_FRAMES (SHADOW_FRAMES / (PAGE_SIZE / sizeof(uint64_t)) + 2)
 #define ARRAY_PROT        (PTE_READ | PTE_WRITE | PTE_GLOBAL)
 
 enum section_state { SECTION_NONE, SECTION_OFFLINE, SECTION_ONLINE, SECTION_DEAD };
@@ -105,15 +112,60 @@ map_array(pfn_t first, paddr_t frame, bool huge)
 	return r == 0;
 }
 
-/* The array of a section that is all free memory: its own first 2 MiB. */
+/* `frame` (or the large page there) is the shadow of the direct map from `pfn` on. */
+static bool
+map_shadow(pfn_t pfn, paddr_t frame, bool huge)
+{
+	vaddr_t va = SHADOW_OF(phys_to_virt(pfn << PAGE_SHIFT));
+	uint64_t flags = spin_lock_irq(&kernel_table_lock);
+	int r = arch_shadow_map(va, frame, huge);
+
+	spin_unlock_irq(&kernel_table_lock, flags);
+	return r == 0;
+}
+
+/* The shadow of a full section: [frame, frame + SHADOW_FRAMES) of its own, aligned. */
+static bool
+shadow_full(pfn_t first, pfn_t frame)
+{
+	const pfn_t step = HUGE_PAGE_SIZE >> PAGE_SHIFT;
+
+	for (pfn_t i = 0; i < SHADOW_FRAMES; i += step) {
+		memset(phys_to_virt((frame + i) << PAGE_SHIFT), 0, HUGE_PAGE_SIZE);
+		if (!map_shadow(first + i * SHADOWED_FRAMES, (frame + i) << PAGE_SHIFT, true))
+			return false;
+	}
+	return true;
+}
+
+static bool
+shadow_partial(pfn_t first, pfn_t end)
+{
+	struct frame_range f;
+
+	for (pfn_t pfn = first; pfn < end; pfn += SHADOWED_FRAMES) {
+		paddr_t frame;
+
+		if (!next_range(&boot_ram, pfn, pfn + SHADOWED_FRAMES, &f))
+			continue;
+		frame = section_carve();
+		if (!frame || !map_shadow(pfn, frame, false))
+			return false;
+	}
+	return true;
+}
+
+/* The array of a section that is all free memory: its own first 2 MiB; the shadow behind it. */
 static bool
 build_full(pfn_t first)
 {
-	carve_next = first + (HUGE_PAGE_SIZE >> PAGE_SHIFT);
+	pfn_t shadow = first + (HUGE_PAGE_SIZE >> PAGE_SHIFT);
+
+	carve_next = config_kasan ? shadow + SHADOW_FRAMES : shadow;
 	if (!map_array(first, first << PAGE_SHIFT, true))
 		return false;
 	memset(pfn_to_page(first), 0, HUGE_PAGE_SIZE);
-	return true;
+	return !config_kasan || shadow_full(first, shadow);
 }
 
 static bool
@@ -132,7 +184,7 @@ build_partial(pfn_t first, pfn_t end)
 		if (!map_array(pfn, frame, false))
 			return false;
 	}
-	return true;
+	return !config_kasan || shadow_partial(first, end);
 }
 
 /* Everything in [start, end) that has an entry of its own becomes reserved. */
@@ -163,12 +215,14 @@ release(pfn_t start, pfn_t end)
 		order = MIN(order, (unsigned int)MAX_ORDER);
 		while (start + (1ul << order) > end)
 			order--;
+		if (config_kasan)
+			kasan_page_free(pfn_to_page(start), order);
 		frames_add_block(start, order);
 		start += 1ul << order;
 	}
 }
 
-/* Frames that the array of a section and the tables that map it take at most. */
+/* Frames that the array of a section, its shadow and the tables that map them take at most. */
 static uint64_t
 frames_needed(uint32_t s)
 {
@@ -178,7 +232,11 @@ frames_needed(uint32_t s)
 
 	for (pfn_t pfn = first; pfn < end; pfn += ENTRIES_PER_FRAME)
 		n += next_range(&boot_ram, pfn, pfn + ENTRIES_PER_FRAME, &f);
-	return n;
+	if (!config_kasan)
+		return n;
+	for (pfn_t pfn = first; pfn < end; pfn += SHADOWED_FRAMES)
+		n += next_range(&boot_ram, pfn, pfn + SHADOWED_FRAMES, &f);
+	return n + SHADOW_TABLE_FRAMES;
 }
 
 static uint64_t

@@ -50,10 +50,13 @@ struct slab_cache {
 	struct list partial, empty;           /* [c] struct page.node */
 	uint32_t empty_count;                 /* [c] */
 	uint64_t slabs;                       /* [c] */
+	uint64_t quarantined;                 /* [a] free objects that KASAN holds back */
 	uint64_t out; /* [c] objects not in a slab's list: in use or in magazines */
 	struct magazine *magazines[MAX_CPUS]; /* [i] */
 	struct slab_cache *next;              /* cache_list_lock */
 };
+
+#define QUARANTINE_MAX (4ul << 20) /* bytes, and at most a 64th of memory */
 
 static struct spinlock cache_list_lock = SPINLOCK_INIT(LEAF);
 static struct slab_cache *all_caches;       /* cache_list_lock; entries stay for ever */
@@ -274,19 +277,13 @@ free_slow(struct slab_cache *c, struct magazine *m, void *object)
 		slab_release(c, surplus[--n]);
 }
 
-void
-slab_free(struct slab_cache *c, void *object)
+/* A free object goes where the next allocation may find it. */
+static inline void
+give_back(struct slab_cache *c, void *object)
 {
-	struct page *p = slab_of(object);
 	struct magazine *m;
-	uint64_t irq;
+	uint64_t irq = arch_irq_save();
 
-	if (unlikely(!(p->flags & PAGE_SLAB) || p->slab != c))
-		bad_object(c, object,
-			p->flags & PAGE_FREE ? "freed already, its frame too"
-					     : "not of this cache");
-	memory_check_object_free(&c->shape, object);
-	irq = arch_irq_save();
 	m = magazine_get(c);
 	if (likely(m && m->count < c->magazine_size)) {
 		if (unlikely(m->count > 0 && m->objects[m->count - 1] == object))
@@ -298,12 +295,52 @@ slab_free(struct slab_cache *c, void *object)
 	arch_irq_restore(irq);
 }
 
+/* A chain that leaves KASAN's quarantine. */
+static void
+give_back_chain(void *object)
+{
+	while (object) {
+		struct slab_cache *c = slab_of(object)->slab;
+		void *next = *memory_check_link(&c->shape, object);
+
+		atomic_sub(&c->quarantined, 1);
+		give_back(c, object);
+		object = next;
+	}
+}
+
+void
+slab_drain_quarantine(void)
+{
+	if (config_kasan)
+		give_back_chain(kasan_quarantine_take());
+}
+
+void
+slab_free(struct slab_cache *c, void *object)
+{
+	struct page *p = slab_of(object);
+
+	if (unlikely(!(p->flags & PAGE_SLAB) || p->slab != c))
+		bad_object(c, object,
+			p->flags & PAGE_FREE ? "freed already, its frame too"
+					     : "not of this cache");
+	memory_check_object_free(&c->shape, object);
+	if (!config_kasan) {
+		give_back(c, object);
+		return;
+	}
+	atomic_add(&c->quarantined, 1);
+	give_back_chain(kasan_quarantine_put(&c->shape, object));
+}
+
 /* Give this CPU's magazines and all empty slabs back. Returns frames freed. */
 uint64_t
 slab_shrink(void)
 {
 	uint64_t frames = 0;
 
+	slab_drain_quarantine();
 	for (struct slab_cache *c = READ_ONCE(all_caches); c; c = READ_ONCE(c->next)) {
 		struct list doomed = LIST_INIT(doomed);
 		uint64_t irq = spin_lock_irq(&c->lock);
@@ -381,6 +418,7 @@ slab_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t used
 			if (c->magazines[i])
 				used -= MIN(used, (uint64_t)READ_ONCE(c->magazines[i]->count));
 		spin_unlock_irq(&c->lock, irq);
+		used -= MIN(used, atomic_load(&c->quarantined));
 		fn(ctx, c->shape.name, c->shape.stride, used, slabs * c->shape.per_slab,
 		   slabs << c->order);
 	}
@@ -406,8 +444,12 @@ slab_dump(void)
 void
 slab_init(void)
 {
+	struct memory_stats m;
 	uint32_t k = 0;
 
+	memory_stats(&m);
+	if (config_kasan)
+		kasan_quarantine_init(MIN(QUARANTINE_MAX, m.total * PAGE_SIZE / 64));
 	cache_setup(&cache_cache, "slab_cache", sizeof(struct slab_cache), 64, false);
 	cache_setup(&magazine_cache, "magazine", sizeof(struct magazine), 16, false);
 	for (uint32_t i = 0; i < ARRAY_SIZE(kmalloc_sizes); i++) {

@@ -4,6 +4,7 @@
  * which survive faults.
  */
 #include <tessera/cpu.h>
+#include <tessera/kasan.h>
 #include <tessera/preempt.h>
 #include <tessera/thread.h>
 #include <tessera/uaccess.h>
@@ -14,6 +15,8 @@ copy_from_user(void *to, const void __user *from, size_t n)
 	if (unlikely(!user_range_ok(from, n)))
 		return -EFAULT;
 	preempt_random_here();
+	if (config_kasan)
+		kasan_check_write(to, n);
 	return arch_copy_from_user(to, from, n) == 0 ? 0 : -EFAULT;
 }
 
@@ -23,6 +26,8 @@ copy_to_user(void __user *to, const void *from, size_t n)
 	if (unlikely(!user_range_ok(to, n)))
 		return -EFAULT;
 	preempt_random_here();
+	if (config_kasan)
+		kasan_check_read(from, n);
 	return arch_copy_to_user(to, from, n) == 0 ? 0 : -EFAULT;
 }
 
@@ -37,6 +42,8 @@ copy_string_from_user(char *to, const char __user *from, size_t size)
 	if (unlikely((uintptr_t)from >= USER_LIMIT))
 		return -EFAULT;
 	room = MIN(room, USER_LIMIT - (uintptr_t)from);
+	if (config_kasan)
+		kasan_check_write(to, room);
 	n = arch_strncpy_from_user(to, from, room);
 	if (n < 0)
 		return n;

@@ -156,10 +156,7 @@ crash_busy(void)
 	ktest_parallel(cpu_count + 1, spin_for_ever, NULL);
 }
 
-static const struct {
-	const char *name;
-	void (*fn)(void);
-} crashes[] = {
+static const struct crash crashes[] = {
 	{ "lock_order", crash_lock_order },
 	{ "lock_twice", crash_lock_twice },
 	{ "lock_irq", crash_lock_irq },
@@ -174,17 +171,26 @@ static const struct {
 	{ "double_free", crash_double_free },
 	{ "region", crash_region },
 	{ "busy", crash_busy },
+	{ 0 },
 };
+
+/* False: it is not in this table. */
+static bool
+run_one_of(const struct crash *table, const char *name)
+{
+	for (const struct crash *c = table; c->name; c++) {
+		if (strcmp(c->name, name))
+			continue;
+		c->fn();
+		log_print(LOG_ERR, "ktest: FAIL crash:%s: nothing stopped it\n", name);
+		return true;
+	}
+	return false;
+}
 
 void
 crash_run(const char *name)
 {
-	for (uint32_t i = 0; i < ARRAY_SIZE(crashes); i++) {
-		if (strcmp(crashes[i].name, name))
-			continue;
-		crashes[i].fn();
-		log_print(LOG_ERR, "ktest: FAIL crash:%s: nothing stopped it\n", name);
-		return;
-	}
-	log_print(LOG_ERR, "ktest: no crash is named %s\n", name);
+	if (!run_one_of(crashes, name) && !run_one_of(crashes_kasan, name))
+		log_print(LOG_ERR, "ktest: no crash is named %s\n", name);
 }

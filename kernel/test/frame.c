@@ -124,6 +124,7 @@ take_counts(void)
 	struct counts c = { .threads = (int64_t)thread_count() };
 	struct memory_stats m;
 
+	slab_drain_quarantine();
 	memory_stats(&m);
 	c.frames = (int64_t)(m.kernel + m.anonymous + m.cached);
 	slab_for_each(add_objects, &c.objects);

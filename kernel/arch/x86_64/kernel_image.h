@@ -6,6 +6,7 @@
  *	ffff800000000000  direct map of memory, 64 TiB
  *	ffffc90000000000  stacks, vmalloc, device registers, 512 GiB (mm/region.c)
  *	ffffea0000000000  struct page array (mm/)
+ *	ffffec0000000000  KASAN's shadow of the kernel's half, 16 TiB (shadow.c)
  *	ffffffff80000000  the kernel's image, somewhere in this 1 GiB
  */
 #ifndef ARCH_X86_64_KERNEL_IMAGE_H

@@ -13,6 +13,7 @@
 #include <tessera/arch.h>
 #include <tessera/bootinfo.h>
 #include <tessera/config.h>
+#include <tessera/kasan.h>
 #include <tessera/layout.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
@@ -172,7 +173,11 @@ arch_init_memory(void)
 	/* One level below the top: what lies under it is made on demand. */
 	entry_for(REGION_BASE, SHIFT_1G);
 	entry_for(PAGE_ARRAY_BASE, SHIFT_1G);
+	if (config_kasan)
+		arch_shadow_init(SHADOW_OF(kernel_start), (size_t)(kernel_end - kernel_start) >> SHADOW_SHIFT);
 	cr3_write(kernel_page_table.root);
+	if (config_kasan)
+		kasan_init();
 	pr_info("memory: %lu MiB usable in %u ranges; kernel at %#lx, slide %#lx\n", total >> 20,
 		bootinfo.memory_count, bootinfo.kernel_start, bootinfo.kernel_slide);
 }

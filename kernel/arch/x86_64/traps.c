@@ -19,6 +19,7 @@
 #include <tessera/address_space.h>
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
+#include <tessera/config.h>
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
@@ -372,6 +373,8 @@ kernel_page_fault(struct trap_frame *f, vaddr_t address, uint64_t error)
 {
 	vaddr_t fixup = exception_fixup(f->rip);
 
+	if (config_kasan && (error & PF_WRITE) && arch_shadow_mend(address))
+		return true;
 	if (!fixup || (error & PF_BAD))
 		return false;
 	if (address < USER_LIMIT && !(error & PF_PKEY) && (f->rflags & RFLAGS_IF) && arch_preempt_count() == 0 &&

@@ -240,6 +240,21 @@ uint64_t arch_page_table_frames(struct page_table *pt); /* table frames held, fo
 /* The kernel half: used by mm/region.c for stacks and vmalloc. */
 extern struct page_table kernel_page_table;
 
+/* --- shadow memory (arch/x86_64/shadow.c): debug/sanitizers/ decides what it holds ------------- */
+
+/* All of the shadow reads as zeroes, of one page, until frames are mapped; `size` bytes of it from `va`
+ * get frames of their own now. Part of arch_init_memory(), with config_kasan. */
+void arch_shadow_init(vaddr_t va, size_t size);
+/* Put `frame` at shadow address `va`, where there is none yet. It must hold zeroes or whatever else the
+ * caller wants seen: other CPUs may read the zeroes of before for a while, and when they write, fault once
+ * (arch_shadow_mend). kernel_table_lock held. 0 or -ENOMEM. */
+int arch_shadow_map(vaddr_t va, paddr_t frame, bool huge);
+/* Back to zeroes. The caller flushes before it frees the frame, which is returned. */
+paddr_t arch_shadow_unmap(vaddr_t va);
+paddr_t arch_shadow_lookup(vaddr_t va); /* the frame, 0: zeroes */
+/* A write to `va` faulted: was it only that this CPU had not seen arch_shadow_map() yet? */
+bool arch_shadow_mend(vaddr_t va);
+
 /* --- TLB (arch/x86_64/tlb_flush.c): mm/tlb.c decides, this does ------------------------------- */
 
 void arch_tlb_flush_page(vaddr_t va);               /* this CPU, current PCID */

@@ -13,12 +13,15 @@ enum build { BUILD_release, BUILD_debug, BUILD_kasan, BUILD_ubsan, BUILD_kcsan, 
 #define TESSERA_BUILD BUILD_debug /* what includes a header outside the makefile's kernel: host tests */
 #endif
 
+/* The address sanitiser: debug/sanitizers/kasan.c. The fuzzer's kernel has it too. */
+enum { config_kasan = TESSERA_BUILD == BUILD_kasan || TESSERA_BUILD == BUILD_kcov };
+
 /* Check every lock's class order and owner at run time; print both stacks when it is broken. */
 static const bool config_lock_check = TESSERA_BUILD != BUILD_release;
 /* Fill freed frames and slab objects with a pattern and check it when they are handed out again. */
 static const bool config_poison = TESSERA_BUILD == BUILD_debug;
 /* Red zones around slab objects, and behind each a note of who allocated and who freed it. */
-static const bool config_object_notes = TESSERA_BUILD == BUILD_debug || TESSERA_BUILD == BUILD_kasan;
+static const bool config_object_notes = TESSERA_BUILD == BUILD_debug || config_kasan;
 /* Calls record which code they ran: /dev/kcov. */
 static const bool config_kcov = TESSERA_BUILD == BUILD_kcov;
 
@@ -29,6 +32,7 @@ enum {
 	config_preempt_random = TESSERA_BUILD != BUILD_release,
 };
 
-#define KERNEL_STACK_SIZE (16 * 1024)
+/* KASAN puts room around the arrays of each function. */
+#define KERNEL_STACK_SIZE (config_kasan ? 32 * 1024 : 16 * 1024)
 
 #endif

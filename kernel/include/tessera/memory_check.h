@@ -18,6 +18,7 @@
 #define TESSERA_MEMORY_CHECK_H
 
 #include <tessera/config.h>
+#include <tessera/kasan.h>
 #include <tessera/types.h>
 
 struct page;
@@ -130,6 +131,8 @@ memory_check_slab_new(const struct object_shape *s, void *base)
 {
 	if (config_object_notes)
 		check_slab_new(s, base);
+	if (config_kasan)
+		kasan_slab_new(s, base);
 }
 
 /* A free object is handed out, `size` bytes of it. Before it is cleared. */
@@ -138,6 +141,8 @@ memory_check_object_alloc(const struct object_shape *s, void *object, size_t siz
 {
 	if (config_object_notes)
 		check_object_alloc(s, object, size);
+	if (config_kasan)
+		kasan_object_alloc(s, object, size);
 }
 
 /* An object of this cache comes back; it goes on a free list after this. */
@@ -146,6 +151,8 @@ memory_check_object_free(const struct object_shape *s, void *object)
 {
 	if (config_object_notes)
 		check_object_free(s, object);
+	if (config_kasan)
+		kasan_object_free(s, object);
 }
 
 /* krealloc() leaves it where it is: other bytes of the slot are the object's now. */
@@ -154,6 +161,8 @@ memory_check_object_resize(const struct object_shape *s, void *object, size_t si
 {
 	if (config_object_notes)
 		check_object_resize(s, object, size);
+	if (config_kasan)
+		kasan_object_alloc(s, object, size);
 }
 
 /* --- hooks: frames ---------------------------------------------------------------------------- */
@@ -164,6 +173,8 @@ memory_check_frames_alloc(struct page *p, unsigned int order)
 {
 	if (config_object_notes)
 		check_frames_alloc(p, order);
+	if (config_kasan)
+		kasan_page_alloc(p, order);
 }
 
 /* A block comes back; before anybody else can have it. */
@@ -172,6 +183,8 @@ memory_check_frames_free(struct page *p, unsigned int order)
 {
 	if (config_object_notes)
 		check_frames_free(p, order);
+	if (config_kasan)
+		kasan_page_free(p, order);
 }
 
 /* kmalloc() gives `size` bytes of the block `p`; kfree() takes it back. */
@@ -180,6 +193,8 @@ memory_check_block_alloc(struct page *p, size_t size)
 {
 	if (config_object_notes)
 		check_block_alloc(p, size);
+	if (config_kasan)
+		kasan_block_alloc(p, size);
 }
 
 static inline void
@@ -189,6 +204,8 @@ memory_check_block_resize(struct page *p, size_t size)
 		check_block_free(p);
 		check_block_alloc(p, size);
 	}
+	if (config_kasan)
+		kasan_block_alloc(p, size);
 }
 
 static inline void

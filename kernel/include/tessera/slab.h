@@ -31,6 +31,9 @@ void slab_init_cpu(struct cpu *c);
 void slab_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t used,
 			      uint64_t total, uint64_t pages), void *ctx);
 
+/* Freed objects that KASAN holds back are free indeed: before somebody counts what is left. */
+void slab_drain_quarantine(void);
+
 /* How the slab of which `p` is the first frame is cut; NULL: not a slab. For those who look at all. */
 const struct object_shape *slab_shape(const struct page *p);
 void slab_dump(void);                    /* all caches to the log; takes no locks */

@@ -34,6 +34,7 @@ show_counters(struct text *t, struct target *at)
 {
 	struct memory_stats m;
 
+	slab_drain_quarantine();
 	memory_stats(&m);
 	text_print(t, "frames_total %lu\nframes_free %lu\nframes_kernel %lu\nframes_slab %lu\n"
 		      "frames_page_tables %lu\nframes_anonymous %lu\nframes_cached %lu\n",
@@ -53,6 +54,7 @@ cache_line(void *ctx, const char *name, size_t size, uint64_t used, uint64_t tot
 static int
 show_objects(struct text *t, struct target *at)
 {
+	slab_drain_quarantine();
 	slab_for_each(cache_line, t);
 	return 0;
 }
