@@ -315,6 +315,45 @@ $(abi_exe): build/abi/%: $$(wildcard tests/abi/$$*/*.c tests/abi/$$*/*.h tests/a
 
 abi: $(abi_exe)
 
+# -------------------------------------------------------------------------------------------- fuzzers
+
+# The system-call fuzzer, which runs in the machine. Its table of calls is the kernel's own. Its child lives
+# without what a C library needs, a guard word in thread-local storage for one.
+fuzz_src    := $(sort $(wildcard tests/fuzz/syscall/*.c))
+CFLAGS_fuzz := -std=gnu17 -O2 -g -static -D_GNU_SOURCE -fno-stack-protector -Wall -Wextra -Werror \
+	-Wno-missing-field-initializers
+
+build/fuzz.flags: FORCE
+	$(call remember,$@,$(HOSTCC) $(CFLAGS_fuzz))
+
+build/fuzz/syscall: $(fuzz_src) $(wildcard tests/fuzz/syscall/*.h) kernel/linux/calls.h build/fuzz.flags
+	@mkdir -p $(@D)
+	$(say) FUZZ $@
+	$(q)$(HOSTCC) $(CFLAGS_fuzz) -o $@ $(fuzz_src)
+
+# A parser of the kernel under libFuzzer, with AddressSanitizer, on the host. As a unit test it names the
+# kernel's sources that it links:	/* fuzz: kernel/lib/cpio.c */
+FUZZCC       := clang
+parser_src   := $(sort $(wildcard tests/fuzz/parsers/*.c))
+parser_exe   := $(patsubst tests/fuzz/parsers/%.c,build/fuzz/parsers/%,$(parser_src))
+parser_uses   = $(shell sed -n 's,^/\* *fuzz: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
+CFLAGS_parser := -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -fno-builtin -Itests/unit/shim -Ikernel/include -Wall -Wextra -Werror \
+	-Wno-unused-parameter
+
+build/fuzz/parsers.flags: FORCE
+	$(call remember,$@,$(FUZZCC) $(CFLAGS_parser))
+
+$(parser_exe): build/fuzz/parsers/%: tests/fuzz/parsers/%.c $$(call parser_uses,tests/fuzz/parsers/$$*.c) \
+		$(wildcard tests/fuzz/parsers/*.h kernel/include/tessera/*.h) build/fuzz/parsers.flags
+	@mkdir -p $(@D)
+	$(say) FUZZ $@
+	$(q)$(FUZZCC) $(CFLAGS_parser) -o $@ $(filter %.c,$^)
+
+.PHONY: fuzz fuzz-parsers
+fuzz: build/fuzz/syscall
+fuzz-parsers: $(parser_exe)
+
 # ---------------------------------------------------------------------------------------------- helpers
 
 define database_entry

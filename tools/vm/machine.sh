@@ -132,9 +132,12 @@ machine_start()
 		set -- -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
 			-drive "if=pflash,format=raw,unit=1,file=$run/vars.fd" "$@"
 	fi
+	# The machine's memory: nobody else's, or a file that is there to read when the machine has ended.
+	memory="memory-backend-ram,id=ram,size=${mem}M,reserve=off"
+	[ -z "$mem_file" ] || memory="memory-backend-file,id=ram,size=${mem}M,share=on,mem-path=$mem_file"
 	# reserve=off: a machine may have more memory than the host as long as it does not use it.
 	set -- qemu-system-x86_64 -machine "$machine,memory-backend=ram" -m "$mem" \
-		-object "memory-backend-ram,id=ram,size=${mem}M,reserve=off" \
+		-object "$memory" \
 		-cpu "${cpu:-max}" -smp "$cpus" -nodefaults -no-user-config -display none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
 	[ -z "$debug" ] || set -- "$@" -S \

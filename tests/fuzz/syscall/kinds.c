@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/* kinds.c - what arguments can be: sets of constants, structs, sorts of results. */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/xattr.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+
+#include "fuzz.h"
+
+#define N(x) { #x, (uint64_t)(x) }
+#define SET(name, ...) static const struct named name[] = { __VA_ARGS__ };
+
+SET(open_flags, N(O_RDONLY), N(O_WRONLY), N(O_RDWR), N(O_CREAT), N(O_EXCL), N(O_NOCTTY), N(O_TRUNC), N(O_APPEND),
+    N(O_NONBLOCK), N(O_DIRECTORY), N(O_NOFOLLOW), N(O_CLOEXEC), N(O_PATH), N(O_TMPFILE), N(O_SYNC), N(O_DSYNC),
+    N(O_DIRECT), N(O_NOATIME), N(O_ASYNC))
+SET(fd_flags, N(O_CLOEXEC), N(O_NONBLOCK), N(O_DIRECT))
+SET(modes, { "0", 0 }, { "0644", 0644 }, { "0755", 0755 }, { "0777", 0777 }, { "04755", 04755 }, { "02070", 02070 },
+    { "01777", 01777 })
+SET(node_modes, N(S_IFREG | 0644), N(S_IFIFO | 0666), N(S_IFSOCK | 0600), N(S_IFCHR | 0666), N(S_IFBLK | 0600),
+    N(S_IFDIR | 0755))
+SET(devices, { "0x103", 0x103 }, { "0x105", 0x105 }, { "0x502", 0x502 }, { "0x500", 0x500 }, { "0x8800", 0x8800 })
+SET(at_flags, N(AT_SYMLINK_NOFOLLOW), N(AT_REMOVEDIR), N(AT_SYMLINK_FOLLOW), N(AT_EMPTY_PATH), N(AT_NO_AUTOMOUNT),
+    N(AT_EACCESS), N(AT_STATX_FORCE_SYNC), N(AT_RECURSIVE))
+SET(whence, N(SEEK_SET), N(SEEK_CUR), N(SEEK_END), N(SEEK_DATA), N(SEEK_HOLE))
+SET(prot, N(PROT_READ), N(PROT_WRITE), N(PROT_EXEC), N(PROT_GROWSDOWN), N(PROT_GROWSUP))
+SET(map_flags, N(MAP_SHARED), N(MAP_PRIVATE), N(MAP_FIXED), N(MAP_ANONYMOUS), N(MAP_GROWSDOWN), N(MAP_LOCKED),
+    N(MAP_NORESERVE), N(MAP_POPULATE), N(MAP_NONBLOCK), N(MAP_STACK), N(MAP_HUGETLB), N(MAP_FIXED_NOREPLACE), N(MAP_32BIT))
+SET(remap_flags, N(MREMAP_MAYMOVE), N(MREMAP_FIXED), N(MREMAP_DONTUNMAP))
+SET(sync_flags, N(MS_ASYNC), N(MS_INVALIDATE), N(MS_SYNC))
+SET(advices, N(MADV_NORMAL), N(MADV_RANDOM), N(MADV_SEQUENTIAL), N(MADV_WILLNEED), N(MADV_DONTNEED), N(MADV_FREE),
+    N(MADV_REMOVE), N(MADV_DONTFORK), N(MADV_DOFORK), N(MADV_HUGEPAGE), N(MADV_NOHUGEPAGE), N(MADV_DONTDUMP), N(MADV_DODUMP),
+    N(MADV_WIPEONFORK), N(MADV_KEEPONFORK), N(MADV_COLD), N(MADV_PAGEOUT), N(MADV_POPULATE_READ), N(MADV_POPULATE_WRITE),
+    N(MADV_MERGEABLE))
+SET(mlock_flags, N(MCL_CURRENT), N(MCL_FUTURE), N(MCL_ONFAULT))
+SET(mask_how, N(SIG_BLOCK), N(SIG_UNBLOCK), N(SIG_SETMASK))
+SET(action_flags, N(SA_NOCLDSTOP), N(SA_NOCLDWAIT), N(SA_SIGINFO), N(SA_ONSTACK), N(SA_RESTART), N(SA_NODEFER), N(SA_RESETHAND),
+    { "SA_RESTORER", 0x04000000 })
+SET(stack_flags, N(SS_ONSTACK), N(SS_DISABLE), { "SS_AUTODISARM", 1u << 31 })
+SET(poll_events, N(POLLIN), N(POLLPRI), N(POLLOUT), N(POLLERR), N(POLLHUP), N(POLLRDHUP), N(POLLNVAL))
+SET(epoll_events, N(EPOLLIN), N(EPOLLOUT), N(EPOLLPRI), N(EPOLLRDHUP), N(EPOLLET), N(EPOLLONESHOT), N(EPOLLEXCLUSIVE),
+    N(EPOLLWAKEUP), N(EPOLLHUP))
+SET(epoll_ops, N(EPOLL_CTL_ADD), N(EPOLL_CTL_MOD), N(EPOLL_CTL_DEL))
+SET(itimers, N(ITIMER_VIRTUAL), N(ITIMER_PROF), N(ITIMER_REAL))
+SET(clocks, N(CLOCK_REALTIME), N(CLOCK_MONOTONIC), N(CLOCK_PROCESS_CPUTIME_ID), N(CLOCK_THREAD_CPUTIME_ID),
+    N(CLOCK_MONOTONIC_RAW), N(CLOCK_REALTIME_COARSE), N(CLOCK_BOOTTIME), N(CLOCK_REALTIME_ALARM), N(CLOCK_TAI))
+SET(timer_flags, N(TIMER_ABSTIME), N(TFD_TIMER_CANCEL_ON_SET))
+SET(small_times, { "0", 0 }, { "1", 1 }, { "1000", 1000 }, { "1000000", 1000000 }, { "999999999", 999999999 },
+    { "1000000000", 1000000000 }, { "0xffffffffffffffff", UINT64_MAX })
+SET(seconds, { "0", 0 }, { "1", 1 }, { "2000000000", 2000000000 }, { "0x7fffffffffffffff", INT64_MAX },
+    { "0xffffffffffffffff", UINT64_MAX })
+SET(domains, N(AF_UNIX), N(AF_INET), N(AF_NETLINK))
+SET(socket_types, N(SOCK_STREAM), N(SOCK_DGRAM), N(SOCK_SEQPACKET), N(SOCK_STREAM | SOCK_NONBLOCK),
+    N(SOCK_DGRAM | SOCK_NONBLOCK), N(SOCK_SEQPACKET | SOCK_CLOEXEC))
+SET(socket_flags, N(SOCK_CLOEXEC), N(SOCK_NONBLOCK))
+SET(message_flags, N(MSG_DONTWAIT), N(MSG_PEEK), N(MSG_TRUNC), N(MSG_CTRUNC), N(MSG_WAITALL), N(MSG_NOSIGNAL), N(MSG_EOR),
+    N(MSG_OOB), N(MSG_CMSG_CLOEXEC), N(MSG_ERRQUEUE), N(MSG_WAITFORONE), N(MSG_MORE))
+SET(shuts, N(SHUT_RD), N(SHUT_WR), N(SHUT_RDWR))
+SET(socket_levels, N(SOL_SOCKET))
+SET(socket_options, N(SO_TYPE), N(SO_ERROR), N(SO_SNDBUF), N(SO_RCVBUF), N(SO_PASSCRED), N(SO_PEERCRED), N(SO_RCVTIMEO),
+    N(SO_SNDTIMEO), N(SO_PEEK_OFF), N(SO_DOMAIN), N(SO_PROTOCOL), N(SO_ACCEPTCONN), N(SO_REUSEADDR), N(SO_LINGER),
+    N(SO_SNDBUFFORCE), N(SO_RCVLOWAT), N(SO_PEERSEC), N(SO_PASSSEC), N(SO_TIMESTAMP), N(SO_PEERGROUPS), N(SO_KEEPALIVE))
+SET(cmsg_types, { "SCM_RIGHTS", 1 }, { "SCM_CREDENTIALS", 2 })
+SET(clone_flags, N(CLONE_VM), N(CLONE_FS), N(CLONE_FILES), N(CLONE_SIGHAND), N(CLONE_PIDFD), N(CLONE_VFORK), N(CLONE_PARENT),
+    N(CLONE_THREAD), N(CLONE_SYSVSEM), N(CLONE_SETTLS), N(CLONE_PARENT_SETTID), N(CLONE_CHILD_CLEARTID), N(CLONE_CHILD_SETTID),
+    N(CLONE_DETACHED), N(SIGCHLD), N(SIGUSR1), N(CLONE_IO), N(CLONE_NEWNS), N(CLONE_CLEAR_SIGHAND))
+SET(thread_flags, N(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD), N(CLONE_CHILD_CLEARTID),
+    N(CLONE_CHILD_SETTID), N(CLONE_PARENT_SETTID), N(CLONE_SYSVSEM))
+SET(wait_options, N(WNOHANG), N(WUNTRACED), N(WCONTINUED), N(WEXITED), N(WNOWAIT), N(__WALL), N(__WNOTHREAD), N(__WCLONE))
+SET(wait_whats, N(P_ALL), N(P_PID), N(P_PGID), N(P_PIDFD))
+SET(fcntls, N(F_DUPFD), N(F_GETFD), N(F_SETFD), N(F_GETFL), N(F_SETFL), N(F_DUPFD_CLOEXEC), N(F_GETPIPE_SZ), N(F_SETPIPE_SZ),
+    N(F_ADD_SEALS), N(F_GET_SEALS), N(F_GETOWN), N(F_SETSIG), N(F_GETSIG), N(F_SETLEASE), N(F_GETLEASE), N(F_NOTIFY))
+SET(fcntl_args, { "0", 0 }, { "1", 1 }, { "0x1000", 0x1000 }, { "0x100000", 0x100000 }, N(O_NONBLOCK), N(O_APPEND), N(O_ASYNC),
+    N(O_DIRECT), { "0xf", 0xf }, { "30", 30 })
+SET(lock_commands, N(F_GETLK), N(F_SETLK), N(F_SETLKW), N(F_OFD_GETLK), N(F_OFD_SETLK), N(F_OFD_SETLKW))
+SET(lock_types, N(F_RDLCK), N(F_WRLCK), N(F_UNLCK))
+SET(flocks, N(LOCK_SH), N(LOCK_EX), N(LOCK_UN), N(LOCK_SH | LOCK_NB), N(LOCK_EX | LOCK_NB))
+SET(owner_types, N(F_OWNER_TID), N(F_OWNER_PID), N(F_OWNER_PGRP))
+SET(fallocate_modes, { "0", 0 }, N(FALLOC_FL_KEEP_SIZE), N(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), N(FALLOC_FL_ZERO_RANGE),
+    N(FALLOC_FL_COLLAPSE_RANGE), N(FALLOC_FL_INSERT_RANGE))
+SET(fadvices, N(POSIX_FADV_NORMAL), N(POSIX_FADV_RANDOM), N(POSIX_FADV_SEQUENTIAL), N(POSIX_FADV_WILLNEED),
+    N(POSIX_FADV_DONTNEED), N(POSIX_FADV_NOREUSE))
+SET(splice_flags, N(SPLICE_F_MOVE), N(SPLICE_F_NONBLOCK), N(SPLICE_F_MORE), N(SPLICE_F_GIFT))
+SET(rw_flags, N(RWF_HIPRI), N(RWF_DSYNC), N(RWF_SYNC), N(RWF_NOWAIT), N(RWF_APPEND))
+SET(rlimits, N(RLIMIT_CPU), N(RLIMIT_DATA), N(RLIMIT_STACK), N(RLIMIT_CORE), N(RLIMIT_RSS), N(RLIMIT_NOFILE), N(RLIMIT_MEMLOCK),
+    N(RLIMIT_SIGPENDING), N(RLIMIT_MSGQUEUE), N(RLIMIT_NICE), N(RLIMIT_RTPRIO), N(RLIMIT_FSIZE))
+SET(rlimit_values, { "0", 0 }, { "4", 4 }, { "64", 64 }, { "0x10000", 0x10000 }, { "0x100000", 0x100000 },
+    { "0xffffffffffffffff", UINT64_MAX })
+SET(usages, N(RUSAGE_SELF), N(RUSAGE_CHILDREN), N(RUSAGE_THREAD))
+SET(prctls, N(PR_SET_PDEATHSIG), N(PR_GET_PDEATHSIG), N(PR_GET_DUMPABLE), N(PR_SET_DUMPABLE), N(PR_GET_KEEPCAPS),
+    N(PR_SET_KEEPCAPS), N(PR_SET_NAME), N(PR_GET_NAME), N(PR_CAPBSET_READ), N(PR_CAPBSET_DROP), N(PR_GET_SECUREBITS),
+    N(PR_SET_SECUREBITS), N(PR_SET_TIMERSLACK), N(PR_GET_TIMERSLACK), N(PR_SET_CHILD_SUBREAPER), N(PR_GET_CHILD_SUBREAPER),
+    N(PR_SET_NO_NEW_PRIVS), N(PR_GET_NO_NEW_PRIVS), N(PR_GET_TID_ADDRESS), N(PR_SET_THP_DISABLE), N(PR_GET_THP_DISABLE),
+    N(PR_CAP_AMBIENT), N(PR_SET_MM), N(PR_SET_VMA), N(PR_GET_TSC), N(PR_SET_SECCOMP))
+SET(arch_prctls, { "ARCH_SET_GS", 0x1001 }, { "ARCH_GET_FS", 0x1003 }, { "ARCH_GET_GS", 0x1004 }, { "ARCH_CET_STATUS", 0x3001 })
+SET(futex_ops, N(FUTEX_WAIT), N(FUTEX_WAKE), N(FUTEX_REQUEUE), N(FUTEX_CMP_REQUEUE), N(FUTEX_WAKE_OP), N(FUTEX_LOCK_PI),
+    N(FUTEX_UNLOCK_PI), N(FUTEX_TRYLOCK_PI), N(FUTEX_WAIT_BITSET), N(FUTEX_WAKE_BITSET), N(FUTEX_WAIT_REQUEUE_PI),
+    N(FUTEX_CMP_REQUEUE_PI), N(FUTEX_LOCK_PI2), N(FUTEX_WAIT_PRIVATE), N(FUTEX_WAKE_PRIVATE), N(FUTEX_LOCK_PI_PRIVATE),
+    N(FUTEX_UNLOCK_PI_PRIVATE), N(FUTEX_WAIT_REQUEUE_PI_PRIVATE), N(FUTEX_CMP_REQUEUE_PI_PRIVATE))
+SET(futex_words, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "0x80000000", 0x80000000 }, { "0x40000000", 0x40000000 },
+    { "0xffffffff", 0xffffffff }, { "0x7fffffff", 0x7fffffff })
+SET(futex_sizes, { "0x82", 0x82 }, { "2", 2 })
+SET(policies, { "SCHED_OTHER", 0 }, N(SCHED_FIFO), N(SCHED_RR), N(SCHED_BATCH), N(SCHED_IDLE), { "SCHED_DEADLINE", 6 },
+    { "SCHED_FIFO|SCHED_RESET_ON_FORK", 0x40000001 })
+SET(priorities, { "0", 0 }, { "1", 1 }, { "10", 10 }, { "20", 20 })
+SET(prio_whats, N(PRIO_PROCESS), N(PRIO_PGRP))
+SET(nices, { "0", 0 }, { "19", 19 }, { "10", 10 }, { "0xffffffec", 0xffffffec }, { "5", 5 })
+SET(inotify_masks, N(IN_ACCESS), N(IN_MODIFY), N(IN_ATTRIB), N(IN_CLOSE_WRITE), N(IN_CLOSE_NOWRITE), N(IN_OPEN), N(IN_MOVED_FROM),
+    N(IN_MOVED_TO), N(IN_CREATE), N(IN_DELETE), N(IN_DELETE_SELF), N(IN_MOVE_SELF), N(IN_ONLYDIR), N(IN_DONT_FOLLOW),
+    N(IN_EXCL_UNLINK), N(IN_MASK_ADD), N(IN_ONESHOT), N(IN_MASK_CREATE))
+SET(rename_flags, N(RENAME_NOREPLACE), N(RENAME_EXCHANGE), N(RENAME_WHITEOUT))
+SET(memfd_flags, { "MFD_CLOEXEC", 1 }, { "MFD_ALLOW_SEALING", 2 }, { "MFD_HUGETLB", 4 })
+SET(xattr_flags, { "0", 0 }, N(XATTR_CREATE), N(XATTR_REPLACE))
+SET(membarriers, N(MEMBARRIER_CMD_QUERY), N(MEMBARRIER_CMD_GLOBAL), N(MEMBARRIER_CMD_PRIVATE_EXPEDITED),
+    N(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), N(MEMBARRIER_CMD_GLOBAL_EXPEDITED), N(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED),
+    N(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE), N(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE),
+    { "128", 128 }, { "256", 256 })
+SET(kcmps, { "KCMP_FILE", 0 }, { "KCMP_VM", 1 }, { "KCMP_FILES", 2 }, { "KCMP_FS", 3 }, { "KCMP_SIGHAND", 4 }, { "KCMP_IO", 5 },
+    { "KCMP_SYSVSEM", 6 }, { "KCMP_EPOLL_TFD", 7 })
+SET(mount_flags, N(MS_RDONLY), N(MS_NOSUID), N(MS_NODEV), N(MS_NOEXEC), N(MS_REMOUNT), N(MS_BIND), N(MS_MOVE), N(MS_REC), N(MS_PRIVATE),
+    N(MS_SHARED), N(MS_SLAVE), N(MS_UNBINDABLE), N(MS_NOATIME), N(MS_RELATIME), N(MS_SILENT))
+SET(umount_flags, N(MNT_FORCE), N(MNT_DETACH), N(MNT_EXPIRE), N(UMOUNT_NOFOLLOW))
+SET(resolves, N(RESOLVE_NO_XDEV), N(RESOLVE_NO_MAGICLINKS), N(RESOLVE_NO_SYMLINKS), N(RESOLVE_BENEATH), N(RESOLVE_IN_ROOT), N(RESOLVE_CACHED))
+SET(ioctls, N(FIONREAD), N(FIONBIO), N(FIOASYNC), N(FIOCLEX), N(TCGETS), N(TCSETS), N(TCSETSW), N(TCSETSF), N(TIOCGPGRP), N(TIOCSPGRP), N(TIOCSCTTY),
+    N(TIOCNOTTY), N(TIOCGWINSZ), N(TIOCSWINSZ), N(TIOCGPTN), N(TIOCSPTLCK), N(TIOCGPTPEER), N(TCFLSH), N(TCXONC), N(TCSBRK), N(TIOCOUTQ),
+    N(TIOCPKT), N(TIOCSTI), N(TIOCGSID), N(TIOCSETD), N(TIOCGETD), N(TIOCEXCL), N(TIOCNXCL), N(FIGETBSZ), N(FS_IOC_GETFLAGS), N(FS_IOC_SETFLAGS))
+SET(getrandom_flags, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "4", 4 })
+SET(sizes8, { "8", 8 })
+SET(advice_sizes, { "0x1000", 0x1000 }, { "0x2000", 0x2000 }, { "0x8000", 0x8000 }, { "0x40000", 0x40000 }, { "0x200000", 0x200000 }, { "0", 0 },
+    { "0xffffffffffffffff", UINT64_MAX }, { "0x100", 0x100 })
+SET(counts, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "0", 0 }, { "4", 4 }, { "16", 16 })
+SET(timeouts, { "0", 0 }, { "1", 1 }, { "5", 5 }, { "0xffffffff", 0xffffffff })
+SET(notifies, N(SIGEV_SIGNAL), N(SIGEV_NONE), N(SIGEV_THREAD_ID), N(SIGEV_THREAD))
+SET(cap_versions, { "0x20080522", 0x20080522 }, { "0x19980330", 0x19980330 })
+SET(caps, { "0", 0 }, { "0xffffffff", 0xffffffff }, { "0x3f", 0x3f })
+SET(code_values, { "0xffffffff", 0xffffffff }, { "0", 0 }, { "0xfffffffa", 0xfffffffa }, { "0x80", 0x80 })
+SET(ranges, { "0", 0 }, { "3", 3 }, { "5", 5 }, { "10", 10 }, { "0xffffffff", 0xffffffff })
+SET(range_flags, { "CLOSE_RANGE_UNSHARE", 2 }, { "CLOSE_RANGE_CLOEXEC", 4 })
+SET(ioprio_values, { "0", 0 }, { "0x4004", 0x4004 }, { "0x2000", 0x2000 }, { "0x6007", 0x6007 })
+SET(dirfds, N(AT_FDCWD))
+SET(personas, { "0", 0 }, { "0xffffffff", 0xffffffff }, { "0x0400000", 0x400000 }, { "0x0040000", 0x40000 })
+SET(statx_masks, { "0xfff", 0xfff }, { "0x7ff", 0x7ff }, { "0", 0 }, { "0x80000000", 0x80000000 })
+SET(syslogs, { "2", 2 }, { "3", 3 }, { "9", 9 }, { "10", 10 })
+SET(rseq_flags, { "0", 0 }, { "1", 1 })
+SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
+
+#define SETS(X)                                                                                                          \
+	X(open_flags, KIND_FLAGS) X(fd_flags, KIND_FLAGS) X(modes, KIND_CHOICE) X(node_modes, KIND_CHOICE)               \
+	X(devices, KIND_CHOICE) X(at_flags, KIND_FLAGS) X(whence, KIND_CHOICE) X(prot, KIND_FLAGS)                       \
+	X(map_flags, KIND_FLAGS) X(remap_flags, KIND_FLAGS) X(sync_flags, KIND_FLAGS) X(advices, KIND_CHOICE)            \
+	X(mlock_flags, KIND_FLAGS) X(mask_how, KIND_CHOICE) X(action_flags, KIND_FLAGS) X(stack_flags, KIND_FLAGS)       \
+	X(poll_events, KIND_FLAGS) X(epoll_events, KIND_FLAGS) X(epoll_ops, KIND_CHOICE) X(itimers, KIND_CHOICE)         \
+	X(clocks, KIND_CHOICE) X(timer_flags, KIND_FLAGS) X(small_times, KIND_CHOICE) X(seconds, KIND_CHOICE)            \
+	X(domains, KIND_CHOICE) X(socket_types, KIND_CHOICE) X(socket_flags, KIND_FLAGS) X(message_flags, KIND_FLAGS)    \
+	X(shuts, KIND_CHOICE) X(socket_levels, KIND_CHOICE) X(socket_options, KIND_CHOICE) X(cmsg_types, KIND_CHOICE)    \
+	X(clone_flags, KIND_FLAGS) X(thread_flags, KIND_FLAGS) X(wait_options, KIND_FLAGS) X(wait_whats, KIND_CHOICE)    \
+	X(fcntls, KIND_CHOICE) X(fcntl_args, KIND_CHOICE) X(lock_commands, KIND_CHOICE) X(lock_types, KIND_CHOICE)       \
+	X(flocks, KIND_CHOICE) X(owner_types, KIND_CHOICE) X(fallocate_modes, KIND_CHOICE) X(fadvices, KIND_CHOICE)      \
+	X(splice_flags, KIND_FLAGS) X(rw_flags, KIND_FLAGS) X(rlimits, KIND_CHOICE) X(rlimit_values, KIND_CHOICE)        \
+	X(usages, KIND_CHOICE) X(prctls, KIND_CHOICE) X(arch_prctls, KIND_CHOICE) X(futex_ops, KIND_CHOICE)              \
+	X(futex_words, KIND_CHOICE) X(futex_sizes, KIND_CHOICE) X(policies, KIND_CHOICE) X(priorities, KIND_CHOICE)      \
+	X(prio_whats, KIND_CHOICE) X(nices, KIND_CHOICE) X(inotify_masks, KIND_FLAGS) X(rename_flags, KIND_FLAGS)        \
+	X(memfd_flags, KIND_FLAGS) X(xattr_flags, KIND_CHOICE) X(membarriers, KIND_CHOICE) X(kcmps, KIND_CHOICE)         \
+	X(mount_flags, KIND_FLAGS) X(umount_flags, KIND_FLAGS) X(resolves, KIND_FLAGS) X(ioctls, KIND_CHOICE)            \
+	X(getrandom_flags, KIND_CHOICE) X(sizes8, KIND_CHOICE) X(advice_sizes, KIND_CHOICE) X(counts, KIND_CHOICE)       \
+	X(timeouts, KIND_CHOICE) X(notifies, KIND_CHOICE) X(cap_versions, KIND_CHOICE) X(caps, KIND_CHOICE)              \
+	X(code_values, KIND_CHOICE) X(ranges, KIND_CHOICE) X(range_flags, KIND_FLAGS) X(ioprio_values, KIND_CHOICE)      \
+	X(dirfds, KIND_CHOICE) X(personas, KIND_CHOICE) X(statx_masks, KIND_CHOICE) X(syslogs, KIND_CHOICE)              \
+	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE)
+
+#define SET_KIND(set_name, how)                                                                    \
+	{ .name = #set_name, .type = how, .set = set_name, .set_size = sizeof(set_name) / sizeof(set_name[0]) },
+#define RESOURCE(kind_name, bits) { .name = kind_name, .type = KIND_RESOURCE, .resource = bits }
+/* Fields: kind:bytes; 8 when it says nothing. "c:N:S" is the constant N. */
+#define STRUCT(kind_name, how_many, fields_text) \
+	{ .name = kind_name, .type = KIND_POINTER, .n = how_many, .layout = fields_text }
+
+static struct kind kinds[] = {
+	{ .name = "int", .type = KIND_INT },
+	{ .name = "path", .type = KIND_PATH },
+	{ .name = "bytes", .type = KIND_BYTES },
+	{ .name = "out", .type = KIND_OUT },
+	{ .name = "out8", .type = KIND_OUT, .n = 8 },
+	{ .name = "out16", .type = KIND_OUT, .n = 16 },
+	{ .name = "out256", .type = KIND_OUT, .n = 256 },
+	{ .name = "length", .type = KIND_LENGTH },
+	{ .name = "page", .type = KIND_PAGE },
+	{ .name = "signal", .type = KIND_SIGNAL },
+	{ .name = "id", .type = KIND_ID },
+	{ .name = "handler", .type = KIND_HANDLER },
+	{ .name = "restorer", .type = KIND_RESTORER },
+	RESOURCE("fd", R_FD), RESOURCE("file", R_FILE | R_MEMFD), RESOURCE("dir", R_DIR), RESOURCE("pipe", R_PIPE),
+	RESOURCE("socket", R_SOCKET), RESOURCE("epoll", R_EPOLL), RESOURCE("eventfd", R_EVENTFD),
+	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY),
+	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
+	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
+	SETS(SET_KIND)
+	STRUCT("sigset", 1, "int"),
+	STRUCT("sigaction", 1, "handler action_flags restorer int"),
+	STRUCT("sigstack", 1, "page stack_flags advice_sizes"),
+	STRUCT("timespec", 1, "seconds small_times"),
+	STRUCT("timespec2", 1, "seconds small_times seconds small_times"),
+	STRUCT("itimerspec", 1, "seconds small_times seconds small_times"),
+	STRUCT("itimerval", 1, "seconds small_times seconds small_times"),
+	STRUCT("fd_set", 1, "int int"),
+	STRUCT("pollfd", 0, "fd:4 poll_events:2 c:0:2"),
+	STRUCT("iovec", 0, "page length"),
+	STRUCT("iovec_data", 0, "bytes length"),
+	STRUCT("siginfo", 1, "signal:4 c:0:4 code_values:4 c:0:4 pid:4 id:4 int int int int int int int int int int int int"),
+	STRUCT("sigevent", 1, "int signal:4 notifies:4 pid:4 c:0:4 int int int int int"),
+	STRUCT("epoll_event", 1, "epoll_events:4 int:4 int:4"),
+	STRUCT("sockaddr", 1, "c:1:2 c:0x61:4 c:0:4 c:0:4"),
+	STRUCT("abstract", 1, "c:1:2 c:0x6100:2 c:0:4"),
+	STRUCT("socklen", 1, "counts:4"),
+	STRUCT("int_value", 1, "int:4 int:4 int"),
+	STRUCT("rights_cmsg", 1, "c:0x18 c:1:4 cmsg_types:4 fd:4 fd:4"),
+	STRUCT("msghdr", 1, "sockaddr c:0:8 iovec_data c:1 rights_cmsg c:0x18 c:0:4 c:0:4"),
+	STRUCT("msghdr_in", 1, "out c:16:8 iovec c:1 out256 c:0x40 c:0:4 c:0:4"),
+	STRUCT("mmsghdr", 0, "sockaddr c:0:8 iovec_data c:1 rights_cmsg c:0x18 c:0:4 c:0:4 c:0:8"),
+	STRUCT("mmsghdr_in", 0, "out c:16:8 iovec c:1 out256 c:0x40 c:0:4 c:0:4 c:0:8"),
+	STRUCT("rlimit", 1, "rlimit_values rlimit_values"),
+	STRUCT("flock_struct", 1, "lock_types:2 whence:2 c:0:4 length length pid:4 c:0:4"),
+	STRUCT("owner", 1, "owner_types:4 pid:4"),
+	STRUCT("offset", 1, "length"),
+	STRUCT("sched_param", 1, "priorities:4"),
+	STRUCT("sched_attr", 1, "c:56:4 policies:4 int nices:4 priorities:4 int int int int:4 int:4"),
+	STRUCT("cpu_set", 1, "rights"),
+	STRUCT("open_how", 1, "open_flags modes resolves"),
+	STRUCT("clone_args", 1, "clone_flags page page page signal page advice_sizes c:0 page c:0 c:0"),
+	STRUCT("argv", 1, "bytes bytes c:0"),
+	STRUCT("cap_header", 1, "cap_versions:4 pid:4"),
+	STRUCT("cap_data", 1, "caps:4 caps:4 caps:4 caps:4 caps:4 caps:4"),
+	STRUCT("groups", 0, "id:4"),
+	STRUCT("robust", 1, "page c:0 page"),
+	STRUCT("waitv", 0, "futex_words page futex_sizes:4 c:0:4"),
+	STRUCT("timex", 1, "int int int int int int int int int int int int int int int int int int int int int int int int int int"),
+	STRUCT("termios", 1, "int:4 int:4 int:4 int:4 int int int int"),
+	STRUCT("mask_arg", 1, "sigset sizes8"),
+	STRUCT("rseq_area", 1, "c:0 c:0 c:0 c:0"),
+};
+static unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);
+
+static struct kind constants[256];
+static unsigned int constants_used;
+
+static const struct kind *
+find(const char *name, size_t length)
+{
+	for (unsigned int i = 0; i < kind_count; i++)
+		if (strlen(kinds[i].name) == length && memcmp(kinds[i].name, name, length) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+const struct kind *
+kind_of(const char *name)
+{
+	const struct kind *k = find(name, strlen(name));
+
+	if (!k) {
+		report("no kind is called %s", name);
+		exit(2);
+	}
+	return k;
+}
+
+static const struct kind *
+constant_kind(uint64_t n)
+{
+	for (unsigned int i = 0; i < constants_used; i++)
+		if (constants[i].n == n)
+			return &constants[i];
+	constants[constants_used] = (struct kind){ .name = "c", .type = KIND_CONST, .n = n };
+	return &constants[constants_used++];
+}
+
+/* "c:0x18:4", "fd:4" or "page". */
+static struct field
+field_of(const char *text, size_t length)
+{
+	struct field f = { .size = 8 };
+	char word[64];
+	char *colon, *end;
+
+	memcpy(word, text, length);
+	word[length] = '\0';
+	colon = strchr(word, ':');
+	if (word[0] == 'c' && colon == word + 1) {
+		f.kind = constant_kind(strtoull(word + 2, &end, 0));
+		if (*end == ':')
+			f.size = (uint8_t)atoi(end + 1);
+		return f;
+	}
+	if (colon) {
+		f.size = (uint8_t)atoi(colon + 1);
+		*colon = '\0';
+	}
+	f.kind = kind_of(word);
+	return f;
+}
+
+static void
+read_layout(struct kind *k)
+{
+	k->fields = calloc(MAX_ITEMS, sizeof(*k->fields));
+	for (const char *s = k->layout; *s; s += *s == ' ') {
+		size_t length = strcspn(s, " ");
+
+		k->fields[k->field_count++] = field_of(s, length);
+		s += length;
+	}
+}
+
+bool
+constant_named(const char *name, size_t length, uint64_t *n)
+{
+	for (unsigned int i = 0; i < kind_count; i++)
+		for (unsigned int j = 0; j < kinds[i].set_size; j++)
+			if (strlen(kinds[i].set[j].name) == length &&
+			    memcmp(kinds[i].set[j].name, name, length) == 0) {
+				*n = kinds[i].set[j].n;
+				return true;
+			}
+	return false;
+}
+
+void descs_init(void);
+
+void
+kinds_init(void)
+{
+	for (unsigned int i = 0; i < kind_count; i++)
+		if (kinds[i].layout)
+			read_layout(&kinds[i]);
+	descs_init();
+}
