@@ -68,7 +68,7 @@ sanitizer_dir := kernel/debug/sanitizers
 sanitizers_debug := check
 sanitizers_kasan := check kasan
 sanitizers_ubsan := ubsan
-sanitizers_kcsan := kcsan
+sanitizers_kcsan := kcsan check_stacks
 sanitizers_kcov  := kcov check kasan
 # What KASAN needs of boot/, arch/ and mm/.
 shadow_src := boot/shadow.c kernel/arch/x86_64/shadow.c kernel/mm/shadow.c
@@ -116,14 +116,19 @@ CFLAGS_kasan_gcc := -fasan-shadow-offset=$(shadow_offset) --param asan-stack=1 -
 	--param asan-instrumentation-with-call-threshold=0
 CFLAGS_kasan_clang := -mllvm -asan-mapping-offset=$(shadow_offset) -mllvm -asan-stack=1 -mllvm -asan-globals=1 \
 	-mllvm -asan-instrumentation-with-call-threshold=0
-CFLAGS_ubsan :=
-CFLAGS_kcsan :=
+# Signed overflow means wrapping here (-fwrapv), and pointers to nothing fault by themselves.
+CFLAGS_ubsan := -fsanitize=shift,integer-divide-by-zero,unreachable,vla-bound,bounds,alignment,bool,enum,null \
+	-fsanitize=nonnull-attribute -fno-sanitize=pointer-overflow
+# Volatile accesses are marked ones. What runs while a report is printed is left alone.
+CFLAGS_kcsan = -fsanitize=thread $(CFLAGS_kcsan_$(family))
+CFLAGS_kcsan_gcc   := --param=tsan-distinguish-volatile=1 --param=tsan-instrument-func-entry-exit=0 -Wno-tsan
+CFLAGS_kcsan_clang := -mllvm -tsan-distinguish-volatile=1 -mllvm -tsan-instrument-func-entry-exit=0
 CFLAGS_kcov  := -fsanitize-coverage=trace-pc -fsanitize-coverage=trace-cmp
 plain_always := boot/% $(sanitizer_dir)/%
 # slab.c lives in free objects; the others walk stacks that may be broken, one at every lock.
 plain_kasan  := kernel/mm/slab.c kernel/arch/x86_64/backtrace.c kernel/sync/lock_order.c
 plain_ubsan  :=
-plain_kcsan  :=
+plain_kcsan  := kernel/debug/% kernel/sync/spinlock.c kernel/sync/lock_order.c kernel/lib/format.c
 # Left out of the record: what runs at any time for reasons that are not the program's.
 plain_kcov   := kernel/sync/% kernel/sched/% kernel/time/% kernel/debug/% kernel/test/% kernel/lib/string.c \
 	kernel/mm/slab.c kernel/mm/frames.c kernel/mm/buddy.c kernel/mm/tlb.c kernel/arch/x86_64/tlb_flush.c \

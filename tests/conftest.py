@@ -14,6 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 TOP = Path(__file__).resolve().parent.parent
 TESSERA = str(TOP / "tessera")
 
+# The kernel that the tests are run of, and how much longer than a release kernel each may take.
+VARIANT = os.environ.get("TESSERA_VARIANT") or "release"
+SLOWER = {"release": 1, "debug": 2, "ubsan": 1.5, "kcov": 2, "kasan": 4, "kcsan": 4}
+
 # `tessera test` has built everything before; a machine need not look again.
 ENVIRONMENT = dict(os.environ, TESSERA_BUILT="1", LC_ALL="C")
 
@@ -32,8 +36,24 @@ class Ended:
         return f"status {self.status}\n-- output\n{self.out[-4000:]}\n-- messages\n{self.err[-2000:]}\n-- console\n{tail}"
 
 
-def run_vm(command, *options, timeout=120):
-    """`tessera vm OPTIONS -- COMMAND`, stopped after `timeout` seconds."""
+def variant(*names):
+    """The kernel to test with when a test needs one of the variants `names`: the one that the tests are
+    run of if it is among them, else the first, built if it is not yet."""
+    if VARIANT in names:
+        return VARIANT
+    lock = TOP / "build/.lock"
+    make = ["make", "-s", "-C", TOP, "--no-print-directory", "-j2", f"BUILD={names[0]}", "kernel"]
+    done = subprocess.run(["flock", lock, *make], capture_output=True, text=True)
+    assert done.returncode == 0, f"the {names[0]} kernel does not build\n{done.stderr}"
+    return names[0]
+
+
+def run_vm(command, *options, build=None, timeout=120):
+    """`tessera vm OPTIONS -- COMMAND` with the variant `build` of the kernel, stopped after `timeout`
+    seconds; variants that are slow get more."""
+    build = build or VARIANT
+    timeout = int(timeout * SLOWER[build])
+    options = ("--build", build, *options)
     with tempfile.TemporaryDirectory(prefix="tessera-test.") as folder:
         log = Path(folder, "console")
         done = subprocess.run(

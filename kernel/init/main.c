@@ -20,6 +20,7 @@
 #include <tessera/fault_inject.h>
 #include <tessera/inode.h>
 #include <tessera/kcov.h>
+#include <tessera/kcsan.h>
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
@@ -76,6 +77,8 @@ start_rest(void *unused)
 	arch_start_cpus();
 	preempt_random_init();
 	fault_inject_boot();
+	if (config_kcsan)
+		kcsan_start();
 	pr_info("smp: %u CPUs, clock %s\n", cpu_count, arch_clock_name());
 	arch_init_late();
 	vfs_init();

@@ -115,5 +115,7 @@ syscall_dispatch(struct trap_frame *f)
 	else
 		result = unknown_call(nr);
 	t->syscall_number = UINT64_MAX;
+	if (config_misuse_check && unlikely(t->waiters))
+		waiters_left(t, "ends a system call");
 	return result;
 }

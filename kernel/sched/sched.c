@@ -342,6 +342,8 @@ thread_exit(void)
 	if (unlikely(t->held.count))
 		panic("thread %s (tid %d) ends while holding %s", t->name, t->tid,
 		      lock_class_name(t->held.entry[0].class));
+	if (config_misuse_check && unlikely(t->waiters))
+		waiters_left(t, "ends");
 	timer_cancel(&t->sleep_timer);
 	preempt_disable();
 	arch_irq_disable();

@@ -13,6 +13,7 @@
 #include <tessera/atomic.h>
 #include <tessera/config.h>
 #include <tessera/debug.h>
+#include <tessera/memory_check.h>
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
@@ -70,6 +71,8 @@ thread_alloc(void)
 		return NULL;
 	}
 	t->stack_top = (vaddr_t)t->stack + KERNEL_STACK_SIZE;
+	if (config_misuse_check)
+		check_stack_fill(t);
 	preempt_disable();
 	t->cpu = this_cpu()->id;
 	preempt_enable();
@@ -172,6 +175,8 @@ thread_free(struct thread *t)
 	spin_unlock_irq(&all_lock, flags);
 	thread_release_user(t);
 	arch_thread_free(t);
+	if (config_misuse_check)
+		check_stack_end(t);
 	kernel_stack_free(t->stack);
 	t->magic = 0;
 	slab_free(cache, t);

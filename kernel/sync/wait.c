@@ -36,6 +36,13 @@ wake_thread(struct waiter *w, uint32_t key)
 	return thread_wake(w->thread);
 }
 
+/* Does `w` lie on the stack of the thread that runs, to be removed before that goes on? */
+static bool
+is_own(const struct waiter *w)
+{
+	return w->wake == wake_thread && w->thread && w->thread == current_thread();
+}
+
 void
 waiter_init(struct waiter *w, struct thread *t)
 {
@@ -50,6 +57,8 @@ waiter_add(struct wait_queue *q, struct waiter *w)
 	uint64_t flags = spin_lock_irq(&q->lock);
 
 	assert(!w->queue);
+	if (config_misuse_check && is_own(w))
+		w->thread->waiters++;
 	w->queue = q;
 	if (w->thread && w->thread == current_thread())
 		w->thread->wait_queue = q;
@@ -74,6 +83,8 @@ waiter_remove(struct waiter *w)
 		w->queue = NULL;
 		if (w->thread && w->thread == current_thread())
 			w->thread->wait_queue = NULL;
+		if (config_misuse_check && is_own(w))
+			w->thread->waiters--;
 	}
 	spin_unlock_irq(&q->lock, flags);
 }

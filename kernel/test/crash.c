@@ -156,7 +156,7 @@ crash_busy(void)
 	ktest_parallel(cpu_count + 1, spin_for_ever, NULL);
 }
 
-static const struct crash crashes[] = {
+static const struct crash crash_rules[] = {
 	{ "lock_order", crash_lock_order },
 	{ "lock_twice", crash_lock_twice },
 	{ "lock_irq", crash_lock_irq },
@@ -174,23 +174,20 @@ static const struct crash crashes[] = {
 	{ 0 },
 };
 
-/* False: it is not in this table. */
-static bool
-run_one_of(const struct crash *table, const char *name)
-{
-	for (const struct crash *c = table; c->name; c++) {
-		if (strcmp(c->name, name))
-			continue;
-		c->fn();
-		log_print(LOG_ERR, "ktest: FAIL crash:%s: nothing stopped it\n", name);
-		return true;
-	}
-	return false;
-}
+static const struct crash *const tables[] = { crash_rules, crash_memory, crash_undefined,
+					     crash_races, crashes_kasan };
 
 void
 crash_run(const char *name)
 {
-	if (!run_one_of(crashes, name) && !run_one_of(crashes_kasan, name))
-		log_print(LOG_ERR, "ktest: no crash is named %s\n", name);
+	for (uint32_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		for (const struct crash *c = tables[i]; c->name; c++) {
+			if (strcmp(c->name, name))
+				continue;
+			c->fn();
+			log_print(LOG_ERR, "ktest: FAIL crash:%s: nothing stopped it\n", name);
+			return;
+		}
+	}
+	log_print(LOG_ERR, "ktest: no crash is named %s\n", name);
 }

@@ -95,7 +95,7 @@ get_locked(struct dentry *d)
 		list_del_init(&d->lru);
 		unused--;
 	}
-	ref_get(&d->refs);
+	ref_get_cached(&d->refs);
 }
 
 struct dentry *

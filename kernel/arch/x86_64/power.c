@@ -6,6 +6,7 @@
 #include <tessera/arch.h>
 #include <tessera/arch/port.h>
 #include <tessera/bootinfo.h>
+#include <tessera/kcsan.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 
@@ -73,6 +74,8 @@ arch_power_off(void)
 {
 	const struct acpi_info *a = &acpi_info;
 
+	if (config_kcsan)
+		kcsan_flush();
 	arch_irq_disable();
 	arch_stop_other_cpus();
 	serial_flush();

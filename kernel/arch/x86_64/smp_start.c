@@ -144,10 +144,12 @@ prepare_trampoline(void)
 	uint64_t *directory = phys_to_virt(base + 3 * PAGE_SIZE);
 	const uint64_t *kernel = phys_to_virt(kernel_page_table.root);
 	struct trampoline_data *d = (void *)(code + (trampoline_data - trampoline_start));
+	struct { uint32_t base; } __packed *pseudo; /* where the operand of LGDT happens to lie */
 
 	memset(code, 0, TRAMPOLINE_SIZE);
 	memcpy(code, trampoline_start, (size_t)(trampoline_end - trampoline_start));
-	*(uint32_t *)(code + d->gdt_base) += (uint32_t)base;
+	pseudo = (void *)(code + d->gdt_base);
+	pseudo->base += (uint32_t)base;
 	d->far_offset += (uint32_t)base;
 	d->cr3 = base + PAGE_SIZE;
 	d->high = (uint64_t)smp_entry;

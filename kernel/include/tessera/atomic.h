@@ -6,6 +6,7 @@
 #ifndef TESSERA_ATOMIC_H
 #define TESSERA_ATOMIC_H
 
+#include <tessera/config.h>
 #include <tessera/types.h>
 
 #define atomic_load(p)            __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -35,6 +36,11 @@ struct refcount {
 	uint32_t count;
 };
 
+#define REFCOUNT_MAX 0x7fffffffu
+
+/* debug/misuse.c. `count`: what was found. */
+void __noreturn __cold refcount_broken(const struct refcount *r, uint32_t count, const char *what);
+
 static inline void
 ref_init(struct refcount *r)
 {
@@ -43,6 +49,17 @@ ref_init(struct refcount *r)
 
 static inline void
 ref_get(struct refcount *r)
+{
+	uint32_t was = __atomic_fetch_add(&r->count, 1, __ATOMIC_RELAXED);
+
+	if (config_misuse_check && unlikely(was - 1 >= REFCOUNT_MAX))
+		refcount_broken(r, was, was ? "more references than there can be"
+					    : "a reference to what is gone");
+}
+
+/* The same where a count of 0 is not the end: a cache keeps the object, and its lock is held. */
+static inline void
+ref_get_cached(struct refcount *r)
 {
 	atomic_add_relaxed(&r->count, 1);
 }
@@ -63,7 +80,11 @@ ref_get_unless_zero(struct refcount *r)
 static inline bool
 ref_put(struct refcount *r)
 {
-	return atomic_sub_fetch(&r->count, 1) == 0;
+	uint32_t left = atomic_sub_fetch(&r->count, 1);
+
+	if (config_misuse_check && unlikely(left >= REFCOUNT_MAX))
+		refcount_broken(r, left + 1, "dropped more often than taken");
+	return left == 0;
 }
 
 static inline uint32_t

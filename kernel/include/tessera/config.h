@@ -20,6 +20,10 @@ enum { config_kasan = TESSERA_BUILD == BUILD_kasan || TESSERA_BUILD == BUILD_kco
 static const bool config_lock_check = TESSERA_BUILD != BUILD_release;
 /* Fill freed frames and slab objects with a pattern and check it when they are handed out again. */
 static const bool config_poison = TESSERA_BUILD == BUILD_debug;
+/* Accesses to memory are watched for data races (kcsan.h). */
+static const bool config_kcsan = TESSERA_BUILD == BUILD_kcsan;
+/* Lists whose neighbours disagree, references to what is gone, waiters left behind; stack depths. */
+static const bool config_misuse_check = TESSERA_BUILD == BUILD_debug;
 /* Red zones around slab objects, and behind each a note of who allocated and who freed it. */
 static const bool config_object_notes = TESSERA_BUILD == BUILD_debug || config_kasan;
 /* Calls record which code they ran: /dev/kcov. */

@@ -8,6 +8,7 @@
 #ifndef TESSERA_LIST_H
 #define TESSERA_LIST_H
 
+#include <tessera/config.h>
 #include <tessera/types.h>
 
 struct list {
@@ -15,6 +16,13 @@ struct list {
 };
 
 #define LIST_INIT(l) { &(l), &(l) }
+
+/* In both links of what list_del() removed, where misuse is checked. */
+#define LIST_GONE ((struct list *)0x1157600d00ull)
+
+/* debug/misuse.c */
+void __noreturn __cold list_corrupted(const char *doing, const struct list *n, const struct list *prev,
+				      const struct list *next);
 
 static inline void
 list_init(struct list *l)
@@ -31,6 +39,9 @@ list_is_empty(const struct list *l)
 static inline void
 list_insert_between(struct list *n, struct list *prev, struct list *next)
 {
+	if (config_misuse_check &&
+	    unlikely(next->prev != prev || prev->next != next || n == prev || n == next))
+		list_corrupted("adding", n, prev, next);
 	n->prev = prev;
 	n->next = next;
 	next->prev = n;
@@ -52,8 +63,13 @@ list_add_tail(struct list *head, struct list *n)
 static inline void
 list_del(struct list *n) /* leaves n's links dangling */
 {
+	if (config_misuse_check &&
+	    unlikely(n->prev == LIST_GONE || n->prev->next != n || n->next->prev != n))
+		list_corrupted("removing", n, n->prev, n->next);
 	n->prev->next = n->next;
 	n->next->prev = n->prev;
+	if (config_misuse_check)
+		n->next = n->prev = LIST_GONE;
 }
 
 static inline void

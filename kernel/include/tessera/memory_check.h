@@ -97,6 +97,12 @@ uint32_t leaks_mark(void);
 int leaks_list(uint32_t mark, void (*put)(void *ctx, const char *line), void *ctx);
 extern uint32_t object_mark; /* [a] */
 
+/* check_threads.c: a thread's new stack; the thread has ended; the deepest so far, a line each. */
+struct thread;
+void check_stack_fill(struct thread *t);
+void check_stack_end(const struct thread *t);
+void stacks_list(void (*put)(void *ctx, const char *line), void *ctx);
+
 /* --- hooks: how a cache cuts its slabs -------------------------------------------------------- */
 
 static inline void

@@ -115,10 +115,16 @@ bool frames_next_online(pfn_t *pfn);
 struct page *page_alloc(unsigned int order, unsigned int flags);
 void page_free(struct page *p, unsigned int order); /* refcount must be 1 (ours) or 0 */
 
+/* debug/misuse.c */
+void __noreturn __cold page_refcount_broken(const struct page *p, uint32_t count);
+
 static inline void
 page_get(struct page *p)
 {
-	atomic_add_relaxed(&p->refcount, 1);
+	uint32_t was = __atomic_fetch_add(&p->refcount, 1, __ATOMIC_RELAXED);
+
+	if (config_misuse_check && unlikely(was == 0))
+		page_refcount_broken(p, was);
 }
 
 /* Drop one reference; frees the block at zero. */

@@ -120,6 +120,7 @@ struct thread {
 	void *waiting_for_lock;        /* [o] for reports */
 	uint8_t waiting_kind;          /* [o] enum lock_wait_kind of it */
 	const struct wait_queue *wait_queue; /* [o] for reports: the last it put itself on, NULL: none */
+	uint32_t waiters;              /* [o] of its own on queues; kept where misuse is checked */
 	uint32_t pagefault_disabled;   /* [o] */
 	bool memory_reserve;           /* [a] being killed by the OOM killer: may use the reserve */
 

@@ -49,6 +49,8 @@ static inline void wake_poll(struct wait_queue *q, uint32_t events) { wake_queue
 void wait_queue_dump(const struct wait_queue *q); /* who waits, to the log; takes no locks */
 bool wait_queue_is_empty(const struct wait_queue *q); /* a hint */
 
+/* debug/misuse.c */
+void __noreturn __cold waiters_left(const struct thread *t, const char *where);
 void waiter_init(struct waiter *w, struct thread *t);
 void waiter_add(struct wait_queue *q, struct waiter *w);
 void waiter_remove(struct waiter *w); /* safe when not on a queue */

@@ -5,6 +5,7 @@
 #include <tessera/config.h>
 #include <tessera/debug.h>
 #include <tessera/fault_inject.h>
+#include <tessera/memory_check.h>
 #include <tessera/page.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -77,11 +78,55 @@ show_allocation_sites(struct text *t, struct target *at)
 	return 0;
 }
 
+static void
+put_line(void *ctx, const char *line)
+{
+	text_print(ctx, "%s\n", line);
+}
+
+/* What was allocated since the last mark and is still there, by place. */
+static int
+show_leaks(struct text *t, struct target *at)
+{
+	return config_object_notes ? leaks_list(READ_ONCE(object_mark), put_line, t) : 0;
+}
+
+/* Whatever is written begins a new mark; only what is allocated from now on is shown then. */
+static ssize_t
+write_leaks(struct target *at, char *data, size_t n)
+{
+	if (config_object_notes)
+		leaks_mark();
+	return (ssize_t)n;
+}
+
+/* Panics if an object of the kernel was written where nobody should. */
+static int
+show_memory_check(struct text *t, struct target *at)
+{
+	if (config_poison)
+		text_print(t, "%lu objects are whole\n", check_all_objects());
+	return 0;
+}
+
+static int
+show_stacks(struct text *t, struct target *at)
+{
+	if (config_misuse_check)
+		stacks_list(put_line, t);
+	return 0;
+}
+
 const struct entry tessera_entries[] = {
 	ENTRY_FILE("counters", show_counters),
 	ENTRY_FILE("objects", show_objects),
-	/* The last: without a name it ends the table. */
+	/* An entry without a name ends the table: what fewer variants have stands later. */
 	{ .name = config_fault_injection ? "allocation_sites" : NULL, .mode = S_IFREG | 0400,
 	  .show = show_allocation_sites },
+	{ .name = config_object_notes ? "leaks" : NULL, .mode = S_IFREG | 0600, .show = show_leaks,
+	  .write = write_leaks },
+	{ .name = config_poison ? "memory_check" : NULL, .mode = S_IFREG | 0400,
+	  .show = show_memory_check },
+	{ .name = config_misuse_check ? "stacks" : NULL, .mode = S_IFREG | 0400, .show = show_stacks },
 	{ 0 },
 };
