@@ -124,7 +124,9 @@ CFLAGS_kcsan = -fsanitize=thread $(CFLAGS_kcsan_$(family))
 CFLAGS_kcsan_gcc   := --param=tsan-distinguish-volatile=1 --param=tsan-instrument-func-entry-exit=0 -Wno-tsan
 CFLAGS_kcsan_clang := -mllvm -tsan-distinguish-volatile=1 -mllvm -tsan-instrument-func-entry-exit=0
 CFLAGS_kcov  := -fsanitize-coverage=trace-pc -fsanitize-coverage=trace-cmp
-plain_always := boot/% $(sanitizer_dir)/%
+# What hot paths, interrupts and the run times themselves call to look at the kernel is left alone too.
+plain_always := boot/% $(sanitizer_dir)/% kernel/debug/trace.c kernel/debug/latency.c kernel/debug/profile.c \
+	kernel/sync/lock_stat.c
 # slab.c lives in free objects; the others walk stacks that may be broken, one at every lock.
 plain_kasan  := kernel/mm/slab.c kernel/arch/x86_64/backtrace.c kernel/sync/lock_order.c
 plain_ubsan  :=

@@ -46,6 +46,13 @@ symbol_address(const char *name)
 	return 0;
 }
 
+void
+symbol_for_each(void (*fn)(void *ctx, vaddr_t start, const char *name), void *ctx)
+{
+	for (uint32_t i = 0; i < ksyms_count; i++)
+		fn(ctx, (vaddr_t)kernel_start + ksyms_offsets[i], ksyms_names + ksyms_name_offsets[i]);
+}
+
 const char *
 symbol_format(vaddr_t pc, char *out, size_t size)
 {

@@ -30,6 +30,7 @@
 #include <tessera/test.h>
 #include <tessera/time.h>
 #include <tessera/tlb.h>
+#include <tessera/trace.h>
 #include <tessera/tty.h>
 
 #include "init.h"
@@ -46,7 +47,9 @@ cpu_prepare(struct cpu *c)
 
 	frames_init_cpu(c);
 	slab_init_cpu(c);
-	error = time_init_cpu(c);
+	error = trace_init_cpu(c);
+	if (!error)
+		error = time_init_cpu(c);
 	if (!error)
 		error = continuation_init_cpu(c);
 	if (!error)
@@ -116,6 +119,7 @@ kernel_main(void)
 	time_init_cpu(this_cpu());
 	continuation_init_cpu(this_cpu());
 	sched_init();
+	trace_init();
 	arch_init_platform();
 	time_init();
 	arch_irq_enable();

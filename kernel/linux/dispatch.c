@@ -8,9 +8,11 @@
  */
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
+#include <tessera/cpu.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/syscall.h>
+#include <tessera/trace.h>
 
 #include "linux.h"
 
@@ -54,6 +56,8 @@ typedef long (*thunk_t)(const struct trap_frame *f);
 #undef CALL4
 #undef CALL5
 #undef CALL6
+
+_Static_assert(CPU_CALLS == CALL_MAX + 1, "one counter per call, and one");
 
 struct call {
 	thunk_t thunk;
@@ -110,10 +114,15 @@ syscall_dispatch(struct trap_frame *f)
 	long result;
 
 	t->syscall_number = nr;
-	if (likely(nr < CALL_MAX && calls[nr].thunk))
+	trace_syscall_enter(nr, f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
+	if (likely(nr < CALL_MAX && calls[nr].thunk)) {
+		cpu_count_one(CPU_COUNTER(call) + nr * sizeof(uint64_t));
 		result = calls[nr].thunk(f);
-	else
+	} else {
+		cpu_count_one(CPU_COUNTER(call[CALL_MAX]));
 		result = unknown_call(nr);
+	}
+	trace_syscall_exit(nr, result);
 	t->syscall_number = UINT64_MAX;
 	if (config_misuse_check && unlikely(t->waiters))
 		waiters_left(t, "ends a system call");

@@ -20,12 +20,14 @@
  * Locks: as->lock for reading throughout; page_table_lock around the last step. Against truncation
  * see object.c: page->object is looked at again under page_table_lock.
  */
+#include <tessera/arch/trap_frame.h>
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/preempt.h>
 #include <tessera/process.h>
 #include <tessera/signal.h>
 #include <tessera/string.h>
+#include <tessera/trace.h>
 
 #include "huge_pool.h"
 #include "mm.h"
@@ -576,8 +578,8 @@ unlock:
 	return error;
 }
 
-int
-fault_handle(vaddr_t address, unsigned int access, bool user, struct trap_frame *f)
+static int
+handle(vaddr_t address, unsigned int access)
 {
 	struct thread *t = current_thread();
 	struct address_space *as = t->process ? t->process->as : NULL;
@@ -600,6 +602,31 @@ fault_handle(vaddr_t address, unsigned int access, bool user, struct trap_frame 
 		if (!m || grow_stack(as, address) != 0)
 			return -EFAULT;
 	}
+}
+
+static void
+count_fault(unsigned int access, bool user)
+{
+	cpu_count_one(user ? CPU_COUNTER(faults_user) : CPU_COUNTER(faults_kernel));
+	cpu_count_one(access & FAULT_WRITE  ? CPU_COUNTER(faults_write)
+		      : access & FAULT_EXEC ? CPU_COUNTER(faults_exec)
+					    : CPU_COUNTER(faults_read));
+	if (access & FAULT_PRESENT)
+		cpu_count_one(CPU_COUNTER(faults_present));
+}
+
+int
+fault_handle(vaddr_t address, unsigned int access, bool user, struct trap_frame *f)
+{
+	int error;
+
+	count_fault(access, user);
+	trace_fault_enter(address, access, f->rip);
+	error = handle(address, access);
+	trace_fault_exit(address, access, error);
+	if (unlikely(error))
+		cpu_count_one(CPU_COUNTER(faults_refused));
+	return error;
 }
 
 /* --- on behalf of others ---------------------------------------------------------------------- */

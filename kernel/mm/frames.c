@@ -26,6 +26,7 @@
 #include <tessera/fault_inject.h>
 #include <tessera/string.h>
 #include <tessera/thread.h>
+#include <tessera/trace.h>
 
 #include "huge_pool.h"
 #include "mm.h"
@@ -377,10 +378,14 @@ page_alloc(unsigned int order, unsigned int flags)
 		if (order > MAX_ORDER)
 			return NULL;
 		p = alloc_slow(order, flags);
-		if (!p)
+		if (!p) {
+			cpu_count_one(CPU_COUNTER(allocs_failed));
 			return NULL;
+		}
 	}
 	memory_check_frames_alloc(p, order);
+	cpu_count_one(CPU_COUNTER(page_allocs));
+	trace_page_alloc(page_to_pfn(p), order);
 	return prepare(p, order, flags);
 }
 
@@ -400,6 +405,8 @@ page_free(struct page *p, unsigned int order)
 	if (unlikely(!(p->flags & PAGE_HEAD) || p->order != order || p->refcount > 1 ||
 		     (p->flags & (PAGE_FREE | PAGE_RESERVED | PAGE_TAIL))))
 		bad_free(p, order);
+	cpu_count_one(CPU_COUNTER(page_frees));
+	trace_page_free(page_to_pfn(p), order);
 	if ((p->flags & (PAGE_ANON | PAGE_HUGETLB)) == PAGE_ANON) {
 		frames_count(COUNT_ANONYMOUS, -(int64_t)(1ul << order));
 		if (order == HUGE_PAGE_ORDER)

@@ -15,13 +15,18 @@ reclaim(uint64_t frames)
 {
 	uint64_t got = page_cache_shrink(frames), drained;
 
+	cpu_count_one(CPU_COUNTER(reclaims));
 	drained = frames_drain_local();
-	if (got + drained >= frames)
+	if (got + drained >= frames) {
+		cpu_count_one(CPU_COUNTER(reclaimed));
 		return got + drained;
+	}
 	dentry_shrink(frames * (PAGE_SIZE / sizeof(struct dentry)));
 	got += slab_shrink();
 	if (got < frames)
 		got += stack_shrink(0);
 	frames_drain_local();
+	if (got)
+		cpu_count_one(CPU_COUNTER(reclaimed));
 	return got;
 }

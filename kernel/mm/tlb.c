@@ -37,6 +37,7 @@
 #include <tessera/cpu.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
+#include <tessera/trace.h>
 
 #include "mm.h"
 
@@ -145,9 +146,11 @@ flush_range(struct tlb_cpu *t, const struct flush_request *r, bool global)
 {
 	if ((r->end - r->start) / r->step > FLUSH_PAGES_MAX) {
 		arch_tlb_flush_all(global);
+		trace_tlb_flush_all(global);
 		t->count.flush_local_all++;
 		return;
 	}
+	trace_tlb_flush_range(r->start, r->end);
 	for (vaddr_t va = r->start; va < r->end; va += r->step) {
 		arch_tlb_flush_page(va);
 		t->count.flush_local_pages++;
@@ -171,9 +174,11 @@ flush_here(void *arg)
 	if (c->active != r->as) {
 		/* It left meanwhile; (6) will see the generation when it comes back. */
 		t->count.flush_deferred++;
+		trace_tlb_deferred(false);
 		return;
 	}
 	if (t->lazy) {
+		trace_tlb_deferred(true);
 		leave_to_kernel(c, t);
 		t->count.flush_deferred++;
 		return;
@@ -187,6 +192,7 @@ flush_here(void *arg)
 	}
 	now = atomic_load(&r->as->tlb_generation);
 	arch_tlb_flush_all(false);
+	trace_tlb_flush_all(false);
 	t->count.flush_local_all++;
 	s->generation = now;
 }
@@ -268,6 +274,8 @@ tlb_batch_finish(struct tlb_batch *b)
 			t->count.interrupts_avoided +=
 				cpu_count - 1 - MIN(sent, (uint64_t)cpu_count - 1);
 		t->count.pages_batched += b->count;
+		trace_tlb_request(b->start, b->end, mask & ~BIT(this_cpu()->id),
+				  cpu_count - 1 - MIN(sent, (uint64_t)cpu_count - 1), b->count);
 		flush(&r, mask);
 		preempt_enable();
 	}

@@ -24,6 +24,7 @@
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/trace.h>
 #include <tessera/uaccess.h>
 
 #include "exec.h"
@@ -297,6 +298,8 @@ set_name(struct process *p, struct thread *t, const char *path)
 	spin_lock(&p->lock);
 	string_copy(t->name, base ? base + 1 : path, sizeof(t->name));
 	spin_unlock(&p->lock);
+	cpu_count_one(CPU_COUNTER(execs));
+	trace_sched_exec(t->name);
 }
 
 /* What of the calling thread belonged to the old program. */

@@ -10,6 +10,7 @@
  */
 #include <tessera/atomic.h>
 #include <tessera/panic.h>
+#include <tessera/trace.h>
 
 #include "run_queue.h"
 
@@ -72,6 +73,10 @@ run_queue_add(struct run_queue *rq, struct thread *t)
 	if (!is_rt(t))
 		fair_add(&rq->fair, t, now);
 	t->queued = true;
+	if (t->cpu != rq->cpu->id) {
+		cpu_count_one(CPU_COUNTER(migrations));
+		trace_sched_migrate(t->tid, t->cpu, rq->cpu->id);
+	}
 	atomic_store(&t->cpu, rq->cpu->id);
 	WRITE_ONCE(rq->queued, rq->queued + 1);
 }

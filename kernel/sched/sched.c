@@ -35,6 +35,7 @@
 #include <tessera/preempt.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
+#include <tessera/trace.h>
 
 #include "run_queue.h"
 
@@ -117,6 +118,7 @@ count_switch(struct run_queue *rq, struct thread *prev, struct thread *next, uin
 		prev->involuntary_switches++;
 	else
 		prev->voluntary_switches++;
+	trace_sched_switch(prev->tid, READ_ONCE(prev->state), next->tid, next->name, rq->queued);
 	next->run_start = now;
 	atomic_store(&next->on_cpu, true);
 	rq->current = next;
@@ -243,6 +245,8 @@ wake_locked(struct thread *t)
 	bool queued;
 
 	atomic_store(&t->state, THREAD_RUNNABLE);
+	cpu_count_one(CPU_COUNTER(wakes));
+	trace_sched_wake(t->tid, t->cpu, t->name);
 	rq = run_queue_lock_of(t);
 	queued = t->queued;
 	run_queue_unlock(rq);
@@ -292,6 +296,8 @@ thread_start(struct thread *t)
 	t->start_time = clock_monotonic_ns();
 	flags = spin_lock_irq(&t->lock);
 	assert(t->state == THREAD_NEW);
+	cpu_count_one(CPU_COUNTER(forks));
+	trace_sched_fork(t->tid, t->name);
 	atomic_store(&t->state, THREAD_RUNNABLE);
 	sched_place(t, true);
 	spin_unlock_irq(&t->lock, flags);
@@ -347,6 +353,8 @@ thread_exit(void)
 	timer_cancel(&t->sleep_timer);
 	preempt_disable();
 	arch_irq_disable();
+	cpu_count_one(CPU_COUNTER(exits));
+	trace_sched_exit(t->name);
 	atomic_store(&t->state, THREAD_DEAD);
 	switch_thread(false);
 	panic("a dead thread runs");

@@ -174,3 +174,14 @@ sched_dump(void)
 			dump_thread("waits", container_of(n, struct thread, run_node));
 	}
 }
+
+uint64_t
+cpu_counter_sum(size_t offset)
+{
+	uint64_t sum = 0;
+	struct cpu *c;
+
+	for_each_cpu(c)
+		sum += READ_ONCE(*(uint64_t *)((char *)c + offset));
+	return sum;
+}

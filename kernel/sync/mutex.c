@@ -18,6 +18,7 @@
  *
  * Locks: wait_lock (LEAF) holds nothing else; threads are woken after it was dropped.
  */
+#include <tessera/arch.h>
 #include <tessera/atomic.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
@@ -124,32 +125,59 @@ lock_slowly(struct mutex *m, enum wait_mode mode)
 	return error;
 }
 
+/* The same for who finds it taken, or is watched: `pc` is the caller's. */
+static __noinline int
+lock_watchfully(struct mutex *m, enum wait_mode mode, vaddr_t pc)
+{
+	uint64_t start = 0, waited = 0;
+	bool contended = !try_free(m);
+	int error = 0;
+
+	if (contended) {
+		start = lock_watched() ? arch_clock_ns() : 0;
+		trace_lock_wait(m->class, (vaddr_t)m, pc);
+		error = lock_slowly(m, mode);
+		if (start)
+			waited = arch_clock_ns() - start;
+		if (!error)
+			trace_lock_acquired(m->class, (vaddr_t)m, waited, pc);
+	}
+	if (!error && trace_watches(TRACE_LOCK_STAT))
+		lock_stat_acquired(m, m->class, true, pc, contended, waited);
+	return error;
+}
+
+static __always_inline int
+acquire(struct mutex *m, enum wait_mode mode, vaddr_t pc)
+{
+	if (likely(!lock_watched() && try_free(m)))
+		return 0;
+	return lock_watchfully(m, mode, pc);
+}
+
 void
 mutex_lock(struct mutex *m)
 {
 	preempt_random_here();
 	lock_order_sleep_acquire(m, m->class, LOCK_PLAIN);
-	if (unlikely(!try_free(m)))
-		(void)lock_slowly(m, WAIT_UNINTERRUPTIBLE);
+	(void)acquire(m, WAIT_UNINTERRUPTIBLE, CALLER_PC);
 }
 
 void
 mutex_lock_nested(struct mutex *m)
 {
 	lock_order_sleep_acquire(m, m->class, LOCK_NESTED);
-	if (unlikely(!try_free(m)))
-		(void)lock_slowly(m, WAIT_UNINTERRUPTIBLE);
+	(void)acquire(m, WAIT_UNINTERRUPTIBLE, CALLER_PC);
 }
 
 int
 mutex_lock_killable(struct mutex *m)
 {
-	int error = 0;
+	int error;
 
 	preempt_random_here();
 	lock_order_sleep_acquire(m, m->class, LOCK_PLAIN);
-	if (unlikely(!try_free(m)))
-		error = lock_slowly(m, WAIT_KILLABLE);
+	error = acquire(m, WAIT_KILLABLE, CALLER_PC);
 	if (error)
 		lock_order_sleep_release(m, m->class);
 	return error;
@@ -161,17 +189,20 @@ mutex_trylock(struct mutex *m)
 	if (!try_free(m))
 		return false;
 	lock_order_sleep_acquire(m, m->class, LOCK_TRY);
+	if (trace_watches(TRACE_LOCK_STAT))
+		lock_stat_acquired(m, m->class, true, CALLER_PC, false, 0);
 	return true;
 }
 
 /* Give it to the first waiter. */
 static __noinline void
-hand_off(struct mutex *m)
+hand_off(struct mutex *m, vaddr_t pc)
 {
 	uint64_t flags = spin_lock_irq(&m->wait_lock);
 	struct mutex_waiter *w = list_first(&m->waiters, struct mutex_waiter, node);
 	struct thread *t;
 
+	trace_lock_handover(m->class, (vaddr_t)m, pc);
 	if (!w) {
 		/* The last waiter gave up. */
 		m->owner = NULL;
@@ -201,9 +232,11 @@ mutex_unlock(struct mutex *m)
 		      current_thread() ? current_thread()->name : "the boot CPU",
 		      m->owner ? m->owner->name : "nobody");
 	lock_order_sleep_release(m, m->class);
+	if (trace_watches(TRACE_LOCK_STAT))
+		lock_stat_released(m, m->class, true);
 	m->owner = NULL;
 	if (unlikely(!atomic_cas(&m->state, &alone, 0)))
-		hand_off(m);
+		hand_off(m, CALLER_PC);
 	preempt_random_here();
 }
 

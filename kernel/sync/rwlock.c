@@ -14,6 +14,7 @@
  *
  * Locks: wait_lock (LEAF) holds nothing else; threads are woken after it was dropped.
  */
+#include <tessera/arch.h>
 #include <tessera/atomic.h>
 #include <tessera/panic.h>
 #include <tessera/sched.h>
@@ -95,17 +96,13 @@ grant_and_unlock(struct rwlock *l, uint64_t flags)
 	spin_unlock_irq(&l->wait_lock, flags);
 }
 
-static void
-lock(struct rwlock *l, bool write)
+/* Wait behind those who came before. Called with wait_lock held by `flags`. */
+static __noinline void
+wait_turn(struct rwlock *l, bool write, uint64_t flags)
 {
 	struct thread *t = current_thread();
 	struct rwlock_waiter w = { .thread = t, .write = write };
-	uint64_t flags = spin_lock_irq(&l->wait_lock);
 
-	if (likely(try_locked(l, write))) {
-		spin_unlock_irq(&l->wait_lock, flags);
-		return;
-	}
 	list_add_tail(&l->waiters, &w.node);
 	if (write)
 		l->writers_waiting++;
@@ -123,8 +120,40 @@ lock(struct rwlock *l, bool write)
 	t->waiting_for_lock = NULL;
 }
 
+static void
+lock(struct rwlock *l, bool write, vaddr_t pc)
+{
+	uint64_t flags = spin_lock_irq(&l->wait_lock), start, waited = 0;
+	bool contended = !try_locked(l, write);
+
+	if (likely(!contended)) {
+		spin_unlock_irq(&l->wait_lock, flags);
+	} else {
+		start = lock_watched() ? arch_clock_ns() : 0;
+		trace_lock_wait(l->class, (vaddr_t)l, pc);
+		wait_turn(l, write, flags);
+		if (start)
+			waited = arch_clock_ns() - start;
+		trace_lock_acquired(l->class, (vaddr_t)l, waited, pc);
+	}
+	if (trace_watches(TRACE_LOCK_STAT))
+		lock_stat_acquired(l, l->class, true, pc, contended, waited);
+}
+
+/* The caller gives up its share. wait_lock held. */
+static __always_inline void
+note_release(struct rwlock *l, vaddr_t pc)
+{
+	if (!lock_watched())
+		return;
+	if (!list_is_empty(&l->waiters))
+		trace_lock_handover(l->class, (vaddr_t)l, pc);
+	if (trace_watches(TRACE_LOCK_STAT))
+		lock_stat_released(l, l->class, true);
+}
+
 static bool
-trylock(struct rwlock *l, bool write)
+trylock(struct rwlock *l, bool write, vaddr_t pc)
 {
 	uint64_t flags = spin_lock_irq(&l->wait_lock);
 	bool got = try_locked(l, write);
@@ -132,6 +161,8 @@ trylock(struct rwlock *l, bool write)
 	spin_unlock_irq(&l->wait_lock, flags);
 	if (got)
 		lock_order_sleep_acquire(l, l->class, LOCK_TRY);
+	if (got && trace_watches(TRACE_LOCK_STAT))
+		lock_stat_acquired(l, l->class, true, pc, false, 0);
 	return got;
 }
 
@@ -139,13 +170,13 @@ void
 read_lock(struct rwlock *l)
 {
 	lock_order_sleep_acquire(l, l->class, LOCK_PLAIN);
-	lock(l, false);
+	lock(l, false, CALLER_PC);
 }
 
 bool
 read_trylock(struct rwlock *l)
 {
-	return trylock(l, false);
+	return trylock(l, false, CALLER_PC);
 }
 
 void
@@ -158,6 +189,7 @@ read_unlock(struct rwlock *l)
 	if (unlikely(l->readers <= 0))
 		panic("rwlock %s %p: read_unlock without a reader (%d)", lock_class_name(l->class),
 		      (void *)l, l->readers);
+	note_release(l, CALLER_PC);
 	l->readers--;
 	grant_and_unlock(l, flags);
 }
@@ -166,20 +198,20 @@ void
 write_lock(struct rwlock *l)
 {
 	lock_order_sleep_acquire(l, l->class, LOCK_PLAIN);
-	lock(l, true);
+	lock(l, true, CALLER_PC);
 }
 
 void
 write_lock_nested(struct rwlock *l)
 {
 	lock_order_sleep_acquire(l, l->class, LOCK_NESTED);
-	lock(l, true);
+	lock(l, true, CALLER_PC);
 }
 
 bool
 write_trylock(struct rwlock *l)
 {
-	return trylock(l, true);
+	return trylock(l, true, CALLER_PC);
 }
 
 /* The caller must be the writer. wait_lock held. */
@@ -200,6 +232,7 @@ write_unlock(struct rwlock *l)
 	lock_order_sleep_release(l, l->class);
 	flags = spin_lock_irq(&l->wait_lock);
 	check_writer(l, "write_unlock");
+	note_release(l, CALLER_PC);
 	l->readers = 0;
 	l->writer = NULL;
 	grant_and_unlock(l, flags);

@@ -72,7 +72,7 @@ try(struct spinlock *l)
 }
 
 static __always_inline void
-take(struct spinlock *l)
+wait(struct spinlock *l)
 {
 	uint16_t ticket = 0;
 	uint32_t spins = 0;
@@ -96,7 +96,43 @@ take(struct spinlock *l)
 	}
 	if (unlikely(waited))
 		this_cpu()->spin_wait = outer;
+}
+
+/* The same under observation: how long it took. */
+static __cold __noinline void
+wait_watched(struct spinlock *l, vaddr_t pc)
+{
+	uint64_t start = 0, waited = 0;
+	bool contended = !try(l);
+
+	if (contended) {
+		start = arch_clock_ns();
+		trace_lock_wait(l->class, (vaddr_t)l, pc);
+		wait(l);
+		waited = arch_clock_ns() - start;
+		trace_lock_acquired(l->class, (vaddr_t)l, waited, pc);
+	}
+	if (trace_watches(TRACE_LOCK_STAT))
+		lock_stat_acquired(l, l->class, false, pc, contended, waited);
+}
+
+static __always_inline void
+take(struct spinlock *l, vaddr_t pc)
+{
+	if (lock_watched())
+		wait_watched(l, pc);
+	else
+		wait(l);
 	WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
+}
+
+static __cold __noinline void
+note_release(struct spinlock *l, vaddr_t pc)
+{
+	if ((uint16_t)(READ_ONCE(l->next) - l->serving) > 1)
+		trace_lock_handover(l->class, (vaddr_t)l, pc);
+	if (trace_watches(TRACE_LOCK_STAT))
+		lock_stat_released(l, l->class, false);
 }
 
 static __always_inline void
@@ -112,7 +148,7 @@ spin_lock(struct spinlock *l)
 	preempt_random_here();
 	preempt_disable();
 	lock_order_spin_acquire(l, LOCK_PLAIN);
-	take(l);
+	take(l, CALLER_PC);
 }
 
 void
@@ -120,7 +156,7 @@ spin_lock_nested(struct spinlock *l)
 {
 	preempt_disable();
 	lock_order_spin_acquire(l, LOCK_NESTED);
-	take(l);
+	take(l, CALLER_PC);
 }
 
 /* The lock if it is free and nobody waits. A SPIN_IRQ lock: with interrupts off. */
@@ -134,6 +170,8 @@ spin_trylock(struct spinlock *l)
 	}
 	WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
 	lock_order_spin_acquire(l, LOCK_TRY);
+	if (trace_watches(TRACE_LOCK_STAT))
+		lock_stat_acquired(l, l->class, false, CALLER_PC, false, 0);
 	return true;
 }
 
@@ -141,6 +179,8 @@ void
 spin_unlock(struct spinlock *l)
 {
 	lock_order_spin_release(l);
+	if (lock_watched())
+		note_release(l, CALLER_PC);
 	release(l);
 	preempt_enable();
 }
@@ -154,7 +194,7 @@ spin_lock_irq(struct spinlock *l)
 	flags = arch_irq_save();
 	preempt_disable();
 	lock_order_spin_acquire(l, LOCK_PLAIN);
-	take(l);
+	take(l, CALLER_PC);
 	return flags;
 }
 
@@ -165,7 +205,7 @@ spin_lock_irq_nested(struct spinlock *l)
 
 	preempt_disable();
 	lock_order_spin_acquire(l, LOCK_NESTED);
-	take(l);
+	take(l, CALLER_PC);
 	return flags;
 }
 
@@ -173,6 +213,8 @@ void
 spin_unlock_irq(struct spinlock *l, uint64_t flags)
 {
 	lock_order_spin_release(l);
+	if (lock_watched())
+		note_release(l, CALLER_PC);
 	release(l);
 	arch_irq_restore(flags);
 	preempt_enable();

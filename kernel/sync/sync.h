@@ -7,6 +7,7 @@
 
 #include <tessera/config.h>
 #include <tessera/lock.h>
+#include <tessera/trace.h>
 #include <tessera/types.h>
 
 enum lock_how {
@@ -21,5 +22,21 @@ void lock_order_spin_release(const struct spinlock *l);
 /* Sleeping locks: thread context. */
 void lock_order_sleep_acquire(const void *l, uint16_t class, enum lock_how how);
 void lock_order_sleep_release(const void *l, uint16_t class);
+
+/* Somebody looks at locks: statistics, or events of class lock. */
+static __always_inline bool
+lock_watched(void)
+{
+	return trace_watches(TRACE_LOCK_STAT | 1u << TRACE_CLASS_LOCK);
+}
+
+/* lock_stat.c: the caller has the lock since now, having waited `waited` ns if it was contended; `pc` is
+ * where it was asked for. `sleeping`: the thread holds it, not the CPU. */
+void lock_stat_acquired(const void *lock, uint16_t class, bool sleeping, vaddr_t pc, bool contended,
+			uint64_t waited);
+/* The caller is about to give it back. */
+void lock_stat_released(const void *lock, uint16_t class, bool sleeping);
+
+#define CALLER_PC ((vaddr_t)__builtin_return_address(0))
 
 #endif

@@ -29,6 +29,7 @@
 #include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/time.h>
+#include <tessera/trace.h>
 
 #include "timer_queue.h"
 
@@ -161,6 +162,7 @@ timer_interrupt(void)
 	while ((t = q->first) != NULL && t->when <= arch_clock_ns()) {
 		void (*fn)(struct timer *) = t->fn;
 
+		trace_timer_fire((vaddr_t)fn, arch_clock_ns() - t->when);
 		erase(q, t);
 		q->running = t;          /* (1) */
 		q->fired++;

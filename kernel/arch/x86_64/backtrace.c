@@ -12,6 +12,7 @@
 #include <tessera/arch/trap_frame.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
+#include <tessera/uaccess.h>
 
 #include "asm_offsets.h"
 #include "kernel_image.h"
@@ -97,6 +98,22 @@ const struct trap_frame *
 arch_interrupted_frame(void)
 {
 	return this_cpu()->arch.interrupted;
+}
+
+bool
+arch_peek_user(vaddr_t va, uint64_t *out)
+{
+	struct page_table pt = { .root = cr3_read() & ~(paddr_t)(PAGE_SIZE - 1) & ~BIT(63) };
+	unsigned int prot;
+	paddr_t pa;
+
+	/* Tables are freed after every CPU that has them loaded took an interrupt: not while we look. */
+	if (!IS_ALIGNED(va, 8) || va >= USER_LIMIT || !arch_page_table_lookup(&pt, va, &pa, &prot) ||
+	    !(prot & PTE_READ) || !(prot & PTE_USER) || (prot & PTE_DEVICE))
+		return false;
+	pa += va & ((prot & PTE_HUGE ? HUGE_PAGE_SIZE : PAGE_SIZE) - 1);
+	*out = *(const uint64_t *)phys_to_virt(pa);
+	return true;
 }
 
 void

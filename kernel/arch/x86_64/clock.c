@@ -327,6 +327,12 @@ arch_clock_ns(void)
 	return atomic_load(&ready) ? slow_clock_ns() : 0;
 }
 
+uint64_t
+arch_clock_at(uint64_t cycles)
+{
+	return tsc_hz ? mul_fixed(cycles - bootinfo.entry_cycles, multiplier(tsc_hz)) : 0;
+}
+
 const char *
 arch_clock_name(void)
 {

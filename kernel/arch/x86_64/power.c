@@ -148,6 +148,8 @@ arch_exit_emulator(uint8_t status)
 void
 arch_idle(void)
 {
+	if (latency_watched())
+		latency_irqs_on();
 	/* STI takes effect after the next instruction: no interrupt is lost between the two. */
 	__asm__ volatile("sti; hlt" ::: "memory");
 }

@@ -19,6 +19,7 @@
 #include <tessera/atomic.h>
 #include <tessera/cpu.h>
 #include <tessera/panic.h>
+#include <tessera/trace.h>
 
 #include "apic.h"
 
@@ -52,6 +53,8 @@ ring(uint64_t mask, uint32_t self)
 {
 	uint64_t all = atomic_load_relaxed(&everybody);
 
+	for (uint64_t left = mask; left; left &= left - 1)
+		trace_ipi_send(VECTOR_CALL, __builtin_ctzll(left));
 	if (mask && mask == (all & ~BIT(self))) {
 		lapic_send_others(VECTOR_CALL);
 		return;
@@ -126,6 +129,8 @@ arch_kick_cpu(uint32_t cpu_id)
 {
 	struct cpu *c = cpus[cpu_id];
 
-	if (c && c->arch.online)
+	if (c && c->arch.online) {
+		trace_ipi_send(VECTOR_KICK, cpu_id);
 		lapic_send(c->arch.apic_id, VECTOR_KICK);
+	}
 }

@@ -150,18 +150,37 @@ was_latched(const struct trap_frame *f)
 	return same;
 }
 
+/*
+ * CPUs that an NMI of the profiler is on its way to. What it does there reads memory through page tables
+ * and causes no fault, so the next NMI waits until it is done.
+ */
+static uint64_t profiled; /* [a] */
+
+bool
+arch_profile_nmi(uint32_t cpu_id)
+{
+	if (atomic_fetch_or(&profiled, BIT(cpu_id)) & BIT(cpu_id))
+		return false;
+	lapic_send_nmi(cpus[cpu_id]->arch.apic_id);
+	return true;
+}
+
 bool
 nmi_dispatch(struct trap_frame *f)
 {
 	struct cpu *c = this_cpu();
-	bool taken;
+	bool profiler = atomic_load(&profiled) & BIT(c->id), taken;
 
+	if (profiler)
+		atomic_and(&profiled, ~BIT(c->id));
 	if (atomic_load(&mode) != STOP_RUN) {
 		if (atomic_load(&master) != c->id)
 			arch_park_here(f);
 		return true;
 	}
-	if (was_latched(f))
+	if (profiler)
+		profile_nmi(f);
+	if (was_latched(f) || profiler)
 		return true;
 	/* Any fault that is handled from here on lets the next NMI come: it must not land on our frames. */
 	descriptors_nest_nmi(c, true);

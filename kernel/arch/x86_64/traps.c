@@ -29,6 +29,7 @@
 #include <tessera/sched.h>
 #include <tessera/signal.h>
 #include <tessera/thread.h>
+#include <tessera/trace.h>
 #include <tessera/uaccess.h>
 
 #include "asm_offsets.h"
@@ -319,7 +320,9 @@ interrupt(struct trap_frame *f, unsigned int vector)
 	preempt_disable();
 	c->irq_depth++;
 	c->arch.interrupted = f;
+	trace_irq_enter(vector, f->rip);
 	interrupt_dispatch(f, vector);
+	trace_irq_exit(vector);
 	c->arch.interrupted = outer;
 	c->irq_depth--;
 	preempt_enable_no_resched();
@@ -338,7 +341,7 @@ trap_return_to_user(struct trap_frame *f)
 		arch_irq_disable();
 		if (likely(!READ_ONCE(t->work) && !READ_ONCE(this_cpu()->need_resched))) {
 			if (likely(f->rip < BIT(47)))
-				return;
+				break;
 			/* IRET would fault on it inside the kernel: fault here, as the fetch would. */
 			arch_irq_enable();
 			t->arch.trap_no = TRAP_PROTECTION;
@@ -352,11 +355,15 @@ trap_return_to_user(struct trap_frame *f)
 		if (READ_ONCE(t->work))
 			thread_return_to_user(f);
 	}
+	if (latency_watched())
+		latency_irqs_on();
 }
 
 void
 trap_user(struct trap_frame *f, unsigned int vector)
 {
+	if (latency_watched())
+		latency_trap();
 	if (vector >= TRAP_FIRST_INTERRUPT)
 		interrupt(f, vector);
 	else
@@ -391,8 +398,8 @@ kernel_page_fault(struct trap_frame *f, vaddr_t address, uint64_t error)
 	return true;
 }
 
-void
-trap_kernel(struct trap_frame *f, unsigned int vector)
+static void
+kernel_trap(struct trap_frame *f, unsigned int vector)
 {
 	vaddr_t fixup;
 
@@ -425,6 +432,16 @@ trap_kernel(struct trap_frame *f, unsigned int vector)
 	}
 	panic_with_frame(f, "%s (vector %u, error %#lx) in the kernel", trap_name(vector), vector,
 			 f->orig_rax);
+}
+
+void
+trap_kernel(struct trap_frame *f, unsigned int vector)
+{
+	if (latency_watched() && (f->rflags & RFLAGS_IF))
+		latency_trap();
+	kernel_trap(f, vector);
+	if (latency_watched() && (f->rflags & RFLAGS_IF))
+		latency_irqs_on();
 }
 
 /* True when `address` lies in the guard page below the running thread's kernel stack. */

@@ -4,9 +4,12 @@
  */
 #include <tessera/arch.h>
 #include <tessera/cpu.h>
+#include <tessera/latency.h>
 #include <tessera/panic.h>
+#include <tessera/print.h>
 #include <tessera/string.h>
 #include <tessera/time.h>
+#include <tessera/trace.h>
 
 #include "../describe.h"
 #include "commands.h"
@@ -66,6 +69,42 @@ command_more(int argc, char **argv)
 	kdb_set_rows(strcmp(argv[1], "off") ? (uint32_t)kdb_number(argv[1]) : 0);
 }
 
+#define TRACE_LINES 40
+
+static void
+trace_line(void *unused, const char *line)
+{
+	kdb_print("%s\n", line);
+}
+
+static void
+command_trace(int argc, char **argv)
+{
+	uint64_t n = argc > 1 ? kdb_number(argv[1]) : TRACE_LINES;
+
+	if (!trace_recorded())
+		kdb_fail("nothing was recorded: /proc/tessera/trace/enable, or the argument trace=");
+	trace_tail((unsigned int)MIN(n, (uint64_t)UINT32_MAX), trace_line, NULL);
+}
+
+static void
+print_in_context(void *unused, const char *format, ...)
+{
+	char line[160];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	kdb_print("%s", line);
+}
+
+static void
+command_latency(int argc, char **argv)
+{
+	latency_print(print_in_context, NULL);
+}
+
 static void
 command_go(int argc, char **argv)
 {
@@ -94,6 +133,8 @@ const struct kdb_command kdb_machine_commands[] = {
 	{ "irqs", "", "interrupts so far, on each CPU", command_irqs },
 	{ "timers", "", "what each CPU's timers will do", command_timers },
 	{ "log", "[N]", "the last N lines of the log", command_log },
+	{ "trace", "[N]", "the last N events that were recorded", command_trace },
+	{ "latency", "", "the longest times with interrupts or preemption off", command_latency },
 	{ "regs", "[CPU]", "registers where kdb was entered, or of a CPU", command_regs },
 	{ "more", "off|ROWS", "stop when the screen is full", command_more },
 	{ "go", "", "let the machine go on", command_go },

@@ -85,6 +85,9 @@ const struct trap_frame *arch_interrupted_frame(void);
 /* --- time ---------------------------------------------------------------------------------- */
 
 uint64_t arch_clock_ns(void);             /* monotonic nanoseconds since boot, same on all CPUs */
+/* What arch_clock_ns() would have said when arch_cycles() said `cycles`, before there was a clock; 0:
+ * there still is none. */
+uint64_t arch_clock_at(uint64_t cycles);
 const char *arch_clock_name(void);
 uint64_t arch_realtime_at_boot_ns(void);  /* from the CMOS clock */
 void arch_timer_arm(deadline_t when);     /* one shot on this CPU; interrupts off. Past: at once */
@@ -133,6 +136,15 @@ void arch_key_set_rights(unsigned int key, unsigned int rights);
 struct trap_frame *arch_user_frame(struct thread *t);
 /* A hypervisor runs us: any CPU may stand still for milliseconds at any instruction. */
 bool arch_is_guest(void);
+/* --- profiling ------------------------------------------------------------------------------- */
+
+/* Have CPU `cpu_id` call profile_nmi() by an NMI, whatever it is doing. False: one is on its way. */
+bool arch_profile_nmi(uint32_t cpu_id);
+/* debug/ provides: in the NMI; `f`: what it struck. */
+void profile_nmi(const struct trap_frame *f);
+/* Read 8 bytes of the present address space at `va` without faulting, any context. False: not there. */
+bool arch_peek_user(vaddr_t va, uint64_t *out);
+
 void arch_idle(void); /* interrupts off on entry: enable and halt in one step until one comes */
 
 /* proc/ provides: called on the way back to user mode, interrupts on, when thread->work is set:

@@ -35,6 +35,8 @@ enum {
 				 TESSERA_BUILD == BUILD_kcov,
 	config_preempt_random = TESSERA_BUILD != BUILD_release,
 };
+/* Watch for long times without interrupts or preemption from boot on; else /proc/tessera/latency does. */
+static const bool config_latency = TESSERA_BUILD == BUILD_debug;
 
 /* KASAN puts room around the arrays of each function. */
 #define KERNEL_STACK_SIZE (config_kasan ? 32 * 1024 : 16 * 1024)

@@ -12,6 +12,34 @@ struct thread;
 struct address_space;
 struct run_queue;
 struct spinlock;
+struct trace_ring;
+
+/* What each CPU counts, for /proc: summed over CPUs by cpu_counters_sum(). */
+#define CPU_COUNTERS(C)                                                                            \
+	C(wakes, "threads woken")                                                                  \
+	C(migrations, "threads moved to another CPU")                                              \
+	C(forks, "threads started")                                                                \
+	C(exits, "threads ended")                                                                  \
+	C(execs, "programs started")                                                               \
+	C(faults_user, "page faults of user code")                                                 \
+	C(faults_kernel, "page faults of the kernel at user memory")                               \
+	C(faults_read, "of both: reads")                                                           \
+	C(faults_write, "of both: writes")                                                         \
+	C(faults_exec, "of both: instruction fetches")                                             \
+	C(faults_present, "of both: of a page that was there, without the right")                  \
+	C(faults_refused, "of both: not mended")                                                   \
+	C(page_allocs, "blocks of frames handed out")                                              \
+	C(page_frees, "blocks of frames given back")                                               \
+	C(reclaims, "times that memory was looked for")                                            \
+	C(reclaimed, "times that some was found")                                                  \
+	C(allocs_failed, "blocks of frames that could not be had")
+#define CPU_CALLS 1101 /* CALL_MAX, and one for all others */
+struct cpu_counters {
+#define CPU_COUNTER_FIELD(name, what) uint64_t name;
+	CPU_COUNTERS(CPU_COUNTER_FIELD)
+#undef CPU_COUNTER_FIELD
+	uint64_t call[CPU_CALLS];
+};
 
 /*
  * Who may touch a field:
@@ -36,8 +64,20 @@ struct cpu {
 	void *worker;                   /* [I] sched/continuation.c */
 	const struct spinlock *spin_wait; /* [s] for reports: what it spins for */
 	struct lock_held *held;         /* [I] sync/: locks held in interrupt context */
+	struct trace_ring *trace;       /* [a] debug/trace.c; NULL: nothing is recorded here */
 	struct arch_cpu arch;           /*     arch's own part */
+	struct cpu_counters counters;   /* [s] by single instructions: any context */
 };
+
+#define CPU_COUNTER(name) offsetof(struct cpu, counters.name)
+/* Count one more of CPU_COUNTER(name). Any context. */
+static __always_inline void
+cpu_count_one(size_t offset)
+{
+	arch_cpu_inc(offset);
+}
+/* counters.NAME over all CPUs. */
+uint64_t cpu_counter_sum(size_t offset);
 
 extern struct cpu *cpus[MAX_CPUS]; /* [I] by id; NULL when absent */
 extern uint32_t cpu_count;         /* [I] CPUs that came up */

@@ -34,6 +34,9 @@ const char *symbol_find(vaddr_t pc, uint64_t *offset);
 /* The function of that name, 0: none. */
 vaddr_t symbol_address(const char *name);
 
+/* All functions in the order of their addresses. */
+void symbol_for_each(void (*fn)(void *ctx, vaddr_t start, const char *name), void *ctx);
+
 /* --- on a machine that may be broken: debug/broken.c ------------------------------------------ */
 
 /*

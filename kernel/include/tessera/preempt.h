@@ -32,11 +32,15 @@ preempt_disable(void)
 {
 	arch_preempt_count_inc();
 	__asm__ volatile("" ::: "memory");
+	if (latency_watched())
+		latency_preempt_off();
 }
 
 static inline void
 preempt_enable_no_resched(void)
 {
+	if (latency_watched())
+		latency_preempt_on();
 	__asm__ volatile("" ::: "memory");
 	arch_preempt_count_dec();
 }
@@ -44,6 +48,8 @@ preempt_enable_no_resched(void)
 static inline void
 preempt_enable(void)
 {
+	if (latency_watched())
+		latency_preempt_on();
 	__asm__ volatile("" ::: "memory");
 	if (arch_preempt_count_dec_and_should_resched())
 		schedule_preempted();

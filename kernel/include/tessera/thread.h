@@ -18,6 +18,7 @@
 #include <tessera/kcov.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
+#include <tessera/lock_stat.h>
 #include <tessera/rbtree.h>
 #include <tessera/signal.h>
 #include <tessera/time.h>
@@ -117,6 +118,7 @@ struct thread {
 	struct timer sleep_timer;      /* [o] */
 	bool sleep_timed_out;          /* [a] */
 	struct lock_held held;         /* [o] locks held in thread context */
+	struct lock_stat_held lock_holds; /* [o] sync/lock_stat.c: sleeping locks */
 	void *waiting_for_lock;        /* [o] for reports */
 	uint8_t waiting_kind;          /* [o] enum lock_wait_kind of it */
 	const struct wait_queue *wait_queue; /* [o] for reports: the last it put itself on, NULL: none */

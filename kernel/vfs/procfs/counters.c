@@ -3,14 +3,19 @@
  * counters.c - /proc/tessera: what lives in the kernel right now. Leak checks compare two readings.
  */
 #include <tessera/config.h>
+#include <tessera/cpu.h>
 #include <tessera/debug.h>
 #include <tessera/fault_inject.h>
 #include <tessera/memory_check.h>
 #include <tessera/page.h>
+#include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/syscall.h>
+#include <tessera/tlb.h>
+#include <tessera/trace.h>
 
-#include "procfs.h"
+#include "files.h"
 
 static void
 type_line(void *ctx, const char *type, uint64_t n)
@@ -30,6 +35,55 @@ slab_count(void *ctx, const char *name, size_t size, uint64_t used, uint64_t tot
 	text_print(ctx, "slab.%s %lu\n", name, used);
 }
 
+/* The calls that were made, by name; those without one together. */
+static void
+call_lines(struct text *t)
+{
+	uint64_t all = 0, unknown = 0;
+
+	for (unsigned int nr = 0; nr <= CALL_MAX; nr++) {
+		uint64_t n = cpu_counter_sum(offsetof(struct cpu, counters.call) + nr * sizeof(uint64_t));
+		const char *name = syscall_name(nr);
+
+		all += n;
+		if (!name)
+			unknown += n;
+		else if (n)
+			text_print(t, "syscall.%s %lu\n", name, n);
+	}
+	text_print(t, "syscalls %lu\nsyscalls_unknown %lu\n", all, unknown);
+}
+
+static void
+add_up(void *ctx, const char *name, const uint64_t *per_cpu)
+{
+	uint64_t *sum = ctx;
+
+	for (uint32_t i = 0; i < cpu_count; i++)
+		*sum += per_cpu[i];
+}
+
+/* What has happened since boot. */
+static void
+event_lines(struct text *t)
+{
+	struct tlb_counters tlb;
+	uint64_t interrupts = 0;
+
+	arch_irq_counts_print(add_up, &interrupts);
+	text_print(t, "context_switches %lu\ninterrupts %lu\n", sched_context_switches(), interrupts);
+#define LINE(name, what) text_print(t, #name " %lu\n", cpu_counter_sum(CPU_COUNTER(name)));
+	CPU_COUNTERS(LINE)
+#undef LINE
+	tlb_counters(&tlb);
+#define LINE(name, what) text_print(t, "tlb.%s %lu\n", #name, tlb.name);
+	TLB_COUNTERS(LINE)
+#undef LINE
+	for (unsigned int e = 0; e < TRACE_EVENT_COUNT; e++)
+		if (trace_event_count(e))
+			text_print(t, "traced.%s %lu\n", trace_events[e].name, trace_event_count(e));
+}
+
 static int
 show_counters(struct text *t, struct target *at)
 {
@@ -43,6 +97,8 @@ show_counters(struct text *t, struct target *at)
 	text_print(t, "threads %lu\nprocesses %u\nopen %lu\n", thread_count(), process_count(), file_count());
 	file_counts(type_line, t);
 	slab_for_each(slab_count, t);
+	event_lines(t);
+	call_lines(t);
 	return 0;
 }
 
@@ -117,9 +173,18 @@ show_stacks(struct text *t, struct target *at)
 	return 0;
 }
 
+/* They tell of all programs, and of where the kernel lies. */
+#define SWITCH(n, show_function, write_function)                                                   \
+	{ .name = n, .mode = S_IFREG | 0600, .show = show_function, .write = write_function }
+
 const struct entry tessera_entries[] = {
 	ENTRY_FILE("counters", show_counters),
+	SWITCH("latency", show_latency, write_latency),
+	SWITCH("lock_stat", show_lock_stat, write_lock_stat),
 	ENTRY_FILE("objects", show_objects),
+	SWITCH("profile", show_profile, write_profile),
+	{ .name = "symbols", .mode = S_IFREG | 0400, .show = show_symbols },
+	{ .name = "trace", .mode = S_IFDIR | 0500, .children = trace_entries },
 	/* An entry without a name ends the table: what fewer variants have stands later. */
 	{ .name = config_fault_injection ? "allocation_sites" : NULL, .mode = S_IFREG | 0400,
 	  .show = show_allocation_sites },

@@ -36,6 +36,16 @@ extern const struct file_ops fail_nth_file_ops;
 /* pagemap.c */
 extern const struct file_ops pagemap_file_ops;
 
+/* tracing.c, instruments.c: below /proc/tessera */
+extern const struct entry trace_entries[];
+int show_lock_stat(struct text *t, struct target *at);
+ssize_t write_lock_stat(struct target *at, char *data, size_t n);
+int show_latency(struct text *t, struct target *at);
+ssize_t write_latency(struct target *at, char *data, size_t n);
+int show_profile(struct text *t, struct target *at);
+ssize_t write_profile(struct target *at, char *data, size_t n);
+int show_symbols(struct text *t, struct target *at);
+
 /* handles.c: the permissions of /proc/PID/fd/N tell how N was opened. */
 mode_t fd_link_mode(struct target *at);
 

@@ -6,6 +6,7 @@
 #ifndef TESSERA_ARCH_CPU_H
 #define TESSERA_ARCH_CPU_H
 
+#include <tessera/latency.h>
 #include <tessera/types.h>
 
 struct cpu;
@@ -90,6 +91,13 @@ arch_preempt_count_dec_and_should_resched(void)
 	return need != 0;
 }
 
+/* Add one to the word at `offset` in this CPU's struct cpu, whichever CPU that is. Any context. */
+static __always_inline void
+arch_cpu_inc(size_t offset)
+{
+	__asm__ volatile("incq %%gs:(%0)" ::"r"(offset) : "memory", "cc");
+}
+
 static __always_inline uint64_t
 arch_irq_flags(void)
 {
@@ -105,15 +113,20 @@ arch_irqs_enabled(void)
 	return arch_irq_flags() & RFLAGS_IF;
 }
 
+/* The four that everybody uses are seen by the record of long times without interrupts (latency.h). */
 static __always_inline void
 arch_irq_disable(void)
 {
 	__asm__ volatile("cli" ::: "memory");
+	if (latency_watched())
+		latency_irqs_off();
 }
 
 static __always_inline void
 arch_irq_enable(void)
 {
+	if (latency_watched())
+		latency_irqs_on();
 	__asm__ volatile("sti" ::: "memory");
 }
 
@@ -122,7 +135,9 @@ arch_irq_save(void)
 {
 	uint64_t f = arch_irq_flags();
 
-	arch_irq_disable();
+	__asm__ volatile("cli" ::: "memory");
+	if ((f & RFLAGS_IF) && latency_watched())
+		latency_irqs_off();
 	return f;
 }
 
@@ -131,6 +146,32 @@ arch_irq_restore(uint64_t flags)
 {
 	if (flags & RFLAGS_IF)
 		arch_irq_enable();
+}
+
+/* The same unseen, for who records. */
+static __always_inline uint64_t
+arch_irq_save_quiet(void)
+{
+	uint64_t f = arch_irq_flags();
+
+	__asm__ volatile("cli" ::: "memory");
+	return f;
+}
+
+static __always_inline void
+arch_irq_restore_quiet(uint64_t flags)
+{
+	if (flags & RFLAGS_IF)
+		__asm__ volatile("sti" ::: "memory");
+}
+
+/* Add to a word that only this CPU changes, whole as this CPU's interrupts and NMIs see it. The caller
+ * stays on the CPU. Returns what was there. */
+static __always_inline uint64_t
+arch_local_fetch_add(uint64_t *word, uint64_t n)
+{
+	__asm__ volatile("xaddq %0, %1" : "+r"(n), "+m"(*word)::"memory", "cc");
+	return n;
 }
 
 static __always_inline void
