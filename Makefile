@@ -55,7 +55,7 @@ define remember
 @printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $(1) || printf '%s\n' '$(subst ','\'',$(2))' > $(1)
 endef
 
-.PHONY: all kernel init image iso qemu qemu-debug qemu-log unit unit-build abi clean compile_commands.json FORCE
+.PHONY: all kernel init image iso qemu qemu-debug qemu-log unit unit-build abi torture clean compile_commands.json FORCE
 
 all: kernel image
 
@@ -360,6 +360,16 @@ $(parser_exe): build/fuzz/parsers/%: tests/fuzz/parsers/%.c $$(call parser_uses,
 .PHONY: fuzz fuzz-parsers
 fuzz: build/fuzz/syscall
 fuzz-parsers: $(parser_exe)
+
+# Torture programs: the same frame, a program for each folder of tests/torture.
+torture_exe := $(patsubst tests/torture/%/,build/torture/%,$(sort $(dir $(wildcard tests/torture/*/*.c))))
+
+$(torture_exe): build/torture/%: $$(wildcard tests/torture/$$*/*.c tests/torture/$$*/*.h tests/torture/*.h tests/abi/*.c tests/abi/*.h) build/abi.flags
+	@mkdir -p $(@D)
+	$(say) TORTURE $@
+	$(q)$(HOSTCC) $(CFLAGS_abi) -Wno-unused-parameter -Itests/torture -o $@ $(filter %.c,$^) -lm -lrt
+
+torture: $(torture_exe)
 
 # ---------------------------------------------------------------------------------------------- helpers
 

@@ -8,6 +8,8 @@
  * the number last. Only what the thread itself does in the kernel counts, not interrupts that come
  * meanwhile.
  *
+ * Beyond Linux, "N:COUNT" makes the COUNT - 1 behind it fail too, so that what tries again fails again.
+ *
  * An allocation is one call of kmalloc() and its kind, slab_alloc(), page_alloc(), frame_alloc(),
  * vmalloc() or kernel_stack_alloc(), waiting or not. What one of these asks another for counts again: a
  * cache that grows wants a page.
@@ -74,7 +76,13 @@ boot_strikes(void)
 static bool
 thread_strikes(struct thread *t)
 {
-	return t->fail_nth != 0 && --t->fail_nth == 0;
+	if (likely(t->fail_nth == 0)) {
+		if (likely(t->fail_more == 0))
+			return false;
+		t->fail_more--;
+		return true;
+	}
+	return --t->fail_nth == 0;
 }
 
 bool

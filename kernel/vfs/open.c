@@ -99,18 +99,22 @@ open_kind(struct inode *i, struct file *f)
 	}
 }
 
+static struct file *
+new_object(uint32_t flags)
+{
+	return file_create(flags & O_PATH ? &path_file_ops : &new_file_ops, flags, NULL);
+}
+
 /*
- * Make the open object for `p`. Permission has been checked. On failure nothing is left.
+ * Make `f`, from new_object(), the open object for `p`. Permission has been checked. Consumes f when it
+ * fails, and nothing else is left.
  */
 static int
-open_object(const struct path *p, uint32_t flags, struct file **out)
+open_object(const struct path *p, uint32_t flags, struct file *f, struct file **out)
 {
 	struct inode *i = p->dentry->inode;
-	struct file *f = file_create(flags & O_PATH ? &path_file_ops : &new_file_ops, flags, NULL);
 	int error = 0;
 
-	if (!f)
-		return -ENFILE;
 	f->flags = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
 	if (flags & O_PATH)
 		f->flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
@@ -143,15 +147,17 @@ open_object(const struct path *p, uint32_t flags, struct file **out)
 	return 0;
 }
 
-/* Permission, the object, truncation. */
+/* Permission, the object, truncation. Consumes f when it fails. */
 static int
-open_found(const struct path *p, uint32_t flags, bool created, struct file **out)
+open_found(const struct path *p, uint32_t flags, bool created, struct file *f, struct file **out)
 {
 	int error = flags & O_PATH ? 0 : may_open(p, &flags, created);
 
-	if (error)
+	if (error) {
+		file_put(f);
 		return error;
-	error = open_object(p, flags, out);
+	}
+	error = open_object(p, flags, f, out);
 	if (error || (flags & O_PATH))
 		return error;
 	if ((flags & O_TRUNC) && !created && S_ISREG(p->dentry->inode->mode)) {
@@ -172,7 +178,9 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file **out
 int
 vfs_open_exec(const struct path *p, struct file **out)
 {
-	return open_object(p, O_RDONLY, out);
+	struct file *f = new_object(O_RDONLY);
+
+	return f ? open_object(p, O_RDONLY, f, out) : -ENFILE;
 }
 
 /* Make `d`, a negative child of w->parent whose lock is held for writing. */
@@ -244,6 +252,7 @@ open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 {
 	struct path dir, p;
 	struct inode *i, *d;
+	struct file *f;
 	char shown[24]; /* in /proc/PID/fd */
 	int error = path_lookup(dirfd, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY | LOOKUP_CREATE, &dir);
 
@@ -273,7 +282,8 @@ open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 		goto put_dir;
 	}
 	dentry_attach(p.dentry, i);
-	error = open_object(&p, flags & ~O_EXCL, out);
+	f = new_object(flags & ~O_EXCL);
+	error = f ? open_object(&p, flags & ~O_EXCL, f, out) : -ENFILE;
 	dentry_put(p.dentry);
 put_dir:
 	path_put(&dir);
@@ -285,6 +295,7 @@ vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int 
 	struct file **out)
 {
 	struct last_name w;
+	struct file *f, *opened = NULL;
 	struct path p;
 	bool created = false;
 	int error;
@@ -295,9 +306,13 @@ vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int 
 		flags &= ~(O_CREAT | O_EXCL | O_TRUNC);
 	if (flags & O_CREAT)
 		lookup |= LOOKUP_CREATE;
+	/* First, so that no file is made that then cannot be opened. */
+	f = new_object(flags);
+	if (!f)
+		return -ENFILE;
 	error = path_lookup_parent(dirfd, name, lookup, &w);
 	if (error)
-		return error;
+		goto put_object;
 	for (;;) {
 		error = flags & O_CREAT ? find_or_create(&w, flags, mode, &p, &created)
 					: last_name_find(&w, &p);
@@ -322,9 +337,16 @@ vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int 
 	else if (((flags & O_DIRECTORY) || w.slash) && !S_ISDIR(p.dentry->inode->mode))
 		error = -ENOTDIR;
 	else
-		error = open_found(&p, flags, created, out);
+		opened = f;
+	if (opened) {
+		f = NULL;
+		error = open_found(&p, flags, created, opened, out);
+	}
 	path_put(&p);
 put_name:
 	last_name_put(&w);
+put_object:
+	if (f)
+		file_put(f);
 	return error;
 }

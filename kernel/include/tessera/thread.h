@@ -151,6 +151,7 @@ struct thread {
 	uint64_t timer_slack_ns;       /* [o] */
 	struct kcov_thread kcov;       /* [o] */
 	uint64_t fail_nth;             /* [o] allocations until one fails; 0: none shall */
+	uint64_t fail_more;            /* [o] how many behind that one fail too */
 	bool roams;                    /* [q] preempt=random chose it to move */
 	uint64_t preempt_random;       /* [o] state of its random numbers */
 };

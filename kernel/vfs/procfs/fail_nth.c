@@ -50,7 +50,7 @@ fail_nth_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_f
 	size_t n = from->count;
 	char text[24] = "";
 	const char *end;
-	uint64_t v;
+	uint64_t v, count = 1;
 
 	if (!t)
 		return -EPERM;
@@ -58,9 +58,11 @@ fail_nth_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_f
 		return -EINVAL;
 	if (iov_copy_from(text, from, n) != n)
 		return -EFAULT;
-	if (parse_u64(text, &end, 10, &v) || (*end && *end != '\n'))
+	if (parse_u64(text, &end, 10, &v) || (*end == ':' && parse_u64(end + 1, &end, 10, &count)) ||
+	    (*end && *end != '\n') || !count)
 		return -EINVAL;
 	t->fail_nth = v;
+	t->fail_more = v ? count - 1 : 0;
 	return (ssize_t)n;
 }
 

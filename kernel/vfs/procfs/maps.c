@@ -308,6 +308,8 @@ move_memory(struct file *f, struct iov_iter *it, loff_t *pos, bool write)
 		return 0; /* the program has gone: nothing to read */
 	as = process_may_inspect(at.process) == 0 ? process_address_space(at.process) : NULL;
 	buf = kmalloc(PAGE_SIZE, 0);
+	if (!buf)
+		n = -ENOMEM;
 	while (as && buf && it->count > 0) {
 		size_t want = MIN(it->count, PAGE_SIZE - (size_t)*pos % PAGE_SIZE), moved;
 
