@@ -15,6 +15,6 @@
 #define PTE_LEAF  0x83 /* and a 2 MiB page */
 
 #define KERNEL_LINK_BASE 0xffffffff80000000 /* KERNEL_VIRTUAL in kernel.ld */
-#define KERNEL_SLIDE_MAX 0x40000000         /* the image stays inside this much from there */
+#define KERNEL_SLIDE_MAX 0x7fe00000         /* the image stays inside this much from there */
 
 #endif

@@ -7,9 +7,10 @@
  * it lies: every address is taken relative to a label whose address a call has pushed.
  *
  *	1. find the load address; stack; check for long mode, NX, and what every such CPU has had
- *	2. boot tables: the first 4 GiB at 0 and at the base of the direct map
+ *	2. boot tables: the first 4 GiB at 0
  *	3. PAE, NXE, long mode, paging; 64-bit code segment
- *	4. boot_prepare(): slide, relocation, the kernel's mapping; still at physical addresses
+ *	4. boot_prepare(): slide, relocation, the kernel's mapping, the first 4 GiB at the base of the direct
+ *	   map; still at physical addresses
  *	5. jump to the kernel's own addresses: boot_main()
  *
  * Limine enters in 64-bit mode at the kernel's addresses: limine_entry, at the end.
@@ -98,14 +99,15 @@ base:
 	leal (boot_pml4 - base)(%ebx), %edx
 	orl $PTE_TABLE, %ecx
 	movl %ecx, (%edx)
-	movl %ecx, 256 * 8(%edx)                /* 0xffff800000000000 */
 	leal (boot_pdpt_high - base)(%ebx), %ecx
 	orl $PTE_TABLE, %ecx
 	movl %ecx, 511 * 8(%edx)
-	leal (boot_directory_kernel - base)(%ebx), %eax
+	leal (boot_directories_kernel - base)(%ebx), %eax
 	orl $PTE_TABLE, %eax
 	andl $~0xfff, %ecx
-	movl %eax, 510 * 8(%ecx)                /* 0xffffffff80000000, 1 GiB */
+	movl %eax, 510 * 8(%ecx)                /* 0xffffffff80000000, 2 GiB */
+	addl $4096, %eax
+	movl %eax, 511 * 8(%ecx)
 
 	movl %edx, %cr3
 	movl %cr4, %eax
@@ -199,15 +201,17 @@ limine_entry:
 
 	.section .bss.boot_tables, "aw", @nobits
 	.balign 4096
-	.globl boot_pml4, boot_pdpt_low, boot_directories, boot_directory_kernel
-	.hidden boot_pml4, boot_pdpt_low, boot_directories, boot_directory_kernel
+	.globl boot_pml4, boot_pdpt_low, boot_pdpt_direct, boot_directories, boot_directories_kernel
+	.hidden boot_pml4, boot_pdpt_low, boot_pdpt_direct, boot_directories, boot_directories_kernel
 boot_pml4:
 	.skip 4096
 boot_pdpt_low:
 	.skip 4096
+boot_pdpt_direct:
+	.skip 4096
 boot_pdpt_high:
 	.skip 4096
-boot_directory_kernel:
-	.skip 4096
+boot_directories_kernel:
+	.skip 2 * 4096
 boot_directories:
 	.skip 4 * 4096

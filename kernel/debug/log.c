@@ -12,6 +12,7 @@
 #include <tessera/arch.h>
 #include <tessera/atomic.h>
 #include <tessera/bootinfo.h>
+#include <tessera/cred.h>
 #include <tessera/debug.h>
 #include <tessera/lock.h>
 #include <tessera/preempt.h>
@@ -20,10 +21,17 @@
 #include "describe.h"
 #include "log.h"
 
+bool log_restricted = true;
 static struct log_ring ring;                               /* log_lock */
 static struct spinlock log_lock = SPINLOCK_INIT(LOG);
 static struct spinlock console_lock = SPINLOCK_INIT(CONSOLE);
 static enum log_level console_level = LOG_INFO;            /* [a] */
+
+bool
+log_readable(void)
+{
+	return !READ_ONCE(log_restricted) || capable(CAP_SYSLOG) || capable(CAP_SYS_ADMIN);
+}
 
 /*
  * Lines go to `diverted` instead of the ring and the console, on the CPU that set it. Set only while the

@@ -238,6 +238,8 @@ linux_syslog(int type, char __user *buf, int size)
 	if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE && !capable(CAP_SYSLOG) &&
 	    !capable(CAP_SYS_ADMIN))
 		return -EPERM;
+	if (!log_readable())
+		return -EPERM;
 	if (type >= SYSLOG_READ && type <= SYSLOG_READ_CLEAR && (!buf || size < 0))
 		return -EINVAL;
 	chunk = kmalloc(SYSLOG_CHUNK, 0);

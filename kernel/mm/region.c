@@ -313,7 +313,7 @@ stack_shrink(uint32_t keep)
 		}
 		if (n == 0)
 			return frames;
-		tlb_flush_kernel(REGION_BASE, REGION_BASE + REGION_SIZE);
+		tlb_flush_kernel(region_base, region_base + REGION_SIZE);
 		frames_free_list(&pages);
 		for (uint32_t i = 0; i < n; i++)
 			unreserve(r[i]);
@@ -381,7 +381,7 @@ region_init(void)
 	region_cache = slab_cache_create("region", sizeof(struct region), 0);
 	if (!region_cache)
 		panic("no memory for kernel regions");
-	region_space_init(&space, REGION_BASE, order, &root);
+	region_space_init(&space, region_base, order, &root);
 	/* One mapping makes the top-level entry that all later page tables copy. */
 	touch = kernel_stack_alloc();
 	if (!touch)

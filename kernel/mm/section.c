@@ -40,7 +40,7 @@
 
 enum section_state { SECTION_NONE, SECTION_OFFLINE, SECTION_ONLINE, SECTION_DEAD };
 
-struct page *page_array = (struct page *)PAGE_ARRAY_BASE;
+struct page *page_array __ro_after_init;
 
 static struct spinlock section_lock = SPINLOCK_INIT(SECTION);
 static uint8_t state[SECTION_MAX];   /* section_lock; read freely: only ever grows towards ONLINE */

@@ -48,7 +48,7 @@ arch_stack_walk(vaddr_t rbp, bool (*fn)(void *ctx, const struct stack_step *s), 
 		struct trap_frame regs;
 		struct frame f;
 
-		if (!IS_ALIGNED(rbp, 8) || rbp < DIRECT_MAP_START || rbp < low ||
+		if (!IS_ALIGNED(rbp, 8) || rbp < direct_map_base || rbp < low ||
 		    !arch_probe_read(&f, (const void *)rbp, sizeof(f)) || f.pc == 0)
 			return;
 		step.pc = f.pc;

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel_image.h - where the linker put things (boot/kernel.ld), and where the kernel's virtual
- * ranges lie.
- *
- *	ffff800000000000  direct map of memory, 64 TiB
- *	ffffc90000000000  stacks, vmalloc, device registers, 512 GiB (mm/region.c)
- *	ffffea0000000000  struct page array (mm/)
- *	ffffec0000000000  KASAN's shadow of the kernel's half, 16 TiB (shadow.c)
- *	ffffffff80000000  the kernel's image, somewhere in this 1 GiB
+ * kernel_image.h - where the linker put things (boot/kernel.ld).
  */
 #ifndef ARCH_X86_64_KERNEL_IMAGE_H
 #define ARCH_X86_64_KERNEL_IMAGE_H
@@ -20,9 +13,6 @@ extern char kernel_rodata_start[], kernel_rodata_end[];
 extern char kernel_data_start[], kernel_data_end[];
 extern char kernel_ro_after_init_start[], kernel_ro_after_init_end[];
 extern char boot_stack_guard[], boot_stack_bottom[], boot_stack_top[];
-
-#define DIRECT_MAP_START    0xffff800000000000ul
-#define DIRECT_MAP_SIZE     (64ul << 40)
 
 /* Physical address of something inside the kernel's image (not of the direct map). */
 paddr_t kernel_image_to_phys(const void *p);

@@ -15,6 +15,7 @@
 #include <tessera/config.h>
 #include <tessera/kasan.h>
 #include <tessera/layout.h>
+#include <tessera/page.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
 #include <tessera/tlb.h>
@@ -24,7 +25,14 @@
 #include "msr.h"
 #include "platform.h"
 
-vaddr_t direct_map_base __ro_after_init = DIRECT_MAP_START;
+static const char *const sources[] = {
+	[BOOT_RANDOM_NONE] = "nobody: nokaslr",
+	[BOOT_RANDOM_INSTRUCTION] = "rdrand",
+	[BOOT_RANDOM_TIMING] = "timing",
+	[BOOT_RANDOM_LOADER] = "the loader",
+};
+
+vaddr_t region_base __ro_after_init;
 
 #define ENTRIES   512
 #define SHIFT_4K  12
@@ -161,18 +169,28 @@ map_image(void)
 	*entry_for((vaddr_t)boot_stack_guard, SHIFT_4K) = 0;
 }
 
+/* The top-level entries of [base, base + size): what lies under them is made on demand. */
+static void
+reserve_area(vaddr_t base, uint64_t size)
+{
+	for (vaddr_t va = ALIGN_DOWN(base, BIT(SHIFT_TOP)); va < base + size; va += BIT(SHIFT_TOP))
+		entry_for(va, SHIFT_1G);
+}
+
 void
 arch_init_memory(void)
 {
+	const struct boot_layout *l = &boot_layout;
 	uint64_t total;
 
 	assert(boot_stack_top - boot_stack_bottom == KERNEL_STACK_SIZE);
 	kernel_page_table.root = boot_frame_alloc();
 	total = map_memory();
 	map_image();
-	/* One level below the top: what lies under it is made on demand. */
-	entry_for(REGION_BASE, SHIFT_1G);
-	entry_for(PAGE_ARRAY_BASE, SHIFT_1G);
+	region_base = l->regions;
+	page_array = (struct page *)l->page_array;
+	reserve_area(region_base, REGION_SIZE);
+	reserve_area(l->page_array, PAGE_ARRAY_SIZE);
 	if (config_kasan)
 		arch_shadow_init(SHADOW_OF(kernel_start), (size_t)(kernel_end - kernel_start) >> SHADOW_SHIFT);
 	cr3_write(kernel_page_table.root);
@@ -180,6 +198,8 @@ arch_init_memory(void)
 		kasan_init();
 	pr_info("memory: %lu MiB usable in %u ranges; kernel at %#lx, slide %#lx\n", total >> 20,
 		bootinfo.memory_count, bootinfo.kernel_start, bootinfo.kernel_slide);
+	pr_info("layout: direct map %#lx, regions %#lx, page array %#lx; places by %s\n", direct_map_base,
+		region_base, l->page_array, sources[l->source]);
 }
 
 void

@@ -152,7 +152,7 @@ arch_shadow_init(vaddr_t va, size_t size)
 	for (vaddr_t at = SHADOW_BASE; at < SHADOW_END; at += 1ul << (PAGE_SHIFT + 9 * ROOT))
 		root[index_at(at, ROOT)] = shared[ROOT - 1] | TABLE_BITS;
 	own_entry(SHADOW_OF(DIRECT_MAP_START), ROOT - 1);
-	own_entry(SHADOW_OF(REGION_BASE), ROOT - 1);
+	own_entry(SHADOW_OF(REGIONS_START), ROOT - 1);
 	for (vaddr_t at = ALIGN_DOWN(va, PAGE_SIZE); at < va + size; at += PAGE_SIZE)
 		arch_shadow_map(at, boot_frame_alloc(), false);
 }

@@ -238,7 +238,7 @@ describe_region(vaddr_t a)
 	vaddr_t start, end;
 	const char *kind;
 
-	if (a < REGION_BASE || a >= REGION_BASE + REGION_SIZE)
+	if (a < region_base || a >= region_base + REGION_SIZE)
 		return false;
 	kind = region_describe((const void *)a, &start, &end);
 	if (kind)

@@ -51,4 +51,15 @@ extern struct bootinfo bootinfo; /* [I] after arch_boot */
 bool boot_argument(const char *name, char *out, size_t size);
 bool boot_flag(const char *name); /* present at all, and not "=off", "=0", "=no" */
 
+/*
+ * Where the kernel's areas lie (layout.h), and what chose the places. Filled before the kernel is relocated;
+ * the kernel takes what it needs in arch_init_memory().
+ */
+enum boot_random { BOOT_RANDOM_NONE, BOOT_RANDOM_INSTRUCTION, BOOT_RANDOM_TIMING, BOOT_RANDOM_LOADER };
+struct boot_layout {
+	vaddr_t regions, page_array;
+	enum boot_random source;
+};
+extern struct boot_layout boot_layout;
+
 #endif

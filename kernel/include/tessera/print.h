@@ -20,6 +20,9 @@ void log_print(enum log_level level, const char *format, ...) __printf(2, 3);
 #define pr_debug(...)  log_print(LOG_DEBUG, __VA_ARGS__)
 
 void log_set_console_level(enum log_level level);
+/* kernel.dmesg_restrict: the log tells addresses and more, so only who may manage it reads it. */
+extern bool log_restricted; /* [a] */
+bool log_readable(void);    /* by the caller */
 /* Copy out of the ring, for syslog(2) and /dev/kmsg: records from sequence *seq on. Returns bytes. */
 size_t log_read(uint64_t *seq, char *out, size_t size);
 /* One record in the form of /dev/kmsg. 0: none from *seq on, or *truncated: `size` does not hold it. */

@@ -135,8 +135,11 @@ random_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 static int
 kmsg_open(struct inode *i, struct file *f)
 {
-	uint64_t *sequence = kzalloc(sizeof(*sequence));
+	uint64_t *sequence;
 
+	if ((f->mode & FILE_READ) && !log_readable())
+		return -EPERM;
+	sequence = kzalloc(sizeof(*sequence));
 	f->private = sequence;
 	return sequence ? 0 : -ENOMEM;
 }

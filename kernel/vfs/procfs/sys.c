@@ -245,6 +245,26 @@ write_randomize(struct target *at, char *data, size_t n)
 }
 
 static int
+show_dmesg_restrict(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", log_restricted);
+	return 0;
+}
+
+static ssize_t
+write_dmesg_restrict(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, 1, &v);
+
+	if (r > 0 && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (r > 0)
+		WRITE_ONCE(log_restricted, v != 0);
+	return r;
+}
+
+static int
 show_pipe_max_size(struct text *t, struct target *at)
 {
 	text_print(t, "%lu\n", (uint64_t)pipe_max_size);
@@ -290,6 +310,7 @@ static const struct entry kernel_entries[] = {
 	READONLY("cap_last_cap", show_cap_last_cap),
 	READONLY("core_pattern", show_core_pattern),
 	READONLY("core_uses_pid", show_zero),
+	SETTING("dmesg_restrict", show_dmesg_restrict, write_dmesg_restrict),
 	SETTING("domainname", show_domainname, write_domainname),
 	SETTING("hostname", show_hostname, write_hostname),
 	READONLY("ngroups_max", show_ngroups_max),

@@ -291,3 +291,22 @@ TEST(syslog_needs_privilege)
 	char buffer[16];
 	CHECK_ERRNO(syscall(SYS_syslog, 5 /* CLEAR */, buffer, 16), EPERM);
 }
+
+/* Addresses of the kernel are in the log. */
+TEST(log_is_for_the_privileged)
+{
+	char buffer[4096];
+
+	check_read_file("/proc/sys/kernel/dmesg_restrict", buffer, sizeof(buffer));
+	CHECK_STR(buffer, "1\n");
+	CHECK_OK(syscall(SYS_syslog, 3 /* READ_ALL */, buffer, sizeof(buffer)));
+	CHECK_OK(syscall(SYS_syslog, 10 /* SIZE_BUFFER */, NULL, 0));
+	int fd = CHECK_OK(open("/dev/kmsg", O_RDONLY));
+	CHECK_OK(close(fd));
+	check_drop_root();
+	CHECK_ERRNO(syscall(SYS_syslog, 3, buffer, sizeof(buffer)), EPERM);
+	CHECK_ERRNO(syscall(SYS_syslog, 10, NULL, 0), EPERM);
+	CHECK_ERRNO(open("/dev/kmsg", O_RDONLY), EPERM);
+	CHECK_ERRNO(open("/dev/kmsg", O_WRONLY), EACCES);
+	CHECK_ERRNO(open("/proc/sys/kernel/dmesg_restrict", O_WRONLY), EACCES);
+}
