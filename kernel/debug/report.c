@@ -16,12 +16,14 @@
 #include <tessera/process.h>
 #include <tessera/sched.h>
 #include <tessera/time.h>
+#include <tessera/trace.h>
 
 #include "describe.h"
 
 #define STACK_MAX     32u
 #define OTHERS_MAX    16u /* CPUs */
 #define OTHERS_DEPTH  6u
+#define TRACE_MAX     20u
 
 extern const char kernel_version[], kernel_release[];
 
@@ -115,6 +117,13 @@ print_machine(void *arg)
 }
 
 static void
+print_trace(void *arg)
+{
+	if (trace_recorded())
+		trace_print_tail(TRACE_MAX);
+}
+
+static void
 attempt(void (*fn)(void *), void *arg)
 {
 	const char *reason;
@@ -134,5 +143,6 @@ report_print(const struct trap_frame *f, vaddr_t fp)
 	attempt(print_stack, &part);
 	attempt(print_locks, NULL);
 	attempt(print_others, NULL);
+	attempt(print_trace, NULL);
 	attempt(print_machine, NULL);
 }

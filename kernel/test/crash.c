@@ -175,7 +175,7 @@ static const struct crash crash_rules[] = {
 };
 
 static const struct crash *const tables[] = { crash_rules, crash_memory, crash_undefined,
-					     crash_races, crashes_kasan };
+					     crash_races, crashes_kasan, crash_hangs };
 
 void
 crash_run(const char *name)

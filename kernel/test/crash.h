@@ -10,7 +10,8 @@ struct crash {
 	const char *name;
 	void (*fn)(void);
 };
-extern const struct crash crash_memory[], crash_undefined[], crash_races[], crashes_kasan[];
+extern const struct crash crash_memory[], crash_undefined[], crash_races[], crashes_kasan[],
+	crash_hangs[];
 
 /* Break the rule of that name. Returns only if nobody noticed, or there is no such name. */
 void crash_run(const char *name);

@@ -43,6 +43,7 @@ struct serial_port {
 	uint64_t overruns;             /* lock: bytes lost, the ring was full */
 	struct continuation feed;      /* runs feed_discipline() */
 	struct kdb_keys keys;          /* lock: of the console's port */
+	bool broke;                    /* [a] the watch read the status that told of a BREAK, once */
 };
 
 static const struct { uint16_t base; uint8_t irq; } places[PORTS] = {
@@ -118,7 +119,8 @@ receive_locked(struct serial_port *p)
 		int key = KDB_KEY_PASS;
 
 		if (p == &ports[0])
-			key = kdb_keys_byte(&p->keys, c, status & LSR_BREAK);
+			key = kdb_keys_byte(&p->keys, c, (status & LSR_BREAK) || (c == 0 && p->broke));
+		p->broke = false;
 		if (key > 0)
 			return (char)key;
 		if (key == KDB_KEY_TAKE)
@@ -208,9 +210,12 @@ static void
 watch_console(struct timer *t)
 {
 	struct serial_port *p = &ports[0];
+	uint8_t status = reg_read(p, UART_LSR);
 	char key = 0;
 
-	if (!arch_console_input_waits()) {
+	if (status & LSR_BREAK)
+		p->broke = true;
+	if (!(status & LSR_DATA)) {
 		watch_saw_input = false;
 	} else if (!watch_saw_input) {
 		watch_saw_input = true;
@@ -222,8 +227,10 @@ watch_console(struct timer *t)
 		/* Its holder is the one that hangs. */
 		struct kdb_keys *k = &p->keys;
 
-		for (int c = arch_console_read(); c >= 0 && key <= 0; c = arch_console_read())
-			key = (char)MAX(kdb_keys_byte(k, (uint8_t)c, false), 0);
+		for (int c = arch_console_read(); c >= 0 && key <= 0; c = arch_console_read()) {
+			key = (char)MAX(kdb_keys_byte(k, (uint8_t)c, c == 0 && p->broke), 0);
+			p->broke = false;
+		}
 	}
 	timer_start(t, deadline_after(WATCH_NS));
 	if (key > 0)

@@ -89,12 +89,6 @@ arch_console_read(void)
 	return port_read8(COM1 + UART_DATA);
 }
 
-bool
-arch_console_input_waits(void)
-{
-	return serial_present && (port_read8(COM1 + UART_STATUS) & STATUS_DATA);
-}
-
 void
 serial_flush(void)
 {

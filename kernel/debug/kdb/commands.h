@@ -29,6 +29,8 @@ const struct kdb_command *kdb_find_command(const char *name);
 
 /* --- console.c --- */
 void kdb_write(const char *text, size_t n);
+/* Where what is printed goes: kdb_write(), or a buffer. */
+void kdb_set_output(void (*write)(const char *text, size_t n));
 void kdb_print(const char *format, ...) __printf(1, 2);
 /* Rows between two stops of the output, 0: no stops. */
 void kdb_set_rows(uint32_t rows);

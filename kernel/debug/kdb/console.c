@@ -27,6 +27,13 @@ static uint32_t history_count;
 static uint8_t ahead[AHEAD];       /* typed while nobody asked */
 static uint32_t ahead_head, ahead_tail;
 static uint32_t rows, row;
+static void (*output)(const char *text, size_t n) = kdb_write;
+
+void
+kdb_set_output(void (*write)(const char *text, size_t n))
+{
+	output = write;
+}
 
 void
 kdb_set_rows(uint32_t n)
@@ -144,7 +151,7 @@ kdb_print(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	kdb_write(text, strlen(text));
+	output(text, strlen(text));
 }
 
 void

@@ -210,6 +210,7 @@ hold_machine(const struct trap_frame *f, vaddr_t fp, struct hold *s)
 	all_answered = arch_park_other_cpus();
 	vantage = (struct vantage){ f, fp };
 	log_divert(s->write);
+	kdb_set_output(s->write);
 	arch_call_on_stack(s->fn, s->arg, (vaddr_t)debug_stack + sizeof(debug_stack));
 	log_divert(NULL);
 	atomic_add(&stopped_ns, arch_clock_ns() - start);
@@ -249,6 +250,7 @@ kdb_panic(void)
 	session_why = "panic";
 	all_answered = true;
 	log_divert(kdb_write);
+	kdb_set_output(kdb_write);
 	talk(NULL);
 	log_divert(NULL);
 }

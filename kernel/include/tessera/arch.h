@@ -286,7 +286,6 @@ int arch_user_cmpxchg32(uint32_t __user *p, uint32_t old, uint32_t new_value, ui
 
 void arch_console_write(const char *s, size_t n); /* polled serial (and framebuffer), any context */
 int arch_console_read(void);            /* a byte that was typed, -1: none; polled, takes it */
-bool arch_console_input_waits(void);    /* nobody has taken it yet */
 void __noreturn arch_power_off(void);
 void __noreturn arch_reboot(void);
 void __noreturn arch_halt(void);
