@@ -10,14 +10,12 @@
 #include <tessera/string.h>
 #include <tessera/time.h>
 #include <tessera/trace.h>
-#include <tessera/trace.h>
 
 #include "../describe.h"
 #include "commands.h"
 
 #define STATUS_PANIC 126
 #define LOG_DEFAULT  20u
-#define TRACE_DEFAULT 20u
 
 static void
 irq_line(void *ctx, const char *name, const uint64_t *per_cpu)
@@ -45,14 +43,6 @@ static void
 command_log(int argc, char **argv)
 {
 	log_dump(argc > 1 ? (uint32_t)kdb_number(argv[1]) : LOG_DEFAULT);
-}
-
-static void
-command_trace(int argc, char **argv)
-{
-	if (trace_recorded() == 0)
-		kdb_fail("nothing was recorded: echo all > /proc/tessera/trace/enable, or trace= at boot");
-	trace_print_tail(argc > 1 ? (unsigned int)kdb_number(argv[1]) : TRACE_DEFAULT);
 }
 
 static void
@@ -145,7 +135,6 @@ const struct kdb_command kdb_machine_commands[] = {
 	{ "log", "[N]", "the last N lines of the log", command_log },
 	{ "trace", "[N]", "the last N events that were recorded", command_trace },
 	{ "latency", "", "the longest times with interrupts or preemption off", command_latency },
-	{ "trace", "[N]", "the last N records of all CPUs' trace rings", command_trace },
 	{ "regs", "[CPU]", "registers where kdb was entered, or of a CPU", command_regs },
 	{ "more", "off|ROWS", "stop when the screen is full", command_more },
 	{ "go", "", "let the machine go on", command_go },
