@@ -74,7 +74,7 @@ class SyscallFuzzer:
                     self.hashes.add(digest)
                     f.write(text.strip() + "\n\n")
 
-    def machine(self, command, text, limit, tell=None, silence=90):
+    def machine(self, command, text, limit, tell=None, silence=90, append=""):
         with tempfile.NamedTemporaryFile("w", prefix="tessera-fuzz.", suffix=".txt") as f:
             f.write(text)
             f.flush()
@@ -84,7 +84,7 @@ class SyscallFuzzer:
                 build=self.args.build,
                 cpus=self.args.cpus,
                 mem=self.args.mem,
-                append=self.args.append,
+                append=f"{self.args.append} {append}".strip(),
                 limit=limit,
                 silence=silence,
                 tell=tell,
@@ -104,6 +104,8 @@ class SyscallFuzzer:
             self.corpus(),
             seconds + 120,
             tell,
+            # Every other machine is preempted at random places.
+            append="preempt=random" if number % 2 else "",
         )
         self.keep(ended.kept)
         self.runs += int(ended.stats.get("runs", 0))

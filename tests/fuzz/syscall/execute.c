@@ -40,7 +40,7 @@
 #define STACK_SIZE      (32 * 1024)
 #define INTERRUPT_US    15000 /* blocking calls are interrupted that often */
 #define FINISH_MS       60    /* how long the first thread waits for the others */
-#define LIMIT_MS        1500  /* then the program is killed */
+#define LIMIT_MS        600   /* then the program is killed */
 #define STUCK_MS        20000 /* then it is a finding */
 
 /* Of the worker: [I] after execute_init */
@@ -243,6 +243,27 @@ do_clone3(const uint64_t *arg)
 	return raw_clone(SYS_clone3, arg[0], arg[1], 0, 0, 0, readable ? args[0] : 0x100, readable ? args[5] : 0);
 }
 
+/* The calling thread's next allocations: number `n` fails; 0: none does. */
+static void
+fail_allocation(unsigned int thread, unsigned int n)
+{
+	char text[4] = { (char)('0' + n / 100), (char)('0' + n / 10 % 10), (char)('0' + n % 10) };
+	long fd = HIGH_FD + 20 + thread;
+
+	if (n) {
+		long low = raw_call(SYS_open, (uint64_t)"/proc/thread-self/fail-nth", O_RDWR, 0, 0, 0, 0);
+
+		if (low < 0)
+			return;
+		if (low != fd)
+			raw_call(SYS_dup3, (uint64_t)low, (uint64_t)fd, O_CLOEXEC, 0, 0, 0);
+		raw_call(SYS_close, (uint64_t)low, 0, 0, 0, 0, 0);
+	}
+	raw_call(SYS_pwrite64, (uint64_t)fd, (uint64_t)text, 3, 0, 0, 0);
+	if (!n)
+		raw_call(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+}
+
 static long
 do_call(const struct desc *d, const uint64_t *arg)
 {
@@ -300,8 +321,13 @@ run_call(unsigned int thread, unsigned int index)
 		arg[a] = resolve(thread, &c->arg[a]);
 	if (!forked)
 		progress->at[thread] = index + 1;
-	if (rule_allows(d, arg, own, owned < 64 ? owned : 64))
+	if (rule_allows(d, arg, own, owned < 64 ? owned : 64)) {
+		if (c->fail)
+			fail_allocation(thread, c->fail);
 		result = do_call(d, arg);
+		if (c->fail)
+			fail_allocation(thread, 0);
+	}
 	results[index][0] = result;
 	if (result >= 0 && d->out_arg >= 0 && c->arg[d->out_arg].form == FORM_OUT && arg[d->out_arg]) {
 		results[index][1] = ((volatile int *)arg[d->out_arg])[0];
@@ -571,6 +597,7 @@ reap_rest(void)
 void
 execute_run(const struct program *p, struct progress *shared, struct run_result *r)
 {
+	uint64_t start = now_ms();
 	pid_t pid;
 
 	progress = shared;
@@ -590,4 +617,5 @@ execute_run(const struct program *p, struct progress *shared, struct run_result 
 	while (umount2(folder, MNT_DETACH) == 0)
 		;
 	r->calls = progress->calls;
+	r->ms = now_ms() - start;
 }

@@ -147,6 +147,7 @@ struct call {
 	const struct desc *desc;
 	uint16_t id;
 	uint8_t thread;
+	uint8_t fail;                /* this allocation of the call fails, from 1; 0: none */
 	struct value arg[6];
 };
 
@@ -189,6 +190,7 @@ struct progress {
 struct run_result {
 	bool stuck;            /* a process did not die */
 	uint64_t calls;
+	uint64_t ms;           /* that it took */
 };
 
 void execute_init(unsigned int worker);

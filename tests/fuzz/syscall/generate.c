@@ -359,6 +359,10 @@ static void
 choose_circumstances(struct program *p)
 {
 	p->user = one_in(3) ? 65534 : 0;
+	for (unsigned int i = 0; i < p->count; i++)
+		p->calls[i].fail = 0;
+	if (p->count && one_in(4))
+		p->calls[below(p->count)].fail = (uint8_t)(1 + below(one_in(3) ? 30 : 6));
 	if (one_in(12)) {
 		p->kill_signal = (const uint8_t[]){ 9, 19, 10, 15, 20 }[below(5)];
 		p->kill_ms = (unsigned int)below(8);
@@ -371,9 +375,9 @@ generate_program(struct program *p)
 	unsigned int wanted = 3 + (unsigned int)below(18);
 
 	program_clear(p);
-	choose_circumstances(p);
 	while (p->count < wanted)
 		add_call(p, p->count);
+	choose_circumstances(p);
 	if (one_in(3))
 		spread(p);
 	program_check(p);

@@ -8,7 +8,8 @@
  *	t1: read(r0, &out(64), 0x40)                  on thread 1; results are r0, and r0.1, r0.2 the words stored
  *	poll(&{r0:4, POLLIN:2, 0:2}, 1, 0)            a struct: values of 8 bytes unless they say otherwise
  *	munmap(@0x2000, 0x1000)                       an address in the arena
- *	rt_sigaction(SIGUSR1, &{%handler, 0, %restorer, 0}, 0, 8)
+ *	dup(r0) fails 2                               its second allocation of memory fails
+ *	rt_sigaction(0xa, &{%handler, 0, %restorer, 0}, 0, 8)
  *
  * A line that starts with # is a comment. An empty line ends the program.
  */
@@ -143,7 +144,7 @@ program_print(const struct program *p, char *text, size_t size)
 			put(&o, a ? ", " : "");
 			put_value(&o, p, &c->arg[a], false);
 		}
-		put(&o, ")\n");
+		put(&o, c->fail ? ") fails %u\n" : ")\n", c->fail);
 	}
 	return o.used < size - 1 ? o.used : 0;
 }
@@ -346,6 +347,8 @@ parse_call(struct in *in, struct call *c)
 		parse_value(in, &c->arg[a], c->desc->kind[a], 8);
 	}
 	expect(in, ")");
+	if (accept(in, "fails "))
+		c->fail = (uint8_t)parse_number(in);
 	if (result >= 0 && result < MAX_CALLS * 4)
 		in->names[result] = c->id;
 }
