@@ -338,6 +338,11 @@ build/fuzz/syscall: $(fuzz_src) $(wildcard tests/fuzz/syscall/*.h) kernel/linux/
 	$(say) FUZZ $@
 	$(q)$(HOSTCC) $(CFLAGS_fuzz) -o $@ $(fuzz_src)
 
+build/fuzz/kcov: tests/fuzz/kcov/kcov.c build/fuzz.flags
+	@mkdir -p $(@D)
+	$(say) FUZZ $@
+	$(q)$(HOSTCC) $(CFLAGS_fuzz) -pthread -o $@ $<
+
 # A parser of the kernel under libFuzzer, with AddressSanitizer, on the host. As a unit test it names the
 # kernel's sources that it links:	/* fuzz: kernel/lib/cpio.c */
 FUZZCC       := clang
@@ -358,7 +363,7 @@ $(parser_exe): build/fuzz/parsers/%: tests/fuzz/parsers/%.c $$(call parser_uses,
 	$(q)$(FUZZCC) $(CFLAGS_parser) -o $@ $(filter %.c,$^)
 
 .PHONY: fuzz fuzz-parsers
-fuzz: build/fuzz/syscall
+fuzz: build/fuzz/syscall build/fuzz/kcov
 fuzz-parsers: $(parser_exe)
 
 # Torture programs: the same frame, a program for each folder of tests/torture.

@@ -86,8 +86,10 @@ start_rest(void *unused)
 	arch_init_late();
 	vfs_init();
 	tty_init();
-	if (config_kcov)
+	if (config_kcov) {
 		kcov_init();
+		planted_init();
+	}
 	if (boot_argument("test", value, sizeof(value)))
 		test_run(value);
 	unpack_image();

@@ -8,10 +8,12 @@
  */
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
+#include <tessera/config.h>
 #include <tessera/cpu.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/syscall.h>
+#include <tessera/test.h>
 #include <tessera/trace.h>
 
 #include "linux.h"
@@ -114,6 +116,8 @@ syscall_dispatch(struct trap_frame *f)
 	long result;
 
 	t->syscall_number = nr;
+	if (config_kcov)
+		planted_look(f);
 	trace_syscall_enter(nr, f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
 	if (likely(nr < CALL_MAX && calls[nr].thunk)) {
 		cpu_count_one(CPU_COUNTER(call) + nr * sizeof(uint64_t));

@@ -35,6 +35,7 @@ def options():
     parser.add_argument("--cpus", type=int, default=2, help="of the machine, with a worker on each (2)")
     parser.add_argument("--mem", type=int, default=512, help="of the machine, in MiB (512)")
     parser.add_argument("--build", default="kcov", help="the kernel's variant (kcov); others give no coverage")
+    parser.add_argument("--calls", default="", help="generate these calls only: names with commas between")
     parser.add_argument("--append", default="", help="arguments for the kernel")
     parser.add_argument("--corpus", type=Path, default=TOP / "build/fuzz/corpus", help="where programs are kept")
     parser.add_argument("--findings", type=Path, default=TOP / "build/fuzz/findings")
@@ -99,8 +100,9 @@ class SyscallFuzzer:
             if int(stats["seconds"]) % 60 < 5:
                 say(" ".join(f"{k}={v}" for k, v in stats.items()))
 
+        only = f" -o {self.args.calls}" if self.args.calls else ""
         ended = self.machine(
-            f"/fuzz -s {self.seed + number} -t {int(seconds)} -w {self.args.cpus} -c /corpus.txt",
+            f"/fuzz -s {self.seed + number} -t {int(seconds)} -w {self.args.cpus} -c /corpus.txt{only}",
             self.corpus(),
             seconds + 120,
             tell,

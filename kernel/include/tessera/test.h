@@ -55,6 +55,11 @@ void ktest_parallel(uint32_t n, void (*fn)(void *arg, uint32_t index), void *arg
 /* Sleep that long, uninterruptibly. */
 void ktest_sleep_ns(uint64_t ns);
 
+/* A bug on purpose for the fuzzer to find (planted.c); the kcov variant calls them. */
+struct trap_frame;
+void planted_init(void);
+void planted_look(const struct trap_frame *f);
+
 /* Run what test= names: "all", one name, or a prefix ending in "*"; then power off. */
 void __noreturn test_run(const char *which);
 

@@ -38,8 +38,8 @@
 #define TRACE_WORDS     (64 * 1024)
 #define HIGH_FD         900   /* ours lie above what a program counts up to */
 #define STACK_SIZE      (32 * 1024)
-#define INTERRUPT_US    15000 /* blocking calls are interrupted that often */
-#define FINISH_MS       60    /* how long the first thread waits for the others */
+#define INTERRUPT_US    8000  /* blocking calls are interrupted that often */
+#define FINISH_MS       30    /* how long the first thread waits for the others */
 #define LIMIT_MS        600   /* then the program is killed */
 #define STUCK_MS        20000 /* then it is a finding */
 
@@ -474,6 +474,8 @@ execute_init(unsigned int worker)
 			trace[t] = mmap(NULL, TRACE_WORDS * 8, PROT_READ | PROT_WRITE, MAP_SHARED, kcov[t], 0);
 		if (trace[t] == MAP_FAILED)
 			trace[t] = NULL;
+		else if (trace[t])
+			madvise(trace[t], TRACE_WORDS * 8, MADV_DONTFORK);
 	}
 }
 

@@ -108,6 +108,7 @@ struct desc {
 	uint32_t out;            /* R_* */
 	enum special special;
 	bool rare;               /* ends the program: chosen less often */
+	bool chosen;             /* may be generated */
 };
 
 extern struct desc descs[];
@@ -116,6 +117,8 @@ extern unsigned int desc_count;
 void kinds_init(void);
 const struct kind *kind_of(const char *name);
 const struct desc *desc_named(const char *name, size_t length);
+/* From now on only these calls are generated: names with commas between. False: one is unknown. */
+bool descs_choose(const char *names);
 /* A constant's value by name; false: no set has it. */
 bool constant_named(const char *name, size_t length, uint64_t *n);
 extern const char *const producers[][2];  /* sort of result (as a kind's name), text of a call */
@@ -171,6 +174,7 @@ void program_check(struct program *p); /* results that are gone or later become 
 size_t program_print(const struct program *p, char *text, size_t size); /* length; 0: does not fit */
 /* From text up to an empty line or its end. NULL: wrong, *error says why; else what follows. */
 const char *program_parse(struct program *p, const char *text, const char **error);
+bool number_parse(const char *text, uint64_t *n);
 bool call_parse(struct program *p, struct call *c, const char *text);
 
 void generate_program(struct program *p);

@@ -309,7 +309,7 @@ choose_desc(void)
 
 	do {
 		d = &descs[below(desc_count)];
-	} while (d->rare && !one_in(5));
+	} while (!d->chosen || (d->rare && !one_in(5)));
 	return d;
 }
 
@@ -323,7 +323,7 @@ choose_related(const struct program *p)
 	for (unsigned int i = 0; i < p->count; i++)
 		if (p->calls[i].desc)
 			have |= p->calls[i].desc->returns | p->calls[i].desc->out;
-	for (int tries = 0; tries < 4; tries++) {
+	for (int tries = one_in(3) ? 4 : 0; tries < 4; tries++) {
 		for (unsigned int a = 0; a < d->args; a++)
 			if (d->kind[a]->type == KIND_RESOURCE && (d->kind[a]->resource & have))
 				return d;

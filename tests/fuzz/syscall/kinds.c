@@ -162,6 +162,9 @@ SET(personas, { "0", 0 }, { "0xffffffff", 0xffffffff }, { "0x0400000", 0x400000 
 SET(statx_masks, { "0xfff", 0xfff }, { "0x7ff", 0x7ff }, { "0", 0 }, { "0x80000000", 0x80000000 })
 SET(syslogs, { "2", 2 }, { "3", 3 }, { "9", 9 }, { "10", 10 })
 SET(rseq_flags, { "0", 0 }, { "1", 1 })
+/* No argument by themselves: names for the parts of others. */
+SET(parts, N(LOCK_NB), N(S_IFREG), N(S_IFIFO), N(S_IFSOCK), N(S_IFCHR), N(S_IFBLK), N(S_IFDIR), N(FALLOC_FL_PUNCH_HOLE),
+    N(SCHED_RESET_ON_FORK))
 SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 
 #define SETS(X)                                                                                                          \
@@ -186,7 +189,7 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(timeouts, KIND_CHOICE) X(notifies, KIND_CHOICE) X(cap_versions, KIND_CHOICE) X(caps, KIND_CHOICE)              \
 	X(code_values, KIND_CHOICE) X(ranges, KIND_CHOICE) X(range_flags, KIND_FLAGS) X(ioprio_values, KIND_CHOICE)      \
 	X(dirfds, KIND_CHOICE) X(personas, KIND_CHOICE) X(statx_masks, KIND_CHOICE) X(syslogs, KIND_CHOICE)              \
-	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE)
+	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
 	{ .name = #set_name, .type = how, .set = set_name, .set_size = sizeof(set_name) / sizeof(set_name[0]) },
@@ -344,6 +347,20 @@ constant_named(const char *name, size_t length, uint64_t *n)
 	return false;
 }
 
+/* Programs are kept as text: what is printed must be read as the same number. */
+static void
+check_names(const struct kind *k)
+{
+	for (unsigned int i = 0; i < k->set_size; i++) {
+		uint64_t n = 0;
+
+		if (!number_parse(k->set[i].name, &n) || n != k->set[i].n) {
+			report("kinds.c: %s is not read as %#lx", k->set[i].name, k->set[i].n);
+			exit(2);
+		}
+	}
+}
+
 void descs_init(void);
 
 void
@@ -352,5 +369,7 @@ kinds_init(void)
 	for (unsigned int i = 0; i < kind_count; i++)
 		if (kinds[i].layout)
 			read_layout(&kinds[i]);
+	for (unsigned int i = 0; i < kind_count; i++)
+		check_names(&kinds[i]);
 	descs_init();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - fuzz [-s SEED] [-t SECONDS] [-w WORKERS] [-c CORPUS]         fuzz
+ * main.c - fuzz [-s SEED] [-t SECONDS] [-w WORKERS] [-c CORPUS] [-o CALL,..]   fuzz; -o: with these calls only
  *          fuzz -r REPEAT [-w WORKERS] -c FILE                          run these programs, nothing else
  *
  * The first process starts the workers, starts a dead one anew, tells the host how it goes, and now and then
@@ -279,10 +279,10 @@ int
 main(int argc, char **argv)
 {
 	double start = seconds(), told = start, checked = start, limit = 60;
-	const char *corpus = NULL;
+	const char *corpus = NULL, *only = NULL;
 	int option;
 
-	while ((option = getopt(argc, argv, "s:t:w:c:r:")) != -1)
+	while ((option = getopt(argc, argv, "s:t:w:c:r:o:")) != -1)
 		switch (option) {
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
@@ -296,6 +296,9 @@ main(int argc, char **argv)
 		case 'c':
 			corpus = optarg;
 			break;
+		case 'o':
+			only = optarg;
+			break;
 		case 'r':
 			replay = (unsigned int)atoi(optarg);
 			break;
@@ -308,6 +311,10 @@ main(int argc, char **argv)
 	if (shared == MAP_FAILED)
 		return 2;
 	kinds_init();
+	if (only && !descs_choose(only)) {
+		report("-o wants names of calls with commas between, not %s", only);
+		return 2;
+	}
 	if (corpus)
 		read_corpus(corpus);
 	protect();
@@ -315,7 +322,7 @@ main(int argc, char **argv)
 	for (unsigned int i = 0; i < worker_count; i++)
 		start_worker(i);
 	while (seconds() - start < limit && !found) {
-		usleep(20000);
+		usleep(50000);
 		if (!look_after_workers() && replay)
 			break;
 		if (seconds() - told > 5) {

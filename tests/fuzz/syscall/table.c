@@ -372,6 +372,23 @@ desc_named(const char *name, size_t length)
 	return NULL;
 }
 
+bool
+descs_choose(const char *names)
+{
+	for (unsigned int i = 0; i < desc_count; i++)
+		descs[i].chosen = false;
+	for (; *names; names += *names == ',') {
+		size_t length = strcspn(names, ",");
+		struct desc *d = (struct desc *)desc_named(names, length);
+
+		if (!d)
+			return false;
+		d->chosen = true;
+		names += length;
+	}
+	return true;
+}
+
 void descs_init(void);
 
 void
@@ -393,6 +410,7 @@ descs_init(void)
 		struct desc *d = &descs[i];
 
 		d->out_arg = -1;
+		d->chosen = true;
 		for (unsigned int a = 0; a < d->args; a++)
 			if (d->nr < PSEUDO_FILL)
 				d->kind[a] = argument_kind(d->type[a], d->arg[a]);

@@ -354,6 +354,15 @@ parse_call(struct in *in, struct call *c)
 }
 
 bool
+number_parse(const char *text, uint64_t *n)
+{
+	struct in in = { .at = text };
+
+	*n = parse_number(&in);
+	return !in.error && !*in.at;
+}
+
+bool
 call_parse(struct program *p, struct call *c, const char *text)
 {
 	struct in in = { .at = text, .p = p };
