@@ -63,7 +63,7 @@ static void
 finish_switch(struct thread *prev)
 {
 	struct run_queue *rq = this_cpu()->rq;
-	bool dead = prev->state == THREAD_DEAD;
+	bool dead = atomic_load_relaxed(&prev->state) == THREAD_DEAD;
 	bool leaving = rq->leaving == prev;
 
 	rq->leaving = NULL;

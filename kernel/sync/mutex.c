@@ -243,5 +243,5 @@ mutex_unlock(struct mutex *m)
 bool
 mutex_is_held(const struct mutex *m)
 {
-	return m->state != 0 && READ_ONCE(m->owner) == current_thread();
+	return atomic_load_relaxed(&m->state) != 0 && READ_ONCE(m->owner) == current_thread();
 }

@@ -75,7 +75,7 @@ arch_power_off(void)
 	const struct acpi_info *a = &acpi_info;
 
 	if (config_kcsan)
-		kcsan_flush();
+		kcsan_summary();
 	arch_irq_disable();
 	arch_stop_other_cpus();
 	serial_flush();

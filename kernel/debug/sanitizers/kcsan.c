@@ -38,8 +38,9 @@
 
 #define WATCHPOINTS 128u /* a power of two */
 #define RACES_MAX   256u
-#define SKIP_MIN    1500u
-#define SKIP_RANGE  2048u /* a power of two */
+#define SKIP_MIN    200u
+#define SKIP_RANGE  512u /* a power of two */
+#define ROUNDS_MIN  4u   /* an emulator that runs one CPU at a time changes over at each */
 #define WAIT_NS     (40 * 1000ul)
 #define WAIT_IRQ_NS (10 * 1000ul)
 
@@ -71,6 +72,8 @@ static struct {
 	uint32_t skip;    /* accesses until the next that is watched */
 	uint32_t random;
 	uint32_t inside;  /* this CPU watches, or reports */
+	uint32_t watched; /* accesses so far */
+	uint32_t met;     /* watchpoints of others that it came upon */
 } __aligned(64) per_cpu[MAX_CPUS];           /* [i]; interrupts may lose a count */
 
 static struct race races[RACES_MAX];         /* [I] below race_count */
@@ -134,6 +137,20 @@ kcsan_flush(void)
 			print_race(&races[n]);
 	per_cpu[id].inside--;
 	preempt_enable_no_resched();
+}
+
+void
+kcsan_summary(void)
+{
+	uint64_t watched = 0, met = 0;
+
+	kcsan_flush();
+	for (uint32_t i = 0; i < MAX_CPUS; i++) {
+		watched += per_cpu[i].watched;
+		met += per_cpu[i].met;
+	}
+	pr_info("kcsan: %u data races; %lu accesses watched, %lu met by another CPU\n", kcsan_count(),
+		watched, met);
 }
 
 uint32_t
@@ -235,13 +252,16 @@ watch(vaddr_t address, size_t size, uint8_t type)
 	if (per_cpu[cpu].inside || !atomic_cas(&watchpoints[slot], &empty, mine)) /* (1) */
 		goto out;
 	per_cpu[cpu].inside++;
+	per_cpu[cpu].watched++;
 	r.before = value_at(address, size); /* (2) */
 	until = arch_clock_ns() + (in_irq ? WAIT_IRQ_NS : WAIT_NS);
-	while (arch_clock_ns() < until && atomic_load_relaxed(&watchpoints[slot]) == mine)
+	for (uint32_t round = 0; (round < ROUNDS_MIN || arch_clock_ns() < until) &&
+				 atomic_load_relaxed(&watchpoints[slot]) == mine; round++)
 		arch_cpu_relax();
 	/* (3) was only about to write when it took the watchpoint. */
 	if (atomic_load_relaxed(&watchpoints[slot]) != mine)
-		for (until += WAIT_IRQ_NS; arch_clock_ns() < until && value_at(address, size) == r.before;)
+		for (uint32_t round = 0; (round < ROUNDS_MIN || arch_clock_ns() < until + WAIT_IRQ_NS) &&
+					 value_at(address, size) == r.before; round++)
 			arch_cpu_relax();
 	r.after = value_at(address, size); /* (4) */
 	if (!atomic_cas(&watchpoints[slot], &mine, WATCH_EMPTY)) {
@@ -272,6 +292,7 @@ meet(uint32_t slot, uint64_t seen, vaddr_t address, size_t size, uint8_t type)
 
 	if (!per_cpu[cpu].inside && atomic_cas(&watchpoints[slot], &seen, WATCH_TAKEN)) {
 		per_cpu[cpu].inside++;
+		per_cpu[cpu].met++;
 		describe_here(&takers[slot], cpu, size, type);
 		atomic_store_release(&left[slot], 1);
 		per_cpu[cpu].inside--;

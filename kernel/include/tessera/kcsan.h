@@ -20,6 +20,8 @@
 void kcsan_start(void);
 /* Print what was found and could not be printed where it was found. Preemptible. */
 void kcsan_flush(void);
+/* The same, and how much was looked at: the last words before the machine is switched off. */
+void kcsan_summary(void);
 /* Races found so far, each pair of places once. */
 uint32_t kcsan_count(void);
 
