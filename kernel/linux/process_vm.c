@@ -5,13 +5,14 @@
 #include <tessera/address_space.h>
 #include <tessera/iov.h>
 #include <tessera/process.h>
+#include <tessera/signal.h>
 #include <tessera/slab.h>
 
 #include "linux.h"
 
 /*
  * Move bytes between `local` and the other's segments, through one page at a time. Bytes moved, or
- * -EFAULT when there were none.
+ * -EFAULT when there were none. It may be two GiB and more: a killed caller stops at once.
  */
 static ssize_t
 transfer(struct address_space *as, const struct iovec *remote, unsigned long n,
@@ -30,6 +31,10 @@ transfer(struct address_space *as, const struct iovec *remote, unsigned long n,
 			size_t part = MIN(left, PAGE_SIZE - at % PAGE_SIZE), had = part;
 			ssize_t moved;
 
+			if (signal_fatal_pending(current_thread())) {
+				error = -EINTR;
+				break;
+			}
 			if (write)
 				had = iov_copy_from(buf, local, part);
 			moved = had > 0 ? address_space_access(as, at, buf, had, write, false)
