@@ -167,7 +167,7 @@ def test_gdb_in_one_more_command():
         done.stdout + done.stderr
     )
     assert re.search(r'^process 1 "init" alive parent 0 threads 1$', done.stdout, re.M)
-    assert re.search(r"^0: file 0x\w+ rights 0x\w+$", done.stdout, re.M)
+    assert re.search(r"^0: file 0x\w+ rights 0x\w+ +tty", done.stdout, re.M)
     assert re.search(r'^\$1 = thread \d+ ".*" \w+ cpu 0', done.stdout, re.M)
     machine.expect("root@tessera")
     machine.sendline("exit")

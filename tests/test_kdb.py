@@ -373,3 +373,85 @@ def test_broken_list_does_not_kill_kdb(console):
     assert "victim" in c.ask("ps") and "arch_idle" in c.ask("cpus")
     c.send("go\r")
     c.expect("ktest: it hangs")
+
+
+class Gdb:
+    def __init__(self, *commands):
+        self.process = pexpect.spawn(
+            "gdb",
+            ["-q", "-ex", "set pagination off", "-ex", "set confirm off", "-ex", "set style enabled off", *commands],
+            cwd=str(TOP),
+            env=dict(ENVIRONMENT, TERM="dumb"),
+            timeout=60,
+            encoding="utf-8",
+            dimensions=(60, 250),
+        )
+        self.process.expect(r"\(gdb\) ")
+
+    def ask(self, command):
+        self.process.sendline(command)
+        self.process.expect_exact(command)
+        self.process.expect(r"\(gdb\) ")
+        return self.process.before.replace("\r", "")
+
+    def stop(self):
+        self.process.sendintr()
+        self.process.expect(r"\(gdb\) ")
+
+    def close(self):
+        self.process.sendline("detach")
+        self.process.expect(r"\(gdb\) ")
+        self.process.sendline("quit")
+        self.process.expect(pexpect.EOF)
+        self.process.close()
+
+
+def test_gdb_has_the_same_views(console):
+    c = console("--debug")
+    c.expect("waiting for gdb")
+    time.sleep(2)
+    gdb = Gdb("-x", "build/gdbinit")
+    gdb.process.sendline("continue")
+    c.expect(PROMPT)
+    c.shell("echo all > /proc/tessera/trace/enable; sleep 4321 | cat &")
+    time.sleep(0.5)
+    gdb.stop()
+    text = gdb.ask("tessera-ps")
+    cat = re.search(r"^ *(\d+) +(\d+) S +\d cat +pipe_read 0x\w+ in read$", text, re.M)
+    assert cat and re.search(r"S +\d sleep +\w+.* in clock_nanosleep$", text, re.M), text
+    text = gdb.ask(f"tessera-bt {cat[2]}")
+    assert re.search(r"pipe_read\+0x\w+ at kernel/ipc/pipe.c:\d+\n(.*\n)*.*syscall_entry.*\n *user mode", text), text
+    assert "arch_idle+" in gdb.ask("tessera-bt cpu1")
+    assert gdb.ask("tessera-cpus").count("arch_idle+") == 2
+    assert "runs idle/0 tid 0" in gdb.ask("tessera-runq")
+    assert "nobody waits for a lock" in gdb.ask("tessera-locks")
+    assert re.search(r"below 4 GiB: \d+ frames free", gdb.ask("tessera-memory"))
+    assert re.search(r"^thread +\d+ +\d+", gdb.ask("tessera-slabs"), re.M)
+    assert re.search(r"r-xp page \d+ cat$", gdb.ask(f"tessera-as {cat[1]}"), re.M)
+    assert re.search(r"^0: file 0x\w+ rights 0x\w+  pipe", gdb.ask(f"tessera-handles {cat[1]}"), re.M)
+    assert "wait_deadline_reached" in gdb.ask("tessera-timers")
+    assert "smp: 2 CPUs" in gdb.ask("tessera-log")
+    assert "syscall_enter number=" in gdb.ask("tessera-trace 200")
+    gdb.close()
+    c.shell("echo all went on")
+
+
+def test_gdb_shows_a_deadlock_of_a_machine_nobody_prepared(console, tmp_path):
+    """The gdb server comes from QEMU's monitor; the kernel has moved itself."""
+    c = console("--append", "test=crash:deadlock")
+    c.expect("ktest: it hangs")
+    c.send("\x1dc")
+    c.expect(r"\(qemu\) ")
+    c.send(f"gdbserver unix:{tmp_path}/gdb,server=on,wait=off\r")
+    c.expect(r"\(qemu\) ")
+    kernel = "gcc" if not DEBUG_BUILD else "gcc-" + os.environ["TESSERA_VARIANT"]
+    gdb = Gdb(
+        f"build/{kernel}/tessera.elf", "-ex", "source tools/gdb/tessera.py", "-ex", f"target remote {tmp_path}/gdb"
+    )
+    assert re.search(r"the kernel is 0x[1-9a-f]\w* above", gdb.ask("tessera-slide"))
+    text = gdb.ask("tessera-locks")
+    circle = re.search(r"DEADLOCK: a circle of 2\n.*\n.*\n", text)
+    assert circle and {"adam", "eve"} <= set(re.findall(r"held by (\w+)", circle[0])), text
+    adam = re.search(r"adam \(tid 0, (0x\w+)\)", text)[1]
+    assert re.search(r"take_both\+0x\w+ at kernel/test/hang.c", gdb.ask(f"tessera-bt {adam}"))
+    gdb.close()

@@ -1,37 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""gdb's view of the kernel: printers for its structs, and commands for what one asks first.
+"""gdb's view of the kernel: printers for its structs, and kdb's views as commands.
 
-    (gdb) tessera-cpus        what each CPU runs
-    (gdb) tessera-processes   every process: pid, state, parent, threads, name
-    (gdb) tessera-fds PID     the handles of a process, with their rights
-    (gdb) print *current      printers for struct thread, process, spinlock, file, list ...
+    (gdb) tessera-ps            all threads: state, CPU, since when, what for
+    (gdb) tessera-bt TID|cpuN   the call stack of any thread, switched out or running
+    (gdb) tessera-cpus          what each CPU runs, and where
+    (gdb) tessera-runq          run queues
+    (gdb) tessera-locks         who waits for a lock, who holds it; circles
+    (gdb) tessera-memory        zones and frames by use
+    (gdb) tessera-slabs         caches of kernel objects
+    (gdb) tessera-processes     every process: pid, state, parent, threads, name
+    (gdb) tessera-as PID        the mappings of a process
+    (gdb) tessera-handles PID   what a process has open (tessera-fds: the same)
+    (gdb) tessera-timers        each CPU's timers
+    (gdb) tessera-log [N]       the last lines of the log
+    (gdb) tessera-trace [N]     the last trace records
+    (gdb) tessera-slide         find a kernel that moved itself at boot (no nokaslr), load symbols there
+    (gdb) print *current        printers for struct thread, process, list, refcount
+
+This file has the printers; kernel.py how to walk the kernel's structs, threads.py and memory.py the commands.
 """
+import os
+import sys
+
 import gdb
 import gdb.printing
 
-
-def text(array):
-    return array.string("ascii", "replace").split("\0")[0]
-
-
-def enum(value, prefix):
-    return str(value).removeprefix(prefix).lower()
-
-
-def container(link, kind, field):
-    """The struct `kind` whose member `field` is at address `link`."""
-    t = gdb.lookup_type(kind)
-    offset = next(f.bitpos // 8 for f in t.fields() if f.name == field)
-    return (link.cast(gdb.lookup_type("char").pointer()) - offset).cast(t.pointer())
-
-
-def walk(head, kind, field, limit=10000):
-    """Every struct on a list, by the name of its link."""
-    at = head["next"]
-    while at != head.address and limit:
-        yield container(at, kind, field)
-        at = at["next"]
-        limit -= 1
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from kernel import enum, text  # noqa: E402
 
 
 class Thread:
@@ -95,53 +90,5 @@ def printers():
 gdb.printing.register_pretty_printer(gdb.current_objfile(), printers(), replace=True)
 
 
-class Cpus(gdb.Command):
-    """What each CPU runs."""
-
-    def __init__(self):
-        super().__init__("tessera-cpus", gdb.COMMAND_STATUS)
-
-    def invoke(self, argument, from_tty):
-        cpus = gdb.parse_and_eval("cpus")
-        for i in range(int(gdb.parse_and_eval("cpu_count"))):
-            cpu = cpus[i].dereference()
-            print(
-                f"cpu {i}: preempt {int(cpu['preempt_count'])} irq {int(cpu['irq_depth'])}",
-                end="  ",
-            )
-            print(Thread(cpu["current"].dereference()).to_string() if cpu["current"] else "-")
-
-
-class Processes(gdb.Command):
-    """Every process."""
-
-    def __init__(self):
-        super().__init__("tessera-processes", gdb.COMMAND_STATUS)
-
-    def invoke(self, argument, from_tty):
-        for p in walk(gdb.parse_and_eval("all_processes"), "struct process", "all_node"):
-            print(Process(p.dereference()).to_string())
-            for t in walk(p["threads"], "struct thread", "process_node"):
-                print("   ", Thread(t.dereference()).to_string())
-
-
-class Fds(gdb.Command):
-    """The handles of a process: tessera-fds PID"""
-
-    def __init__(self):
-        super().__init__("tessera-fds", gdb.COMMAND_STATUS)
-
-    def invoke(self, argument, from_tty):
-        for p in walk(gdb.parse_and_eval("all_processes"), "struct process", "all_node"):
-            if int(p["pid"]) != int(argument) or not p["handles"]:
-                continue
-            table = p["handles"].dereference()
-            for fd in range(int(table["size"])):
-                handle = table["handles"][fd]
-                if int(handle["file"]) > 1:
-                    cloexec = " close-on-exec" if handle["close_on_exec"] else ""
-                    print(f"{fd}: file {handle['file']} rights {int(handle['rights']):#x}{cloexec}")
-
-
-for command in (Cpus, Processes, Fds):
-    command()
+import memory  # noqa: E402,F401 - they register their commands
+import threads  # noqa: E402,F401
