@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: MIT
 """KASAN's kernel: what it must notice, provoked (kernel/test/crash_kasan.c), and what it must say of it."""
-import os
 import re
-import subprocess
 
 import pytest
-from conftest import TOP
+from conftest import variant
 
 pytestmark = pytest.mark.xdist_group("kasan")
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def kernel():
-    # The fuzzer's kernel has KASAN too; any other variant's tests use the plain one.
-    variant = os.environ.get("TESSERA_VARIANT")
-    variant = variant if variant in ("kasan", "kcov") else "kasan"
-    subprocess.run(["make", "-s", "kernel", f"BUILD={variant}"], cwd=TOP, check=True, timeout=600)
-    return variant
+    """The fuzzer's kernel has KASAN too; the tests of any other variant use the plain one."""
+    return variant("kasan", "kcov")
 
 
 # The rule, what it says of the memory, and who did it.
@@ -52,7 +47,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_kasan_notices(vm, kernel, name):
     rule, what, place = CASES[name]
-    machine = vm("true", "--build", kernel, "--append", f"test=crash:kasan_{name}", timeout=60)
+    machine = vm("true", "--append", f"test=crash:kasan_{name}", build=kernel, timeout=60)
     assert machine.status == 125, machine
     assert re.search(f"PANIC: .*({rule})", machine.console), machine
     assert re.search(what, machine.console), machine
@@ -60,7 +55,7 @@ def test_kasan_notices(vm, kernel, name):
 
 
 def test_in_kernel_tests_pass_under_kasan(vm, kernel):
-    machine = vm("true", "--build", kernel, "--cpus", "4", "--append", "test=all", timeout=300)
+    machine = vm("true", "--cpus", "4", "--append", "test=all", build=kernel, timeout=300)
     assert re.search(r"ktest: done \d+ passed 0 failed", machine.console), machine
 
 
@@ -72,5 +67,5 @@ dd if=/dev/zero of=/tmp/f bs=1M count=%d 2>/dev/null && cksum </tmp/f
 
 @pytest.mark.parametrize("mib,fill", [(48, 4), (300, 110), (2048, 700), (5200, 900)])
 def test_shadow_comes_with_memory(vm, kernel, mib, fill):
-    machine = vm(MEMORY % fill, "--build", kernel, "--mem", str(mib), timeout=200)
+    machine = vm(MEMORY % fill, "--mem", str(mib), build=kernel, timeout=100)
     assert machine.status == 0 and str(fill << 20) in machine.out, machine

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The tests inside the kernel (kernel/test), on real processors: the argument test=all runs them."""
-import os
 import re
 
 import pytest
-from conftest import variant
+from conftest import VARIANT, variant
 
 
 # A test that compares times which threads got is at the mercy of the host's other load. When it fails
@@ -84,7 +83,7 @@ CRASHES = {
 
 
 # KASAN sees these two coming.
-if os.environ.get("TESSERA_VARIANT") in ("kasan", "kcov"):
+if VARIANT in ("kasan", "kcov"):
     CRASHES["smash"] = ("KASAN: stack out of bounds", "crash_smash")
     CRASHES["region"] = ("KASAN: region out of bounds", "crash_region")
 
