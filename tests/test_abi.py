@@ -83,8 +83,8 @@ def parse(out, answers, ended):
     return topic
 
 
-def run_group(kernel, topics):
-    """{case: (verdict, why)} of these topics."""
+def run_group(kernel, topics, build=None, consoles=None):
+    """{case: (verdict, why)} of these topics; the machines' logs go to `consoles`."""
     answers, ended, left = {}, {}, list(topics)
     with tempfile.TemporaryDirectory(prefix="tessera-abi.") as folder:
         programs = Path(folder, "abi")
@@ -103,8 +103,11 @@ def run_group(kernel, topics):
                 "512",
                 "--add",
                 f"{programs}:/abi",
+                build=build,
                 timeout=60 + SECONDS_PER_TOPIC * 2,
             )
+            if consoles is not None:
+                consoles.append(machine.console)
             parse(machine.out, answers, ended)
             left = [t for t in left if t not in ended]
             if left:

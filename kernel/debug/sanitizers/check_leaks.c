@@ -158,6 +158,15 @@ print_site(const struct site *s, void (*put)(void *ctx, const char *line), void 
 	}
 }
 
+/* Objects first: a leaked one keeps the frames behind it. */
+static bool
+comes_before(const struct site *a, const struct site *b)
+{
+	if (!a->cache != !b->cache)
+		return a->cache;
+	return a->bytes > b->bytes;
+}
+
 uint32_t
 leaks_mark(void)
 {
@@ -179,7 +188,7 @@ leaks_list(uint32_t mark, void (*put)(void *ctx, const char *line), void *ctx)
 		struct site *most = NULL;
 
 		for (uint32_t i = 0; i < SITES_MAX; i++)
-			if (c.sites[i].count && (!most || c.sites[i].bytes > most->bytes))
+			if (c.sites[i].count && (!most || comes_before(&c.sites[i], most)))
 				most = &c.sites[i];
 		if (!most)
 			break;

@@ -92,7 +92,8 @@ stack_id_t frame_freed_by(const struct page *p);
 /* check_leaks.c. Objects and frames carry the number of the mark that was the last when they were
  * allocated. Begin a new mark; returns its number. */
 uint32_t leaks_mark(void);
-/* What was allocated since `mark` and lives, by cache and call stack, most bytes first, as lines for
+/* What was allocated since `mark` and lives, by cache and call stack, objects first, most bytes
+ * first, as lines for
  * `put`. May sleep. 0 or -ENOMEM. */
 int leaks_list(uint32_t mark, void (*put)(void *ctx, const char *line), void *ctx);
 extern uint32_t object_mark; /* [a] */
