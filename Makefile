@@ -392,3 +392,7 @@ compile_commands.json:
 # The cache of downloaded packages stays; `rm -r build` removes it too.
 clean:
 	rm -rf $(filter-out build/cache,$(wildcard build/*)) compile_commands.json
+
+# What a variable holds, for scripts: make -s print-CFLAGS_both
+print-%:
+	@printf '%s\n' '$(subst ','\'',$($*))'

@@ -188,7 +188,7 @@ vsnprintf(char *out, size_t size, const char *f, va_list args)
 			break;
 		case 'X':
 			sp.upper = true;
-			/* fall through */
+			__fallthrough;
 		case 'x':
 		case 'o':
 		case 'u':

@@ -210,7 +210,8 @@ radix_find_free(const struct radix_tree *t, uint64_t start, uint64_t last, uint6
 	return false;
 }
 
-static void
+/* Not inlined into itself: its frame counts as often as the tree is high. */
+static __noinline void
 destroy_below(struct radix_node *n, uint32_t level)
 {
 	for (unsigned int s = 0; level > 0 && s < SLOTS; s++)

@@ -105,7 +105,7 @@ linux_clone3(const void __user *uargs, size_t size)
 		r.set_tid = set_tid;
 	}
 	r.flags = a.flags;
-	r.exit_signal = a.exit_signal;
+	r.exit_signal = (int)a.exit_signal;
 	r.stack = a.stack ? a.stack + a.stack_size : 0;
 	r.tls = a.tls;
 	r.parent_tid = (int32_t __user *)a.parent_tid;

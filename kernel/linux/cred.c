@@ -394,9 +394,9 @@ linux_capget(void __user *uheader, void __user *udata)
 	if (h.pid)
 		thread_put(t);
 	for (int i = 0; i < 2; i++) {
-		data[i].effective = c->cap_effective >> (32 * i);
-		data[i].permitted = c->cap_permitted >> (32 * i);
-		data[i].inheritable = c->cap_inheritable >> (32 * i);
+		data[i].effective = (uint32_t)(c->cap_effective >> (32 * i));
+		data[i].permitted = (uint32_t)(c->cap_permitted >> (32 * i));
+		data[i].inheritable = (uint32_t)(c->cap_inheritable >> (32 * i));
 	}
 	cred_put(c);
 	return udata ? copy_to_user(udata, data, words * sizeof(data[0])) : 0;

@@ -29,7 +29,8 @@
 static long
 wait_again(struct restart_block *b)
 {
-	int r = futex_wait((uint32_t __user *)b->arg[0], b->arg[1], b->arg[2], b->arg[3], b->deadline);
+	int r = futex_wait((uint32_t __user *)b->arg[0], (uint32_t)b->arg[1], (uint32_t)b->arg[2],
+			   (uint32_t)b->arg[3], b->deadline);
 
 	return r == -EINTR ? -ERESTART_RESTARTBLOCK : r;
 }
@@ -113,7 +114,7 @@ linux_futex(uint32_t __user *addr, int op, uint32_t value, uint64_t utime, uint3
 		/* The fourth argument is a count here, not a time. */
 		if ((int32_t)value < 0 || (int32_t)utime < 0)
 			return -EINVAL;
-		return futex_requeue(addr, addr2, shared, value, utime,
+		return futex_requeue(addr, addr2, shared, value, (uint32_t)utime,
 				     command == FUTEX_CMP_REQUEUE ? &value3 : NULL);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(addr, addr2, shared, MAX(value, 1u), MAX((uint32_t)utime, 1u), value3);
@@ -165,7 +166,7 @@ linux_futex_waitv(const void __user *uwaiters, unsigned int n, unsigned int flag
 		else if ((v.flags & ~(FUTEX_32 | FUTEX_PRIVATE_FLAG)) || !(v.flags & FUTEX_32) || v.reserved)
 			r = -EINVAL;
 		list[i].addr = (uint32_t __user *)v.addr;
-		list[i].value = v.value;
+		list[i].value = (uint32_t)v.value;
 		list[i].shared = !(v.flags & FUTEX_PRIVATE_FLAG);
 	}
 	if (!r)

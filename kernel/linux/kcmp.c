@@ -53,7 +53,7 @@ compare(struct process *p, struct process *q, int type, unsigned long i, unsigne
 {
 	switch (type) {
 	case KCMP_FILE:
-		return compare_files(p, i, q, j);
+		return compare_files(p, (int)i, q, (int)j);
 	case KCMP_VM:
 		return same(READ_ONCE(p->as), READ_ONCE(q->as));
 	case KCMP_FILES:

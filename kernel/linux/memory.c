@@ -94,7 +94,7 @@ decode_file(struct map_request *r, struct file *f, unsigned long flags)
 		if (flags & ~((unsigned long)MAP_KNOWN | (unsigned long)MAP_HUGE_MASK
 								 << MAP_HUGE_SHIFT))
 			return -EOPNOTSUPP;
-		/* fallthrough */
+		__fallthrough;
 	case MAP_SHARED:
 		if ((r->flags & MAPPING_WRITE) && !(f->mode & FILE_WRITE))
 			return -EACCES;

@@ -79,7 +79,7 @@ set_securebits(unsigned long bits)
 		return -EPERM;
 	if (!capable(CAP_SETPCAP))
 		return -EPERM;
-	return change_securebits(bits);
+	return change_securebits((uint32_t)bits);
 }
 
 static long
@@ -298,6 +298,6 @@ linux_personality(unsigned long persona)
 	uint32_t old = t->personality;
 
 	if ((uint32_t)persona != PERSONALITY_ASK)
-		t->personality = persona;
+		t->personality = (uint32_t)persona;
 	return old;
 }

@@ -223,7 +223,7 @@ linux_sched_getattr(pid_t pid, struct sched_attr __user *uattr, unsigned int siz
 	t = find(pid);
 	if (!t)
 		return -ESRCH;
-	a.size = MIN((size_t)size, sizeof(a));
+	a.size = (uint32_t)MIN((size_t)size, sizeof(a));
 	a.policy = t->policy;
 	a.flags = t->reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
 	if (is_realtime(t->policy))
@@ -380,7 +380,7 @@ linux_setpriority(int which, int who, int nice)
 	if (which == PRIO_PROCESS) {
 		t = find(who);
 		if (t) {
-			error = set_one(t, nice, error);
+			error = set_one(t, nice, (int)error);
 			thread_put(t);
 		}
 		return error;
@@ -388,7 +388,7 @@ linux_setpriority(int which, int who, int nice)
 	if (who == 0)
 		who = default_who(which);
 	while ((t = next_named(which, who, &from)) != NULL) {
-		error = set_one(t, nice, error);
+		error = set_one(t, nice, (int)error);
 		thread_put(t);
 	}
 	return error;

@@ -19,7 +19,7 @@
 
 #define SS_ONSTACK    1
 #define SS_DISABLE    2
-#define SS_AUTODISARM (1 << 31)
+#define SS_AUTODISARM INT32_MIN /* bit 31 of an int */
 #define SS_SIZE_MIN   2048
 
 #define SA_KNOWN                                                                                   \

@@ -133,7 +133,7 @@ static long
 splice_at(struct file *in, loff_t __user *uin, struct file *out, loff_t __user *uout, size_t n,
 	  unsigned int flags)
 {
-	loff_t in_pos, out_pos;
+	loff_t in_pos = 0, out_pos = 0;
 	long r = offset_in(in, uin, &in_pos);
 
 	if (!r)
@@ -216,7 +216,7 @@ linux_tee(int in_fd, int out_fd, size_t n, unsigned int flags)
 long
 linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, unsigned int flags)
 {
-	struct iovec fast[VECTOR_FAST], *v;
+	struct iovec fast[VECTOR_FAST], *v = fast;
 	struct iov_iter it;
 	int error = 0;
 	struct file *f;

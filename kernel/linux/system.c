@@ -91,7 +91,7 @@ linux_sysinfo(struct linux_sysinfo __user *out)
 	s.total = m.total * PAGE_SIZE;
 	s.free = m.free * PAGE_SIZE;
 	s.shared = m.shared * PAGE_SIZE;
-	s.processes = process_count();
+	s.processes = (uint16_t)MIN(process_count(), (uint32_t)UINT16_MAX);
 	s.unit = 1;
 	return copy_to_user(out, &s, sizeof(s));
 }

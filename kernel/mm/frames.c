@@ -332,13 +332,17 @@ prepare(struct page *p, unsigned int order, unsigned int flags)
 static __noinline struct page *
 alloc_slow(unsigned int order, unsigned int flags)
 {
+	struct thread *t = current_thread();
 	struct page *p = take(order, flags);
 
-	if (p || (flags & ALLOC_NOWAIT) || !preemptible())
+	if (p || (flags & ALLOC_NOWAIT) || !preemptible() || t->reclaiming)
 		return p;
 	for (unsigned int i = 0; i < RETRIES_MAX; i++) {
-		uint64_t got = reclaim((1ul << order) + CACHE_BATCH);
+		uint64_t got;
 
+		t->reclaiming = true; /* what reclaim frees may allocate a little: that stack ends here */
+		got = reclaim((1ul << order) + CACHE_BATCH);
+		t->reclaiming = false;
 		p = take(order, flags);
 		if (p)
 			return p;

@@ -148,7 +148,7 @@ find_program(struct program *g, int dirfd, const char *path, int flags)
 		struct script_line *line;
 
 		if (n < 0)
-			return n;
+			return (int)n;
 		if (n < 2 || head[0] != '#' || head[1] != '!')
 			return 0;
 		if (g->depth == SCRIPT_DEPTH_MAX)

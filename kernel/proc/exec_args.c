@@ -100,7 +100,7 @@ add_user(struct exec_args *a, const char __user *s)
 		if (length >= 0)
 			return account(a, length + 1);
 		if (length != -ENAMETOOLONG)
-			return length;
+			return (int)length;
 		if (room >= STRING_MAX || room > a->limit)
 			return -E2BIG;
 		room *= 2;

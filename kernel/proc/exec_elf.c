@@ -76,7 +76,7 @@ elf_image_read(struct elf_image *e, struct file *f)
 	int error;
 
 	if (n != sizeof(e->header))
-		return n < 0 ? n : -ENOEXEC;
+		return n < 0 ? (int)n : -ENOEXEC;
 	error = elf_check_header(&e->header);
 	if (error)
 		return error;
@@ -88,7 +88,7 @@ elf_image_read(struct elf_image *e, struct file *f)
 		return -ENOMEM;
 	n = file_read_kernel(f, e->segments, size, e->header.phoff);
 	if (n < 0)
-		return n;
+		return (int)n;
 	if ((size_t)n != size)
 		return -ENOEXEC; /* the table is not there */
 	error = elf_plan_load(&e->header, e->segments, INT64_MAX, USER_END, &e->plan);
@@ -131,7 +131,7 @@ map_anonymous(struct address_space *as, vaddr_t start, vaddr_t end, uint32_t fla
 	if (start >= end)
 		return 0;
 	at = address_space_map(as, &r);
-	return at < 0 ? at : 0;
+	return at < 0 ? (int)at : 0;
 }
 
 static int
@@ -153,11 +153,11 @@ map_file(struct address_space *as, struct file *f, vaddr_t start, size_t length,
 		return -ENOEXEC;
 	at = f->ops->mmap(f, offset, length, &r.flags, &object);
 	if (at < 0)
-		return at;
+		return (int)at;
 	r.object = object;
 	at = address_space_map(as, &r);
 	object_put(object);
-	return at < 0 ? at : 0;
+	return at < 0 ? (int)at : 0;
 }
 
 /* Zero [start, end of its page) in a private file mapping: the first bytes of the bss. */
@@ -237,7 +237,7 @@ open_interpreter(struct exec_layout *l)
 	if (!name)
 		return -ENOMEM;
 	n = file_read_kernel(l->main.file, name, plan->interp_size, plan->interp_offset);
-	error = n < 0 ? n : -ENOEXEC;
+	error = n < 0 ? (int)n : -ENOEXEC;
 	if (n != (ssize_t)plan->interp_size || name[plan->interp_size - 1] != '\0')
 		goto free_name;
 	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &at);
@@ -307,7 +307,7 @@ place_program(struct exec_layout *l)
 		 * way of what it will load. */
 		at = find_place(l->as, plan);
 		if (at < 0)
-			return at;
+			return (int)at;
 		l->main.bias = ALIGN_DOWN((vaddr_t)at, plan->alignment) - plan->start;
 	}
 	return elf_image_map(&l->main, l->as);
@@ -339,7 +339,7 @@ place_interpreter(struct exec_layout *l)
 	if (l->interp.plan.dynamic) {
 		at = find_place(l->as, &l->interp.plan);
 		if (at < 0)
-			return at;
+			return (int)at;
 		l->interp.bias = at - l->interp.plan.start;
 	}
 	l->entry = l->interp.bias + l->interp.plan.entry;
@@ -498,7 +498,7 @@ exec_layout_build(struct exec_layout *l, const struct exec_args *args, const str
 		return error;
 	at = vdso_map(l->as, l->as->stack_top, l->randomize);
 	if (at < 0)
-		return at;
+		return (int)at;
 	l->as->vdso = at;
 	l->as->code_start = l->main.bias + plan->code_start;
 	l->as->code_end = l->main.bias + plan->code_end;

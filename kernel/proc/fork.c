@@ -357,7 +357,8 @@ process_clone(const struct clone_request *r)
 		pidfd_file = pidfd_create(p, 0);
 		if (!pidfd_file)
 			goto drop_vfork;
-		error = fd = handle_reserve(self->handles, 0, process_limit(self, RLIMIT_NOFILE));
+		error = fd = handle_reserve(self->handles, 0,
+				(uint32_t)MIN(process_limit(self, RLIMIT_NOFILE), (uint64_t)UINT32_MAX));
 		if (fd < 0)
 			goto drop_file;
 		error = -EFAULT;

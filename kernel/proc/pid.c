@@ -42,8 +42,8 @@ pid_alloc_locked(pid_t want)
 		return -ENOMEM;
 	}
 	if (want == 0)
-		last_pid = nr;
-	return nr;
+		last_pid = (pid_t)nr;
+	return (pid_t)nr;
 }
 
 struct pid_slot *

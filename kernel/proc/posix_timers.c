@@ -46,7 +46,7 @@ forward(struct posix_timer *pt, uint64_t now)
 	uint64_t missed = now > pt->when ? (now - pt->when) / pt->interval : 0;
 
 	pt->when = deadline_add(pt->when, (missed + 1) * pt->interval);
-	return MIN(missed, (uint64_t)INT32_MAX);
+	return (uint32_t)MIN(missed, (uint64_t)INT32_MAX);
 }
 
 static void

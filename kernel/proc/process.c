@@ -73,13 +73,16 @@ process_alloc(void)
 void
 process_put(struct process *p)
 {
-	if (!p || !ref_put(&p->refs))
-		return;
-	assert(p->thread_count == 0 && !p->as && !p->handles && !p->fs);
-	actions_put(p->actions);
-	signal_queue_flush(&p->pending, ~0ull);
-	process_put(p->parent);
-	slab_free(process_cache, p);
+	/* A line of dead ancestors that only their children kept goes in one loop: it may be long. */
+	while (p && ref_put(&p->refs)) {
+		struct process *parent = p->parent;
+
+		assert(p->thread_count == 0 && !p->as && !p->handles && !p->fs);
+		actions_put(p->actions);
+		signal_queue_flush(&p->pending, ~0ull);
+		slab_free(process_cache, p);
+		p = parent;
+	}
 }
 
 /* Put a thread among p's; both of p's locks are held. */

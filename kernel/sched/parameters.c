@@ -176,7 +176,7 @@ sched_fork(struct thread *child, struct thread *parent)
 		if (child->rt_priority)
 			child->policy = SCHED_OTHER;
 		child->rt_priority = 0;
-		child->nice = MAX(child->nice, 0);
+		child->nice = (int8_t)MAX(child->nice, 0);
 	}
 	spin_unlock_irq(&parent->lock, flags);
 	/* Half a slice behind: a fork bomb does not push others aside, a shell's child starts soon. */

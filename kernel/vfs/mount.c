@@ -326,28 +326,39 @@ next_locked(struct mount *m, struct mount *top)
 	return NULL;
 }
 
-/* Attach copies of the mounts below `from` at the same places below its copy; recurses as deep as mounts
- * are nested. */
+/*
+ * Attach copies of the mounts below `from_root` in `from` at the same places below its copy: down to the
+ * first child, up when a mount has no more. Mounts may nest deeper than a stack could follow.
+ */
 static int
 copy_children_locked(struct mount *from, struct dentry *from_root, struct mount *copy)
 {
-	struct mount *child;
+	struct mount *at = from, *to = copy, *c;
+	struct list *next = at->children.next;
 
-	list_for_each(child, &from->children, sibling) {
-		struct mount *c;
-		int error;
+	for (;;) {
+		struct mount *child = list_entry(next, struct mount, sibling);
 
-		if (!dentry_is_below(child->mountpoint, from_root))
+		if (next == &at->children) {
+			if (at == from)
+				return 0;
+			next = at->sibling.next;
+			at = at->parent;
+			to = to->parent;
 			continue;
+		}
+		if (!dentry_is_below(child->mountpoint, at == from ? from_root : at->root)) {
+			next = next->next;
+			continue;
+		}
 		c = copy_mount(child, child->root);
 		if (!c)
 			return -ENOMEM;
-		attach_locked(c, &(struct path){ copy, child->mountpoint });
-		error = copy_children_locked(child, child->root, c);
-		if (error)
-			return error;
+		attach_locked(c, &(struct path){ to, child->mountpoint });
+		at = child;
+		to = c;
+		next = at->children.next;
 	}
-	return 0;
 }
 
 /* Take the whole tree at `top` apart; all become the callers' to put: collected on `out`. */

@@ -425,7 +425,7 @@ static void
 prune_table(struct prune *w, uint64_t *table, unsigned int level, vaddr_t base)
 {
 	uint64_t span = level_span(level);
-	unsigned int first = w->start > base ? (w->start - base) >> level_shift(level) : 0;
+	unsigned int first = w->start > base ? (unsigned int)((w->start - base) >> level_shift(level)) : 0;
 
 	for (unsigned int i = first; i < ENTRIES && base + i * span < w->end; i++) {
 		vaddr_t low = base + i * span;

@@ -54,6 +54,7 @@ struct cred {
 	gid_t *groups;       /* sorted */
 };
 
+/* References; at the last the groups go too. NULL is nothing to put. */
 void cred_get(struct cred *c);
 void cred_put(struct cred *c);
 struct cred *cred_copy(const struct cred *c); /* refs 1; NULL: no memory */

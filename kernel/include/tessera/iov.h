@@ -23,6 +23,7 @@ struct iov_iter {
 	size_t count;                /* bytes left in all */
 };
 
+/* An iterator over a program's range (*one keeps it), over ranges that iov_import() checked, over the kernel's. */
 void iov_iter_user(struct iov_iter *it, struct iovec *one, void __user *base, size_t n);
 void iov_iter_segments(struct iov_iter *it, const struct iovec *segments, uint32_t n, size_t total);
 void iov_iter_kernel(struct iov_iter *it, void *buf, size_t n);

@@ -49,6 +49,8 @@ struct mutex {
 
 #define MUTEX_INIT(m, c)                                                                           \
 	{ .wait_lock = SPINLOCK_INIT(LEAF), .class = LOCK_##c, .waiters = LIST_INIT((m).waiters) }
+/* A thread takes a mutex, sleeping until it is its own, and gives it back itself. _nested: a second of the class,
+ * in the order that the class's line states. trylock never sleeps. */
 void mutex_init(struct mutex *m, enum lock_class class);
 void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m);
@@ -68,6 +70,7 @@ struct rwlock {
 	struct list waiters;        /* wait_lock; FIFO */
 };
 
+/* As a mutex's. A reader may not read the same lock again: a writer may wait between. */
 void rwlock_init(struct rwlock *l, enum lock_class class);
 void read_lock(struct rwlock *l);
 bool read_trylock(struct rwlock *l);

@@ -12,6 +12,7 @@
 
 enum log_level { LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 
+/* A record for the log and, at its level, the console. Any context; cut at the length of a line. */
 void log_print(enum log_level level, const char *format, ...) __printf(2, 3);
 #define pr_err(...)    log_print(LOG_ERR, __VA_ARGS__)
 #define pr_warn(...)   log_print(LOG_WARNING, __VA_ARGS__)
@@ -29,6 +30,7 @@ size_t log_read(uint64_t *seq, char *out, size_t size);
 size_t log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated);
 uint64_t log_next_sequence(void);
 
+/* As the C library's; no floating point. */
 int snprintf(char *out, size_t size, const char *format, ...) __printf(3, 4);
 int vsnprintf(char *out, size_t size, const char *format, va_list args) __printf(3, 0);
 /* Like snprintf, but returns what was written, never more than size - 1. */

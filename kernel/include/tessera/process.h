@@ -205,6 +205,7 @@ int process_may_inspect(struct process *p);
  * p->lock taken inside; the caller holds a reference to t. */
 struct cred *process_thread_cred(struct process *p, struct thread *t);
 
+/* A copy with one reference (NULL: no memory), for a process of its own; the last put lets go of the directories. */
 struct fs_context *fs_context_copy(struct fs_context *from);
 void fs_context_put(struct fs_context *fs);
 

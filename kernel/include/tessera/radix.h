@@ -16,6 +16,7 @@ struct radix_tree {
 	uint64_t count;   /* entries that are not NULL */
 };
 
+/* An empty tree; what lies at `index`, or NULL. */
 void radix_init(struct radix_tree *t);
 void *radix_get(const struct radix_tree *t, uint64_t index);
 /* Store `item` (not NULL). Returns 0 or -ENOMEM; *old (may be NULL) gets what was there. Allocates

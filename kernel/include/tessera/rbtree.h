@@ -22,6 +22,8 @@ struct rb_tree {
 	struct rb_node *root;
 };
 
+/* Link `n` in where the caller's search ended (*link, below parent), take it out, walk in order (NULL: none). The
+ * caller holds what guards the tree. */
 void rb_insert(struct rb_tree *t, struct rb_node *n, struct rb_node *parent, struct rb_node **link);
 void rb_erase(struct rb_tree *t, struct rb_node *n);
 struct rb_node *rb_first(const struct rb_tree *t);

@@ -14,16 +14,17 @@ struct slab_cache;
 /* Create a cache of objects of `size` bytes (align 0: 16). Never fails at boot; NULL later. `name` is
  * kept by reference. Objects are counted: /proc/slabinfo and the leak check read it. */
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
-void *slab_alloc(struct slab_cache *c, unsigned int flags); /* ALLOC_ZERO, ALLOC_NOWAIT */
 void slab_free(struct slab_cache *c, void *object);
+void *slab_alloc(struct slab_cache *c, unsigned int flags) /* ALLOC_ZERO, ALLOC_NOWAIT */
+	__freed_by(slab_free, 2);
 
 /* General sizes, 16 bytes to 4 MiB. Contiguous. flags as page_alloc. NULL: no memory. */
-void *kmalloc(size_t size, unsigned int flags);
-void *kzalloc(size_t size);              /* may sleep, zeroed */
-void *krealloc(void *p, size_t size, unsigned int flags);
 void kfree(void *p);                     /* NULL is fine */
-char *kstrdup(const char *s);
-void *kmemdup(const void *p, size_t size);
+void *kmalloc(size_t size, unsigned int flags) __freed_by(kfree, 1);
+void *kzalloc(size_t size) __freed_by(kfree, 1); /* may sleep, zeroed */
+void *krealloc(void *p, size_t size, unsigned int flags);
+char *kstrdup(const char *s) __freed_by(kfree, 1);
+void *kmemdup(const void *p, size_t size) __freed_by(kfree, 1);
 
 void slab_init(void);
 void slab_init_cpu(struct cpu *c);
@@ -39,10 +40,11 @@ const struct object_shape *slab_shape(const struct page *p);
 void slab_dump(void);                    /* all caches to the log; takes no locks */
 
 /* Virtually contiguous memory, page granular, with an unmapped guard page on both sides (region.c). */
-void *vmalloc(size_t size);              /* zeroed; may sleep; NULL */
 void vfree(void *p);
-void *kernel_stack_alloc(void);          /* KERNEL_STACK_SIZE, guarded; returns its lowest address */
+void *vmalloc(size_t size) __freed_by(vfree, 1); /* zeroed; may sleep; NULL */
 void kernel_stack_free(void *base);
+void *kernel_stack_alloc(void)           /* KERNEL_STACK_SIZE, guarded; returns its lowest address */
+	__freed_by(kernel_stack_free, 1);
 /* Reserve kernel virtual addresses and map `count` device or other frames there. */
 void *region_map_phys(paddr_t start, size_t size, unsigned int prot);
 void region_unmap(void *p);

@@ -124,6 +124,7 @@ struct thread {
 	const struct wait_queue *wait_queue; /* [o] for reports: the last it put itself on, NULL: none */
 	uint32_t waiters;              /* [o] of its own on queues; kept where misuse is checked */
 	uint32_t pagefault_disabled;   /* [o] */
+	bool reclaiming;               /* [o] is getting memory back (page_alloc); does not begin again inside */
 	bool memory_reserve;           /* [a] being killed by the OOM killer: may use the reserve */
 
 	/* a program's thread */

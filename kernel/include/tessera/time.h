@@ -24,6 +24,7 @@ struct timespec64 {
 	int64_t tv_nsec;
 };
 
+/* Nanoseconds since the machine started, never backwards; since 1970. Any context. */
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_realtime_ns(void);
 int clock_set_realtime_ns(uint64_t ns); /* 0, or -EINVAL: before the machine was started */

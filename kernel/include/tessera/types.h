@@ -75,7 +75,15 @@ typedef uint64_t deadline_t; /* nanoseconds on the monotonic clock; see time.h *
 #endif
 #define __unused      __attribute__((unused))
 #define __weak        __attribute__((weak))
+#define __fallthrough __attribute__((fallthrough))
 #define __cold        __attribute__((cold))
+/* What the function returns is new, or NULL, and goes back through the named function's argument `n`: said only
+ * to gcc's analyser (tools/static), for the optimiser would believe it too. */
+#ifdef TESSERA_CHECK_MEMORY
+#define __freed_by(f, n) __attribute__((malloc, malloc(f, n)))
+#else
+#define __freed_by(f, n)
+#endif
 
 /* Data written only before init ends; the page is made read-only then. */
 #define __ro_after_init __section(".data.ro_after_init")

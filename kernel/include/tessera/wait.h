@@ -51,6 +51,8 @@ bool wait_queue_is_empty(const struct wait_queue *q); /* a hint */
 
 /* debug/misuse.c */
 void __noreturn __cold waiters_left(const struct thread *t, const char *where);
+
+/* A waiter for `t`, which it wakes; on and off a queue, whose lock is taken inside. */
 void waiter_init(struct waiter *w, struct thread *t);
 void waiter_add(struct wait_queue *q, struct waiter *w);
 void waiter_remove(struct waiter *w); /* safe when not on a queue */

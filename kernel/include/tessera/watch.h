@@ -42,6 +42,7 @@ struct inode;
 
 extern uint32_t watch_count; /* [a] watches there are */
 
+/* Tell those who watch; the inlines below call them when there is anybody. */
 void watch_tell_inode_slow(struct inode *i, uint32_t event, const char *name, uint32_t cookie);
 void watch_tell_dentry_slow(struct dentry *d, uint32_t event);
 

@@ -162,6 +162,37 @@ TEST(deep_mount_is_freed)
 	}
 }
 
+/* Mounts nested far deeper than a kernel's stack could follow, copied with all that is in them. */
+TEST(very_deep_mounts_are_copied)
+{
+	enum { DEPTH = 500 };
+	char top[PATH_MAX];
+	pid_t pid = check_fork();
+
+	TIMEOUT(60);
+	if (pid == 0) {
+		CHECK(getcwd(top, sizeof(top)) != NULL);
+		CHECK_OK(mkdir("copy", 0755));
+		for (int i = 0; i < DEPTH; i++) {
+			CHECK_OK(mkdir("m", 0755));
+			CHECK_OK(mount("none", "m", "tmpfs", 0, NULL));
+			CHECK_OK(chdir("m"));
+		}
+		check_write_file("f", "deep", 4);
+		CHECK_OK(chdir(top));
+		CHECK_OK(mount("m", "copy", NULL, MS_BIND | MS_REC, NULL));
+		CHECK_OK(chdir("copy"));
+		for (int i = 1; i < DEPTH; i++)
+			CHECK_OK(chdir("m"));
+		CHECK_OK(access("f", F_OK));
+		CHECK_OK(chdir(top));
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+	CHECK_OK(umount2("copy", MNT_DETACH));
+	CHECK_OK(umount2("m", MNT_DETACH));
+}
+
 /* Directories removed from below while someone stands in the lowest. */
 TEST(removed_from_under_the_feet)
 {

@@ -359,3 +359,35 @@ TEST(exit_closes_fds_and_frees_the_parent)
 	CHECK_EQ(read(ends[0], &c, 1), 0);
 	CHECK_KILLED(pid, SIGKILL);
 }
+
+/* A handle to the last of a line of processes that are all gone keeps, or lets go, as many as there were. */
+TEST(handle_to_the_end_of_a_long_line)
+{
+	int ready[2], go[2], handle;
+	char byte;
+	pid_t first, last = 0;
+
+	TIMEOUT(60);
+	CHECK_OK(pipe(ready));
+	CHECK_OK(pipe(go));
+	first = check_fork();
+	if (first == 0) {
+		for (int depth = 0; depth < 600; depth++) {
+			pid_t child = check_fork();
+
+			if (child > 0) {
+				CHECK_EXIT(child, 0);
+				_exit(0);
+			}
+		}
+		last = getpid();
+		CHECK_EQ(write(ready[1], &last, sizeof(last)), sizeof(last));
+		CHECK_EQ(read(go[0], &byte, 1), 1);
+		_exit(0);
+	}
+	CHECK_EQ(read(ready[0], &last, sizeof(last)), sizeof(last));
+	handle = CHECK_OK(syscall(SYS_pidfd_open, last, 0));
+	CHECK_EQ(write(go[1], "", 1), 1);
+	CHECK_EXIT(first, 0);
+	CHECK_OK(close(handle));
+}

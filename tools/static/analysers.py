@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""Other people's readers of C, shell and Python, each told what serves this kernel. check.py runs them."""
+import json
+import plistlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from check import TOP, Finding, for_each, makefile_words, remembered, file_digest, run, sources
+
+C_FOLDERS = ("kernel", "boot")
+
+
+def kernel_flags(compiler):
+    """The options that build the kernel, for one compiler, without those that make a warning an error."""
+    include = run([compiler, "-print-file-name=include"]).stdout.strip()
+    words = [w for w in makefile_words("CPPFLAGS_kernel") if w not in ("-nostdinc", "-isystem")]
+    words = ["-nostdinc", "-isystem", include, *(w for w in words if not w.startswith("/"))]
+    words += [w for w in makefile_words("CFLAGS_both") if w != "-Werror"]
+    return words + makefile_words(f"CFLAGS_{compiler}")
+
+
+def version(tool):
+    assert shutil.which(tool), f"{tool} is not installed; tools/packages.txt names its package"
+    return run([tool, "--version"]).stdout.splitlines()[0] + file_digest("tools/static/analysers.py")
+
+
+def chosen(sample, *folders):
+    return [sample] if sample else sources(*folders)
+
+
+def relative(path):
+    return str(Path(path).resolve().relative_to(TOP)) if Path(path).is_absolute() else path
+
+
+# ------------------------------------------------------------------------------ clang's static analyser
+
+# On top of its default set (core, deadcode, unix): bounds of arrays and of the string functions, sizes that
+# overflow on their way to an allocator, and what a program may choose: copy_from_user() gives tainted bytes.
+CLANG_CHECKERS = (
+    "valist",
+    "alpha.core.IdenticalExpr",
+    "alpha.core.SizeofPtr",
+    "alpha.core.StackAddressAsyncEscape",
+    "alpha.core.TestAfterDivZero",
+    "alpha.security.ArrayBoundV2",
+    "alpha.security.MallocOverflow",
+    "alpha.security.taint",
+    "alpha.unix.cstring.OutOfBounds",
+    "alpha.unix.cstring.BufferOverlap",
+)
+
+
+def clang(sample):
+    flags = kernel_flags("clang")
+
+    def look(path):
+        with tempfile.NamedTemporaryFile(suffix=".plist") as out:
+            command = ["clang", "--analyze", *flags, "-Wno-everything"]
+            command += ["-Xclang", f"-analyzer-checker={','.join(CLANG_CHECKERS)}"]
+            # `struct x *p = ...; if (!config_y) return;` is this kernel's way to switch code off.
+            command += ["-Xclang", "-analyzer-disable-checker=deadcode.DeadStores"]
+            for option in (f"alpha.security.taint.TaintPropagation:Config={TOP}/tools/static/taint.yaml",):
+                command += ["-Xclang", "-analyzer-config", "-Xclang", option]
+            done = run([*command, "-Xclang", "-analyzer-output=plist", "-o", out.name, path])
+            if done.returncode:
+                return [Finding("clang", path, 1, "failed", done.stderr.strip()[-300:])]
+            made = plistlib.loads(Path(out.name).read_bytes())
+        found = []
+        for d in made["diagnostics"]:
+            # A finding inside a header's inline function belongs to the line of this file that led there.
+            places = [d["location"], *(p["location"] for p in reversed(d["path"]) if "location" in p)]
+            where = next((p for p in places if relative(made["files"][p["file"]]) == path), places[0])
+            found.append(
+                Finding(
+                    "clang",
+                    relative(made["files"][where["file"]]),
+                    where["line"],
+                    d["check_name"],
+                    d["description"],
+                    d.get("issue_context", ""),
+                )
+            )
+        return found
+
+    return for_each(
+        chosen(sample, *C_FOLDERS), "clang", flags, [version("clang"), file_digest("tools/static/taint.yaml")], look
+    )
+
+
+# -------------------------------------------------------------------------------------- gcc -fanalyzer
+
+# Without optimisation it follows calls through this file's functions best. Of its warnings: those about memory and
+# values. Those about FILE and signal handlers concern programs; it loses an object that is on a list by a node inside
+# it, and takes the end of a list for NULL, so leaks and null pointers are left to clang and cppcheck.
+GCC_FLAGS = """-DTESSERA_CHECK_MEMORY -fanalyzer -O0 -fdiagnostics-format=json -Wno-analyzer-file-leak -Wno-analyzer-malloc-leak
+    -Wno-analyzer-null-dereference""".split()
+
+def gcc(sample):
+    flags = [w for w in kernel_flags("gcc") if not w.startswith(("-W", "-ftrivial-auto-var-init"))]
+
+    def look(path):
+        done = run(["gcc", *flags, *GCC_FLAGS, "-c", "-o", "/dev/null", path])
+        text = done.stderr.strip()
+        try:
+            said = json.loads(text[text.index("[") : text.rindex("]") + 1]) if "[" in text else []
+        except ValueError:
+            return [Finding("gcc", path, 1, "failed", text[-300:])]
+        if done.returncode and not said:
+            return [Finding("gcc", path, 1, "failed", text[-300:])]
+        found = []
+        for d in said:
+            if d["kind"] == "error":
+                found.append(Finding("gcc", path, 1, "failed", d["message"]))
+            if not d.get("option", "").startswith("-Wanalyzer"):
+                continue
+            steps = d.get("path", [])
+            places = [d["locations"][0]["caret"], *(s["location"] for s in reversed(steps) if "location" in s)]
+            where = next((p for p in places if relative(p["file"]) == path), places[0])
+            function = next((s["function"] for s in steps if s.get("function")), "")
+            found.append(
+                Finding(
+                    "gcc",
+                    relative(where["file"]),
+                    where["line"],
+                    d["option"].removeprefix("-Wanalyzer-"),
+                    d["message"],
+                    function,
+                )
+            )
+        return found
+
+    return for_each(chosen(sample, *C_FOLDERS), "gcc", flags, [version("gcc"), GCC_FLAGS], look)
+
+
+# ------------------------------------------------------------------------- warnings that do not stop a build
+
+CLANG_WARNINGS = """-Wshorten-64-to-32 -Wimplicit-int-conversion -Wcomma -Wassign-enum
+    -Wloop-analysis -Wtautological-compare -Wformat=2 -Wformat-type-confusion
+	-Wenum-conversion -Wbitfield-enum-conversion -Wextra-semi -Wmissing-variable-declarations
+	-Wpointer-arith -Wundef -Wshift-sign-overflow -Wtautological-constant-in-range-compare
+	-Wtautological-overlap-compare -Wduplicate-enum -Wredundant-parens""".split()
+GCC_WARNINGS = """-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wformat=2 -Wformat-signedness
+	-Wformat-overflow=2 -Wnull-dereference -Wwrite-strings -Wundef -Wredundant-decls -Wnested-externs
+	-Walloca -Wimplicit-fallthrough=5 -Wunused-macros -Wjump-misses-init -Wpointer-arith
+	-Wold-style-declaration -Wold-style-definition -Wstringop-overflow=4 -Wshift-overflow=2
+	-Warray-bounds=2 -Wmaybe-uninitialized -Wtrampolines""".split()
+GCC_LINE = re.compile(r"^([^\s:]+):(\d+):\d+: (warning|error|fatal error): (.*?)(?: \[-W([\w+=-]+)\])?$")
+
+
+def compiler_lines(check, path, text):
+    """gcc's and clang's usual lines as findings, each once."""
+    found = {}
+    for line in text.splitlines():
+        if m := GCC_LINE.match(line):
+            rule = (m[5] or ("address-space" if "address space" in m[4] else "error")).rstrip("=")
+            rule = {"error": "noderef"}.get(rule, rule) if "noderef" in m[4] else rule
+            found[m[1], m[2], rule] = Finding(check, relative(m[1]), int(m[2]), rule, m[4])
+    return list(found.values())
+
+
+def warnings(sample):
+    by = {"clang": (kernel_flags("clang"), CLANG_WARNINGS), "gcc": (kernel_flags("gcc"), GCC_WARNINGS)}
+    found = []
+    for compiler, (flags, more) in by.items():
+        last = ["-fsyntax-only"] if compiler == "clang" else ["-c", "-o", "/dev/null"]
+
+        def look(path):
+            text = run([compiler, *flags, *more, "-Wno-unused-parameter", *last, path]).stderr
+            return compiler_lines("warnings", path, text)
+
+        found += for_each(
+            chosen(sample, *C_FOLDERS), f"warnings-{compiler}", [*flags, *more], version(compiler), look
+        )
+    return found
+
+
+# ------------------------------------------------------------------------------------ pointers of programs
+
+
+def user_pointers(sample):
+    """__user is address space 1, never dereferenced. clang sees a dereference and an assignment; sparse also a cast
+    that takes the mark away."""
+    flags = [w for w in kernel_flags("clang") if not w.startswith("-W")] + ["-DTESSERA_CHECK_USER"]
+    plain = [w for w in flags if w[:2] in ("-I", "-D")] + ["-std=gnu17"]
+
+    def look(path):
+        text = run(["clang", *flags, "-w", "-Wnoderef", "-Wincompatible-pointer-types", "-fsyntax-only", path]).stderr
+        found = compiler_lines("user", path, text)
+        # sparse knows less C than the compilers; only what it says about these pointers counts.
+        done = run(["sparse", *plain, path])
+        said = [m for m in (done.stdout + done.stderr).splitlines() if re.search(r"address space|noderef|deref", m)]
+        return found + compiler_lines("user", path, "\n".join(said))
+
+    return for_each(chosen(sample, *C_FOLDERS), "user", flags, [version("clang"), version("sparse")], look)
+
+
+# ------------------------------------------------------------------------------------------------ cppcheck
+
+# What it says about style is left to clang-format and to readers; handlers give a parameter the name that tells a
+# program's pointer from the copy; symbols of the linker script are compared by design; it cannot read `a ?: b`.
+CPPCHECK_OFF = """variableScope unusedStructMember clarifyCalculation constParameter funcArgNamesDifferent
+    comparePointers internalAstError""".split()
+
+
+def cppcheck(sample):
+    flags = [w for w in makefile_words("CPPFLAGS_kernel") if w[:2] in ("-I", "-D")] + ["-D__GNUC__=12"]
+    options = ["--quiet", "--std=c11", "--platform=unix64", "--inline-suppr", "--inconclusive"]
+    options += ["--enable=warning,performance,portability,style", f"--library={TOP}/tools/static/cppcheck.cfg"]
+    options += [f"--suppress={name}" for name in CPPCHECK_OFF]
+    options += ["--template={file}:{line}: {id}: {message}", "--template-location="]
+
+    def look(path):
+        text = run(["cppcheck", *options, *flags, path]).stderr
+        return [
+            Finding("cppcheck", relative(m[1]), int(m[2]), m[3], m[4])
+            for m in re.finditer(r"^([^\s:]+):(\d+): (\w+): (.*)$", text, re.M)
+        ]
+
+    return for_each(
+        chosen(sample, *C_FOLDERS, "services"), "cppcheck", flags,
+        [version("cppcheck"), options, file_digest("tools/static/cppcheck.cfg")], look,
+    )
+
+
+# ----------------------------------------------------------------------------------------- shell and Python
+
+
+def shell(sample):
+    paths = [sample] if sample else ["tessera", ".ci/run", "tools/vm/make_iso"]
+    paths += [] if sample else sources("tools", suffixes=(".sh",))
+
+    def look():
+        done = run(["shellcheck", "-f", "json", "-x", *paths])
+        return [
+            ("shell", f["file"], f["line"], f"SC{f['code']}", f["message"]) for f in json.loads(done.stdout or "[]")
+        ]
+
+    made = remembered("shell", [{p: file_digest(p) for p in paths}, version("shellcheck")], look)
+    return [Finding(*f) for f in made]
+
+
+def python(sample):
+    paths = [sample] if sample else sources("tools", "tests", suffixes=(".py",))
+
+    def look():
+        text = run(["pyflakes3", *paths])
+        return [
+            ("python", relative(m[1]), int(m[2]), "pyflakes", m[3])
+            for m in re.finditer(r"^([^\s:]+):(\d+):\d+:? (.*)$", text.stdout + text.stderr, re.M)
+        ]
+
+    made = remembered("python", [{p: file_digest(p) for p in paths}, version("pyflakes3")], look)
+    return [Finding(*f) for f in made]

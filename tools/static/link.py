@@ -1,0 +1,426 @@
+# SPDX-License-Identifier: MIT
+"""What the whole kernel shows that one file does not: functions that nothing reaches, and how deep stacks grow.
+
+Both come from one compilation of every file with the build's own options and, besides, each function in a section
+of its own and gcc's call graph with frame sizes.
+
+Depth. A call through a pointer may reach every function that is put into a member of that name anywhere
+(`.read = pipe_read` for `f->ops->read(...)`), or that is passed to the function whose parameter is called. What is
+left over, CALLS_BY_HAND names. A call under `if` of a noreturn function (panic) ends the story and is not followed:
+a panic may use the guard. The sum that has to fit into KERNEL_STACK_SIZE:
+
+    entry from user mode + deepest system call, in which any copy to or from user memory may fault:
+        + entry from kernel mode + deepest page fault
+    + entry from kernel mode + deepest interrupt, or the switch to another thread after it
+"""
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from analysers import kernel_flags, version
+from check import KEPT, TOP, WORKERS, Finding, digest, file_digest, includes_of, remembered, run, sources
+from concurrent.futures import ThreadPoolExecutor
+
+FRAME_LIMIT = 1024   # bytes of one function: as Linux asks of its own
+TRAP_FRAME = 256     # registers on the stack, padding, and the stub's return address
+NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?\\n([^"\\]*?):(\d+):\d+\\n(\d+) bytes')
+EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)" label: "([^":]*):?(\d*):?(\d*)')
+CLONE = re.compile(r"\.(isra|constprop|part|cold)\b.*")
+
+# Calls through pointers that the text does not resolve: caller -> a pattern of what it may call, or "f()": what is
+# named in calls of f.
+CALLS_BY_HAND = {
+    "syscall_dispatch": r"thunk_\w+",
+    "timer_interrupt": "timer_init()",
+    "interrupt_dispatch": "arch_irq_register()",
+    "mounts_visit": "mounts_visit()",
+    "crash_execute": "",
+}
+# What enters the kernel, by what it costs in the sum above.
+SYSTEM_CALLS = ("syscall_dispatch", "trap_return_to_user", "trap_user")
+USER_COPY = "kernel/arch/x86_64/user_copy.S"
+FAULT = "kernel_page_fault"
+INTERRUPT = ("interrupt_dispatch", "schedule_preempted")
+# Called from many places, but never from inside itself, so its depth is added once to the sum.
+ONCE = {
+    "schedule_preempted": "preemption is off in the scheduler",
+    "reclaim": "a thread that reclaims does not reclaim again (page_alloc)",
+    "oom_kill": "one at a time, and its victim needs none",
+}
+# Calls that close a circle: how often they happen at most, each time with the whole circle on the stack.
+CIRCLES = {
+    ("free_tables", "free_tables"): (4, "page tables have four levels"),
+    ("prune_table", "prune_table"): (4, "page tables have four levels"),
+    ("next_below", "next_below"): (11, "64 bits of index, 6 a level"),
+    ("destroy_below", "destroy_below"): (11, "64 bits of index, 6 a level"),
+    ("item_woken", "wake_queue"): (5, "epoll nests five deep at most"),
+    ("levels_above", "levels_above"): (5, "epoll nests five deep at most"),
+    ("check_nesting", "check_nesting"): (5, "epoll nests five deep at most"),
+    ("epoll_poll", "collect"): (5, "epoll nests five deep at most"),
+    ("relay_room", "wake_queue"): (1, "wakes writers, who relay nothing"),
+    ("slab_free", "slab_alloc"): (1, "a magazine is allocated with ALLOC_NOWAIT and interrupts off"),
+    ("arch_page_table_prepare", "frame_alloc"): (1, "a section's map is built from the section itself"),
+    ("tmpfs_dir_free_tree", "inode_put"): (1, "directories are emptied before they are put"),
+    ("link_readlink", "link_readlink"): (0, "two functions of one name: an entry's readlink is not the inode's"),
+}
+# Where a chain ends, because it does not come back: the machine stops.
+ENDS = re.compile(r"^(panic\w*|__stack_chk_fail|__assert\w*|ktest_fail|lock_order_\w*panic)$")
+
+
+def compiled(path, flags, ver):
+    """The call graph and the references between sections of one file."""
+
+    def make():
+        out = KEPT / "obj" / digest(flags) / path
+        out.parent.mkdir(parents=True, exist_ok=True)
+        obj = f"{out}.o"
+        if path.endswith(".S"):
+            command = ["gcc", *[w for w in flags if w[:2] in ("-I", "-D")], "-m64", "-D__ASSEMBLER__"]
+            command += ["-Wa,-I" + str(TOP / "build/gcc"), "-c", "-o", obj, path]
+        else:
+            command = ["gcc", *flags, "-w", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su"]
+            command += ["-c", "-o", obj, path]
+        done = run(command)
+        if done.returncode:
+            return {"error": done.stderr[-300:]}
+        return {"graph": read_graph(Path(f"{out}.ci")), **read_sections(obj)}
+
+    inputs = [includes_of(path, flags), flags, ver]
+    return remembered(f"link/{digest(flags)}/{path}", inputs, make)
+
+
+def read_graph(path):
+    """gcc's .ci file: functions with their frames, and calls with the place of each."""
+    functions, calls = {}, []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        if m := NODE.match(line):
+            functions[m[1].split(":")[-1]] = [m[2], int(m[3]), int(m[4])]
+        elif m := EDGE.match(line):
+            place = [m[3], int(m[4] or 0), int(m[5] or 0)]
+            calls.append([m[1].split(":")[-1], m[2].split(":")[-1], place])
+    return {"functions": functions, "calls": calls}
+
+
+def read_sections(obj):
+    """Which section defines and which refers to which name; a section itself counts as a name."""
+    sections, defines, refers = {}, {}, defaultdict(set)
+    for line in run(["readelf", "-SW", obj]).stdout.splitlines():
+        if m := re.match(r"\s*\[\s*(\d+)\] (\S+)", line):
+            sections[m[1]] = m[2]
+    globals_ = []
+    for line in run(["readelf", "-sW", obj]).stdout.splitlines():
+        words = line.split()
+        if len(words) == 8 and words[6] in sections and words[4] in ("GLOBAL", "WEAK"):
+            defines[words[7]] = sections[words[6]]
+            if words[3] == "FUNC":
+                globals_.append(words[7])
+        elif len(words) == 8 and words[6] in sections and words[3] in ("FUNC", "OBJECT", "NOTYPE"):
+            defines.setdefault("local " + words[7], sections[words[6]])
+    here = None
+    for line in run(["readelf", "-rW", obj]).stdout.splitlines():
+        if m := re.match(r"Relocation section '\.rela(\S+)'", line):
+            here = m[1]
+        elif here and not re.match(r"\.(debug|eh_frame)", here) and "R_X86_64" in line:
+            words = line.split()
+            if len(words) > 4:
+                refers[here].add(words[4])
+    return {"defines": defines, "refers": {s: sorted(n) for s, n in refers.items()}, "global": globals_}
+
+
+def whole_kernel(build="release"):
+    flags = [f"-DTESSERA_BUILD=BUILD_{build}" if "TESSERA_BUILD" in w else w for w in kernel_flags("gcc")]
+    ver = version("gcc") + file_digest("tools/static/link.py")
+    paths = [p for p in sources("kernel", "boot", suffixes=(".c", ".S")) if not outside(p)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return dict(zip(paths, pool.map(lambda p: compiled(p, flags, ver), paths)))
+
+
+def outside(path):
+    """The vDSO runs in programs; the sanitisers' run times are linked only in their variants."""
+    return "/vdso/" in path or "/sanitizers/" in path
+
+
+# ------------------------------------------------------------------------------- what nothing reaches
+
+
+def unused(sample):
+    """Functions with external linkage that no section reaches from one the linker script keeps. Asked of the debug
+    build, which uses most: what only a check of that build calls is not forgotten."""
+    files = {sample: compiled(sample, kernel_flags("gcc"), "")} if sample else whole_kernel("debug")
+    found = [Finding("unused", p, 1, "failed", f["error"]) for p, f in files.items() if "error" in f]
+    files = {p: f for p, f in files.items() if "error" not in f}
+    home = {n: (p, s) for p, f in files.items() for n, s in f["defines"].items() if not n.startswith("local ")}
+
+    def target(path, name):
+        local = files[path]["defines"].get("local " + name)
+        if local:
+            return path, local
+        return home.get(name) or (path, name)
+
+    plain = re.compile(r"^\.(text|data|rodata|bss|tbss|data\.rel\.ro)\b(\.local)?\.")
+    known = {(p, s) for p, f in files.items() for s in {*f["defines"].values(), *f["refers"]}}
+    todo = [n for n in known if not plain.match(n[1]) or n[0].endswith(".S")]
+    todo += [home[n] for n in ("kernel_main", "boot_main", "main") if n in home]
+    seen = set(todo)
+    while todo:
+        path, section = todo.pop()
+        for name in files[path]["refers"].get(section, ()):
+            there = target(path, name)
+            if there not in seen:
+                seen.add(there)
+                todo.append(there)
+    for path, f in files.items():
+        for name in f["global"]:
+            if home.get(name) not in seen and home.get(name, ("",))[0] == path and not used_at_home(path, name):
+                line = f["graph"]["functions"].get(name, [path, 1, 0])[1]
+                found.append(Finding("unused", path, line, "function", f"nothing calls {name}()", name))
+    return found
+
+
+def used_at_home(path, name):
+    """Called by its own file, where the compiler may have put the body in the call's place."""
+    calls = re.findall(rf"^[ \t].*\b{name}\b", (TOP / path).read_text(), re.M)
+    return any(not re.match(r"\s*\*", line) for line in calls)
+
+
+# ------------------------------------------------------------------------------------- how deep stacks grow
+
+
+def balanced(text, at):
+    """What stands between the parenthesis that opens before text[at] and the one that closes it."""
+    depth, end = 1, at
+    while depth and end < len(text):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        end += 1
+    return text[at : end - 1]
+
+
+def count_arguments(text):
+    """How many there are between these parentheses."""
+    while "(" in text:
+        smaller = re.sub(r"\([^()]*\)", "", text)
+        if smaller == text:
+            break
+        text = smaller
+    return 0 if text.strip() in ("", "void") else text.count(",") + 1
+
+
+class Graph:
+    """All functions with their frames, and who may call whom."""
+
+    def __init__(self, files):
+        self.frame, self.place, self.calls, self.unresolved = {}, {}, defaultdict(set), []
+        self.by_name = defaultdict(set)
+        pointers = []
+        for path, f in files.items():
+            for name, (where, line, size) in f["graph"]["functions"].items():
+                self.frame[path, name] = size
+                self.place[path, name] = (where, line)
+                self.by_name[CLONE.sub("", name)].add((path, name))
+            for caller, callee, place in f["graph"]["calls"]:
+                if callee == "__indirect_call":
+                    pointers.append(((path, caller), place))
+                else:
+                    self.calls[path, caller].add(callee)
+        for name in re.findall(r"^\s*function (\w+)", (TOP / USER_COPY).read_text(), re.M):
+            self.frame[USER_COPY, name] = 32 + TRAP_FRAME
+            self.place[USER_COPY, name] = (USER_COPY, 1)
+            self.by_name[name].add((USER_COPY, name))
+            self.calls[USER_COPY, name].add(FAULT)
+        self.texts = {p: (TOP / p).read_text() for p in sources("kernel", "boot", suffixes=(".c", ".h"))}
+        self.find_members()
+        for (path, caller), place in pointers:
+            names = self.resolve(path, caller, place)
+            if names is None:
+                self.unresolved.append((path, caller, place))
+            else:
+                self.calls[path, caller] |= names
+        self.calls = {k: {n for c in v for n in self.nodes(k[0], c)} for k, v in self.calls.items()}
+        self.extra, self.stale = 0, set(CIRCLES)
+        for caller, callees in self.calls.items():
+            for callee in list(callees):
+                cut = (CLONE.sub("", caller[1]), CLONE.sub("", callee[1]))
+                if cut in CIRCLES:
+                    callees.discard(callee)
+                    self.stale.discard(cut)
+                elif cut[1] in ONCE:
+                    callees.discard(callee)
+
+    def nodes(self, path, name):
+        """The functions that `name` means when it is called in `path`."""
+        if ENDS.match(name):
+            return ()
+        if (path, name) in self.frame:
+            return ((path, name),)
+        there = self.by_name.get(CLONE.sub("", name), ())
+        return [n for n in there if n[1] == name] or there
+
+    def find_members(self):
+        """Members that hold functions: (member, number of arguments) -> structs, (struct, member) -> functions."""
+        self.structs, self.members, self.first = defaultdict(set), defaultdict(set), {}
+        typedefs = {}
+        for text in self.texts.values():
+            for m in re.finditer(r"^typedef [^;]*?\(\*(\w+)\)\(([^;]*)\);", text, re.M):
+                typedefs[m[1]] = count_arguments(m[2])
+        for text in self.texts.values():
+            for struct in re.finditer(r"\bstruct (\w+) \{(.*?)\n\}", text, re.S):
+                for m in re.finditer(r"\(\*(?:const )?(\w+)(?:\[\w*\])?\)\(((?:[^()]|\([^()]*\))*)\)", struct[2]):
+                    self.structs[m[1], count_arguments(m[2])].add(struct[1])
+                    self.first[struct[1], m[1]] = m[2].split(",")[0]
+                for m in re.finditer(r"\b(\w+) (\w+);", struct[2]):
+                    if m[1] in typedefs:
+                        self.structs[m[2], typedefs[m[1]]].add(struct[1])
+        for text in self.texts.values():
+            for table in re.finditer(r"\bstruct (\w+) [\w\[\]]+(?: \w+)* = \{(.*?)\n?\};", text, re.S):
+                for m in re.finditer(r"\.(\w+) = &?(\w+)\b", table[2]):
+                    if m[2] in self.by_name:
+                        self.members[table[1], m[1]].add(m[2])
+            for m in re.finditer(r"->(\w+) = &?(\w+);|\.(\w+) = &?(\w+);", text):
+                member, function = (m[1], m[2]) if m[1] else (m[3], m[4])
+                if function in self.by_name:
+                    self.members["", member].add(function)
+
+    def resolve(self, path, caller, place):
+        base = CLONE.sub("", caller)
+        if base in CALLS_BY_HAND:
+            giver = CALLS_BY_HAND[base]
+            if giver.endswith("()"):
+                return self.given(giver[:-2])
+            return {n for n in self.by_name if re.fullmatch(giver, n)}
+        text = self.texts.get(place[0], "").splitlines()
+        line = "\n".join(text[place[1] - 1 : place[1] + 3])
+        # gcc's place may be the call or the assignment that it is part of: the member call at or behind it.
+        for m in re.compile(r"(?:->|\.)(\w+)(?:\[[^]]*\])?\)?(\()").finditer(line, 0):
+            if m.end() < place[2] or line.count("\n", 0, m.start()) > 2:
+                continue
+            inside = balanced(line, m.end(2))
+            structs = self.structs.get((m[1], count_arguments(inside)), ())
+            structs = self.same_first(structs, m[1], inside.split(",")[0].strip(), place)
+            names = set().union(*(self.members[t, m[1]] for t in structs))
+            if names or structs:
+                # A member that no table of this struct fills is filled by an assignment.
+                return names or self.members["", m[1]]
+        m = re.compile(r"\b(\w+)\(").search(line, max(place[2] - 1, 0))
+        return self.passed(place, m[1]) if m else None
+
+    def same_first(self, structs, member, argument, place):
+        """Of these structs, those whose member takes what `argument` is declared as, where the text shows that."""
+        text = "\n".join(self.texts[place[0]].splitlines()[max(place[1] - 80, 0) : place[1]])
+        if declared := re.findall(rf"(?:^|[\s(])(?:const )?(struct \w+ \*){argument}\b", text):
+            same = [t for t in structs if declared[-1] in self.first.get((t, member), "")]
+            return same or structs
+        return structs
+
+    def passed(self, place, parameter):
+        """Functions given as an argument to the function around `place`, whose parameter is called."""
+        text = self.texts[place[0]].splitlines()
+        for n in range(place[1] - 1, -1, -1):
+            m = re.match(r"(?:\w.*?)?\b(\w+)\(.*", text[n])
+            if m and re.match(r"^\w", text[n]) and not text[n].startswith("#"):
+                break
+        else:
+            return None
+        return self.given(m[1]) or None
+
+    def given(self, function):
+        """The functions whose names stand in a call of `function`."""
+        found = set()
+        for t in self.texts.values():
+            for call in re.finditer(rf"\b{function}\(", t):
+                inside = balanced(t, call.end())
+                found |= {w for w in re.findall(r"\b\w+\b(?!\()", inside) if w in self.by_name}
+        return found
+
+    def deepest(self, roots, until=None):
+        """(bytes, chain) of the deepest chain from these functions, and the cycles met on the way. With `until`, of
+        the chains that lead to that function."""
+        memo, cycles, on = {}, [], []
+
+        def depth(node):
+            if node in memo:
+                return memo[node]
+            if node in on:
+                cycles.append([n[1] for n in on[on.index(node) :]])
+                return 0, ()
+            on.append(node)
+            below = max((depth(c) for c in sorted(self.calls.get(node, ()))), default=(0, ()))
+            on.pop()
+            leads = not until or CLONE.sub("", node[1]) == until
+            memo[node] = (self.frame[node] + below[0], (node, *below[1])) if leads or below[1] else (0, ())
+            if leads and until:
+                memo[node] = (self.frame[node], (node,))
+            return memo[node]
+
+        best = max((depth(n) for r in roots for n in self.nodes("", r)), default=(0, ()))
+        return best, cycles, memo
+
+
+def kernel_stack_size():
+    text = (TOP / "kernel/include/tessera/config.h").read_text()
+    return eval(re.search(r"define KERNEL_STACK_SIZE (.*)", text)[1])  # arithmetic of our own header
+
+
+def entries(graph):
+    """What adds up on one stack: (title, bytes, chain) each, and the circles nobody has explained."""
+    parts, circles = [], []
+    for title, roots in (("system call", SYSTEM_CALLS), ("interrupt", INTERRUPT), *((n, (n,)) for n in ONCE)):
+        (size, chain), more, _ = graph.deepest(roots)
+        parts.append((title, size, chain))
+        circles += more
+    # The way from callee back to caller is on the stack once already; count the rest. No circle runs inside another.
+    rest = [("no circle", 0, ())]
+    for (caller, callee), (times, _) in CIRCLES.items():
+        (size, chain), _, _ = graph.deepest((callee,), until=caller)
+        if chain and times > 1:
+            rest.append((f"{caller} > {callee}", size * (times - 1), ()))
+    parts.append(max(rest, key=lambda part: part[1]))
+    parts.append(("registers", 2 * TRAP_FRAME, ()))
+    return parts, circles
+
+
+def stack(sample):
+    """Frames over FRAME_LIMIT, recursion, calls that cannot be followed, and the sum against the stack's size."""
+    files = {sample: compiled(sample, kernel_flags("gcc"), "")} if sample else whole_kernel()
+    graph = Graph({p: f for p, f in files.items() if "error" not in f})
+    found = []
+    for (path, name), size in graph.frame.items():
+        if size > FRAME_LIMIT:
+            where = graph.place[path, name]
+            found.append(Finding("stack", path, where[1], "frame", f"{size} bytes in one frame", name))
+    for path, caller, place in graph.unresolved:
+        found.append(
+            Finding("stack", place[0], place[1], "pointer", "cannot tell what this call may reach", caller)
+        )
+    if sample:
+        roots = {n for _, n in graph.frame}
+        (_, _), cycles, _ = graph.deepest(roots)
+    else:
+        parts, cycles = entries(graph)
+        total = sum(size for _, size, _ in parts)
+        if total > kernel_stack_size():
+            what = ", ".join(f"{title} {size}" for title, size, _ in parts)
+            found.append(Finding("stack", "kernel/include/tessera/config.h", 1, "depth", f"{total} bytes: {what}"))
+        for caller, callee in graph.stale:
+            found.append(Finding("stack", "tools/static/link.py", 1, "stale", f"{caller} calls {callee} no longer"))
+    for cycle in cycles:
+        at = min(cycle)
+        node = graph.nodes("", at)[0] if not sample else (sample, at)
+        found.append(
+            Finding("stack", node[0], graph.place[node][1], "recursion", " > ".join([*cycle, cycle[0]]), at)
+        )
+    return found
+
+
+def report():
+    """For the reader: the deepest chains and the largest frames."""
+    graph = Graph(whole_kernel())
+    parts, _ = entries(graph)
+    print(f"kernel stack {kernel_stack_size()} bytes; at most {sum(size for _, size, _ in parts)} used")
+    for title, size, chain in parts:
+        print(f"\n{title}: {size} bytes")
+        for node in chain:
+            print(f"  {graph.frame[node]:6} {node[1]:32} {graph.place[node][0]}:{graph.place[node][1]}")
+    print("\nlargest frames")
+    for node in sorted(graph.frame, key=graph.frame.get, reverse=True)[:12]:
+        print(f"  {graph.frame[node]:6} {node[1]:32} {graph.place[node][0]}:{graph.place[node][1]}")
+    return 0
