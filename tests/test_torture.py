@@ -99,3 +99,97 @@ def test_torture_boot_survives_or_says_why(nth):
         assert CLEAR.search(machine.console), str(machine)
     else: # up, perhaps without this one command
         assert machine.status in (0, 1, 126, 127), str(machine)
+
+
+# Each program's storms: how often all of its cases, at so many seconds each, on how many processors.
+STORMS = {
+    "memory": (10, 4),
+    "mounts": (9, 4),
+    "events": (14, 4),
+    "processes": (8, 4),
+}
+
+
+def seconds_for(runs):
+    """Of each case: a little, or its part of TORTURE_MINUTES on two workers."""
+    total = sum(cases for cases, _ in STORMS.values())
+    return max(1, int(MINUTES * 60 * 2 / total / runs)) if MINUTES else 1
+
+
+@pytest.mark.parametrize("program", STORMS)
+@pytest.mark.parametrize("kernel", ["linux", "tessera", "random"])
+def test_torture_storms(program, kernel, tmp_path):
+    """random: threads are stopped at each lock with some probability (preempt=random)."""
+    cases, cpus = STORMS[program]
+    seconds = 1 if kernel == "linux" else seconds_for(2)
+    options = ["--cpus", str(cpus)]
+    if kernel == "random":
+        cpus = 2 + SEED % 7 if MINUTES else 3
+        options = ["--cpus", str(cpus), "--append", f"preempt=random:{SEED}:50"]
+    storm(
+        program,
+        tmp_path,
+        *options,
+        kernel="linux" if kernel == "linux" else "tessera",
+        seconds=seconds,
+        timeout=200 + 10 * cases * seconds,
+    )
+
+
+@pytest.mark.parametrize("cpus", [1, 8])
+def test_torture_memory_without_large_contexts(cpus, tmp_path):
+    """The same where the processor keeps no translations across switches, and on other counts of CPUs."""
+    storm("memory", tmp_path, "--cpus", str(cpus), "--append", "nopcid", seconds=seconds_for(4))
+
+
+def test_torture_kernel_tests_with_random_preemption():
+    machine = run_vm(
+        "true",
+        "--build",
+        BUILD,
+        "--cpus",
+        "3",
+        "--append",
+        f"test=all preempt=random:{SEED}:200",
+        timeout=250,
+    )
+    done = re.search(r"ktest: done (\d+) passed (\d+) failed", machine.console)
+    # Shares of time are nobody's when threads yield at random.
+    failed = [
+        line
+        for line in re.findall(r"ktest: FAIL (.*)", machine.console)
+        if "scheduling.c" not in line
+    ]
+    assert done and not failed, f"seed {SEED}\n{machine}"
+
+
+@pytest.mark.skipif(not MINUTES, reason="only with TORTURE_MINUTES")
+def test_torture_everything_at_once(tmp_path):
+    """All programs side by side, again and again."""
+    for program in [*STORMS, "fail_nth"]:
+        shutil.copy(PROGRAMS / program, tmp_path / program)
+        subprocess.run(["strip", "-g", tmp_path / program], check=True)
+    seconds = int(MINUTES * 60)
+    machine = run_vm(
+        f"""
+        export STORM_SEED={SEED} STORM_SECONDS=5
+        end=$(($(date +%s) + {seconds}))
+        for p in memory mounts events processes; do
+            (while [ $(date +%s) -lt $end ]; do
+                mkdir -p /tmp/$p && cd /tmp/$p && /torture/$p | grep "^not ok" | grep -v "leaves"
+            done) &
+        done
+        wait
+        echo through
+        """,
+        "--build",
+        BUILD,
+        "--cpus",
+        "4",
+        "--mem",
+        "1024",
+        "--add",
+        f"{tmp_path}:/torture",
+        timeout=seconds * 2 + 900,
+    )
+    assert "through" in machine.out and "not ok" not in machine.out, str(machine)

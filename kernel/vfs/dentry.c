@@ -24,6 +24,8 @@
 
 #include "vfs.h"
 
+uint64_t tree_generation;
+
 /* One bucket for so many pages of memory, one unused name kept for so many (about 1 % of memory). */
 #define BUCKET_PAGES 16
 #define UNUSED_PAGES 4
@@ -372,6 +374,7 @@ void
 dentry_move(struct dentry *d, struct dentry *to)
 {
 	spin_lock(&dentry_lock);
+	tree_changes();
 	unhash_locked(to);
 	unhash_locked(d);
 	swap_names_locked(d, to);
@@ -384,6 +387,7 @@ void
 dentry_exchange(struct dentry *a, struct dentry *b)
 {
 	spin_lock(&dentry_lock);
+	tree_changes();
 	unhash_locked(a);
 	unhash_locked(b);
 	swap_names_locked(a, b);

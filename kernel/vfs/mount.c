@@ -148,6 +148,7 @@ mount_want_write(const struct mount *m)
 static void
 attach_locked(struct mount *m, const struct path *where)
 {
+	tree_changes();
 	m->parent = where->mount;
 	mount_get(m->parent);
 	m->mountpoint = where->dentry;
@@ -163,6 +164,7 @@ static void
 detach_locked(struct mount *m, struct path *old)
 {
 	*old = (struct path){ m->parent, m->mountpoint };
+	tree_changes();
 	m->parent = NULL;
 	m->mountpoint = NULL;
 	list_del_init(&m->sibling);
@@ -173,24 +175,35 @@ detach_locked(struct mount *m, struct path *old)
 	}
 }
 
-/* Step onto whatever has been mounted on `where` meanwhile: later mounts go on top. */
-static void
-top_of(const struct path *where, struct path *out)
+/*
+ * Step onto whatever has been mounted on `where` meanwhile, as later mounts go on top, and take mount_lock
+ * for writing. -EINVAL: that mount has left the tree, and what were mounted there would never be found
+ * again nor freed.
+ */
+static int
+lock_top_of(const struct path *where, struct path *out)
 {
 	*out = *where;
 	path_get(out);
-	mount_follow(out);
+	for (;;) {
+		mount_follow(out);
+		write_lock(&mount_lock);
+		if (!find_locked(out->mount, out->dentry))
+			break;
+		write_unlock(&mount_lock); /* somebody was faster */
+	}
+	return out->mount->parent || out->mount == root_mount ? 0 : -EINVAL;
 }
 
 int
 mount_graft(struct mount *m, const struct path *where)
 {
 	struct path top;
-	int error = 0;
+	int error = lock_top_of(where, &top);
 
-	top_of(where, &top);
-	write_lock(&mount_lock);
-	if (S_ISDIR(m->root->inode->mode) != S_ISDIR(top.dentry->inode->mode))
+	if (error)
+		;
+	else if (S_ISDIR(m->root->inode->mode) != S_ISDIR(top.dentry->inode->mode))
 		error = -ENOTDIR;
 	else if (top.mount->fs == m->fs && top.dentry == top.mount->root && m->root == top.dentry)
 		error = -EBUSY; /* the same once more on itself */
@@ -452,14 +465,15 @@ vfs_move_mount(const struct path *from, const struct path *where)
 {
 	struct mount *m = from->mount, *up;
 	struct path top, old = { 0 };
-	int error = 0;
+	int error;
 
-	if (from->dentry != m->root || !m->parent)
+	if (from->dentry != m->root)
 		return -EINVAL;
-	top_of(where, &top);
-	write_lock(&mount_lock);
+	error = lock_top_of(where, &top);
+	if (!m->parent) /* the top of all, or just unmounted: the tree has no reference to give */
+		error = -EINVAL;
 	for (up = top.mount; up; up = up->parent)
-		if (up == m)
+		if (up == m && !error)
 			error = -ELOOP;
 	if (!error && S_ISDIR(m->root->inode->mode) != S_ISDIR(top.dentry->inode->mode))
 		error = -EINVAL;

@@ -110,9 +110,8 @@ lookup_child(struct dentry *parent, const char *name, size_t length)
 	return d;
 }
 
-/* One step up from w->parent, stopping at the root, out of mounts and then onto what covers it. */
 static int
-step_up(struct last_name *w)
+climb(struct last_name *w)
 {
 	for (;;) {
 		struct path up;
@@ -133,6 +132,45 @@ step_up(struct last_name *w)
 	}
 	mount_follow(&w->parent);
 	return 0;
+}
+
+#define LOOKUP_CONFINED (LOOKUP_BENEATH | LOOKUP_IN_ROOT)
+
+/*
+ * One step up from w->parent, stopping at the root, out of mounts and then onto what covers it.
+ *
+ * A walk that is confined never meets its root on the way up when a directory that it is in was moved
+ * out meanwhile. So it may take ".." only while nothing has moved since it began: else -EAGAIN, as
+ * openat2(2) documents, and the program tries again.
+ */
+static int
+step_up(struct last_name *w)
+{
+	int error = climb(w);
+
+	if (!error && (w->flags & LOOKUP_CONFINED) && atomic_load(&tree_generation) != w->generation)
+		error = -EAGAIN;
+	return error;
+}
+
+/* Is a confined walk still below its root? A directory that it is in may have been moved out. */
+static bool
+inside(const struct last_name *w)
+{
+	struct dentry *d = w->parent.dentry;
+	struct mount *m = w->parent.mount;
+	bool below;
+
+	if (!(w->flags & LOOKUP_CONFINED))
+		return true;
+	read_lock(&mount_lock);
+	while (m && m != w->root.mount) {
+		d = m->mountpoint;
+		m = m->parent;
+	}
+	below = m && dentry_is_below(d, w->root.dentry);
+	read_unlock(&mount_lock);
+	return below;
 }
 
 /* Look `name` up below w->parent, mounts followed, links not: *out gets references. */
@@ -257,7 +295,8 @@ walk(struct last_name *w, const char *rest, char *body)
 			break;
 		if (!*rest) {
 			w->kind = LAST_NONE;
-			return 0;
+			error = inside(w) ? 0 : -EXDEV;
+			break;
 		}
 		error = vfs_permission(w->parent.dentry->inode, MAY_EXEC);
 		if (error)
@@ -273,7 +312,8 @@ walk(struct last_name *w, const char *rest, char *body)
 		if (!*rest && depth == 0) {
 			w->name = name;
 			w->length = length;
-			return 0;
+			error = inside(w) ? 0 : -EXDEV;
+			break;
 		}
 		if (depth == 0)
 			w->slash = false;
@@ -380,7 +420,7 @@ path_lookup_parent(int dirfd, const char *name, unsigned int flags, struct last_
 	struct path start;
 	int error;
 
-	*w = (struct last_name){ 0 };
+	*w = (struct last_name){ .generation = atomic_load(&tree_generation) };
 	if (!*name && !(flags & LOOKUP_EMPTY))
 		return -ENOENT;
 	if (absolute && (flags & LOOKUP_BENEATH))

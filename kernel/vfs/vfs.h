@@ -26,6 +26,17 @@ struct dentry *dentry_create_lone(struct filesystem *fs, struct inode *i, const 
 /* Drop the unused names below `d`. */
 void dentry_prune(struct dentry *d);
 void dentry_purge_filesystem(struct filesystem *fs);
+/*
+ * How often names or mounts have changed places. A walk that must stay below its start compares: who
+ * changes something calls tree_changes() before, under dentry_lock or mount_lock; who has read a parent
+ * under the same lock and still finds the old number has read one of before.
+ */
+extern uint64_t tree_generation; /* [a] */
+static inline void
+tree_changes(void)
+{
+	atomic_add(&tree_generation, 1);
+}
 /* Is `d` at or below `ancestor`? fs->rename_lock is held, or the answer is a hint. */
 bool dentry_is_below(struct dentry *d, struct dentry *ancestor);
 struct dentry *dentry_parent(struct dentry *d); /* with a reference */
@@ -78,6 +89,7 @@ struct last_name {
 	enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_NONE } kind;
 	bool slash;                 /* trailing slashes followed */
 	char *link;                 /* owned: body of the last symlink followed */
+	uint64_t generation;        /* tree_generation when the walk began */
 	unsigned int flags, links;  /* LOOKUP_*; symlinks followed up to here */
 };
 int path_lookup_parent(int dirfd, const char *name, unsigned int flags, struct last_name *out);

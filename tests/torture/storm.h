@@ -82,8 +82,10 @@ storm_count(struct storm_count *c)
 
 	memset(c, 0, sizeof(*c));
 	while (f && c->types < STORM_TYPES && fgets(line, sizeof(line), f)) {
-		/* Frames come and go with caches; magazines are made once for each CPU and cache. */
-		if (strncmp(line, "frames_", 7) == 0 || strncmp(line, "slab.magazine", 13) == 0)
+		/* What lives, not what has happened; magazines are made once for each CPU and cache. */
+		if ((strncmp(line, "slab.", 5) && strncmp(line, "file.", 5) && strncmp(line, "threads ", 8) &&
+		     strncmp(line, "processes ", 10) && strncmp(line, "open ", 5) && strncmp(line, "handles ", 8)) ||
+		    strncmp(line, "slab.magazine", 13) == 0)
 			continue;
 		if (sscanf(line, "%39s %ld", c->type[c->types].name, &c->type[c->types].used) == 2)
 			c->types++;
