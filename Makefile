@@ -108,8 +108,8 @@ CFLAGS_boot := -fno-stack-protector
 
 # What the compiler adds for a sanitiser, and the files that it must leave alone: those that run before
 # the sanitiser can, and its own run time.
-# SHADOW_OFFSET of <tessera/layout.h>. Calls, not inlined checks: a third of the code, and no slower to run
-# in an emulator.
+# SHADOW_OFFSET of <tessera/layout.h>. Calls, not checks in line: 1.4 MiB of code instead of 2.0, though 1.4
+# times the instructions; and nothing looks at the shadow before kasan_init().
 shadow_offset := 0xdffffc0000000000
 CFLAGS_kasan  = -fsanitize=kernel-address $(CFLAGS_kasan_$(family))
 CFLAGS_kasan_gcc := -fasan-shadow-offset=$(shadow_offset) --param asan-stack=1 --param asan-globals=1 \
