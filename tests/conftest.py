@@ -18,6 +18,9 @@ TESSERA = str(TOP / "tessera")
 VARIANT = os.environ.get("TESSERA_VARIANT") or "release"
 SLOWER = {"release": 1, "debug": 2, "ubsan": 1.5, "kcov": 2, "kasan": 4, "kcsan": 4}
 
+# For tests that start QEMU themselves.
+KERNEL_FILE = TOP / ("build/gcc" if VARIANT == "release" else f"build/gcc-{VARIANT}") / "tessera.elf"
+
 # `tessera test` has built everything before; a machine need not look again.
 ENVIRONMENT = dict(os.environ, TESSERA_BUILT="1", LC_ALL="C")
 

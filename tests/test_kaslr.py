@@ -5,7 +5,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import TOP, run_vm
+from conftest import KERNEL_FILE, VARIANT, run_vm
 
 AREAS = ("slide", "direct map", "regions", "page array")
 
@@ -15,7 +15,7 @@ def places(cpu="max", arguments=""):
     done = subprocess.run(
         ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", cpu, "-m", "64", "-nodefaults", "-display",
          "none", "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
-         "-kernel", TOP / "build/gcc/tessera.elf", "-append", f"console=ttyS0 panic=exit {arguments}"],
+         "-kernel", KERNEL_FILE, "-append", f"console=ttyS0 panic=exit {arguments}"],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
     )
     log = done.stdout.decode("utf-8", "replace")
@@ -41,6 +41,8 @@ def test_100_boots():
         if different["slide"] >= 90:
             break
     assert different["slide"] >= 90, different
+    if VARIANT == "kasan":  # the other areas stay at the starts of their ranges
+        return
     # 8000, 528 and 1500 places.
     assert different["direct map"] >= 94 and different["regions"] >= 80 and different["page array"] >= 90, different
     assert len(set(seen)) == 100, different
@@ -51,7 +53,7 @@ def test_100_boots():
 def test_without_random_instruction(how):
     seen = boots(10, **how)
     assert {source for _, source in seen} == {"timing"}
-    assert len({drawn for drawn, _ in seen}) == 10
+    assert len({drawn for drawn, _ in seen}) == 10 or VARIANT == "kasan"
     assert len({drawn[0] for drawn, _ in seen}) >= 7
 
 

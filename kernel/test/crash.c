@@ -5,6 +5,7 @@
  * What the tests of the panic itself, of the lock checker and of the stack guards boot with. None of
  * these is in `test=all`.
  */
+#include <tessera/address_space.h>
 #include <tessera/config.h>
 #include <tessera/cpu.h>
 #include <tessera/lock.h>
@@ -95,6 +96,43 @@ crash_execute(void)
 	fn();
 }
 
+/* A page of a program's, loaded on this CPU, that the kernel has no business with. */
+static volatile uint8_t *
+user_page(void)
+{
+	struct address_space *as = address_space_create();
+	struct map_request r = {
+		.length = PAGE_SIZE,
+		.flags = MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC | MAPPING_MAYREAD | MAPPING_MAYWRITE | MAPPING_MAYEXEC,
+	};
+	uint8_t ret = 0xc3;
+	long at = as ? address_space_map(as, &r) : -1;
+
+	if (at < 0 || address_space_access(as, (vaddr_t)at, &ret, 1, true, false) != 1)
+		panic("no page to try");
+	arch_irq_disable();
+	address_space_switch(as);
+	return (volatile uint8_t *)at;
+}
+
+static void __noinline
+crash_user_read(void)
+{
+	log_print(LOG_ERR, "byte %d\n", *user_page());
+}
+
+static void __noinline
+crash_user_write(void)
+{
+	*user_page() = 1;
+}
+
+static void __noinline
+crash_user_execute(void)
+{
+	((void (*)(void))(vaddr_t)user_page())();
+}
+
 static uint64_t __noinline
 deeper(uint64_t n)
 {
@@ -171,6 +209,9 @@ static const struct crash crash_rules[] = {
 	{ "double_free", crash_double_free },
 	{ "region", crash_region },
 	{ "busy", crash_busy },
+	{ "user_read", crash_user_read },
+	{ "user_write", crash_user_write },
+	{ "user_execute", crash_user_execute },
 	{ 0 },
 };
 

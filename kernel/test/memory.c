@@ -6,6 +6,7 @@
 #include <tessera/config.h>
 #include <tessera/cpu.h>
 #include <tessera/page.h>
+#include <tessera/print.h>
 #include <tessera/radix.h>
 #include <tessera/rbtree.h>
 #include <tessera/slab.h>
@@ -199,4 +200,43 @@ KTEST(radix_finds_what_was_stored)
 		kcheck(radix_remove(&t, keys[i]) == keys + i);
 	kcheck_equal(t.count, 0);
 	radix_destroy(&t);
+}
+
+/*
+ * Memory that 32 bits do not reach is as good as the other. Blocks are taken, untouched, until one lies
+ * there; a machine without such memory says so.
+ */
+KTEST(frames_above_4_gib_keep_their_contents)
+{
+	const uint64_t words = (PAGE_SIZE << MAX_ORDER) / sizeof(uint64_t), step = PAGE_SIZE / sizeof(uint64_t);
+	struct list taken = LIST_INIT(taken);
+	uint32_t high = 0;
+	bool right = true;
+	struct page *p;
+
+	while (high < 4 && (p = page_alloc(MAX_ORDER, ALLOC_NOWAIT)) != NULL) {
+		list_add(&taken, &p->node);
+		high += page_to_phys(p) >= BIT(32);
+	}
+	if (high == 0)
+		pr_info("ktest: no memory above 4 GiB here\n");
+	list_for_each(p, &taken, node) {
+		uint64_t *w = page_to_virt(p);
+
+		for (uint64_t i = 0; page_to_phys(p) >= BIT(32) && i < words; i += step)
+			w[i] = page_to_phys(p) + i;
+	}
+	while (!list_is_empty(&taken)) {
+		uint64_t *w;
+
+		p = list_first(&taken, struct page, node);
+		list_del(&p->node);
+		w = page_to_virt(p);
+		for (uint64_t i = 0; page_to_phys(p) >= BIT(32) && i < words; i += step)
+			right = right && w[i] == page_to_phys(p) + i;
+		page_free(p, MAX_ORDER);
+	}
+	kcheck(right);
+	if (high > 0)
+		pr_info("ktest: memory above 4 GiB keeps what it is given\n");
 }

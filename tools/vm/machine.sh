@@ -140,6 +140,8 @@ machine_start()
 		-object "$memory" \
 		-cpu "${cpu:-max}" -smp "$cpus" -nodefaults -no-user-config -display none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
+	# shellcheck disable=SC2086
+	set -- "$@" $qemu_more
 	[ -z "$debug" ] || set -- "$@" -S \
 		-chardev "socket,id=gdb,path=$run/gdb,server=on,wait=off" -gdb chardev:gdb
 	[ -z "$qemu_log" ] || set -- "$@" -d int,guest_errors -D "$qemu_log"

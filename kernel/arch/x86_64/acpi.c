@@ -79,6 +79,23 @@ read_aml(paddr_t start, const char *why)
 	unmap(start, h);
 }
 
+/* The tables of which there is one; a second that says so is somebody's mistake, and the first one counts. */
+enum single_table { TABLE_MADT, TABLE_FADT, TABLE_HPET, TABLE_MCFG, SINGLE_TABLES };
+
+static bool
+is_first(const struct acpi_header *h, const char *signature, enum single_table which)
+{
+	static bool seen[SINGLE_TABLES]; /* the boot CPU */
+
+	if (memcmp(h->signature, signature, sizeof(h->signature)))
+		return false;
+	if (seen[which]) {
+		pr_warn("acpi: a second table %.4s is left out\n", signature);
+		return false;
+	}
+	return seen[which] = true;
+}
+
 static void
 read_table(paddr_t start)
 {
@@ -90,13 +107,13 @@ read_table(paddr_t start)
 		return;
 	pr_debug("acpi: %.4s at %#lx, %u bytes, revision %u\n", h->signature, start, h->length,
 		 h->revision);
-	if (!memcmp(h->signature, "APIC", 4))
+	if (is_first(h, "APIC", TABLE_MADT))
 		acpi_read_madt(a, h, h->length);
-	else if (!memcmp(h->signature, "FACP", 4))
+	else if (is_first(h, "FACP", TABLE_FADT))
 		dsdt = acpi_read_fadt(a, h, h->length);
-	else if (!memcmp(h->signature, "HPET", 4))
+	else if (is_first(h, "HPET", TABLE_HPET))
 		acpi_read_hpet(a, h, h->length);
-	else if (!memcmp(h->signature, "MCFG", 4))
+	else if (is_first(h, "MCFG", TABLE_MCFG))
 		acpi_read_mcfg(a, h, h->length);
 	else if (!memcmp(h->signature, "SSDT", 4))
 		acpi_read_s5(a, h, h->length);
