@@ -109,6 +109,9 @@ decode_file(struct map_request *r, struct file *f, unsigned long flags)
 	}
 	if (!(f->mode & FILE_READ))
 		return -EACCES;
+	/* No file has a byte there, and page numbers must not wrap. */
+	if (r->offset > INT64_MAX || r->length > INT64_MAX - r->offset)
+		return -EOVERFLOW;
 	if (!f->ops->mmap)
 		return -ENODEV;
 	if (flags & MAP_GROWSDOWN)
