@@ -12,9 +12,12 @@
 #include <tessera/arch.h>
 #include <tessera/atomic.h>
 #include <tessera/bootinfo.h>
+#include <tessera/cpu.h>
 #include <tessera/cred.h>
 #include <tessera/debug.h>
+#include <tessera/errno.h>
 #include <tessera/lock.h>
+#include <tessera/poll.h>
 #include <tessera/preempt.h>
 #include <tessera/string.h>
 
@@ -26,6 +29,13 @@ static struct log_ring ring;                               /* log_lock */
 static struct spinlock log_lock = SPINLOCK_INIT(LOG);
 static struct spinlock console_lock = SPINLOCK_INIT(CONSOLE);
 static enum log_level console_level = LOG_INFO;            /* [a] */
+static uint64_t cleared;                                   /* [a] log_clear() */
+static bool wake_wanted;                                   /* [a] log_wake_readers() is to come */
+struct wait_queue log_readers = WAIT_QUEUE_INIT(log_readers);
+uint32_t log_waiters;                                      /* [a] */
+
+/* In a record's time: it is cycles, from before there was a clock. */
+#define RAW_TIME BIT(63)
 
 bool
 log_readable(void)
@@ -82,17 +92,58 @@ console_line(uint64_t time, const char *text, size_t length)
 	unlock(&console_lock, flags, panicking);
 }
 
+/* Now; before there is a clock, cycles, which record_time() turns into time once it is known. */
+static uint64_t
+time_now(void)
+{
+	uint64_t ns = arch_clock_ns();
+
+	return ns ? ns : RAW_TIME | arch_cycles();
+}
+
+static uint64_t
+record_time(uint64_t time)
+{
+	return time & RAW_TIME ? arch_clock_at(time & ~RAW_TIME) : time;
+}
+
 static void
 add_line(enum log_level level, const char *text, size_t length)
 {
-	uint64_t time = arch_clock_ns(), flags;
+	uint64_t time = time_now(), flags;
 	bool panicking = debug_panicking();
 
 	flags = lock(&log_lock);
 	log_ring_add(&ring, time, (uint8_t)level, text, length);
 	unlock(&log_lock, flags, panicking);
-	if (level <= console_level)
-		console_line(time, text, length);
+	if ((level & 7) <= console_level)
+		console_line(record_time(time), text, length);
+	/* Behind the record; partner: the waiter's count goes up before it looks for records. */
+	memory_barrier();
+	if (atomic_load(&log_waiters) && !panicking && !atomic_exchange(&wake_wanted, true))
+		arch_kick_cpu(this_cpu()->id);
+}
+
+/*
+ * Whoever prints may hold any lock, also the scheduler's: the readers are woken from an interrupt that the
+ * CPU sends itself, which comes when it holds none that an interrupt could need.
+ */
+void
+log_wake_readers(void)
+{
+	if (unlikely(atomic_load_relaxed(&wake_wanted)) && atomic_exchange(&wake_wanted, false))
+		wake_poll(&log_readers, POLLIN | POLLRDNORM);
+}
+
+int
+log_wait(uint64_t seq)
+{
+	int error;
+
+	atomic_add(&log_waiters, 1);
+	error = wait_event_interruptible(&log_readers, READ_ONCE(ring.sequence) > seq);
+	atomic_sub(&log_waiters, 1);
+	return error;
 }
 
 /* A text of several lines makes several records; the newline at the end may be missing. */
@@ -123,22 +174,19 @@ log_print(enum log_level level, const char *format, ...)
 	} while (*line);
 }
 
-/*
- * Records from *seq on as text, "<6>[    0.123456] text\n" each, as many as fit whole. *seq becomes the
- * number of the next. A reader that fell behind goes on at the oldest.
- */
-size_t
-log_read(uint64_t *seq, char *out, size_t size)
+/* Up to `max` records as log_read() gives them. */
+static size_t
+read_text(uint64_t *seq, char *out, size_t size, uint32_t max)
 {
 	uint64_t flags = spin_lock_irq(&log_lock);
 	const struct log_record *record;
 	size_t done = 0;
 
-	while ((record = log_ring_find(&ring, *seq)) != NULL) {
+	while (max-- && (record = log_ring_find(&ring, *seq)) != NULL) {
 		char head[40];
 		size_t n = (size_t)scnprintf(head, sizeof(head), "<%u>", record->level);
 
-		n += log_stamp(head + n, sizeof(head) - n, record->time);
+		n += log_stamp(head + n, sizeof(head) - n, record_time(record->time));
 		if (done + n + record->length + 1 > size)
 			break;
 		memcpy(out + done, head, n);
@@ -151,9 +199,25 @@ log_read(uint64_t *seq, char *out, size_t size)
 	return done;
 }
 
-/* One record as /dev/kmsg gives it: "level,sequence,microseconds,-;text\n". *seq as above. 0: none yet,
- * or `size` is too small for it (*truncated). */
+/*
+ * Records from *seq on as text, "<6>[    0.123456] text\n" each, as many as fit whole. *seq becomes the
+ * number of the next. A reader that fell behind goes on at the oldest.
+ */
 size_t
+log_read(uint64_t *seq, char *out, size_t size)
+{
+	return read_text(seq, out, size, UINT32_MAX);
+}
+
+size_t
+log_read_one(uint64_t *seq, char *out, size_t size)
+{
+	return read_text(seq, out, size, 1);
+}
+
+/* One record as /dev/kmsg gives it: "level,sequence,microseconds,-;text\n". *seq as above. 0: none yet,
+ * or `size` is too small for it (*truncated), and it is skipped. -EPIPE: record *seq is gone, *seq is now the oldest. */
+ssize_t
 log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated)
 {
 	uint64_t flags = spin_lock_irq(&log_lock);
@@ -161,13 +225,19 @@ log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated)
 	size_t done = 0;
 
 	*truncated = false;
+	if (record && record->sequence != *seq) {
+		*seq = record->sequence;
+		spin_unlock_irq(&log_lock, flags);
+		return -EPIPE;
+	}
 	if (record) {
 		char head[64];
 		size_t n = (size_t)scnprintf(head, sizeof(head), "%u,%lu,%lu,-;", record->level,
-					     record->sequence, record->time / 1000);
+					     record->sequence, record_time(record->time) / 1000);
 
 		if (n + record->length + 1 > size) {
 			*truncated = true;
+			*seq = record->sequence + 1; /* as on Linux, it is not to be had again */
 		} else {
 			memcpy(out, head, n);
 			memcpy(out + n, record->text, record->length);
@@ -177,7 +247,7 @@ log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated)
 		}
 	}
 	spin_unlock_irq(&log_lock, flags);
-	return done;
+	return (ssize_t)done;
 }
 
 void
@@ -190,7 +260,7 @@ log_dump(uint32_t n)
 	while (sequence < end && (record = log_ring_find(&ring, sequence)) != NULL) {
 		char stamp[32];
 
-		write(stamp, log_stamp(stamp, sizeof(stamp), record->time));
+		write(stamp, log_stamp(stamp, sizeof(stamp), record_time(record->time)));
 		write(record->text, record->length);
 		write("\n", 1);
 		sequence = record->sequence + 1;
@@ -201,6 +271,30 @@ bool
 log_console_is_quiet(void)
 {
 	return console_level < LOG_INFO;
+}
+
+uint64_t
+log_first_sequence(void)
+{
+	return READ_ONCE(ring.first);
+}
+
+void
+log_clear(uint64_t seq)
+{
+	atomic_store(&cleared, seq);
+}
+
+uint64_t
+log_cleared_sequence(void)
+{
+	return atomic_load(&cleared);
+}
+
+enum log_level
+log_console_level(void)
+{
+	return console_level;
 }
 
 uint64_t

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * system.c - the machine and its name: uname, sysinfo, getrandom, reboot, syslog, membarrier, getcpu.
+ * system.c - the machine and its name: uname, sysinfo, getrandom, reboot, membarrier, getcpu.
  */
 #include <tessera/arch.h>
 #include <tessera/cred.h>
@@ -176,121 +176,6 @@ linux_reboot(uint32_t magic1, uint32_t magic2, uint32_t command, void __user *ar
 		return 0;
 	}
 	return -EINVAL;
-}
-
-/* --- the log ---------------------------------------------------------------------------------- */
-
-#define SYSLOG_READ        2
-#define SYSLOG_READ_ALL    3
-#define SYSLOG_READ_CLEAR  4
-#define SYSLOG_CLEAR       5
-#define SYSLOG_CONSOLE_OFF 6
-#define SYSLOG_CONSOLE_ON  7
-#define SYSLOG_CONSOLE_LEVEL 8
-#define SYSLOG_UNREAD      9
-#define SYSLOG_SIZE        10
-#define SYSLOG_CHUNK       4096
-#define SYSLOG_BUFFER      (256 << 10)
-
-static uint64_t cleared; /* [a] dmesg --clear: where reading starts */
-static uint64_t consumed; /* [a] SYSLOG_READ: what was taken */
-
-/* How many bytes there are from `seq` on; *next: where they end. */
-static size_t
-measure(uint64_t seq, char *chunk, uint64_t *next)
-{
-	size_t total = 0, n;
-
-	while ((n = log_read(&seq, chunk, SYSLOG_CHUNK)) > 0)
-		total += n;
-	*next = seq;
-	return total;
-}
-
-/* The last `size` bytes from `seq` on, whole records. */
-static long
-read_tail(uint64_t seq, char __user *buf, size_t size, char *chunk)
-{
-	uint64_t end;
-	size_t total = measure(seq, chunk, &end), done = 0, n;
-
-	while (seq < end && (n = log_read(&seq, chunk, SYSLOG_CHUNK)) > 0) {
-		if (total > size) {
-			total -= MIN(n, total);
-			continue;
-		}
-		if (done + n > size)
-			break;
-		if (copy_to_user(buf + done, chunk, n))
-			return -EFAULT;
-		done += n;
-	}
-	return done;
-}
-
-long
-linux_syslog(int type, char __user *buf, int size)
-{
-	char *chunk;
-	uint64_t next = atomic_load(&consumed);
-	long result = 0;
-
-	if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE && !capable(CAP_SYSLOG) &&
-	    !capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (!log_readable())
-		return -EPERM;
-	if (type >= SYSLOG_READ && type <= SYSLOG_READ_CLEAR && (!buf || size < 0))
-		return -EINVAL;
-	chunk = kmalloc(SYSLOG_CHUNK, 0);
-	if (!chunk)
-		return -ENOMEM;
-	switch (type) {
-	case 0:
-	case 1:
-		break;
-	case SYSLOG_READ:
-		result = log_read(&next, chunk, MIN((size_t)size, (size_t)SYSLOG_CHUNK));
-		if (copy_to_user(buf, chunk, result))
-			result = -EFAULT;
-		else
-			atomic_store(&consumed, next);
-		break;
-	case SYSLOG_READ_ALL:
-	case SYSLOG_READ_CLEAR:
-		result = read_tail(atomic_load(&cleared), buf, size, chunk);
-		if (type == SYSLOG_READ_CLEAR && result >= 0) {
-			measure(atomic_load(&cleared), chunk, &next);
-			atomic_store(&cleared, next);
-		}
-		break;
-	case SYSLOG_CLEAR:
-		measure(atomic_load(&cleared), chunk, &next);
-		atomic_store(&cleared, next);
-		break;
-	case SYSLOG_CONSOLE_OFF:
-		log_set_console_level(LOG_EMERG);
-		break;
-	case SYSLOG_CONSOLE_ON:
-		log_set_console_level(LOG_INFO);
-		break;
-	case SYSLOG_CONSOLE_LEVEL:
-		if (size < 1 || size > 8)
-			result = -EINVAL;
-		else
-			log_set_console_level(size - 1);
-		break;
-	case SYSLOG_UNREAD:
-		result = measure(next, chunk, &next);
-		break;
-	case SYSLOG_SIZE:
-		result = SYSLOG_BUFFER;
-		break;
-	default:
-		result = -EINVAL;
-	}
-	kfree(chunk);
-	return result;
 }
 
 /* --- membarrier, rseq ------------------------------------------------------------------------- */

@@ -91,6 +91,7 @@ interrupt_dispatch(struct trap_frame *f, unsigned int vector)
 		return;
 	case VECTOR_KICK:
 		lapic_eoi();
+		log_wake_readers();
 		return;
 	case VECTOR_CALL:
 		lapic_eoi();

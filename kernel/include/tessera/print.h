@@ -10,6 +10,8 @@
 
 #include <tessera/types.h>
 
+struct wait_queue;
+
 enum log_level { LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 
 /* A record for the log and, at its level, the console. Any context; cut at the length of a line. */
@@ -26,9 +28,23 @@ extern bool log_restricted; /* [a] */
 bool log_readable(void);    /* by the caller */
 /* Copy out of the ring, for syslog(2) and /dev/kmsg: records from sequence *seq on. Returns bytes. */
 size_t log_read(uint64_t *seq, char *out, size_t size);
-/* One record in the form of /dev/kmsg. 0: none from *seq on, or *truncated: `size` does not hold it. */
-size_t log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated);
+size_t log_read_one(uint64_t *seq, char *out, size_t size);
+/* One record in the form of /dev/kmsg. 0: none from *seq on, or *truncated: `size` does not hold it. -EPIPE:
+ * that one was overwritten; *seq is the oldest now. */
+ssize_t log_read_record(uint64_t *seq, char *out, size_t size, bool *truncated);
+uint64_t log_first_sequence(void);
 uint64_t log_next_sequence(void);
+/* "Cleared" (dmesg -C) hides records from who asks for what is new since; nothing is lost. */
+void log_clear(uint64_t seq);
+uint64_t log_cleared_sequence(void);
+enum log_level log_console_level(void);
+/* Sleep until there is a record number `seq`. 0 or -EINTR. */
+int log_wait(uint64_t seq);
+/* For poll: who watches log_readers counts in log_waiters while it does. */
+extern struct wait_queue log_readers;
+extern uint32_t log_waiters; /* [a] */
+/* arch: in the interrupt that a CPU sends itself. */
+void log_wake_readers(void);
 
 /* As the C library's; no floating point. */
 int snprintf(char *out, size_t size, const char *format, ...) __printf(3, 4);

@@ -144,6 +144,7 @@ devfs_init(void)
 {
 	filesystem_register(&devfs_type);
 	memory_devices_init();
+	kmsg_init();
 }
 
 /* Before process 1: it is started with /dev/console. A /dev that cannot be mounted is not fatal. */

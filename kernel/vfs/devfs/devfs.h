@@ -7,6 +7,9 @@
 
 #include "../vfs.h"
 
+#define MAJOR_MEMORY 1
+
 void memory_devices_init(void);
+void kmsg_init(void); /* kmsg.c */
 
 #endif

@@ -16,7 +16,6 @@
 
 #include "devfs.h"
 
-#define MAJOR_MEMORY 1
 
 static ssize_t
 null_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
@@ -131,79 +130,6 @@ random_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 	return -EINVAL;
 }
 
-/* kmsg: a read gives one record, a write adds one. f->private: the next sequence number. */
-static int
-kmsg_open(struct inode *i, struct file *f)
-{
-	uint64_t *sequence;
-
-	if ((f->mode & FILE_READ) && !log_readable())
-		return -EPERM;
-	sequence = kzalloc(sizeof(*sequence));
-	f->private = sequence;
-	return sequence ? 0 : -ENOMEM;
-}
-
-static void
-kmsg_release(struct file *f)
-{
-	kfree(f->private);
-}
-
-static ssize_t
-kmsg_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
-{
-	char *buf = kmalloc(PAGE_SIZE, 0);
-	size_t n, moved;
-	bool truncated;
-
-	if (!buf)
-		return -ENOMEM;
-	n = log_read_record(f->private, buf, MIN(PAGE_SIZE, to->count), &truncated);
-	moved = iov_copy_to(to, buf, n);
-	kfree(buf);
-	if (n == 0)
-		return truncated ? -EINVAL : f->flags & O_NONBLOCK ? -EAGAIN : 0;
-	return moved < n ? -EFAULT : (ssize_t)n;
-}
-
-/* The start, the end, or (SEEK_DATA) the first record not yet cleared: all that there is. */
-static loff_t
-kmsg_seek(struct file *f, loff_t offset, int whence)
-{
-	uint64_t *sequence = f->private;
-
-	if (offset != 0)
-		return -ESPIPE;
-	switch (whence) {
-	case 0: /* SEEK_SET */
-	case 3: /* SEEK_DATA */
-		*sequence = 0;
-		return 0;
-	case 2: /* SEEK_END */
-		*sequence = log_next_sequence();
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static ssize_t
-kmsg_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
-{
-	char line[992];
-	size_t n = from->count;
-
-	if (n >= sizeof(line))
-		return -EINVAL;
-	if (iov_copy_from(line, from, n) < n)
-		return -EFAULT;
-	line[n] = '\0';
-	if (n && line[n - 1] == '\n')
-		line[n - 1] = '\0';
-	log_print(LOG_INFO, "%s\n", line);
-	return (ssize_t)n;
-}
-
 static const struct file_ops null_ops = {
 	.name = "null",
 	.read = null_read,
@@ -234,14 +160,6 @@ static const struct file_ops random_ops = {
 	.ioctl = random_ioctl,
 };
 
-static const struct file_ops kmsg_ops = {
-	.name = "kmsg",
-	.read = kmsg_read,
-	.seek = kmsg_seek,
-	.write = kmsg_write,
-	.release = kmsg_release,
-};
-
 void
 memory_devices_init(void)
 {
@@ -250,5 +168,4 @@ memory_devices_init(void)
 	chrdev_register("full", DEV(MAJOR_MEMORY, 7), 0666, &full_ops, NULL);
 	chrdev_register("random", DEV(MAJOR_MEMORY, 8), 0666, &random_ops, NULL);
 	chrdev_register("urandom", DEV(MAJOR_MEMORY, 9), 0666, &random_ops, NULL);
-	chrdev_register("kmsg", DEV(MAJOR_MEMORY, 11), 0644, &kmsg_ops, kmsg_open);
 }

@@ -4,6 +4,7 @@
  * devices and no modules; their files are there, and empty, for the programs that read them.
  */
 #include <tessera/address_space.h>
+#include <tessera/cpu.h>
 #include <tessera/page.h>
 #include <tessera/sched.h>
 #include <tessera/thread.h>
@@ -21,6 +22,10 @@ show_vmstat(struct text *t, struct target *at)
 		      "nr_page_table_pages %lu\nnr_anon_transparent_hugepages %lu\n",
 		   m.free, m.anonymous, m.cached, m.shared, m.dirty, m.slab, m.page_tables,
 		   m.huge >> HUGE_PAGE_ORDER);
+	text_print(t, "pgfault %lu\npgmajfault 0\npgalloc_normal %lu\npgfree %lu\nallocstall_normal %lu\n",
+		   cpu_counter_sum(CPU_COUNTER(faults_user)) + cpu_counter_sum(CPU_COUNTER(faults_kernel)),
+		   cpu_counter_sum(CPU_COUNTER(page_allocs)), cpu_counter_sum(CPU_COUNTER(page_frees)),
+		   cpu_counter_sum(CPU_COUNTER(reclaims)));
 	/* Nothing is paged or swapped: there is no disk. */
 	text_print(t, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n");
 	return 0;
