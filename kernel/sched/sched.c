@@ -192,6 +192,16 @@ schedule_preempted(void)
 }
 
 void
+schedule_interrupted(void)
+{
+	while (READ_ONCE(this_cpu()->need_resched)) {
+		preempt_disable();
+		switch_thread(true);
+		preempt_enable_no_resched();
+	}
+}
+
+void
 sched_yield_thread(void)
 {
 	preempt_disable();

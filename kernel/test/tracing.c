@@ -121,6 +121,8 @@ KTEST(trace_overwrites_the_oldest_and_counts_it)
 
 #define WRITERS 4u
 #define EACH    20000u
+/* Between two interrupts; an emulated CPU needs a tenth of it for one. */
+#define STRIKE_NS (200 * NSEC_PER_USEC)
 
 struct nested {
 	uint32_t struck; /* [a] how often the timer wrote in the midst */
@@ -136,7 +138,7 @@ write_from_interrupt(struct timer *t)
 	atomic_add(&n->struck, 1);
 	trace_timer_fire(MINE | 1ull << 40, 0);
 	if (!atomic_load(&n->stop))
-		timer_start(t, deadline_after(20 * NSEC_PER_USEC));
+		timer_start(t, deadline_after(STRIKE_NS));
 }
 
 static void
@@ -156,7 +158,7 @@ KTEST(trace_nested_writers_tear_nothing)
 	kcheck_equal(trace_set_size(1u << 17), 0);
 	kcheck_equal(trace_enable(1u << TRACE_CLASS_TIMER), 0);
 	timer_init(&n.timer, write_from_interrupt);
-	timer_start(&n.timer, deadline_after(20 * NSEC_PER_USEC));
+	timer_start(&n.timer, deadline_after(STRIKE_NS));
 	ktest_parallel(WRITERS, write_many, NULL);
 	atomic_store(&n.stop, true);
 	timer_cancel(&n.timer);

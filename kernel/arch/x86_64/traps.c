@@ -406,11 +406,8 @@ kernel_trap(struct trap_frame *f, unsigned int vector)
 	if (likely(vector >= TRAP_FIRST_INTERRUPT)) {
 		interrupt(f, vector);
 		if ((f->rflags & RFLAGS_IF) && arch_preempt_count() == 0 &&
-		    READ_ONCE(this_cpu()->need_resched)) {
-			arch_irq_enable();
-			schedule_preempted();
-			arch_irq_disable();
-		}
+		    READ_ONCE(this_cpu()->need_resched))
+			schedule_interrupted();
 		return;
 	}
 	if (vector == TRAP_PAGE_FAULT) {

@@ -14,6 +14,9 @@
 /* Run the scheduler because preemption was asked for while it was off. Called with the count at zero;
  * with interrupts off it does nothing: need_resched stays set for who turns them on. sched/. */
 void schedule_preempted(void);
+/* The same at the end of an interrupt, interrupts off from beginning to end: else the next one could come
+ * before the switch, want one too, and so on until the stack is full. */
+void schedule_interrupted(void);
 
 /* preempt=random: where threads are stopped at random (debug/preempt_random.c). */
 extern bool preempt_random_on;
