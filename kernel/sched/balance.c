@@ -69,7 +69,8 @@ waker_makes_way(const struct thread *t)
 
 	return c->irq_depth == 0 && waker != c->rq->idle && READ_ONCE(c->rq->queued) == 1 &&
 	       !is_rt(waker) && !is_rt(t) && waker->burst_ns < limit && t->burst_ns < limit &&
-	       waker->sum_exec_ns - waker->burst_start < 2 * limit;
+	       /* Its queue's lock is not held: it may be accounted for right now, and either value does. */
+	       READ_ONCE(waker->sum_exec_ns) - waker->burst_start < 2 * limit;
 }
 
 static bool
