@@ -9,6 +9,10 @@
  * Each waiter hangs on its owner's pi_held list; an owner inherits the highest real-time priority on
  * that list, and, while it waits for such a lock itself, passes it on to that one's owner.
  *
+ * Who ends cannot write the next owner into the word, which may not even be mapped any more: the heir does,
+ * when it runs. Until then it stays in the bucket, so that whoever else wants the lock sees that it is
+ * given away, though the word names nobody or the dead.
+ *
  * All queued waiters of a word have the same owner, whatever the program writes into the word meanwhile:
  * calls that would break this fail with EINVAL.
  *
@@ -99,7 +103,7 @@ find_top(struct futex_bucket *b, const struct futex_key *key, bool *more)
 
 	*more = false;
 	list_for_each(w, &b->waiters, node) {
-		if (!w->pi || !futex_key_equal(&w->key, key))
+		if (!w->pi || w->heir || !futex_key_equal(&w->key, key))
 			continue;
 		if (top)
 			*more = true;
@@ -107,6 +111,18 @@ find_top(struct futex_bucket *b, const struct futex_key *key, bool *more)
 			top = w;
 	}
 	return top;
+}
+
+/* Is the lock given to somebody who has yet to say so in the word? */
+static bool
+has_heir(struct futex_bucket *b, const struct futex_key *key)
+{
+	struct futex_waiter *w;
+
+	list_for_each(w, &b->waiters, node)
+		if (w->heir && futex_key_equal(&w->key, key))
+			return true;
+	return false;
 }
 
 /* `top` becomes the owner: the other waiters wait for it from now on. Bucket locked. */
@@ -120,7 +136,7 @@ hand_over(struct futex_bucket *b, struct futex_waiter *top, struct thread *from,
 
 	spin_lock(&pi_lock);
 	list_for_each(w, &b->waiters, node) {
-		if (!w->pi || !futex_key_equal(&w->key, &key) || w->owner != from)
+		if (!w->pi || w->heir || !futex_key_equal(&w->key, &key) || w->owner != from)
 			continue;
 		list_del_init(&w->owner_node);
 		dropped++;
@@ -139,6 +155,10 @@ hand_over(struct futex_bucket *b, struct futex_waiter *top, struct thread *from,
 	top->got_lock = true;
 	top->owner_died = died;
 	futex_wake_waiter_locked(top);
+	if (died) { /* it will want the bucket's lock, so it is still there */
+		top->heir = true;
+		list_add_tail(&b->waiters, &top->node);
+	}
 	while (dropped-- > 0)
 		thread_put(from); /* never the last: `from` is the caller */
 }
@@ -162,13 +182,18 @@ try_lock_locked(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user 
 		return error;
 	if ((value & FUTEX_TID_MASK) == self)
 		return -EDEADLK;
-	if (!(value & FUTEX_TID_MASK)) {
-		uint32_t wanted = self | (value & FUTEX_OWNER_DIED) |
-				  (find_top(b, &w->key, &more) ? FUTEX_WAITERS : 0);
+	if (has_heir(b, &w->key))
+		return try_only ? -EAGAIN : -EBUSY;
+	top = find_top(b, &w->key, &more);
+	if (!(value & FUTEX_TID_MASK) && !top) {
+		uint32_t wanted = self | (value & FUTEX_OWNER_DIED);
 
 		error = futex_cmpxchg_locked(addr, value, wanted, &seen);
 		return error ? error : seen == value ? 0 : -EBUSY;
 	}
+	/* Nobody's, but others wait: for an owner that is just ending, who will hand it to them. */
+	if (!(value & FUTEX_TID_MASK) && !(value & FUTEX_OWNER_DIED))
+		return -EINVAL;
 	if (try_only)
 		return -EAGAIN;
 	if (!(value & FUTEX_WAITERS)) {
@@ -176,14 +201,18 @@ try_lock_locked(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user 
 		if (error || seen != value)
 			return error ? error : -EBUSY;
 	}
-	owner = thread_find(value & FUTEX_TID_MASK);
-	if (!owner)
-		return -ESRCH;
+	if (value & FUTEX_TID_MASK) {
+		owner = thread_find(value & FUTEX_TID_MASK);
+		if (!owner)
+			return -ESRCH;
+	} else {
+		owner = top->owner;
+		thread_get(owner);
+	}
 	error = attach(w, owner);
 	thread_put(owner);
 	if (error)
 		return -EBUSY;
-	top = find_top(b, &w->key, &more);
 	if (top && top->owner != owner) { /* the program wrote another owner into the word */
 		detach(w);
 		return -EINVAL;
@@ -216,6 +245,7 @@ take_from_dead(struct futex_waiter *w, uint32_t __user *addr)
 static int
 wait_for_lock(struct futex_waiter *w, uint32_t __user *addr, deadline_t until)
 {
+	struct futex_bucket *b;
 	int error = 0;
 
 	for (;;) {
@@ -232,7 +262,14 @@ wait_for_lock(struct futex_waiter *w, uint32_t __user *addr, deadline_t until)
 		detach(w);
 		return error;
 	}
-	return w->owner_died ? take_from_dead(w, addr) : 0;
+	if (!w->owner_died)
+		return 0;
+	error = take_from_dead(w, addr);
+	b = futex_bucket_of(&w->key);
+	spin_lock(&b->lock);
+	list_del(&w->node);
+	spin_unlock(&b->lock);
+	return error;
 }
 
 int

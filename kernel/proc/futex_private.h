@@ -37,6 +37,7 @@ struct futex_waiter {
 	struct list owner_node;        /* pi_lock: on owner->pi_held */
 	bool got_lock;                 /* [b] PI: the lock was handed to us */
 	bool owner_died;               /* [b] PI: by a thread that ended */
+	bool heir;                     /* [b] PI: ... and the word does not name us yet: queued, asleep no more */
 };
 
 int futex_key_get(uint32_t __user *addr, bool shared, struct futex_key *key); /* -EFAULT, -EINVAL */

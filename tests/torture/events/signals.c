@@ -9,8 +9,8 @@
 #include "storm.h"
 
 /* Handlers nest as deep as signals are queued: PENDING of them. */
-#define PENDING 100
-#define ROOM    (1u << 20)
+#define PENDING 20
+#define ROOM    (8u << 20)
 
 static volatile bool stop;
 static _Atomic long handled, queued, depth;
