@@ -42,6 +42,7 @@ def options():
     parser.add_argument("--replay", type=Path, help="run the programs of this file and nothing else")
     parser.add_argument("--repeat", type=int, default=100, help="of --replay and --minimise (100)")
     parser.add_argument("--minimise", type=Path, help="make the program in this file smaller; it must break the kernel")
+    parser.add_argument("--first", action="store_true", help="stop at the first finding")
     parser.add_argument("--no-minimise", action="store_true", help="leave findings as they are")
     parser.add_argument("--parsers", action="store_true", help="fuzz the parsers on the host instead")
     parser.add_argument("--jobs", type=int, default=1, help="of --parsers")
@@ -75,7 +76,7 @@ class SyscallFuzzer:
                     self.hashes.add(digest)
                     f.write(text.strip() + "\n\n")
 
-    def machine(self, command, text, limit, tell=None, silence=90, append=""):
+    def machine(self, command, text, limit, tell=None, silence=150, append=""):
         with tempfile.NamedTemporaryFile("w", prefix="tessera-fuzz.", suffix=".txt") as f:
             f.write(text)
             f.flush()
@@ -96,8 +97,12 @@ class SyscallFuzzer:
         return self.machine(f"/fuzz -r {repeat} -t 50 -w {workers} -c /corpus.txt", text, 75, silence=60)
 
     def session(self, seconds, number):
+        self.minute = 0
+
         def tell(stats):
-            if int(stats["seconds"]) % 60 < 5:
+            minute = int(stats["seconds"]) // 60
+            if minute > self.minute:
+                self.minute = minute
                 say(" ".join(f"{k}={v}" for k, v in stats.items()))
 
         only = f" -o {self.args.calls}" if self.args.calls else ""
@@ -164,11 +169,12 @@ class SyscallFuzzer:
         say(f"seed {self.seed}, {self.args.minutes:g} minutes, {self.args.cpus} CPUs, build {self.args.build}")
         number = 0
         while end - time.monotonic() > 5:
-            started = time.monotonic()
             ended = self.session(min(SESSION, end - time.monotonic()), number)
             number += 1
-            if ended.reason and time.monotonic() - started < 3:
-                say("the machine ends at once: giving up")
+            if ended.reason and self.args.first:
+                break
+            if ended.reason.startswith("the machine did not start"):
+                say("giving up")
                 break
         rate = self.runs / self.busy if self.busy else 0
         say(

@@ -103,7 +103,7 @@ class Follower(threading.Thread):
                     self.tell(self.ended.stats)
 
 
-def run(command, adds, *, build="kcov", cpus=2, mem=512, limit=120, silence=90, append="", tell=None):
+def run(command, adds, *, build="kcov", cpus=2, mem=512, limit=120, silence=150, append="", tell=None):
     """Run `command` in a machine for at most `limit` seconds; one that says nothing for `silence` seconds hangs."""
     ended = Ended()
     with tempfile.TemporaryDirectory(prefix="tessera-fuzz.") as folder:

@@ -422,6 +422,9 @@ child(const struct program *p)
 	sigset_t none;
 
 	setsid();
+	/* The line to the host is not a program's to stop or to write to. */
+	dup2(0, 1);
+	dup2(0, 2);
 	if (chdir(folder) < 0)
 		_exit(111);
 	make_files();

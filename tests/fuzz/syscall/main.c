@@ -157,6 +157,8 @@ hold(bool on)
 				report("stat worker=%u status=%#x", i, (unsigned int)status);
 				break;
 			}
+			if (tries % 5000 == 4999)
+				report("stat waiting for worker %u", i);
 			usleep(2000);
 		}
 }

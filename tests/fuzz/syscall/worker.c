@@ -95,6 +95,16 @@ corpus_add(const char *program, size_t length)
 	return room;
 }
 
+/* Between programs, while the first process counts what is left. */
+static void
+rest(void)
+{
+	shared->paused[self] = 1;
+	while (shared->pause && !shared->stop)
+		usleep(2000);
+	shared->paused[self] = 0;
+}
+
 /* Run `p`; fresh[] are its new edges. */
 static void
 run(const struct program *p)
@@ -106,6 +116,8 @@ run(const struct program *p)
 	fresh_count = 0;
 	if (length == 0)
 		return;
+	if (shared->pause)
+		rest();
 	r = log_program(self, text, length);
 	execute_run(p, &r->progress, &result);
 	r->state = RECORD_DONE;
@@ -253,7 +265,7 @@ keep(struct program *p, bool hints)
 		mark(fresh, fresh_count);
 		return;
 	}
-	for (unsigned int i = p->count; i-- > 0 && p->count > 1;) {
+	for (unsigned int i = p->count; i-- > 0 && p->count > 1 && !shared->stop;) {
 		program_copy(&smaller, p);
 		program_remove(&smaller, i);
 		run(&smaller);
@@ -300,16 +312,6 @@ step(void)
 		keep(&current, true);
 }
 
-/* Between programs, while the first process counts what is left. */
-static void
-rest(void)
-{
-	shared->paused[self] = 1;
-	while (shared->pause && !shared->stop)
-		usleep(2000);
-	shared->paused[self] = 0;
-}
-
 /* The corpus as it was given, divided among the workers: its edges are known then. */
 static void
 run_corpus(unsigned int workers, bool all, unsigned int repeat)
@@ -319,8 +321,6 @@ run_corpus(unsigned int workers, bool all, unsigned int repeat)
 
 	for (unsigned int round = 0; round < repeat; round++)
 		for (uint32_t i = all ? 0 : self; i < n && !shared->stop; i += all ? 1 : workers) {
-			if (shared->pause)
-				rest();
 			if (!program_parse(&current, shared->pool + shared->offset[i], &error))
 				continue;
 			run(&current);
@@ -354,10 +354,7 @@ worker_main(unsigned int worker, uint64_t seed, bool replay, unsigned int repeat
 	madvise(shared, offsetof(struct shared, ring), MADV_DONTFORK);
 	execute_init(worker);
 	run_corpus(worker_count, replay, repeat);
-	while (!replay && !shared->stop) {
-		if (shared->pause)
-			rest();
+	while (!replay && !shared->stop)
 		step();
-	}
 	_exit(0);
 }
