@@ -401,6 +401,7 @@ long
 epoll_wait_events(struct file *epoll, struct epoll_event *out, int max, deadline_t until)
 {
 	struct epoll *ep = epoll_of(epoll);
+	bool interrupted = false;
 
 	for (;;) {
 		struct waiter w;
@@ -409,6 +410,8 @@ epoll_wait_events(struct file *epoll, struct epoll_event *out, int max, deadline
 
 		if (done > 0 || until == 0)
 			return done;
+		if (interrupted)
+			return -EINTR;
 		waiter_init(&w, current_thread());
 		w.exclusive = true;
 		waiter_add(&ep->wait, &w);
@@ -420,7 +423,7 @@ epoll_wait_events(struct file *epoll, struct epoll_event *out, int max, deadline
 		if (error && !any_ready(ep))
 			return error == -ETIMEDOUT ? 0 : error;
 		if (error == -EINTR)
-			until = 0; /* one last look: an event beats the signal */
+			interrupted = true; /* one last look: an event beats the signal */
 	}
 }
 

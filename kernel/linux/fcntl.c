@@ -371,11 +371,29 @@ object_command(struct file *f, unsigned int command, uintptr_t arg)
 	}
 }
 
+static uint64_t
+right_for(unsigned int command)
+{
+	switch (command) {
+	case F_SETFL:
+		return RIGHT_SET_FLAGS;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return RIGHT_LOCK;
+	default:
+		return RIGHT_NONE;
+	}
+}
+
 /* Another thread may close the handle while we wait for a lock: then its close found nothing to drop. */
 static bool
 still_open(int fd, const struct file *f)
 {
-	struct file *now = handle_table_get(current_process()->handles, fd);
+	struct file *now = handle_table_get(current_process()->handles, fd, NULL);
 
 	if (now)
 		file_put(now);
@@ -385,19 +403,16 @@ still_open(int fd, const struct file *f)
 long
 linux_fcntl(int fd, unsigned int command, uintptr_t arg)
 {
-	int error = 0;
-	struct file *f = handle_get_path(fd, RIGHT_NONE, &error);
-	uint64_t need = command == F_SETFL ? RIGHT_SET_FLAGS
-			: command >= F_GETLK && command <= F_SETLKW ? RIGHT_LOCK
-								     : RIGHT_NONE;
+	uint64_t rights;
+	struct file *f = handle_table_get(current_process()->handles, fd, &rights);
 	long result;
 
 	if (!f)
-		return error;
+		return -EBADF;
 	if (!handle_command(fd, f, command, arg, &result)) {
 		if (f->mode & FILE_PATH)
 			result = -EBADF;
-		else if (need & ~handle_rights(current_process()->handles, fd))
+		else if (right_for(command) & ~rights)
 			result = -EPERM;
 		else
 			result = object_command(f, command, arg);

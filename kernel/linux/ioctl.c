@@ -41,8 +41,9 @@ long
 linux_ioctl(int fd, unsigned int command, uintptr_t arg)
 {
 	int error = 0;
-	struct file *f = handle_get(fd, RIGHT_NONE, &error);
-	long result;
+	uint64_t rights;
+	struct file *f = handle_get_rights(fd, &rights, &error);
+	long result = -EPERM;
 
 	if (!f)
 		return error;
@@ -52,14 +53,15 @@ linux_ioctl(int fd, unsigned int command, uintptr_t arg)
 		result = handle_set_cloexec(current_process()->handles, fd, command == FIOCLEX);
 		break;
 	case FIONBIO:
-		result = set_flag(f, O_NONBLOCK, (int __user *)arg);
+		if (rights & RIGHT_SET_FLAGS)
+			result = set_flag(f, O_NONBLOCK, (int __user *)arg);
 		break;
 	case FIOASYNC:
-		result = set_flag(f, FASYNC, (int __user *)arg);
+		if (rights & RIGHT_SET_FLAGS)
+			result = set_flag(f, FASYNC, (int __user *)arg);
 		break;
 	default:
-		result = -EPERM;
-		if (!(handle_rights(current_process()->handles, fd) & RIGHT_CONTROL))
+		if (!(rights & RIGHT_CONTROL))
 			break;
 		if (f->inode && S_ISREG(f->inode->mode) && f->inode->object) {
 			int left = (int)((loff_t)f->inode->object->size - f->position);

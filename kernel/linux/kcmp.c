@@ -33,8 +33,8 @@ static long
 compare_files(struct process *p, int fd1, struct process *q, int fd2)
 {
 	struct handle_table *a = process_handles(p), *b = process_handles(q);
-	struct file *f = a ? handle_table_get(a, fd1) : NULL;
-	struct file *g = b ? handle_table_get(b, fd2) : NULL;
+	struct file *f = a ? handle_table_get(a, fd1, NULL) : NULL;
+	struct file *g = b ? handle_table_get(b, fd2, NULL) : NULL;
 	long result = f && g ? order(f->id, g->id) : -EBADF;
 
 	if (f)

@@ -100,6 +100,7 @@ linux_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 	struct handle_table *handles;
 	struct process *p;
 	struct file *f;
+	uint64_t rights;
 	int error;
 
 	if (flags)
@@ -115,9 +116,9 @@ linux_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 	if (!handles)
 		goto put_process;
 	error = -EBADF;
-	f = handle_table_get(handles, fd);
+	f = handle_table_get(handles, fd, &rights);
 	if (f) {
-		error = handle_open(f, handle_rights(handles, fd), true);
+		error = handle_open(f, rights, true);
 		if (error < 0)
 			file_put(f);
 	}

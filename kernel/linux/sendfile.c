@@ -169,24 +169,23 @@ long
 linux_copy_file_range(int in_fd, loff_t __user *uin, int out_fd, loff_t __user *uout, size_t count,
 		      unsigned int flags)
 {
-	struct handle_table *t;
+	uint64_t in_rights, out_rights;
 	int error = 0;
 	struct file *in, *out;
 	long n;
 
-	in = handle_get(in_fd, RIGHT_NONE, &error);
+	in = handle_get_rights(in_fd, &in_rights, &error);
 	if (!in)
 		return error;
-	out = handle_get(out_fd, RIGHT_NONE, &error);
+	out = handle_get_rights(out_fd, &out_rights, &error);
 	if (!out) {
 		file_put(in);
 		return error;
 	}
-	t = current_process()->handles;
 	if (flags)
 		n = -EINVAL;
-	else if (((in->mode & FILE_READ) && !(handle_rights(t, in_fd) & RIGHT_READ)) ||
-		 ((out->mode & FILE_WRITE) && !(handle_rights(t, out_fd) & RIGHT_WRITE)))
+	else if (((in->mode & FILE_READ) && !(in_rights & RIGHT_READ)) ||
+		 ((out->mode & FILE_WRITE) && !(out_rights & RIGHT_WRITE)))
 		n = -EPERM;
 	else
 		n = copy_range(in, uin, out, uout, count);

@@ -64,16 +64,19 @@ control_space(size_t data)
 
 /* --- control messages of a sender --------------------------------------------------------------- */
 
-/* The right to the file is asked for together with all the rights it goes with: none can be gained. */
+/* The file goes with the rights of this handle, no others. */
 static int
 add_file(struct socket_rights *r, int fd)
 {
-	uint64_t rights = handle_rights(current_process()->handles, fd);
-	int error = -EBADF;
-	struct file *f = fd < 0 ? NULL : handle_get_path(fd, rights | RIGHT_GRANT, &error);
+	uint64_t rights;
+	struct file *f = handle_table_get(current_process()->handles, fd, &rights);
 
 	if (!f)
-		return error;
+		return -EBADF;
+	if (!(rights & RIGHT_GRANT)) {
+		file_put(f);
+		return -EPERM;
+	}
 	r->entry[r->count].file = f;
 	r->entry[r->count++].rights = rights;
 	return 0;

@@ -217,6 +217,7 @@ long
 linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, unsigned int flags)
 {
 	struct iovec fast[VECTOR_FAST], *v = fast;
+	uint64_t rights;
 	struct iov_iter it;
 	int error = 0;
 	struct file *f;
@@ -224,12 +225,11 @@ linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, u
 
 	if (flags & ~SPLICE_F_KNOWN)
 		return -EINVAL;
-	f = handle_get(fd, RIGHT_NONE, &error);
+	f = handle_get_rights(fd, &rights, &error);
 	if (!f)
 		return error;
 	n = file_pipe(f) ? iov_import(vec, segments, fast, &v) : -EBADF;
-	if (n >= 0 && !(handle_rights(current_process()->handles, fd) &
-			      (f->mode & FILE_WRITE ? RIGHT_WRITE : RIGHT_READ))) {
+	if (n >= 0 && !(rights & (f->mode & FILE_WRITE ? RIGHT_WRITE : RIGHT_READ))) {
 		iov_import_free(fast, v);
 		n = -EPERM;
 	}

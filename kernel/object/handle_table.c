@@ -351,7 +351,7 @@ handle_table_get_rights(struct handle_table *t, int fd, uint64_t rights, int *er
 }
 
 struct file *
-handle_table_get(struct handle_table *t, int fd)
+handle_table_get(struct handle_table *t, int fd, uint64_t *rights)
 {
 	struct file *f = NULL;
 
@@ -359,8 +359,24 @@ handle_table_get(struct handle_table *t, int fd)
 	if ((uint32_t)fd < t->size && is_open(&t->handles[fd])) {
 		f = t->handles[fd].file;
 		file_get(f);
+		if (rights)
+			*rights = t->handles[fd].rights;
 	}
 	spin_unlock(&t->lock);
+	return f;
+}
+
+struct file *
+handle_get_rights(int fd, uint64_t *rights, int *error)
+{
+	struct file *f = handle_table_get(current_process()->handles, fd, rights);
+
+	if (f && (f->mode & FILE_PATH)) {
+		file_put(f);
+		f = NULL;
+	}
+	if (!f)
+		*error = -EBADF;
 	return f;
 }
 

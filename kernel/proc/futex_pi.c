@@ -272,9 +272,23 @@ wait_for_lock(struct futex_waiter *w, uint32_t __user *addr, deadline_t until)
 	return error;
 }
 
+/*
+ * Let the others go on whose step we need. First by a yield; then asleep, for who is less urgent than we
+ * are does not run when we yield.
+ */
+static void
+step_aside(unsigned int tries, enum wait_mode mode)
+{
+	if (tries < 4)
+		sched_yield_thread();
+	else
+		(void)wait_until(deadline_after(NSEC_PER_MSEC / 4), mode);
+}
+
 int
 futex_lock_pi(uint32_t __user *addr, bool shared, deadline_t until, bool try_only)
 {
+	unsigned int tries = 0;
 	struct futex_waiter w = { .thread = current_thread(), .bitset = FUTEX_BITSET_ALL, .pi = true };
 	struct futex_bucket *b;
 	int error = futex_key_get(addr, shared, &w.key);
@@ -296,7 +310,7 @@ futex_lock_pi(uint32_t __user *addr, bool shared, deadline_t until, bool try_onl
 				error = -EINTR;
 				break;
 			}
-			sched_yield_thread();
+			step_aside(tries++, WAIT_INTERRUPTIBLE);
 		} else {
 			break;
 		}
@@ -368,7 +382,7 @@ futex_unlock_pi(uint32_t __user *addr, bool shared)
 void
 futex_pi_thread_exit(struct thread *t)
 {
-	for (;;) {
+	for (unsigned int tries = 0;; tries++) {
 		struct futex_waiter *w, *top;
 		struct futex_bucket *b;
 		struct futex_key key;
@@ -391,6 +405,6 @@ futex_pi_thread_exit(struct thread *t)
 			hand_over(b, top, t, true);
 		spin_unlock(&b->lock);
 		if (!top)
-			sched_yield_thread();
+			step_aside(tries, WAIT_UNINTERRUPTIBLE);
 	}
 }

@@ -74,6 +74,13 @@ def force_user(path, lines):
             yield number, "force_user", "the mark of a program's pointer is never taken away"
 
 
+def rights_apart(path, lines):
+    """The rights of a handle come with its file, in one step: apart they may be another file's."""
+    for number, line in lines:
+        if path.startswith("kernel/linux/") and re.search(r"\bhandle_rights\(", line):
+            yield number, "rights", "the rights of a handle come with its file: handle_get_rights()"
+
+
 FUNCTION_START = re.compile(r"^(\w+)\(", re.M)
 
 
@@ -136,7 +143,7 @@ def contracts(path, lines):
         depth += line.count("{") - line.count("}")
 
 
-RULES = (includes, conditionals, shape, force_user, double_fetch, contracts)
+RULES = (includes, conditionals, shape, force_user, rights_apart, double_fetch, contracts)
 
 
 def rules(sample):

@@ -67,8 +67,12 @@ struct file *handle_get(int fd, uint64_t rights, int *error);
 struct file *handle_get_path(int fd, uint64_t rights, int *error); /* O_PATH handles too */
 /* As handle_get, in a given table. */
 struct file *handle_table_get_rights(struct handle_table *t, int fd, uint64_t rights, int *error);
-struct file *handle_table_get(struct handle_table *t, int fd); /* another process's, no rights asked */
-uint64_t handle_rights(struct handle_table *t, int fd);
+/* The file of any handle of `t`, O_PATH ones too, with a reference; *rights (not NULL) gets what this very handle may
+ * do. Who asks for rights apart from the file may get those of another file that has taken the number. */
+struct file *handle_table_get(struct handle_table *t, int fd, uint64_t *rights);
+/* The same in the caller's table and without O_PATH handles. *error as handle_get. */
+struct file *handle_get_rights(int fd, uint64_t *rights, int *error);
+uint64_t handle_rights(struct handle_table *t, int fd); /* for tests and dumps */
 /* What restriction took away from it: what is opened through a directory handle lacks the same. */
 uint64_t handle_rights_removed(struct handle_table *t, int fd);
 /*

@@ -16,7 +16,7 @@ file_of(struct target *at, int fd)
 	struct file *f = NULL;
 
 	if (h) {
-		f = handle_table_get(h, fd);
+		f = handle_table_get(h, fd, NULL);
 		handle_table_put_late(h); /* names and texts are read under locks */
 	}
 	return f;
@@ -84,7 +84,7 @@ static int
 show_fdinfo(struct text *t, struct target *at)
 {
 	struct handle_table *h = process_handles(at->process);
-	struct file *f = h ? handle_table_get(h, at->fd) : NULL;
+	struct file *f = h ? handle_table_get(h, at->fd, NULL) : NULL;
 	uint32_t flags;
 
 	if (!f) {

@@ -707,3 +707,76 @@ TEST(rseq_registration_errors)
 	CHECK_OK(syscall(SYS_rseq, &second, sizeof(second), 0, RSEQ_SIG));
 	CHECK_OK(syscall(SYS_rseq, &second, sizeof(second), 1, RSEQ_SIG));
 }
+
+/* --- a lock whose owner dies belongs to one thread at a time ------------------------------------ */
+
+struct dying {
+	pthread_mutex_t lock;
+	int inside, died, stop; /* atomic */
+};
+
+static void *
+dies_with_it(void *arg)
+{
+	struct dying *d = arg;
+	int error = pthread_mutex_lock(&d->lock);
+
+	if (error == EOWNERDEAD)
+		pthread_mutex_consistent(&d->lock);
+	else
+		CHECK_EQ(error, 0);
+	usleep(300); /* let the others queue up */
+	return NULL;
+}
+
+static void *
+wants_it_too(void *arg)
+{
+	struct dying *d = arg;
+	unsigned int seed = (unsigned int)(uintptr_t)&seed;
+
+	while (!__atomic_load_n(&d->stop, __ATOMIC_ACQUIRE)) {
+		int error;
+
+		/* Some wait already, others come just when it dies. */
+		for (volatile int i = rand_r(&seed) % 20000; i > 0; i--)
+			;
+		error = pthread_mutex_lock(&d->lock);
+
+		if (error == EOWNERDEAD) {
+			__atomic_add_fetch(&d->died, 1, __ATOMIC_RELAXED);
+			CHECK_EQ(pthread_mutex_consistent(&d->lock), 0);
+		} else {
+			CHECK_EQ(error, 0);
+		}
+		CHECK_EQ(__atomic_add_fetch(&d->inside, 1, __ATOMIC_SEQ_CST), 1);
+		for (volatile int i = 0; i < 300; i++)
+			;
+		CHECK_EQ(__atomic_sub_fetch(&d->inside, 1, __ATOMIC_SEQ_CST), 0);
+		CHECK_EQ(pthread_mutex_unlock(&d->lock), 0);
+	}
+	return NULL;
+}
+
+TEST(inherited_lock_of_the_dead_has_one_owner)
+{
+	static struct dying d;
+	pthread_t owner, others[6];
+	pthread_mutexattr_t a;
+
+	TIMEOUT(60);
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+	CHECK_EQ(pthread_mutex_init(&d.lock, &a), 0);
+	for (int i = 0; i < 6; i++)
+		CHECK_EQ(pthread_create(&others[i], NULL, wants_it_too, &d), 0);
+	for (int round = 0; round < 300; round++) {
+		CHECK_EQ(pthread_create(&owner, NULL, dies_with_it, &d), 0);
+		CHECK_EQ(pthread_join(owner, NULL), 0);
+	}
+	__atomic_store_n(&d.stop, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < 6; i++)
+		CHECK_EQ(pthread_join(others[i], NULL), 0);
+	CHECK(d.died > 0);
+}
