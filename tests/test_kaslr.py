@@ -43,8 +43,8 @@ def test_100_boots():
     assert different["slide"] >= 90, different
     if VARIANT == "kasan":  # the other areas stay at the starts of their ranges
         return
-    # 8000, 528 and 1500 places.
-    assert different["direct map"] >= 94 and different["regions"] >= 80 and different["page array"] >= 90, different
+    # 8000, 528 and 1024 places.
+    assert different["direct map"] >= 94 and different["regions"] >= 80 and different["page array"] >= 85, different
     assert len(set(seen)) == 100, different
 
 

@@ -23,7 +23,7 @@
 #define REGIONS_START     0xffffc90000000000ul
 #define REGION_SIZE       0x0000001000000000ul
 #define PAGE_ARRAYS_START 0xffffea0000000000ul
-#define PAGE_ARRAY_SIZE   0x0000008000000000ul
+#define PAGE_ARRAY_SIZE   0x0000010000000000ul
 
 extern vaddr_t region_base; /* [I] */
 
