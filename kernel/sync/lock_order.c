@@ -105,9 +105,18 @@ lock_list_print(const struct lock_held *h)
 void
 lock_held_print(const struct thread *t)
 {
-	if (t->held.count)
-		pr_err("%s (tid %d) holds:\n", t->name, t->tid);
-	lock_list_print(&t->held);
+	const struct lock_held *h = &t->held;
+	bool titled = false;
+
+	for (uint32_t i = 0; i < h->count && i < LOCK_HELD_MAX; i++) {
+		/* Noted before it is waited for: not held yet. */
+		if (t->waiting_for_lock && h->entry[i].lock == t->waiting_for_lock)
+			continue;
+		if (!titled)
+			pr_err("%s (tid %d) holds:\n", t->name, t->tid);
+		titled = true;
+		print_entry(h, i);
+	}
 	if (t->waiting_for_lock)
 		pr_err("%s (tid %d) waits for the lock %p\n", t->name, t->tid, t->waiting_for_lock);
 }

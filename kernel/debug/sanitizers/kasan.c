@@ -49,6 +49,8 @@
 #include <tessera/cpu.h>
 #include <tessera/thread.h>
 
+#include "../describe.h"
+
 typedef void (*constructor_t)(void);
 
 extern const constructor_t constructors_start[], constructors_end[];
@@ -196,6 +198,8 @@ __asan_handle_no_return(void)
 	t = current_thread();
 	if (t && here >= (vaddr_t)t->stack && here < t->stack_top)
 		top = t->stack_top;
+	else if (here - (vaddr_t)debug_stack < sizeof(debug_stack))
+		top = (vaddr_t)debug_stack + sizeof(debug_stack);
 	else if (here >= (vaddr_t)boot_stack_bottom && here < (vaddr_t)boot_stack_top)
 		top = (vaddr_t)boot_stack_top;
 	if (top)
