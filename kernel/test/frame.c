@@ -10,6 +10,7 @@
  */
 #include <tessera/arch.h>
 #include <tessera/atomic.h>
+#include <tessera/memory_check.h>
 #include <tessera/page.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
@@ -152,6 +153,20 @@ settled(const struct counts *before)
 	return now;
 }
 
+static void
+put_place(void *ctx, const char *line)
+{
+	log_print(LOG_ERR, "ktest:   %s\n", line);
+}
+
+/* Where what the last run left behind was allocated, in the builds that know. */
+static void
+print_places(uint32_t mark)
+{
+	if (config_object_notes)
+		(void)leaks_list(mark, put_place, NULL);
+}
+
 /* --- one test, all tests ------------------------------------------------------------------------- */
 
 static void
@@ -193,6 +208,8 @@ run(const struct ktest *test)
 	struct counts before, after;
 
 	for (int attempt = 0; ; attempt++) {
+		uint32_t mark = config_object_notes ? leaks_mark() : 0;
+
 		before = take_counts();
 		if (!run_once(test)) {
 			log_print(LOG_ERR, "ktest: FAIL %s: %s\n", test->name, failure);
@@ -207,6 +224,7 @@ run(const struct ktest *test)
 			log_print(LOG_ERR, "ktest: FAIL %s: leaks %ld frames, %ld objects, %ld threads\n",
 				  test->name, after.frames - before.frames, after.objects - before.objects,
 				  after.threads - before.threads);
+			print_places(mark);
 			return false;
 		}
 	}
@@ -242,6 +260,8 @@ test_run(const char *which)
 		else
 			fails++;
 	}
+	if (config_poison)
+		(void)check_all_objects();
 	if (!passed && !fails)
 		log_print(LOG_ERR, "ktest: no test is named %s\n", which);
 	log_print(LOG_NOTICE, "ktest: done %u passed %u failed\n", passed, fails);
