@@ -211,16 +211,27 @@ trace_clear(void)
 	mutex_unlock(&trace_lock);
 }
 
+/* The power of two that holds `records`; 0: that is not a size. */
+static uint32_t
+rounded_size(uint32_t records)
+{
+	uint32_t size = SIZE_MIN;
+
+	if (records < SIZE_MIN || records > SIZE_MAX_)
+		return 0;
+	while (size < records)
+		size *= 2;
+	return size;
+}
+
 int
 trace_set_size(uint32_t records)
 {
-	uint32_t size = SIZE_MIN;
+	uint32_t size = rounded_size(records);
 	int error = 0;
 
-	if (records < SIZE_MIN || records > SIZE_MAX_)
+	if (!size)
 		return -EINVAL;
-	while (size < records)
-		size *= 2;
 	mutex_lock(&trace_lock);
 	if (trace_on & TRACE_ALL) {
 		error = -EBUSY;
@@ -301,6 +312,7 @@ trace_parse(const char *list, uint32_t present, uint32_t *out)
 	return true;
 }
 
+/* Called with interrupts still off, by the only CPU: it takes no lock that could sleep. */
 void
 trace_init(void)
 {
@@ -318,11 +330,15 @@ trace_init(void)
 	if (boot_argument("trace_size", value, sizeof(value))) {
 		for (const char *p = value; *p >= '0' && *p <= '9' && size < SIZE_MAX_; p++)
 			size = size * 10 + (uint32_t)(*p - '0');
-		if (trace_set_size(size))
+		if (rounded_size(size))
+			ring_size = rounded_size(size);
+		else
 			pr_warn("trace_size=%s: not from %u to %u\n", value, SIZE_MIN, SIZE_MAX_);
 	}
-	if (trace_enable(bits))
+	if (make_rings())
 		pr_warn("trace: no memory for the rings\n");
+	else
+		set_classes(bits);
 }
 
 /* The others come up one at a time, and nobody switches meanwhile: boot has no programs yet. */
