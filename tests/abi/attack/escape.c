@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <ucontext.h>
 
 #include "check.h"
 
@@ -293,4 +294,115 @@ TEST(setuid_program_starts_clean)
 		_exit(9);
 	}
 	CHECK_EXIT(pid, 0);
+}
+
+/* --- the processor ----------------------------------------------------------------------------------------- */
+
+static volatile int instruction;
+
+/* What only the kernel may do, one by one. */
+static void
+privileged(void)
+{
+	unsigned long value = 0;
+
+	switch (instruction) {
+	case 0: __asm__ volatile("inb $0x80, %%al" ::: "rax"); break;
+	case 1: __asm__ volatile("outb %%al, $0x80" ::: "rax"); break;
+	case 2: __asm__ volatile("cli"); break;
+	case 3: __asm__ volatile("sti"); break;
+	case 4: __asm__ volatile("hlt"); break;
+	case 5: __asm__ volatile("mov %%cr0, %0" : "=r"(value)); break;
+	case 6: __asm__ volatile("mov %%cr3, %0" : "=r"(value)); break;
+	case 7: __asm__ volatile("mov %0, %%cr4" ::"r"(value)); break;
+	case 8: __asm__ volatile("mov %%dr7, %0" : "=r"(value)); break;
+	case 9: __asm__ volatile("mov %0, %%dr0" ::"r"(value)); break;
+	case 10: __asm__ volatile("rdmsr" ::"c"(0xc0000082) : "rax", "rdx"); break;
+	case 11: __asm__ volatile("wrmsr" ::"c"(0xc0000082), "a"(0), "d"(0)); break;
+	case 12: __asm__ volatile("invlpg (%0)" ::"r"(&value)); break;
+	case 13: __asm__ volatile("wbinvd"); break;
+	case 14: __asm__ volatile("swapgs"); break;
+	case 15: __asm__ volatile("sysretq"); break;
+	case 16: __asm__ volatile("lgdt %0" ::"m"(value)); break;
+	case 17: __asm__ volatile("ltr %w0" ::"r"(value)); break;
+	case 18: __asm__ volatile("clts"); break;
+	default: _exit(99);
+	}
+}
+
+/* A frame may ask for any flags: those that give rights are not given. */
+static void
+ask_for_flags(int sig __attribute__((unused)), siginfo_t *info __attribute__((unused)), void *context)
+{
+	ucontext_t *u = context;
+
+	/* IOPL 3, NT, VM, VIF, VIP, ID, RF and all that is reserved; not TF, which would trap. */
+	u->uc_mcontext.gregs[REG_EFL] |= 0x7ffffffffffff000 & ~(1l << 18);
+	u->uc_mcontext.gregs[REG_EFL] &= ~(1l << 9); /* interrupts off */
+}
+
+TEST(flags_of_a_signal_frame_give_no_rights)
+{
+	struct sigaction sa = { .sa_sigaction = ask_for_flags, .sa_flags = SA_SIGINFO };
+	unsigned long flags;
+
+	CHECK_OK(sigaction(SIGUSR1, &sa, NULL));
+	CHECK_OK(raise(SIGUSR1));
+	__asm__ volatile("pushfq; popq %0" : "=r"(flags));
+	CHECK_EQ(flags & 0x3000, 0);   /* IOPL */
+	CHECK_EQ(flags & 0x4000, 0);   /* NT */
+	CHECK_EQ(flags & 0x200, 0x200); /* interrupts are on */
+	CHECK_EQ(flags & 0x1a0000, 0); /* VM, VIF, VIP */
+}
+
+TEST(privileged_instructions_after_asking_for_rights)
+{
+	struct sigaction sa = { .sa_sigaction = ask_for_flags, .sa_flags = SA_SIGINFO };
+
+	for (instruction = 0;; instruction++) {
+		int status;
+		pid_t pid = check_fork();
+
+		if (pid == 0) {
+			setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+			/* Also after having asked for the rights. */
+			CHECK_OK(sigaction(SIGUSR1, &sa, NULL));
+			CHECK_OK(raise(SIGUSR1));
+			privileged();
+			_exit(0);
+		}
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 99)
+			break;
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV)
+			FAIL("instruction %d ended with status %#x", instruction, status);
+	}
+}
+
+/* Segment bases that lead into the kernel's half are refused, or useless. */
+TEST(segment_bases_in_the_kernel)
+{
+	static const unsigned long places[] = {
+		0xffffffff80000000, 0xffff800000000000, 0x800000000000, 0x8000000000000000, 0x7ffffffff000,
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		pid_t pid = check_fork();
+
+		if (pid == 0) {
+			unsigned long value;
+
+			setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+			long refused = syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, places[i]);
+			if (refused != 0 && (getauxval(AT_HWCAP2) & 2))
+				__asm__ volatile("wrgsbase %0" ::"r"(places[i]));
+			else if (refused != 0)
+				raise(SIGSEGV);
+			/* The base survives system calls and switches, and reading by it faults. */
+			syscall(SYS_sched_yield);
+			__asm__ volatile("mov %%gs:0, %0" : "=r"(value));
+			_exit(0);
+		}
+		CHECK_KILLED(pid, SIGSEGV);
+	}
 }
