@@ -81,7 +81,7 @@ KTEST(trace_keeps_a_known_sequence)
 	for (uint32_t i = 0; i < 50; i++)
 		trace_timer_fire(MINE | i, i * 7);
 	trace_cursor_begin(&at, this_cpu()->id);
-	while (trace_cursor_next(&at, &r)) {
+	while (trace_cursor_next(&at, &r) && r.event != TRACE_LOST) {
 		if (r.event != TRACE_EVENT_timer_fire || r.word[0] >> 48 != MINE >> 48)
 			continue;
 		if (r.word[0] != (MINE | next) || r.word[1] != next * 7 || r.cpu != this_cpu()->id ||
@@ -148,11 +148,11 @@ write_many(void *arg, uint32_t index)
 		trace_timer_fire(MINE | (uint64_t)index << 32 | i, i);
 }
 
-/* Writers on every CPU, interrupts that write among them, the profiler's NMIs on top, and a reader. */
+/* Writers on every CPU, and interrupts that write in their midst: nothing is lost, nothing twice. */
 KTEST(trace_nested_writers_tear_nothing)
 {
 	struct nested n = { 0 };
-	uint64_t lost, found, recorded;
+	uint64_t lost, found;
 	bool ordered;
 
 	kcheck_equal(trace_set_size(1u << 17), 0);
@@ -164,11 +164,11 @@ KTEST(trace_nested_writers_tear_nothing)
 	timer_cancel(&n.timer);
 	trace_enable(0);
 	found = count_mine(&lost, &ordered);
-	recorded = trace_recorded();
 	trace_free();
 	kcheck_equal(trace_set_size(8192), 0);
 	kcheck(ordered);
-	if (recorded <= 1u << 17) {
+	/* One CPU may have written all; its ring is full only after a very long time. */
+	if (n.struck < (1u << 17) - WRITERS * EACH - 1000) {
 		kcheck_equal(lost, 0);
 		kcheck_equal(found, WRITERS * EACH + n.struck);
 	}
