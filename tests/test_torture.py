@@ -163,6 +163,26 @@ def test_torture_kernel_tests_with_random_preemption():
     assert done and not failed, f"seed {SEED}\n{machine}"
 
 
+@pytest.mark.parametrize("mem", [48, 96])
+def test_torture_hogs_die_and_a_service_lives(mem, tmp_path):
+    """Memory taken in nine ways, again and again; beside it one program must answer. Release: it is fast."""
+    shutil.copy(PROGRAMS / "processes", tmp_path / "processes")
+    subprocess.run(["strip", "-g", tmp_path / "processes"], check=True)
+    machine = run_vm(
+        "/torture/processes --helper hogs 27",
+        "--mem",
+        str(mem),
+        "--build",
+        "release",
+        "--add",
+        f"{tmp_path}/processes:/torture/processes",
+        timeout=200,
+    )
+    assert machine.status == 0 and "refused" in machine.out, str(machine)
+    # A hog is killed or refused, never sent another signal for want of memory.
+    assert not re.search(r"signal (?!9 )", machine.out), str(machine)
+
+
 @pytest.mark.skipif(not MINUTES, reason="only with TORTURE_MINUTES")
 def test_torture_everything_at_once(tmp_path):
     """All programs side by side, again and again."""

@@ -371,6 +371,8 @@ trap_user(struct trap_frame *f, unsigned int vector)
 	trap_return_to_user(f);
 }
 
+#define KERNEL_FAULT_TRIES 50
+
 /*
  * A page fault inside the kernel. True when the instruction may run again or f->rip now points at its
  * fix-up.
@@ -386,10 +388,17 @@ kernel_page_fault(struct trap_frame *f, vaddr_t address, uint64_t error)
 		return false;
 	if (address < USER_LIMIT && !(error & PF_PKEY) && (f->rflags & RFLAGS_IF) && arch_preempt_count() == 0 &&
 	    current_thread()->process && !current_thread()->pagefault_disabled) {
-		int result;
+		int result, tries = 0;
 
 		arch_irq_enable();
-		result = fault_handle(address, fault_access(error), false, f);
+		/*
+		 * No memory is no fault of the program's: those who are being killed give theirs back soon. But
+		 * one of them may want a lock that we hold, so not for ever.
+		 */
+		do
+			result = fault_handle(address, fault_access(error), false, f);
+		while (unlikely(result == -ENOMEM) && !signal_fatal_pending(current_thread()) &&
+		       ++tries < KERNEL_FAULT_TRIES);
 		arch_irq_disable();
 		if (result == 0)
 			return true;
