@@ -18,7 +18,7 @@ SWITCHES = {
 }
 
 
-def bochs(command, *options, timeout=200):
+def bochs(command, *options, timeout=500):
     return run_vm(command, "--emulator", "bochs", *options, timeout=timeout)
 
 
