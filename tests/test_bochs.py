@@ -11,9 +11,9 @@ MODEL = "corei7_icelake_u"
 
 # The kernel's arguments, and what of the processor's must and must not be in use then.
 SWITCHES = {
-    "": ({"pcid", "invpcid", "pku", "ospke", "umip", "smap"}, set()),
-    "nopcid": ({"pku"}, {"pcid", "invpcid"}),
-    "noinvpcid nopku": ({"pcid"}, {"invpcid", "ospke"}),
+    "": ({"pcid", "invpcid", "umip", "smap"}, {"ospke"}),
+    "nopcid": ({"umip"}, {"pcid", "invpcid"}),
+    "noinvpcid": ({"pcid"}, {"invpcid"}),
     "nox2apic notscdeadline nosmap": ({"pcid", "invpcid"}, {"smap"}),
 }
 

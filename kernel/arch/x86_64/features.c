@@ -135,7 +135,8 @@ apply_arguments(struct cpu_features *f)
 	f->xsave = f->xsave && !boot_flag("noxsave");
 	f->pcid = f->pcid && !boot_flag("nopcid");
 	f->invpcid = f->invpcid && f->pcid && !boot_flag("noinvpcid");
-	f->pku = f->pku && f->xsave && !boot_flag("nopku");
+	/* Bochs 2.7 says that it has keys, but gives PKRU no place in XSAVE's image, nor obeys it in the kernel. */
+	f->pku = f->pku && f->xsave && f->max_leaf >= 0xd && cpuid_read(0xd, 9).ebx && !boot_flag("nopku");
 	f->x2apic = f->x2apic && !boot_flag("nox2apic");
 	f->tsc_deadline = f->tsc_deadline && !boot_flag("notscdeadline");
 	f->huge_1g = f->huge_1g && !boot_flag("nogbpages");
