@@ -339,12 +339,6 @@ profile_reset(void)
 	mutex_unlock(&profile_lock);
 }
 
-uint32_t
-profile_rate(void)
-{
-	return atomic_load(&rate);
-}
-
 void
 profile_totals(uint64_t *samples, uint64_t *missed)
 {

@@ -25,14 +25,14 @@ sample_use_after_free(struct node *n)
 		return 0;
 	m->count = n->count;
 	kfree(m);
-	return m->count; /* found: clang/unix.Malloc gcc/use-after-free cppcheck/deallocuse */
+	return m->count; /* found: clang/unix.Malloc gcc/use-after-free */
 }
 
 uint32_t
 sample_null(struct node *n)
 {
 	if (!n->next && n->count > 2)
-		return n->next->count; /* found: clang/core.NullDereference gcc/null-dereference */
+		return n->next->count; /* found: clang/core.NullDereference */
 	return 0;
 }
 
@@ -54,7 +54,7 @@ sample_leak(size_t size)
 	if (!buffer)
 		return -ENOMEM;
 	if (size > 100)
-		return -EINVAL; /* found: gcc/malloc-leak cppcheck/memleak */
+		return -EINVAL; /* found: clang/unix.Malloc cppcheck/memleak */
 	kfree(buffer);
 	return 0;
 }

@@ -10,12 +10,13 @@ struct list {
 int sample_large(int n);
 int sample_deep(const struct list *l);
 
-int
+__noinline int
 sample_large(int n) /* found: stack/frame */
 {
-	char room[2000];
+	volatile char room[2000];
 
-	memset(room, n, sizeof(room));
+	for (unsigned int i = 0; i < sizeof(room); i++)
+		room[i] = (char)n;
 	return room[n & 1023];
 }
 

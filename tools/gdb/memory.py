@@ -3,7 +3,7 @@
 import re
 
 import gdb
-from kernel import Command, cpus, find_process, rb_walk, static, string, value, walk
+from kernel import Command, cpus, find_process, rb_walk, static, string, value
 
 # kernel/debug/log.h: struct log_record
 RECORD_HEAD, PADDING = 24, 0xFF

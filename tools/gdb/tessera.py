@@ -90,5 +90,5 @@ def printers():
 gdb.printing.register_pretty_printer(gdb.current_objfile(), printers(), replace=True)
 
 
-import memory  # noqa: E402,F401 - they register their commands
-import threads  # noqa: E402,F401
+import memory  # noqa: E402,F401 - they register their commands # static: pyflakes: its commands register themselves
+import threads  # noqa: E402,F401 # static: pyflakes: its commands register themselves

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+# `tessera`, which sources this, sets the variables.
+# shellcheck shell=sh disable=SC2154
 # Sourced by `tessera`: what the host must have, and how fast it may run the guest.
 
 # host_need GROUP.. - have every package of these groups installed, or die with one line.

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+# `tessera`, which sources this, sets the variables.
+# shellcheck shell=sh disable=SC2154
 # Sourced by `tessera`: build what a machine boots, start QEMU or Bochs, judge how it ended.
 #
 # Variables that the option parser sets: cpus mem kernel variant boot cpu machine emulator timeout append profile

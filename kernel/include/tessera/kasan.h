@@ -35,6 +35,7 @@ void kasan_unpoison(const void *p, size_t n);
 
 /* --- memory that comes and goes ---------------------------------------------------------------- */
 
+/* A block of frames was given out, or came back: its shadow says so. */
 void kasan_page_alloc(struct page *p, unsigned int order);
 void kasan_page_free(struct page *p, unsigned int order);
 /* Addresses [start, start + size) of the region space come into use (all of them poisoned), or went out of

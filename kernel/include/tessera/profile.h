@@ -13,7 +13,6 @@ int profile_start(uint32_t hz); /* -EINVAL, -ENOMEM; anew when it runs */
 void profile_stop(void);        /* what was sampled stays */
 void profile_reset(void);
 void profile_free(void);
-uint32_t profile_rate(void);    /* 0: not running */
 /* One line per stack, outermost first: "name;function;...;function count". */
 void profile_print(void (*print)(void *ctx, const char *format, ...), void *ctx);
 void profile_totals(uint64_t *samples, uint64_t *missed);

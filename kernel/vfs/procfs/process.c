@@ -3,8 +3,10 @@
  * process.c - /proc/PID and /proc/PID/task/TID: status in its many forms. Formats as proc(5) says.
  */
 #include <tessera/address_space.h>
+#include <tessera/arch.h>
 #include <tessera/config.h>
 #include <tessera/cred.h>
+#include <tessera/debug.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/print.h>
@@ -516,11 +518,38 @@ write_oom_score_adj(struct target *at, char *data, size_t n)
 	return (ssize_t)n;
 }
 
-/* Where in the kernel it sleeps is told to nobody: what Linux says to who may not know. */
+/* The first function that is not the machinery of sleeping itself. */
+static bool
+find_wchan(void *ctx, const struct stack_step *s)
+{
+	static const char *const machinery[] = { "switch_thread", "schedule", "wait_", "lock_", "mutex_",
+						 "read_lock", "write_lock", "finish_switch" };
+	const char **name = ctx;
+	uint64_t offset;
+
+	*name = symbol_find(s->pc, &offset);
+	for (size_t i = 0; *name && i < ARRAY_SIZE(machinery); i++)
+		if (!strncmp(*name, machinery[i], strlen(machinery[i])))
+			return true;
+	return false;
+}
+
+/* Where in the kernel it sleeps; 0 when it runs, and to who may not know. proc(5). */
 static int
 show_wchan(struct text *t, struct target *at)
 {
-	text_print(t, "0");
+	struct thread *th = at->thread;
+	const char *name = NULL;
+	uint64_t flags;
+
+	if (th && process_may_inspect(at->process) == 0) {
+		/* Under its lock nobody wakes it, so its stack stays as it is. */
+		flags = spin_lock_irq(&th->lock);
+		if (READ_ONCE(th->state) == THREAD_SLEEPING && !READ_ONCE(th->on_cpu) && !READ_ONCE(th->queued))
+			arch_stack_walk(arch_thread_frame_pointer(th), find_wchan, &name);
+		spin_unlock_irq(&th->lock, flags);
+	}
+	text_print(t, "%s", name ? name : "0");
 	return 0;
 }
 

@@ -581,3 +581,30 @@ HELPER(pause_forever)
 	for (;;)
 		pause();
 }
+
+/* /proc/PID/wchan names the kernel's function that a thread sleeps in, and says 0 of one that runs. */
+TEST(wchan_of_a_sleeper)
+{
+	char name[100] = "", path[64];
+	pid_t pid = check_fork();
+	ssize_t n = 0;
+
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
+	for (int tries = 0; tries < 1000 && n < 2; tries++) {
+		int fd = CHECK_OK(open(path, O_RDONLY));
+
+		n = CHECK_OK(read(fd, name, sizeof(name) - 1));
+		CHECK_OK(close(fd));
+		usleep(1000);
+	}
+	name[n] = '\0';
+	CHECK(strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789.") == strlen(name) && strlen(name) > 3);
+	CHECK_OK(kill(pid, SIGKILL));
+	int fd = CHECK_OK(open("/proc/self/wchan", O_RDONLY));
+	CHECK_EQ(read(fd, name, sizeof(name)), 1);
+	CHECK_EQ(name[0], '0');
+}
