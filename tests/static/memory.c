@@ -43,7 +43,7 @@ sample_uninitialised(int which)
 
 	if (which > 3)
 		value = 1;
-	return value; /* found: clang/core.uninitialized.UndefReturn gcc/use-of-uninitialized-value cppcheck/legacyUninitvar */
+	return value; /* found: clang/core.uninitialized.UndefReturn gcc/use-of-uninitialized-value cppcheck/uninitvar */
 }
 
 int
