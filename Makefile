@@ -135,7 +135,11 @@ plain_kcsan  := kernel/debug/% kernel/sync/spinlock.c kernel/sync/lock_order.c k
 plain_kcov   := kernel/sync/% kernel/sched/% kernel/time/% kernel/debug/% kernel/test/% kernel/lib/string.c \
 	kernel/mm/slab.c kernel/mm/frames.c kernel/mm/buddy.c kernel/mm/tlb.c kernel/arch/x86_64/tlb_flush.c \
 	kernel/arch/x86_64/smp_call.c kernel/arch/x86_64/switch.S
-sanitize = $(foreach s,$(sanitizers_$(BUILD)),$(if $(filter $(plain_always) $(plain_$(s)),$(1)),,$(CFLAGS_$(s))))
+# A program's structs lie wherever it likes; only the user-copy code, which does not mind, goes there.
+user_structs := kernel/linux/% kernel/tty/% kernel/proc/robust.c kernel/arch/x86_64/signal_frame.c
+CFLAGS_user_structs_ubsan := -fno-sanitize=alignment
+sanitize = $(foreach s,$(sanitizers_$(BUILD)),$(if $(filter $(plain_always) $(plain_$(s)),$(1)),,$(CFLAGS_$(s)) \
+	$(if $(filter $(user_structs),$(1)),$(CFLAGS_user_structs_$(s)))))
 
 LDFLAGS_kernel := -m elf_x86_64 -static -pie --no-dynamic-linker -T boot/kernel.ld \
 	-z max-page-size=4096 -z noexecstack -z norelro --build-id=none
@@ -144,7 +148,7 @@ command_c = $(CC) $(CPPFLAGS_kernel) $(CFLAGS_kernel) $(call sanitize,$(1)) $(if
 command_S = $(CC) $(CPPFLAGS_kernel) $(ASFLAGS_kernel) -c
 
 $(out)/flags: FORCE
-	$(call remember,$@,$(call command_c,boot/) $(call sanitize,kernel/) $(foreach s,$(sanitizers_$(BUILD)),$(plain_$(s))) $(command_S) $(LDFLAGS_kernel))
+	$(call remember,$@,$(call command_c,boot/) $(call sanitize,kernel/) $(call sanitize,kernel/linux/) $(user_structs) $(foreach s,$(sanitizers_$(BUILD)),$(plain_$(s))) $(command_S) $(LDFLAGS_kernel))
 
 $(out)/objects: FORCE
 	$(call remember,$@,$(kernel_obj))

@@ -421,6 +421,17 @@ linux_sendmsg(int fd, struct linux_msghdr __user *message, unsigned int flags)
 	return n;
 }
 
+/*
+ * One message of an array that may be anywhere, NULL for one: naming a member of what is not there has no
+ * meaning in C, so the member's place is taken for granted.
+ */
+static struct linux_msghdr __user *
+message_at(struct linux_mmsghdr __user *messages, unsigned int i)
+{
+	_Static_assert(offsetof(struct linux_mmsghdr, message) == 0, "the message comes first");
+	return (struct linux_msghdr __user *)(messages + i);
+}
+
 /* Messages sent; an error is told only when none went. */
 long
 linux_sendmmsg(int fd, struct linux_mmsghdr __user *messages, unsigned int count, unsigned int flags)
@@ -437,7 +448,7 @@ linux_sendmmsg(int fd, struct linux_mmsghdr __user *messages, unsigned int count
 		return error;
 	count = MIN(count, MESSAGES_MAX);
 	for (done = 0; done < count; done++) {
-		ssize_t n = send_one(s, &messages[done].message, flags);
+		ssize_t n = send_one(s, message_at(messages, done), flags);
 
 		error = n < 0 ? (int)n : put_user((uint32_t)n, &messages[done].length);
 		if (error)
@@ -511,7 +522,7 @@ receive_many(struct socket *s, struct linux_mmsghdr __user *messages, unsigned i
 		return error;
 	flags &= ~MSG_WAITFORONE;
 	for (done = 0; done < count; ) {
-		ssize_t n = receive_one(s, &messages[done].message, flags);
+		ssize_t n = receive_one(s, message_at(messages, done), flags);
 
 		error = n < 0 ? (int)n : put_user((uint32_t)n, &messages[done].length);
 		if (error)
