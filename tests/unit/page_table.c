@@ -53,6 +53,13 @@ frame_free(paddr_t frame)
 	frames_used--;
 }
 
+size_t
+arch_copy_from_user(void *to, const void *from, size_t n)
+{
+	memcpy(to, from, n);
+	return 0;
+}
+
 void
 panic(const char *format, ...)
 {

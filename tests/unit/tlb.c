@@ -32,6 +32,8 @@ struct cpu {
 	uint16_t pcid;
 };
 
+#define for_each_cpu(c) for ((c) = machine; (c) < machine + cpu_count; (c)++)
+
 static struct cpu machine[MAX_CPUS];
 static uint32_t here;
 uint32_t cpu_count;
