@@ -350,6 +350,16 @@ alloc_slow(unsigned int order, unsigned int flags)
 			continue;
 		if (order > 3)
 			return NULL;
+		if (order > 0) {
+			/* Memory is there, in pieces. Kept slabs and stacks lie between them; if that is not
+			 * it, killing one after the other would go on until nobody is left. */
+			(void)slab_shrink();
+			(void)stack_shrink(0);
+			(void)frames_drain_local();
+			p = take(order, flags);
+			if (p || frames_free_online() > frames_reserve + total_frames / 16)
+				return p;
+		}
 		if (!oom_kill(flags & ALLOC_USER ? "a page of user memory" : "kernel memory"))
 			return NULL;
 		p = take(order, flags);
