@@ -88,3 +88,11 @@ def test_programs_cannot_see_the_bases():
     root, nobody, *leaks = machine.out.splitlines()
     assert root != "0" and nobody == "0", machine.out
     assert not leaks, machine.out
+
+
+def test_inode_numbers_do_not_tell():
+    """They are made from where the kernel's tables lie; two boots at two places give the same ones."""
+    command = "ls -id /proc/version /proc/uptime /proc/sys/kernel /proc/self/status | grep -v self"
+    seen = [run_vm(command, "--append", append) for append in ("", "nokaslr")]
+    assert seen[0].status == 0 and seen[0].out.count("/proc") == 3, seen[0]
+    assert seen[0].out == seen[1].out, seen

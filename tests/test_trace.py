@@ -154,7 +154,7 @@ def test_off_means_nothing_is_left(vm):
 
 def test_only_root_looks(vm):
     machine = vm(
-        "for f in trace/data trace/enable trace/text lock_stat latency profile symbols; do "
+        "for f in trace/data trace/enable trace/text lock_stat latency profile symbols objects; do "
         "chroot --userspec=65534:65534 / cat /proc/tessera/$f > /dev/null 2>&1 && echo open $f; done; "
         "chroot --userspec=65534:65534 / cat /proc/tessera/counters | head -1"
     )

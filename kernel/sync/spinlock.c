@@ -17,6 +17,7 @@
 #include <tessera/arch.h>
 #include <tessera/atomic.h>
 #include <tessera/debug.h>
+#include <tessera/latency.h>
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
 #include <tessera/time.h>
@@ -56,8 +57,8 @@ check_stuck(struct spinlock *l, uint64_t *since)
 		      (int)READ_ONCE(l->holder_cpu) - 1);
 }
 
-_Static_assert(offsetof(struct spinlock, next) == 0 && offsetof(struct spinlock, serving) == 2,
-	       "both words are taken at once");
+_Static_assert(offsetof(struct spinlock, serving) == 0 && offsetof(struct spinlock, next) == 2,
+	       "both words are taken at once, and a carry out of next is lost");
 
 /* Draw the next ticket only if it is being served. */
 static __always_inline bool
@@ -65,50 +66,69 @@ try(struct spinlock *l)
 {
 	uint32_t *words = (uint32_t *)(void *)l;
 	uint32_t seen = __atomic_load_n(words, __ATOMIC_RELAXED);
-	/* next + 1, serving unchanged; the low half may not carry into the high one. */
-	uint32_t taken = (seen & 0xffff0000u) | ((seen + 1) & 0xffff);
 
-	return seen >> 16 == (seen & 0xffff) && atomic_cas(words, &seen, taken);
+	return seen == (seen << 16 | seen >> 16) && atomic_cas(words, &seen, seen + (1u << 16));
 }
 
-static __always_inline void
-wait(struct spinlock *l)
+/* The lock was not free: wait for it; with queues, for `ticket`, which was drawn. */
+static __noinline void
+wait(struct spinlock *l, uint16_t ticket)
 {
-	uint16_t ticket = 0;
+	const struct spinlock *outer = this_cpu()->spin_wait;
 	uint32_t spins = 0;
 	uint64_t since = 0;
-	const struct spinlock *outer = NULL;
-	bool waited = false;
 
-	if (queueing)
-		ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	this_cpu()->spin_wait = l;
 	while (queueing ? __atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket : !try(l)) {
-		if (!waited) {
-			waited = true;
-			outer = this_cpu()->spin_wait;
-			this_cpu()->spin_wait = l;
-		}
 		arch_cpu_relax();
 		if (unlikely(++spins == SPINS_PER_LOOK)) {
 			spins = 0;
 			check_stuck(l, &since);
 		}
 	}
-	if (unlikely(waited))
-		this_cpu()->spin_wait = outer;
+	this_cpu()->spin_wait = outer;
 }
 
-/* The same under observation: how long it took. */
+static __always_inline void
+acquire(struct spinlock *l)
+{
+	if (queueing) {
+		uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+		if (unlikely(__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket))
+			wait(l, ticket);
+	} else if (unlikely(!try(l))) {
+		wait(l, 0);
+	}
+}
+
+/*
+ * Somebody looks at locks or at latency: asked once for an acquisition and once for a release, and all
+ * else stands apart, so that a lock that nobody looks at pays for a load and a branch.
+ */
+static __always_inline bool
+watched(void)
+{
+	return trace_watches(TRACE_LOCK_STAT | TRACE_LATENCY | 1u << TRACE_CLASS_LOCK);
+}
+
+/* acquire() under observation; `flags`: as they were before this acquisition. */
 static __cold __noinline void
-wait_watched(struct spinlock *l, vaddr_t pc)
+acquire_watched(struct spinlock *l, uint64_t flags, vaddr_t pc)
 {
 	uint64_t start = 0, waited = 0;
-	bool contended = !try(l);
+	bool contended;
 
+	if (latency_watched()) {
+		if (arch_flags_irqs_on(flags))
+			latency_irqs_off();
+		latency_preempt_off();
+	}
+	contended = !try(l);
 	if (contended) {
 		start = arch_clock_ns();
 		trace_lock_wait(l->class, (vaddr_t)l, pc);
-		wait(l);
+		acquire(l);
 		waited = arch_clock_ns() - start;
 		trace_lock_acquired(l->class, (vaddr_t)l, waited, pc);
 	}
@@ -116,23 +136,17 @@ wait_watched(struct spinlock *l, vaddr_t pc)
 		lock_stat_acquired(l, l->class, false, pc, contended, waited);
 }
 
+/* Preemption is off, the interrupts too if the lock wants it; `flags` as above, 0: they stay as they are. */
 static __always_inline void
-take(struct spinlock *l, vaddr_t pc)
+take(struct spinlock *l, enum lock_how how, uint64_t flags, vaddr_t pc)
 {
-	if (lock_watched())
-		wait_watched(l, pc);
+	if (config_lock_check)
+		lock_order_spin_acquire(l, how);
+	if (watched())
+		acquire_watched(l, flags, pc);
 	else
-		wait(l);
-	WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
-}
-
-static __cold __noinline void
-note_release(struct spinlock *l, vaddr_t pc)
-{
-	if ((uint16_t)(READ_ONCE(l->next) - l->serving) > 1)
-		trace_lock_handover(l->class, (vaddr_t)l, pc);
-	if (trace_watches(TRACE_LOCK_STAT))
-		lock_stat_released(l, l->class, false);
+		acquire(l);
+	WRITE_ONCE(l->holder_cpu, (uint16_t)(arch_cpu_id() + 1));
 }
 
 static __always_inline void
@@ -142,21 +156,50 @@ release(struct spinlock *l)
 	__atomic_store_n(&l->serving, (uint16_t)(l->serving + 1), __ATOMIC_RELEASE);
 }
 
+/* release(), and interrupts as `flags` says, under observation. */
+static __cold __noinline void
+release_watched(struct spinlock *l, uint64_t flags, vaddr_t pc)
+{
+	if ((uint16_t)(READ_ONCE(l->next) - l->serving) > 1)
+		trace_lock_handover(l->class, (vaddr_t)l, pc);
+	if (trace_watches(TRACE_LOCK_STAT))
+		lock_stat_released(l, l->class, false);
+	release(l);
+	arch_irq_restore(flags);
+	if (latency_watched())
+		latency_preempt_on();
+}
+
+/* `flags`: 0, interrupts stay as they are. */
+static __always_inline void
+give_back(struct spinlock *l, uint64_t flags, vaddr_t pc)
+{
+	if (config_lock_check)
+		lock_order_spin_release(l);
+	if (watched()) {
+		release_watched(l, flags, pc);
+	} else {
+		release(l);
+		arch_irq_restore_quiet(flags);
+	}
+	if (arch_preempt_count_dec_and_should_resched())
+		schedule_preempted();
+	preempt_random_here();
+}
+
 void
 spin_lock(struct spinlock *l)
 {
 	preempt_random_here();
-	preempt_disable();
-	lock_order_spin_acquire(l, LOCK_PLAIN);
-	take(l, CALLER_PC);
+	arch_preempt_count_inc();
+	take(l, LOCK_PLAIN, 0, CALLER_PC);
 }
 
 void
 spin_lock_nested(struct spinlock *l)
 {
-	preempt_disable();
-	lock_order_spin_acquire(l, LOCK_NESTED);
-	take(l, CALLER_PC);
+	arch_preempt_count_inc();
+	take(l, LOCK_NESTED, 0, CALLER_PC);
 }
 
 /* The lock if it is free and nobody waits. A SPIN_IRQ lock: with interrupts off. */
@@ -168,8 +211,9 @@ spin_trylock(struct spinlock *l)
 		preempt_enable();
 		return false;
 	}
-	WRITE_ONCE(l->holder_cpu, (uint16_t)(this_cpu()->id + 1));
-	lock_order_spin_acquire(l, LOCK_TRY);
+	WRITE_ONCE(l->holder_cpu, (uint16_t)(arch_cpu_id() + 1));
+	if (config_lock_check)
+		lock_order_spin_acquire(l, LOCK_TRY);
 	if (trace_watches(TRACE_LOCK_STAT))
 		lock_stat_acquired(l, l->class, false, CALLER_PC, false, 0);
 	return true;
@@ -178,11 +222,7 @@ spin_trylock(struct spinlock *l)
 void
 spin_unlock(struct spinlock *l)
 {
-	lock_order_spin_release(l);
-	if (lock_watched())
-		note_release(l, CALLER_PC);
-	release(l);
-	preempt_enable();
+	give_back(l, 0, CALLER_PC);
 }
 
 uint64_t
@@ -191,33 +231,26 @@ spin_lock_irq(struct spinlock *l)
 	uint64_t flags;
 
 	preempt_random_here();
-	flags = arch_irq_save();
-	preempt_disable();
-	lock_order_spin_acquire(l, LOCK_PLAIN);
-	take(l, CALLER_PC);
+	flags = arch_irq_save_quiet();
+	arch_preempt_count_inc();
+	take(l, LOCK_PLAIN, flags, CALLER_PC);
 	return flags;
 }
 
 uint64_t
 spin_lock_irq_nested(struct spinlock *l)
 {
-	uint64_t flags = arch_irq_save();
+	uint64_t flags = arch_irq_save_quiet();
 
-	preempt_disable();
-	lock_order_spin_acquire(l, LOCK_NESTED);
-	take(l, CALLER_PC);
+	arch_preempt_count_inc();
+	take(l, LOCK_NESTED, flags, CALLER_PC);
 	return flags;
 }
 
 void
 spin_unlock_irq(struct spinlock *l, uint64_t flags)
 {
-	lock_order_spin_release(l);
-	if (lock_watched())
-		note_release(l, CALLER_PC);
-	release(l);
-	arch_irq_restore(flags);
-	preempt_enable();
+	give_back(l, flags, CALLER_PC);
 }
 
 bool

@@ -17,8 +17,8 @@
 struct thread;
 
 struct spinlock {
-	uint16_t next __aligned(8); /* [a] ticket lock: the next to draw ... */
-	uint16_t serving;        /* [a] ... and the one that holds it */
+	uint16_t serving __aligned(8); /* [a] ticket lock: the one that holds it ... */
+	uint16_t next;           /* [a] ... and the next to draw */
 	uint16_t class;          /* [I] enum lock_class */
 	uint16_t holder_cpu;     /* cpu id + 1 of the holder, 0: free; for reports */
 };

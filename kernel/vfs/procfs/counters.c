@@ -181,7 +181,7 @@ const struct entry tessera_entries[] = {
 	ENTRY_FILE("counters", show_counters),
 	SWITCH("latency", show_latency, write_latency),
 	SWITCH("lock_stat", show_lock_stat, write_lock_stat),
-	ENTRY_FILE("objects", show_objects),
+	{ .name = "objects", .mode = S_IFREG | 0400, .show = show_objects },
 	SWITCH("profile", show_profile, write_profile),
 	{ .name = "symbols", .mode = S_IFREG | 0400, .show = show_symbols },
 	{ .name = "trace", .mode = S_IFDIR | 0500, .children = trace_entries },

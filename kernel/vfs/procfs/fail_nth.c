@@ -3,6 +3,7 @@
  * fail_nth.c - /proc/PID/task/TID/fail-nth: which of the thread's next allocations fails
  * (debug/fault_inject.c). Not a text file: reading it must not allocate.
  */
+#include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/iov.h>
 #include <tessera/print.h>
@@ -52,7 +53,8 @@ fail_nth_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_f
 	const char *end;
 	uint64_t v, count = 1;
 
-	if (!t)
+	/* It lasts beyond exec: nobody sends a privileged program into its error paths. */
+	if (!t || !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (n >= sizeof(text))
 		return -EINVAL;

@@ -8,6 +8,7 @@
  *
  * Directory positions: 2 + n for table entry n, LIST_POSITION + number for a listed one.
  */
+#include <tessera/address_space.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
@@ -132,11 +133,12 @@ set_owner(struct inode *i, struct target *at)
 	spin_unlock(&at->process->lock);
 }
 
-/* Stable while the object lives: the entry's place in the kernel and the numbers. */
+/* Stable while the object lives: the entry's place in the kernel's image, whose own place nobody shall
+ * learn from it, and the numbers. */
 static ino_t
 inode_number(const struct node *n)
 {
-	uint64_t h = (uintptr_t)n->entry >> 3;
+	uint64_t h = (uint64_t)((intptr_t)n->entry - (intptr_t)&root_entry) >> 3;
 
 	if (n->entry == &root_entry)
 		return 1;
@@ -433,27 +435,63 @@ set_attributes(struct inode *i, const struct inode_change *c)
 	return node_of(i)->pid && (c->what & ATTR_MODE) ? -EPERM : 0;
 }
 
+struct address_space *
+target_space(struct target *at, uint64_t id)
+{
+	struct address_space *as = at->process ? process_address_space(at->process) : NULL;
+
+	if (as && as->id != id) {
+		address_space_put(as);
+		as = NULL;
+	}
+	return as;
+}
+
+uint64_t
+target_space_id(struct target *at)
+{
+	struct address_space *as = at->process ? process_address_space(at->process) : NULL;
+	uint64_t id = as ? as->id : 0;
+
+	if (as)
+		address_space_put(as);
+	return id;
+}
+
 /* --- text files ---------------------------------------------------------------------------------- */
 
+/* f->position_lock, but for space */
 struct open_text {
 	struct text text;
+	uint64_t space; /* [I] of an ENTRY_SPACE: target_space_id() */
 	bool made;
 };
 
 static int
 file_open(struct inode *i, struct file *f)
 {
+	struct open_text *o = NULL;
 	struct target at;
+	uint64_t space;
 	int error = target_get(i, &at);
 
 	if (error)
 		return -ENOENT;
 	error = may_inspect(i, &at);
+	space = !error && (node_of(i)->entry->flags & ENTRY_SPACE) ? target_space_id(&at) : 0;
 	target_put(&at);
-	if (error || f->ops != &text_file_ops)
+	if (error)
 		return error;
-	f->private = kzalloc(sizeof(struct open_text));
-	return f->private ? 0 : -ENOMEM;
+	if (f->ops != &text_file_ops) {
+		f->private = (void *)(uintptr_t)space;
+		return 0;
+	}
+	o = kzalloc(sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	o->space = space;
+	f->private = o;
+	return 0;
 }
 
 static void
@@ -464,6 +502,13 @@ text_release(struct file *f)
 	if (o)
 		text_free(&o->text);
 	kfree(o);
+}
+
+/* Does the file tell of a program that is no more? */
+static bool
+space_gone(const struct entry *e, struct target *at, uint64_t id)
+{
+	return (e->flags & ENTRY_SPACE) && target_space_id(at) != id;
 }
 
 static int
@@ -483,6 +528,9 @@ make_text(struct file *f, struct open_text *o)
 	error = may_inspect(f->inode, &at);
 	if (!error)
 		error = e->show(&o->text, &at);
+	/* Asked afterwards: it may have become another, that we may not inspect, at any time before. */
+	if (space_gone(e, &at, o->space))
+		o->text.used = 0;
 	target_put(&at);
 	if (!error && o->text.failed)
 		error = -ENOMEM;

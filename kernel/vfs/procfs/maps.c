@@ -294,7 +294,7 @@ show_smaps_rollup(struct text *t, struct target *at)
 	return show(t, at, ROLLUP);
 }
 
-/* /proc/PID/mem: positions are addresses. */
+/* /proc/PID/mem: positions are addresses. f->private: target_space_id(). */
 static ssize_t
 move_memory(struct file *f, struct iov_iter *it, loff_t *pos, bool write)
 {
@@ -306,7 +306,7 @@ move_memory(struct file *f, struct iov_iter *it, loff_t *pos, bool write)
 
 	if (n)
 		return 0; /* the program has gone: nothing to read */
-	as = process_may_inspect(at.process) == 0 ? process_address_space(at.process) : NULL;
+	as = process_may_inspect(at.process) == 0 ? target_space(&at, (uintptr_t)f->private) : NULL;
 	buf = kmalloc(PAGE_SIZE, 0);
 	if (!buf)
 		n = -ENOMEM;

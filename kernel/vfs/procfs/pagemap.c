@@ -3,7 +3,8 @@
  * pagemap.c - /proc/PID/pagemap: one 64-bit word for each page of the address space. Only who has
  * CAP_SYS_ADMIN learns frame numbers.
  *
- * The words of up to CHUNK pages are gathered under as->page_table_lock, then copied out without it.
+ * f->private is target_space_id(). The words of up to CHUNK pages are gathered under as->page_table_lock,
+ * then copied out without it.
  */
 #include <tessera/address_space.h>
 #include <tessera/cred.h>
@@ -83,7 +84,7 @@ pagemap_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 	if (target_get(f->inode, &at))
 		return 0;
 	if (process_may_inspect(at.process) == 0)
-		as = process_address_space(at.process);
+		as = target_space(&at, (uintptr_t)f->private);
 	n = as ? read_words(as, to, pos, cred_capable(f->cred, CAP_SYS_ADMIN)) : 0;
 	if (as)
 		address_space_put(as);

@@ -706,21 +706,25 @@ jump_root(struct target *at, struct path *out)
 #define PRIVATE(n, m, function) \
 	{ .name = n, .mode = S_IFREG | (m), .flags = ENTRY_INSPECT, .show = function }
 
+#define SPACE(n, m, function) \
+	{ .name = n, .mode = S_IFREG | (m), .flags = ENTRY_INSPECT | ENTRY_SPACE, .show = function }
+
 #define COMMON_ENTRIES                                                                             \
-	PRIVATE("auxv", 0400, show_auxv),                                                          \
+	SPACE("auxv", 0400, show_auxv),                                                            \
 	ENTRY_FILE("cgroup", show_cgroup),                                                         \
 	ENTRY_FILE("cmdline", show_cmdline),                                                       \
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm },        \
 	MAGIC("cwd", jump_cwd),                                                                    \
-	PRIVATE("environ", 0400, show_environ),                                                    \
+	SPACE("environ", 0400, show_environ),                                                      \
 	MAGIC("exe", jump_exe),                                                                    \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .flags = ENTRY_INSPECT, .list = &fd_list },        \
 	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .flags = ENTRY_INSPECT, .list = &fdinfo_list }, \
 	PRIVATE("io", 0400, show_io),                                                              \
 	ENTRY_FILE("limits", show_limits),                                                         \
 	ENTRY_FILE("gid_map", show_id_map),                                                        \
-	PRIVATE("maps", 0444, show_maps),                                                          \
-	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT, .file_ops = &memory_file_ops }, \
+	SPACE("maps", 0444, show_maps),                                                            \
+	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT | ENTRY_SPACE,             \
+	  .file_ops = &memory_file_ops },                                                          \
 	ENTRY_FILE("mountinfo", show_mountinfo),                                                   \
 	ENTRY_FILE("mounts", show_mounts),                                                         \
 	ENTRY_DIR("net", net_entries),                                                             \
@@ -728,14 +732,14 @@ jump_root(struct target *at, struct path *out)
 	ENTRY_FILE("oom_score", show_oom_score),                                                   \
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj,             \
 	  .write = write_oom_score_adj },                                                          \
-	{ .name = "pagemap", .mode = S_IFREG | 0400, .flags = ENTRY_INSPECT,                       \
+	{ .name = "pagemap", .mode = S_IFREG | 0400, .flags = ENTRY_INSPECT | ENTRY_SPACE,         \
 	  .file_ops = &pagemap_file_ops },                                                         \
 	PRIVATE("personality", 0400, show_personality),                                            \
 	MAGIC("root", jump_root),                                                                  \
 	ENTRY_FILE("schedstat", show_schedstat),                                                   \
 	ENTRY_FILE("setgroups", show_setgroups),                                                   \
-	PRIVATE("smaps", 0444, show_smaps),                                                        \
-	PRIVATE("smaps_rollup", 0444, show_smaps_rollup),                                          \
+	SPACE("smaps", 0444, show_smaps),                                                          \
+	SPACE("smaps_rollup", 0444, show_smaps_rollup),                                            \
 	ENTRY_FILE("stat", show_stat),                                                             \
 	ENTRY_FILE("statm", show_statm),                                                           \
 	ENTRY_FILE("status", show_status),                                                         \

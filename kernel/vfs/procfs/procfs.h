@@ -64,6 +64,7 @@ struct entry {
 #define ENTRY_INSPECT BIT(0) /* opening or following needs process_may_inspect() */
 #define ENTRY_THREAD  BIT(1) /* of a list: the number is a thread's */
 #define ENTRY_FD      BIT(2) /* of a list: the number is a handle's */
+#define ENTRY_SPACE   BIT(4) /* tells of the address space there was at open(), never of a later program's */
 
 #define ENTRY_FILE(n, show_function) { .name = n, .mode = S_IFREG | 0444, .show = show_function }
 #define ENTRY_DIR(n, table) { .name = n, .mode = S_IFDIR | 0555, .children = table }
@@ -71,6 +72,13 @@ struct entry {
 /* The target that an open file of ours is about; with references. -ESRCH: gone. */
 int target_get(const struct inode *i, struct target *at);
 void target_put(struct target *at);
+/*
+ * The address space of the process if it still is the one that `id`, from target_space_id() at open(), names;
+ * with a reference. NULL: the program has gone, or become another. So who opens a file about itself and lets a
+ * privileged program inherit it does not reach that program's memory.
+ */
+struct address_space *target_space(struct target *at, uint64_t id);
+uint64_t target_space_id(struct target *at); /* 0: there is none */
 /* Parse "123" exactly, no leading zeros: the number or -1. */
 long parse_number(const char *name, size_t length);
 

@@ -44,6 +44,48 @@ copy_self(const char *name, mode_t mode)
 	CHECK_OK(close(in));
 }
 
+/* Standard output and input are files about the program that was there before. */
+HELPER(use_what_was_inherited)
+{
+	static const char evil[] = "evil";
+	char buf[256];
+
+	memcpy((char *)secret, "the new program's own", 22);
+	(void)!pwrite(atoi(argv[1]), evil, sizeof(evil), (off_t)(uintptr_t)secret);
+	CHECK_STR((const char *)secret, "the new program's own");
+	for (int i = 1; argv[i]; i++)
+		CHECK_EQ(pread(atoi(argv[i]), buf, sizeof(buf), i == 1 ? (off_t)(uintptr_t)secret : 0), 0);
+}
+
+/*
+ * A process opens files about itself and executes a privileged program that reads or writes them, taking
+ * them for its input or its log: that program's own memory is out of their reach.
+ */
+TEST(proc_files_about_oneself_inherited_by_another_program)
+{
+	static const char *const names[] = { "mem", "environ", "maps", "smaps" };
+	char *args[sizeof(names) / sizeof(names[0]) + 4] = { "program", "--helper", "use_what_was_inherited" };
+	char text[sizeof(names) / sizeof(names[0])][12];
+	int status;
+	pid_t pid;
+
+	pid = CHECK_OK(fork());
+	if (pid == 0) {
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			char path[32];
+
+			snprintf(path, sizeof(path), "/proc/self/%s", names[i]);
+			snprintf(text[i], sizeof(text[i]), "%d",
+				 CHECK_OK(open(path, i == 0 ? O_RDWR : O_RDONLY)));
+			args[3 + i] = text[i];
+		}
+		execv("/proc/self/exe", args);
+		_exit(99);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
 /* A place where the set-uid bit counts: /tmp may be mounted without. The runner takes the mount away. */
 static void
 enter_suid_place(void)

@@ -56,6 +56,16 @@ arch_current_thread(void)
 	return t;
 }
 
+/* The caller stays on the CPU. */
+static __always_inline uint32_t
+arch_cpu_id(void)
+{
+	uint32_t id;
+
+	__asm__ volatile("movl %%gs:24, %0" : "=r"(id));
+	return id;
+}
+
 static __always_inline uint32_t
 arch_preempt_count(void)
 {
@@ -146,6 +156,13 @@ arch_irq_restore(uint64_t flags)
 {
 	if (flags & RFLAGS_IF)
 		arch_irq_enable();
+}
+
+/* Do these flags let interrupts in? */
+static __always_inline bool
+arch_flags_irqs_on(uint64_t flags)
+{
+	return flags & RFLAGS_IF;
 }
 
 /* The same unseen, for who records. */
