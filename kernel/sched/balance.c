@@ -107,11 +107,12 @@ least_loaded(uint64_t allowed, uint32_t start)
 	return best;
 }
 
-/* The priority that runs there: 0 for anything that a real-time thread preempts. */
+/* The priority that runs there: 0 for anything that a real-time thread preempts. The thread itself may end and
+ * be freed while we look. */
 static uint32_t
 running_priority(uint32_t cpu_id)
 {
-	return rt_priority(READ_ONCE(cpu_rq(cpu_id)->current));
+	return READ_ONCE(cpu_rq(cpu_id)->priority);
 }
 
 static uint32_t

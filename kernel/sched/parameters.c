@@ -42,6 +42,8 @@ change_end(struct change *c, struct thread *t)
 {
 	bool resched = false;
 
+	if (c->running)
+		WRITE_ONCE(c->rq->priority, rt_priority(t));
 	if (c->queued) {
 		run_queue_add(c->rq, t);
 		if (c->running) {

@@ -61,6 +61,7 @@ struct run_queue {
 	struct cpu *cpu;                    /* [I] */
 	struct thread *idle;                /* [I] */
 	struct thread *current;             /* [q] written by its CPU */
+	uint32_t priority;                  /* [q] current's, 0: not real-time; others read it as a hint */
 	uint32_t queued;                    /* [q] threads, the running one too; others read it as a hint */
 	bool roam;                          /* [s] ... and to go to another CPU: preempt=random */
 	bool yielded;                       /* [q] the running thread asked to be passed over */

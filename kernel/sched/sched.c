@@ -122,6 +122,7 @@ count_switch(struct run_queue *rq, struct thread *prev, struct thread *next, uin
 	next->run_start = now;
 	atomic_store(&next->on_cpu, true);
 	rq->current = next;
+	WRITE_ONCE(rq->priority, rt_priority(next));
 	if (prev == rq->idle)
 		balance_idle_end(rq->cpu->id);
 }

@@ -38,6 +38,7 @@ struct stop_place {
 	const struct trap_frame *frame; /* [a] where it stands, NULL: it runs */
 	uint64_t left_rip, left_rsp;    /* [i] where it went on */
 	uint64_t left_at;               /* [i] when */
+	bool asked;                     /* [a] an NMI of ours is on its way */
 } __aligned(64);
 
 static struct stop_place place[MAX_CPUS];
@@ -50,8 +51,10 @@ ask_others(struct cpu *self)
 	struct cpu *c;
 
 	for_each_cpu(c)
-		if (c != self && c->arch.online && !atomic_load(&place[c->id].frame))
+		if (c != self && c->arch.online && !atomic_load(&place[c->id].frame)) {
+			atomic_store(&place[c->id].asked, true);
 			lapic_send_nmi(c->arch.apic_id);
+		}
 }
 
 static bool
@@ -170,6 +173,7 @@ nmi_dispatch(struct trap_frame *f)
 {
 	struct cpu *c = this_cpu();
 	bool profiler = atomic_load(&profiled) & BIT(c->id), taken;
+	bool asked = atomic_exchange(&place[c->id].asked, false);
 
 	if (profiler)
 		atomic_and(&profiled, ~BIT(c->id));
@@ -180,7 +184,8 @@ nmi_dispatch(struct trap_frame *f)
 	}
 	if (profiler)
 		profile_nmi(f);
-	if (was_latched(f) || profiler)
+	/* Asked, but it answers after the others were let go: nobody pressed a button. */
+	if (was_latched(f) || profiler || asked)
 		return true;
 	/* Any fault that is handled from here on lets the next NMI come: it must not land on our frames. */
 	descriptors_nest_nmi(c, true);

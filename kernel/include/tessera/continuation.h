@@ -28,7 +28,8 @@ void continuation_init(struct continuation *c, void (*fn)(struct continuation *c
 bool continuation_run(struct continuation *c);
 /* Queue when the time comes, or when `q` is woken, whichever is first (NULL, DEADLINE_NEVER: no). */
 void continuation_run_when(struct continuation *c, struct wait_queue *q, deadline_t when);
-/* Take it back if it has not begun. True when it will not run. */
+/* Take it back if it has not begun. True when it will not run; false says nothing of a run that has begun: it may
+ * go on, and the continuation must outlive it. */
 bool continuation_cancel(struct continuation *c);
 struct cpu;
 int continuation_init_cpu(struct cpu *c); /* before `c` runs; -ENOMEM */
