@@ -106,7 +106,7 @@ STORMS = {
     "memory": (10, 4),
     "mounts": (9, 4),
     "events": (14, 4),
-    "processes": (8, 4),
+    "processes": (10, 4),
 }
 
 

@@ -10,6 +10,9 @@
  *	moves		to another CPU, as if balancing had sent it
  *	dawdles		up to some microseconds, while other CPUs go on
  *
+ * And the CPU itself dawdles at some switches, between the choice of a thread and its first step, as a
+ * virtual one does that its host stops there.
+ *
  * Each thread has a row of random numbers of its own, begun from SEED (1) and its number, so what it does
  * depends on its own path alone.
  */
@@ -71,6 +74,16 @@ preempt_random_point(void)
 		sched_yield_here(true);
 	else
 		dawdle((r >> 8) % DAWDLE_SPINS);
+}
+
+void
+preempt_random_switch(struct thread *next)
+{
+	uint32_t r = next_random(next);
+
+	/* Switches are rarer than locks. */
+	if (r % (rate / 16 + 1) == 0)
+		dawdle((r >> 8) % (10 * DAWDLE_SPINS));
 }
 
 void

@@ -118,6 +118,9 @@ tear_down(struct address_space *as)
 	if (as->exe)
 		file_put(as->exe);
 	as->exe = NULL;
+	/* One that loaded it behind the eviction would run on freed page tables. */
+	if (unlikely(atomic_load(&as->running)))
+		panic("address space %lu ends while CPUs %#lx have it loaded", as->id, as->running);
 	arch_page_table_destroy(&as->page_table);
 	atomic_sub(&space_count, 1);
 	address_space_put_lazy(as);

@@ -26,6 +26,11 @@
  * very next one: flush just the range. Otherwise one was missed or is still on its way: flush the
  * slot whole, up to the generation read before the flush.
  *
+ * A space is loaded only while somebody refers to it: for a thread of a program that is its process, until
+ * it has left that (sched.c, space_of()). One that were loaded behind tlb_evict() would be freed under the
+ * CPU; and when the next space came to lie at its address, (5) to (7) would be skipped and a program run on
+ * freed tables.
+ *
  * Kernel threads and idle CPUs keep what was loaded (lazy). The first interrupt for a space that is
  * only lazily loaded makes the CPU leave it, so that there is no second one.
  *
@@ -112,6 +117,7 @@ address_space_switch(struct address_space *as)
 		return;
 	}
 
+	assert(ref_count(&as->refs) > 0);
 	atomic_or(&as->running, BIT(c->id));              /* (5) */
 	generation = atomic_load(&as->tlb_generation);    /* (6) */
 	if (!arch_has_pcid()) {

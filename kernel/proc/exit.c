@@ -6,6 +6,9 @@
  * leaves its process. The last one gives back what the process holds, hands its children to a
  * new parent and leaves a zombie: number, group, status and accounting, until the parent has waited.
  *
+ * A thread that has left while others remain has no memory any more, though it still runs for a while: the
+ * last one may give it back at any time. The scheduler therefore loads none for it (left_process).
+ *
  * The last steps of a process happen under process_tree_lock in one piece, so that a waiting parent
  * sees either a living child or a complete zombie.
  */
@@ -48,6 +51,8 @@ leave_process(struct process *p, struct thread *t, int status)
 	list_del_init(&t->process_node);
 	p->thread_count--;
 	last = p->thread_count == 0;
+	/* Behind the lock the last thread, or one that execs, may take the memory away on another CPU. */
+	t->left_process = !last;
 	if (!p->group_exit && (t == p->leader || last))
 		if (t == p->leader)
 			p->exit_status = status;

@@ -127,6 +127,21 @@ count_switch(struct run_queue *rq, struct thread *prev, struct thread *next, uin
 		balance_idle_end(rq->cpu->id);
 }
 
+/*
+ * The memory that `t` runs in. NULL: none, whatever is loaded will do; so it is for one that has left its
+ * process, whose last thread may be giving the memory back on another CPU.
+ */
+static struct address_space *
+space_of(const struct thread *t)
+{
+	const struct process *p = t->process;
+
+	if (!p || t->left_process)
+		return NULL;
+	assert(!t->exiting || p->thread_count == 0);
+	return p->as;
+}
+
 /* Run whoever should run. Interrupts off, preempt count 1. Returns when the caller runs again. */
 static void
 switch_thread(bool preempted)
@@ -134,6 +149,7 @@ switch_thread(bool preempted)
 	struct cpu *c = this_cpu();
 	struct run_queue *rq = c->rq;
 	struct thread *prev = c->current, *next;
+	struct address_space *as;
 	deadline_t tick;
 	uint64_t now;
 	bool arm;
@@ -161,7 +177,10 @@ switch_thread(bool preempted)
 		return;
 	if (next->rseq)
 		atomic_or(&next->work, WORK_RSEQ);
-	address_space_switch(next->process ? next->process->as : NULL);
+	as = space_of(next);
+	if (config_preempt_random && unlikely(preempt_random_on) && next != rq->idle)
+		preempt_random_switch(next);
+	address_space_switch(as);
 	finish_switch(arch_thread_switch(prev, next));
 }
 

@@ -22,6 +22,9 @@ void schedule_interrupted(void);
 extern bool preempt_random_on;
 void preempt_random_init(void);
 void preempt_random_point(void);
+/* `next` was chosen to run here and will in a moment; interrupts off. */
+struct thread;
+void preempt_random_switch(struct thread *next);
 
 static __always_inline void
 preempt_random_here(void)

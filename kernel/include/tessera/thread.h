@@ -142,6 +142,7 @@ struct thread {
 	uint32_t rseq_size, rseq_signature; /* [o] */
 	int exit_signal;               /* [I] */
 	bool exiting;                  /* [s] */
+	bool left_process;             /* [o] ended before others of its process: its memory may be gone */
 	struct vfork_wait *vfork;      /* [o] parent to release at exec or exit */
 	uint64_t minor_faults, major_faults; /* [o] */
 	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */

@@ -166,6 +166,61 @@ TEST(killed_whatever_they_do)
 	storm_leaves_nothing(kill_body);
 }
 
+static void *
+ends_all(void *arg)
+{
+	pthread_barrier_wait(arg);
+	if (storm_below(8))
+		_exit(5);
+	pthread_exit(NULL);
+}
+
+/*
+ * The threads of a program end at once on all processors, and its memory goes with the last of them, while the
+ * next program takes what was freed: no processor may come back to the old page tables.
+ */
+static void
+end_body(void)
+{
+	enum { THREADS = 6, PROGRAMS = 4 };
+	long long end = storm_end();
+
+	while (!storm_over(end)) {
+		pid_t pid[PROGRAMS];
+
+		for (int i = 0; i < PROGRAMS; i++) {
+			pid[i] = check_fork();
+			if (pid[i] == 0) {
+				volatile uint64_t mine[512];
+				pthread_barrier_t barrier;
+
+				for (size_t j = 0; j < 512; j++)
+					mine[j] = (uint64_t)getpid() << 32 | j;
+				pthread_barrier_init(&barrier, NULL, THREADS + 1);
+				for (int j = 0; j < THREADS; j++)
+					storm_thread(ends_all, &barrier);
+				pthread_barrier_wait(&barrier);
+				for (size_t j = 0; j < 512; j++)
+					if (mine[j] != ((uint64_t)getpid() << 32 | j))
+						_exit(6);
+				_exit(5);
+			}
+		}
+		for (int i = 0; i < PROGRAMS; i++) {
+			int status;
+
+			CHECK_EQ(CHECK_OK(waitpid(pid[i], &status, 0)), pid[i]);
+			if (!WIFEXITED(status) || WEXITSTATUS(status) != 5)
+				FAIL("a program ended with %#x", (unsigned int)status);
+		}
+	}
+}
+
+TEST(threads_end_and_memory_with_the_last)
+{
+	storm_leaves_nothing(end_body);
+}
+
 /* Threads that all exec, exit and get killed at once: one of these happens, and only one. */
 static void *
 execs(void *arg)
