@@ -29,7 +29,8 @@
 
 #define EMULATOR_STATUS_OFF 125 /* becomes 251 */
 
-#define POWER_WAIT_NS 100000000ull
+#define RESET_WAIT_NS 100000000ull
+#define OFF_WAIT_NS   5000000000ull /* an emulator ends when its host's scheduler lets it */
 
 static void *reset_memory __ro_after_init; /* where the reset register is, if it is in memory */
 static void *sleep_memory __ro_after_init;
@@ -73,6 +74,7 @@ void __noreturn
 arch_power_off(void)
 {
 	const struct acpi_info *a = &acpi_info;
+	bool asked = true;
 
 	if (config_kcsan)
 		kcsan_summary();
@@ -90,8 +92,11 @@ arch_power_off(void)
 		if (a->pm1b_control)
 			port_write16(a->pm1b_control,
 				     (uint16_t)(a->s5_type_b << SLEEP_TYPE_SHIFT | SLEEP_ENABLE));
+	} else {
+		asked = false;
 	}
-	clock_spin_ns(POWER_WAIT_NS);
+	if (asked)
+		clock_spin_ns(OFF_WAIT_NS);
 	pr_err("power: this machine cannot be switched off by software\n");
 	/* An emulator still can end. */
 	if (arch_is_guest())
@@ -111,15 +116,15 @@ arch_reboot(void)
 	arch_stop_other_cpus();
 	if (acpi_info.reset_supported) {
 		write_register(&acpi_info.reset, reset_memory, acpi_info.reset_value);
-		clock_spin_ns(POWER_WAIT_NS);
+		clock_spin_ns(RESET_WAIT_NS);
 	}
 	for (int i = 0; i < 100000 && (port_read8(KEYBOARD_COMMAND) & KEYBOARD_BUSY); i++)
 		arch_cpu_relax();
 	port_write8(KEYBOARD_COMMAND, KEYBOARD_RESET);
-	clock_spin_ns(POWER_WAIT_NS);
+	clock_spin_ns(RESET_WAIT_NS);
 	port_write8(RESET_CONTROL, 0x02);
 	port_write8(RESET_CONTROL, 0x06);
-	clock_spin_ns(POWER_WAIT_NS);
+	clock_spin_ns(RESET_WAIT_NS);
 
 	/* An exception that cannot be delivered resets the CPU. */
 	__asm__ volatile("lidt %0; int3" ::"m"(no_idt));
