@@ -71,7 +71,7 @@ def test_shell():
     (["--icount"], "--icount needs QEMU"),
     (["--boot", "uefi"], "boots by bios only"),
     (["--boot", "pvh"], "boots by bios only"),
-    (["--qemu-log", "x"], "--qemu-log need QEMU"),
+    (["--qemu-log", "x"], "need QEMU"),
     (["--cpus", "64"], "1 to 8 processors"),
     (["--mem", "9000"], "at most 2048 MiB"),
     (["--cpu", "max,-smap"], "models without options"),

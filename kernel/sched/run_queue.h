@@ -70,7 +70,7 @@ struct run_queue {
 	struct timer slice_timer;           /* [s] the tick: end of a slice, or a sample is due */
 	deadline_t tick_at;                 /* [q] when slice_timer fires, DEADLINE_NEVER: stopped */
 	struct continuation reaper;         /*     thread_reap(), by this CPU's worker */
-	struct thread *leaving;             /* [s] runnable, but no longer allowed here */
+	struct thread *leaving;             /* [s] runnable, but no longer allowed here; cleared under its lock */
 	struct list dead;                   /* [s] struct thread.dead_node: to be freed */
 	struct load_average load;
 	uint64_t next_balance;              /* [s] */

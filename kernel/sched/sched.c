@@ -18,8 +18,9 @@
  * says: it has yet to test its condition.
  *
  * A runnable thread whose affinity no longer allows this CPU leaves by the same road: taken off the
- * queue in the switch, noted in rq->leaving, placed elsewhere in (4). Dead threads are freed from (4)
- * on by the CPU's worker.
+ * queue in the switch, noted in rq->leaving, placed elsewhere in (4), which clears the note under
+ * thread->lock. That may happen between the two steps of (2): a waker that finds the note leaves the
+ * placing to (4). Dead threads are freed from (4) on by the CPU's worker.
  *
  * The preempt count is one across the switch and interrupts are off; every thread finds that on return.
  *
@@ -66,13 +67,13 @@ finish_switch(struct thread *prev)
 	bool dead = atomic_load_relaxed(&prev->state) == THREAD_DEAD;
 	bool leaving = rq->leaving == prev;
 
-	rq->leaving = NULL;
 	/* From here on another CPU may run `prev`, unless it is one of the two. */
 	atomic_store_release(&prev->on_cpu, false);
 	if (unlikely(leaving)) {
 		/* Placed, it may run to its end elsewhere before we are out of its lock. */
 		thread_get(prev);
 		spin_lock(&prev->lock);
+		rq->leaving = NULL;
 		sched_place(prev, false);
 		spin_unlock(&prev->lock);
 		if (ref_put(&prev->refs))
@@ -272,15 +273,15 @@ static void
 wake_locked(struct thread *t)
 {
 	struct run_queue *rq;
-	bool queued;
+	bool placed;
 
 	atomic_store(&t->state, THREAD_RUNNABLE);
 	cpu_count_one(CPU_COUNTER(wakes));
 	trace_sched_wake(t->tid, t->cpu, t->name);
 	rq = run_queue_lock_of(t);
-	queued = t->queued;
+	placed = t->queued || rq->leaving == t;
 	run_queue_unlock(rq);
-	if (queued)
+	if (placed)
 		return;
 	while (atomic_load(&t->on_cpu))
 		arch_cpu_relax();

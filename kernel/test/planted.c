@@ -1,27 +1,86 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * planted.c - a bug on purpose, for the test of the fuzzer: with `planted` among the kernel's arguments, a
- * thread that has made an eventfd with an odd count and then calls flock() brings the machine down.
+ * planted.c - a bug on purpose, for the test of the fuzzer: with planted=KIND among the kernel's arguments,
+ * a thread that has made an eventfd with an odd count and then calls flock() meets it:
+ *
+ *	panic (or `planted` alone)   the machine comes down
+ *	lock                         two locks are taken in the wrong order
+ *	leak                         memory is lost
+ *	hang                         the CPU goes round for ever, interrupts off
  *
  * In the kcov variant only. The two calls may be far apart; nothing but their order matters.
  */
+#include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
 #include <tessera/atomic.h>
 #include <tessera/bootinfo.h>
+#include <tessera/lock.h>
 #include <tessera/panic.h>
+#include <tessera/slab.h>
+#include <tessera/string.h>
 #include <tessera/test.h>
 #include <tessera/thread.h>
 
 #define CALL_FLOCK    73
 #define CALL_EVENTFD2 290
+#define LOST_SIZE     700
 
-static bool planted;   /* [I] after boot */
-static pid_t armed_by; /* [a] who made the eventfd last */
+static void (*planted)(void);   /* [I] after boot; NULL: nothing is planted */
+static pid_t armed_by;          /* [a] who made the eventfd last */
+static void *lost;              /* [a] the last block; those before are known to nobody */
+
+static struct spinlock outer = SPINLOCK_INIT(PROCESS), inner = SPINLOCK_INIT(FILE);
+
+static void
+planted_panic(void)
+{
+	panic("planted bug: flock() after eventfd2()");
+}
+
+static void __noinline
+planted_lock_order(void)
+{
+	spin_lock(&inner);
+	spin_lock(&outer);
+	spin_unlock(&outer);
+	spin_unlock(&inner);
+}
+
+static void __noinline
+planted_leak(void)
+{
+	WRITE_ONCE(lost, kmalloc(LOST_SIZE, 0));
+}
+
+static void __noinline
+planted_hang(void)
+{
+	arch_irq_disable();
+	for (;;)
+		arch_cpu_relax();
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} kinds[] = {
+	{ "panic", planted_panic },
+	{ "lock", planted_lock_order },
+	{ "leak", planted_leak },
+	{ "hang", planted_hang },
+};
 
 void
 planted_init(void)
 {
-	planted = boot_flag("planted");
+	char name[16] = "";
+
+	if (boot_flag("planted"))
+		planted = planted_panic;
+	boot_argument("planted", name, sizeof(name));
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(name, kinds[i].name) == 0)
+			planted = kinds[i].fn;
 }
 
 void
@@ -34,5 +93,5 @@ planted_look(const struct trap_frame *f)
 	if (f->orig_rax == CALL_EVENTFD2 && (f->rdi & 1))
 		WRITE_ONCE(armed_by, tid);
 	else if (f->orig_rax == CALL_FLOCK && READ_ONCE(armed_by) == tid)
-		panic("planted bug: flock() after eventfd2()");
+		planted();
 }

@@ -397,3 +397,106 @@ KTEST(idle_cpus_take_no_ticks)
 	sched_set_affinity(t, all);
 	kcheck(ticks <= cpu_count);
 }
+
+/* --- a wake-up while the thread is sent away ------------------------------------------------------ */
+
+#define LEAVE_ROUNDS 150
+
+struct leave_test {
+	uint32_t stop, work, done; /* [a] */
+	struct wait_queue queue;
+};
+
+/* About to sleep, and told again and again to go to another CPU: it does as soon as it has been woken. */
+static bool
+leave_until_work(struct leave_test *l, uint32_t seen)
+{
+	for (int i = 0; i < 50 && READ_ONCE(current_thread()->state) != THREAD_RUNNABLE; i++)
+		sched_yield_here(true);
+	return atomic_load(&l->work) != seen || atomic_load(&l->stop);
+}
+
+static void
+leave_member(void *arg, uint32_t index)
+{
+	struct leave_test *l = arg;
+
+	if (index == 0) {
+		while (!atomic_load(&l->stop)) {
+			uint32_t seen = atomic_load(&l->work);
+
+			atomic_store(&l->done, seen);
+			wait_event(&l->queue, leave_until_work(l, seen));
+		}
+		return;
+	}
+	for (uint32_t i = 0; i < LEAVE_ROUNDS; i++) {
+		while (atomic_load(&l->done) != i)
+			arch_cpu_relax();
+		for (uint32_t n = i % 64; n > 0; n--)
+			arch_cpu_relax();
+		atomic_add(&l->work, 1);
+		wake_all(&l->queue);
+	}
+	atomic_store(&l->stop, 1);
+	wake_all(&l->queue);
+}
+
+/* A waker and the CPU that the thread has to leave both find it off the queue: one of them places it. */
+KTEST(woken_while_sent_away)
+{
+	struct leave_test l = { .stop = 0 };
+
+	if (cpu_count == 1)
+		return;
+	wait_queue_init(&l.queue);
+	ktest_parallel(2, leave_member, &l);
+}
+
+/* --- timers ------------------------------------------------------------------------------------------- */
+
+struct restart_test {
+	uint32_t in, started, out; /* [a] */
+	struct timer timer;
+};
+
+static void
+restart_fired(struct timer *timer)
+{
+	struct restart_test *r = container_of(timer, struct restart_test, timer);
+
+	atomic_store(&r->in, 1);
+	while (!atomic_load(&r->started))
+		arch_cpu_relax();
+	spin_ns(5 * NSEC_PER_MSEC);
+	atomic_store(&r->out, 1);
+}
+
+static void
+restart_member(void *arg, uint32_t index)
+{
+	struct restart_test *r = arg;
+
+	sched_set_affinity(current_thread(), only(index));
+	if (index == 0) {
+		timer_start(&r->timer, deadline_after(NSEC_PER_MSEC));
+		return;
+	}
+	while (!atomic_load(&r->in))
+		arch_cpu_relax();
+	timer_start(&r->timer, deadline_after(3600 * NSEC_PER_SEC));
+	atomic_store(&r->started, 1);
+	kcheck(timer_cancel(&r->timer));
+	kcheck(atomic_load(&r->out));
+}
+
+/* Started anew on one CPU while its callback runs on another: a cancel still waits for the callback. */
+KTEST(timer_started_while_it_runs_elsewhere)
+{
+	struct restart_test r = { .in = 0 };
+
+	if (cpu_count == 1)
+		return;
+	timer_init(&r.timer, restart_fired);
+	ktest_parallel(2, restart_member, &r);
+}

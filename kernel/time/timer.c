@@ -15,8 +15,9 @@
  *	(3) takes the lock and clears running, without looking at the timer again
  *
  * timer_cancel() waits until its timer's home no longer says (1), so after it nobody uses the timer. A
- * timer that another CPU may be running is cancelled before it is started here: else its home would
- * be this CPU, and a later cancel would look for the callback in the wrong place.
+ * timer that is started while another CPU is between (1) and (3) with it goes onto that CPU's queue: on
+ * this one's, its home would be this CPU, and a cancel would look for the callback in the wrong place.
+ * The other CPU arms its hardware behind (3), so nobody has to tell it.
  *
  * Locks: queue->lock (TIMER), one at a time.
  */
@@ -83,8 +84,8 @@ arm(struct timer_queue *q)
 }
 
 /*
- * Take `t` off whatever queue it is on. True if it was on one. *running (not NULL) tells whether its
- * callback is running at this moment.
+ * Take `t` off whatever queue it is on. True if it was on one. *running tells whether its callback is
+ * running at this moment.
  */
 static bool
 detach(struct timer *t, bool *running)
@@ -95,8 +96,7 @@ detach(struct timer *t, bool *running)
 		uint64_t flags;
 		bool armed;
 
-		if (running)
-			*running = false;
+		*running = false;
 		if (!home)
 			return false;
 		q = home->timers;
@@ -108,13 +108,36 @@ detach(struct timer *t, bool *running)
 		armed = t->cpu != NULL;
 		if (armed)
 			erase(q, t);
-		if (running)
-			*running = q->running == t;
+		*running = q->running == t;
 		spin_unlock_irq(&q->lock, flags);
 		return armed;
 	}
 }
 
+/* Take `t` off its queue. If another CPU runs its callback: put it onto that CPU's queue, due at `when`. */
+static bool
+start_at_home(struct timer *t, deadline_t when)
+{
+	struct cpu *home = t->home;
+	struct timer_queue *q;
+	bool there;
+
+	if (!home)
+		return false;
+	q = home->timers;
+	spin_lock(&q->lock);
+	if (t->cpu)
+		erase(q, t);
+	there = q->running == t && home != this_cpu();
+	if (there) {
+		t->when = when;
+		insert(q, t);
+	}
+	spin_unlock(&q->lock);
+	return there;
+}
+
+/* Who starts a timer sees to it that nobody else does at that moment; its callback may run. */
 void
 timer_start(struct timer *t, deadline_t when)
 {
@@ -122,9 +145,9 @@ timer_start(struct timer *t, deadline_t when)
 	struct timer_queue *q;
 
 	preempt_disable();
+	if (start_at_home(t, when))
+		goto out;
 	q = this_cpu()->timers;
-	if (t->cpu)
-		detach(t, NULL);
 	spin_lock(&q->lock);
 	assert(!t->cpu);
 	t->when = when;
@@ -132,6 +155,7 @@ timer_start(struct timer *t, deadline_t when)
 	insert(q, t);
 	arm(q);
 	spin_unlock(&q->lock);
+out:
 	arch_irq_restore(flags);
 	preempt_enable();
 }

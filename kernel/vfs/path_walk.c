@@ -222,6 +222,10 @@ enter_link(struct last_name *w, struct path *link, char **body)
 		error = i->ops->jump(i, &to.mount, &to.dentry);
 		if (error)
 			return error;
+		if ((w->flags & LOOKUP_NO_XDEV) && to.mount != w->parent.mount) {
+			path_put(&to);
+			return -EXDEV;
+		}
 		path_set(&w->parent, to);
 		return 0;
 	}
@@ -233,7 +237,9 @@ enter_link(struct last_name *w, struct path *link, char **body)
 	n = i->ops->readlink(i, *body, PATH_MAX - 1);
 	if (n == 0)
 		n = -ENOENT;
-	if (n > 0 && **body == '/' && (w->flags & LOOKUP_BENEATH))
+	if (n > 0 && **body == '/' &&
+	    ((w->flags & LOOKUP_BENEATH) ||
+		    ((w->flags & LOOKUP_NO_XDEV) && w->root.mount != w->parent.mount)))
 		n = -EXDEV;
 	if (n < 0) {
 		kfree(*body);

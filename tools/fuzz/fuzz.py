@@ -39,6 +39,8 @@ def options():
     parser.add_argument("--append", default="", help="arguments for the kernel")
     parser.add_argument("--corpus", type=Path, default=TOP / "build/fuzz/corpus", help="where programs are kept")
     parser.add_argument("--findings", type=Path, default=TOP / "build/fuzz/findings")
+    parser.add_argument("--silence", type=float, default=150, help="seconds after which a silent machine hangs (150)")
+    parser.add_argument("--check", type=int, default=15, help="seconds between looks for what leaks (15)")
     parser.add_argument("--replay", type=Path, help="run the programs of this file and nothing else")
     parser.add_argument("--repeat", type=int, default=100, help="of --replay and --minimise (100)")
     parser.add_argument("--minimise", type=Path, help="make the program in this file smaller; it must break the kernel")
@@ -107,12 +109,13 @@ class SyscallFuzzer:
 
         only = f" -o {self.args.calls}" if self.args.calls else ""
         ended = self.machine(
-            f"/fuzz -s {self.seed + number} -t {int(seconds)} -w {self.args.cpus} -c /corpus.txt{only}",
+            f"/fuzz -s {self.seed + number} -t {int(seconds)} -w {self.args.cpus} -l {self.args.check} -c /corpus.txt{only}",
             self.corpus(),
             seconds + 120,
             tell,
             # Every other machine is preempted at random places.
             append="preempt=random" if number % 2 else "",
+            silence=self.args.silence,
         )
         self.keep(ended.kept)
         self.runs += int(ended.stats.get("runs", 0))
@@ -135,6 +138,9 @@ class SyscallFuzzer:
         say(f"  in {folder}")
         (folder / "reason").write_text(ended.reason + "\n")
         (folder / "console").write_text(ended.console)
+        if ended.kdb:
+            (folder / "kdb").write_text(ended.kdb)
+            say(f"  what each thread does and waits for: {folder}/kdb")
         (folder / "said").write_text("\n".join(ended.said) + "\n")
         log = [f"# worker {p.worker}, program {p.number}{', running' if p.running else ''}\n{p.text}" for p in ended.programs]
         (folder / "programs.txt").write_text("\n".join(log))

@@ -8,11 +8,15 @@ import mmap
 import re
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import look  # noqa: E402
 
 TOP = Path(__file__).resolve().parent.parent.parent
 MAGIC = b"tessera-fuzz-log"
@@ -49,6 +53,7 @@ class Ended:
     kept: list = field(default_factory=list)  # programs for the corpus
     programs: list = field(default_factory=list)  # the log, oldest first
     stats: dict = field(default_factory=dict)
+    kdb: str = ""  # of a machine that hung: what kdb said of its threads
 
     def running(self):
         return [p for p in self.programs if p.running]
@@ -109,7 +114,10 @@ def run(command, adds, *, build="kcov", cpus=2, mem=512, limit=120, silence=150,
     with tempfile.TemporaryDirectory(prefix="tessera-fuzz.") as folder:
         memory, console = Path(folder, "memory"), Path(folder, "console")
         words = [str(TOP / "tessera"), "vm", "--build", build, "--cpus", str(cpus), "--mem", str(mem)]
-        words += ["--mem-file", str(memory), "--console", str(console), "--timeout", str(int(limit))]
+        words += ["--mem-file", str(memory), "--console", str(console), "--timeout", str(int(limit) + 120)]
+        # The ways in for look.py, should the machine hang.
+        sockets = Path(folder, "console.socket"), Path(folder, "monitor.socket")
+        words += ["--console-socket", str(sockets[0]), "--qemu", f"-qmp unix:{sockets[1]},server=on,wait=off"]
         words += ["--append", append] if append else []
         for host, guest in adds:
             words += ["--add", f"{host}:{guest}"]
@@ -122,10 +130,13 @@ def run(command, adds, *, build="kcov", cpus=2, mem=512, limit=120, silence=150,
         follower.start()
         drain.start()
         silent = False
+        end = time.monotonic() + limit
         while machine.poll() is None:
             time.sleep(0.2)
-            if time.monotonic() - follower.last > silence and not silent:
+            now = time.monotonic()
+            if (now - follower.last > silence or now > end) and not silent:
                 silent = True
+                ended.kdb = look.ask(*sockets)
                 machine.terminate()
         ended.status = machine.wait()
         follower.join(10)

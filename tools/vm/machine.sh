@@ -192,8 +192,15 @@ machine_command()
 	(
 		[ "$emulator" != bochs ] ||
 			bochs_start --console "$run/console" --output "$run/output" --status "$run/status"
+		# What goes through a socket is kept all the same.
+		if [ -n "$console_socket" ]; then
+			set -- -chardev "socket,id=console,path=$console_socket,server=on,wait=off,logfile=$run/console" \
+				-serial chardev:console
+		else
+			set -- -serial "file:$run/console"
+		fi
 		# shellcheck disable=SC2046
-		machine_start -serial "file:$run/console" \
+		machine_start "$@" \
 			-chardev "file,id=output,path=$run/output,append=on" $(serial_port 1 output) \
 			-chardev "file,id=status,path=$run/status" $(serial_port 2 status)
 	) </dev/null >"$run/errors" 2>&1 3>&- 5<&- &

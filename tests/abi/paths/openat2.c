@@ -57,6 +57,22 @@ TEST(links_mounts_and_magic_can_be_refused)
 	CHECK_ERRNO(try_open(AT_FDCWD, "/proc", O_RDONLY, 0, RESOLVE_NO_XDEV), EXDEV);
 }
 
+/* A link is a way into another mount too: to the root by its text, anywhere by magic. */
+TEST(links_into_other_mounts_can_be_refused)
+{
+	int proc = CHECK_OK(open("/proc/self", O_PATH | O_DIRECTORY));
+
+	CHECK_OK(try_open(proc, "status", O_RDONLY, 0, RESOLVE_NO_XDEV));
+	CHECK_OK(try_open(proc, "exe", O_RDONLY, 0, 0));
+	CHECK_ERRNO(try_open(proc, "exe", O_RDONLY, 0, RESOLVE_NO_XDEV), EXDEV);
+	CHECK_ERRNO(try_open(proc, "root", O_RDONLY, 0, RESOLVE_NO_XDEV), EXDEV);
+	CHECK_OK(symlink("/", "/dev/shm/top"));
+	CHECK_OK(try_open(AT_FDCWD, "/dev/shm/top", O_RDONLY, 0, 0));
+	proc = CHECK_OK(open("/dev/shm", O_PATH | O_DIRECTORY));
+	CHECK_ERRNO(try_open(proc, "top", O_RDONLY, 0, RESOLVE_NO_XDEV), EXDEV);
+	CHECK_OK(unlink("/dev/shm/top"));
+}
+
 TEST(nonsense_is_einval)
 {
 	make_tree();
