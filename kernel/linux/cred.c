@@ -48,188 +48,170 @@ fix_capabilities(struct cred *c, const struct cred *old)
 		c->cap_effective |= c->cap_permitted & fs_caps;
 }
 
-static long
-install_users(struct cred *c)
+/* The four ids of a kind. The calls for users and for groups follow the same rules. */
+enum kind { USERS, GROUPS };
+
+struct ids {
+	uint32_t real, effective, saved, fs;
+};
+
+static struct ids
+ids_of(const struct cred *c, enum kind kind)
 {
-	fix_capabilities(c, current_cred());
+	if (kind == USERS)
+		return (struct ids){ c->uid, c->euid, c->suid, c->fsuid };
+	return (struct ids){ c->gid, c->egid, c->sgid, c->fsgid };
+}
+
+static bool
+privileged(enum kind kind)
+{
+	return capable(kind == USERS ? CAP_SETUID : CAP_SETGID);
+}
+
+/* The caller's credentials, but with `ids`. 0 or -ENOMEM. */
+static long
+install(enum kind kind, const struct ids *ids)
+{
+	const struct cred *old = current_cred();
+	struct cred *c = cred_copy(old);
+
+	if (!c)
+		return -ENOMEM;
+	if (kind == USERS) {
+		c->uid = ids->real;
+		c->euid = ids->effective;
+		c->suid = ids->saved;
+		c->fsuid = ids->fs;
+		fix_capabilities(c, old);
+	} else {
+		c->gid = ids->real;
+		c->egid = ids->effective;
+		c->sgid = ids->saved;
+		c->fsgid = ids->fs;
+	}
 	cred_install(c);
 	return 0;
+}
+
+/* Is `id` none, or one that the caller has already? */
+static bool
+has(const struct ids *ids, uint32_t id)
+{
+	return id == ID_NONE || id == ids->real || id == ids->effective || id == ids->saved;
+}
+
+static long
+set_three(enum kind kind, uint32_t real, uint32_t effective, uint32_t saved)
+{
+	struct ids ids = ids_of(current_cred(), kind);
+
+	if (!(has(&ids, real) && has(&ids, effective) && has(&ids, saved)) && !privileged(kind))
+		return -EPERM;
+	if (real != ID_NONE)
+		ids.real = real;
+	if (effective != ID_NONE)
+		ids.effective = effective;
+	if (saved != ID_NONE)
+		ids.saved = saved;
+	ids.fs = ids.effective;
+	return install(kind, &ids);
+}
+
+/* The saved id follows the effective one if the real one is set, or the effective one to what was not real. */
+static long
+set_two(enum kind kind, uint32_t real, uint32_t effective)
+{
+	struct ids old = ids_of(current_cred(), kind), ids = old;
+	bool may_real = real == ID_NONE || real == old.real || real == old.effective;
+
+	if (!(may_real && has(&old, effective)) && !privileged(kind))
+		return -EPERM;
+	if (real != ID_NONE)
+		ids.real = real;
+	if (effective != ID_NONE)
+		ids.effective = effective;
+	if (real != ID_NONE || (effective != ID_NONE && effective != old.real))
+		ids.saved = ids.effective;
+	ids.fs = ids.effective;
+	return install(kind, &ids);
+}
+
+static long
+set_one(enum kind kind, uint32_t id)
+{
+	struct ids ids = ids_of(current_cred(), kind);
+
+	if (id == ID_NONE)
+		return -EINVAL;
+	if (privileged(kind))
+		ids.real = ids.saved = id;
+	else if (id != ids.real && id != ids.saved)
+		return -EPERM;
+	ids.effective = ids.fs = id;
+	return install(kind, &ids);
+}
+
+/* Returns the old id, whether it was changed or not. */
+static long
+set_fs(enum kind kind, uint32_t id)
+{
+	struct ids ids = ids_of(current_cred(), kind);
+	uint32_t before = ids.fs;
+
+	if (id == ID_NONE || id == before || !(has(&ids, id) || privileged(kind)))
+		return before;
+	ids.fs = id;
+	(void)install(kind, &ids);
+	return before;
 }
 
 long
 linux_setresuid(uid_t ruid, uid_t euid, uid_t suid)
 {
-	const struct cred *old = current_cred();
-	const uid_t wanted[] = { ruid, euid, suid };
-	struct cred *c;
-
-	for (int i = 0; i < 3; i++)
-		if (wanted[i] != ID_NONE && wanted[i] != old->uid && wanted[i] != old->euid &&
-		    wanted[i] != old->suid && !capable(CAP_SETUID))
-			return -EPERM;
-	c = cred_copy(old);
-	if (!c)
-		return -ENOMEM;
-	if (ruid != ID_NONE)
-		c->uid = ruid;
-	if (euid != ID_NONE)
-		c->euid = euid;
-	if (suid != ID_NONE)
-		c->suid = suid;
-	c->fsuid = c->euid;
-	return install_users(c);
-}
-
-long
-linux_setreuid(uid_t ruid, uid_t euid)
-{
-	const struct cred *old = current_cred();
-	bool privileged = capable(CAP_SETUID);
-	struct cred *c;
-
-	if (ruid != ID_NONE && ruid != old->uid && ruid != old->euid && !privileged)
-		return -EPERM;
-	if (euid != ID_NONE && euid != old->uid && euid != old->euid && euid != old->suid && !privileged)
-		return -EPERM;
-	c = cred_copy(old);
-	if (!c)
-		return -ENOMEM;
-	if (ruid != ID_NONE)
-		c->uid = ruid;
-	if (euid != ID_NONE)
-		c->euid = euid;
-	if (ruid != ID_NONE || (euid != ID_NONE && euid != old->uid))
-		c->suid = c->euid;
-	c->fsuid = c->euid;
-	return install_users(c);
-}
-
-long
-linux_setuid(uid_t uid)
-{
-	const struct cred *old = current_cred();
-	struct cred *c;
-
-	if (uid == ID_NONE)
-		return -EINVAL;
-	if (!capable(CAP_SETUID) && uid != old->uid && uid != old->suid)
-		return -EPERM;
-	c = cred_copy(old);
-	if (!c)
-		return -ENOMEM;
-	if (capable(CAP_SETUID))
-		c->uid = c->suid = uid;
-	c->euid = c->fsuid = uid;
-	return install_users(c);
-}
-
-/* Returns the old id, whether it was changed or not. */
-long
-linux_setfsuid(uid_t uid)
-{
-	const struct cred *old = current_cred();
-	uid_t before = old->fsuid;
-	struct cred *c;
-
-	if (uid == ID_NONE || uid == before)
-		return before;
-	if (uid != old->uid && uid != old->euid && uid != old->suid && !capable(CAP_SETUID))
-		return before;
-	c = cred_copy(old);
-	if (c) {
-		c->fsuid = uid;
-		install_users(c);
-	}
-	return before;
+	return set_three(USERS, ruid, euid, suid);
 }
 
 long
 linux_setresgid(gid_t rgid, gid_t egid, gid_t sgid)
 {
-	const struct cred *old = current_cred();
-	const gid_t wanted[] = { rgid, egid, sgid };
-	struct cred *c;
+	return set_three(GROUPS, rgid, egid, sgid);
+}
 
-	for (int i = 0; i < 3; i++)
-		if (wanted[i] != ID_NONE && wanted[i] != old->gid && wanted[i] != old->egid &&
-		    wanted[i] != old->sgid && !capable(CAP_SETGID))
-			return -EPERM;
-	c = cred_copy(old);
-	if (!c)
-		return -ENOMEM;
-	if (rgid != ID_NONE)
-		c->gid = rgid;
-	if (egid != ID_NONE)
-		c->egid = egid;
-	if (sgid != ID_NONE)
-		c->sgid = sgid;
-	c->fsgid = c->egid;
-	cred_install(c);
-	return 0;
+long
+linux_setreuid(uid_t ruid, uid_t euid)
+{
+	return set_two(USERS, ruid, euid);
 }
 
 long
 linux_setregid(gid_t rgid, gid_t egid)
 {
-	const struct cred *old = current_cred();
-	bool privileged = capable(CAP_SETGID);
-	struct cred *c;
+	return set_two(GROUPS, rgid, egid);
+}
 
-	if (rgid != ID_NONE && rgid != old->gid && rgid != old->egid && !privileged)
-		return -EPERM;
-	if (egid != ID_NONE && egid != old->gid && egid != old->egid && egid != old->sgid && !privileged)
-		return -EPERM;
-	c = cred_copy(old);
-	if (!c)
-		return -ENOMEM;
-	if (rgid != ID_NONE)
-		c->gid = rgid;
-	if (egid != ID_NONE)
-		c->egid = egid;
-	if (rgid != ID_NONE || (egid != ID_NONE && egid != old->gid))
-		c->sgid = c->egid;
-	c->fsgid = c->egid;
-	cred_install(c);
-	return 0;
+long
+linux_setuid(uid_t uid)
+{
+	return set_one(USERS, uid);
 }
 
 long
 linux_setgid(gid_t gid)
 {
-	const struct cred *old = current_cred();
-	struct cred *c;
+	return set_one(GROUPS, gid);
+}
 
-	if (gid == ID_NONE)
-		return -EINVAL;
-	if (!capable(CAP_SETGID) && gid != old->gid && gid != old->sgid)
-		return -EPERM;
-	c = cred_copy(old);
-	if (!c)
-		return -ENOMEM;
-	if (capable(CAP_SETGID))
-		c->gid = c->sgid = gid;
-	c->egid = c->fsgid = gid;
-	cred_install(c);
-	return 0;
+long
+linux_setfsuid(uid_t uid)
+{
+	return set_fs(USERS, uid);
 }
 
 long
 linux_setfsgid(gid_t gid)
 {
-	const struct cred *old = current_cred();
-	gid_t before = old->fsgid;
-	struct cred *c;
-
-	if (gid == ID_NONE || gid == before)
-		return before;
-	if (gid != old->gid && gid != old->egid && gid != old->sgid && !capable(CAP_SETGID))
-		return before;
-	c = cred_copy(old);
-	if (c) {
-		c->fsgid = gid;
-		cred_install(c);
-	}
-	return before;
+	return set_fs(GROUPS, gid);
 }
 
 static long
