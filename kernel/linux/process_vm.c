@@ -83,15 +83,12 @@ process_vm(pid_t pid, const struct iovec __user *lvec, unsigned long lcount,
 	p = process_find(pid);
 	if (!p)
 		goto free_remote;
+	as = process_address_space(p); /* in this order: see process_may_inspect() */
 	result = process_may_inspect(p);
-	if (result == 0) {
-		result = -ESRCH;
-		as = process_address_space(p);
-		if (as) {
-			result = transfer(as, rv, rcount, &local, write);
-			address_space_put(as);
-		}
-	}
+	if (result == 0)
+		result = as ? transfer(as, rv, rcount, &local, write) : -ESRCH;
+	if (as)
+		address_space_put(as);
 	process_put(p);
 free_remote:
 	iov_import_free(rfast, rv);

@@ -317,10 +317,8 @@ reset_thread(struct thread *t)
 }
 
 static void
-reset_process(struct process *p, const struct cred *c, bool secure, bool readable)
+reset_process(struct process *p, bool secure, bool dumpable)
 {
-	bool dumpable = readable && !secure && c->euid == c->uid && c->egid == c->gid;
-
 	spin_lock(&process_tree_lock);
 	p->did_exec = true;
 	p->exit_signal = SIGCHLD;
@@ -360,7 +358,8 @@ become(struct exec_layout *l, struct private_copies *copies, struct cred *c, boo
 {
 	struct thread *t = current_thread();
 	struct process *p = t->process;
-	bool readable = vfs_permission(l->main.file->inode, MAY_READ) == 0;
+	bool dumpable = vfs_permission(l->main.file->inode, MAY_READ) == 0 && !secure && c->euid == c->uid &&
+			c->egid == c->gid;
 
 	if (p->as)
 		futex_thread_exit(t); /* robust lists and clear_child_tid lie in the old memory */
@@ -368,13 +367,16 @@ become(struct exec_layout *l, struct private_copies *copies, struct cred *c, boo
 	reset_thread(t);
 	if (secure)
 		t->personality &= ~PER_CLEAR_ON_SETID;
+	/* Whoever finds the new memory finds it guarded: see process_may_inspect(). */
+	if (!dumpable)
+		atomic_store(&p->dumpable, false);
+	cred_install(c);
 	install_memory(p, l->as);
 	l->as = NULL;
 	vfork_release(t);
 	install_actions(p, copies->actions);
 	copies->actions = NULL;
-	cred_install(c);
-	reset_process(p, c, secure, readable);
+	reset_process(p, secure, dumpable);
 	set_name(p, t, name);
 	/* Last: a pipe that closes here tells others that all of the above has happened. */
 	install_handles(p, copies->handles);

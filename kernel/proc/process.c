@@ -226,6 +226,10 @@ process_thread_cred(struct process *p, struct thread *t)
 /*
  * Linux's rule for reading another program's insides: the same user in all three ids and all three
  * group ids, and dumpable, or CAP_SYS_PTRACE.
+ *
+ * It may execute a privileged program meanwhile. exec (1) clears dumpable and installs the credentials, (2)
+ * installs the memory. Who wants its memory (3) takes the address space, (4) asks here: what (3) found after (2)
+ * is judged by (1).
  */
 int
 process_may_inspect(struct process *p)

@@ -477,8 +477,9 @@ file_open(struct inode *i, struct file *f)
 
 	if (error)
 		return -ENOENT;
+	/* In this order: see process_may_inspect(). */
+	space = node_of(i)->entry->flags & ENTRY_SPACE ? target_space_id(&at) : 0;
 	error = may_inspect(i, &at);
-	space = !error && (node_of(i)->entry->flags & ENTRY_SPACE) ? target_space_id(&at) : 0;
 	target_put(&at);
 	if (error)
 		return error;
