@@ -115,6 +115,32 @@ def test_planted_bug_is_found_and_made_small(kcov, tmp_path):
     assert fixed == 0, said
 
 
+def planted(folder, kind, *words):
+    return fuzz(
+        folder,
+        *("--minutes", "1", "--seed", "5", "--cpus", "1", "--append", f"planted={kind}", "--no-minimise", "--first"),
+        *("--calls", "eventfd2,flock,getpid", *words),
+    )
+
+
+@pytest.mark.xdist_group("kcov")
+def test_planted_lock_order_is_found(kcov, tmp_path):
+    status, said = planted(tmp_path, "lock")
+    assert status == 1 and "FINDING: PANIC: " in said, said
+    [console] = (tmp_path / "findings").glob("*/console")
+    assert "planted_lock_order" in console.read_text(), said
+
+
+@pytest.mark.xdist_group("kcov")
+def test_planted_hang_is_found_with_its_stack(kcov, tmp_path):
+    """kdb, called by NMI, names the function that goes round with interrupts off."""
+    status, said = planted(tmp_path, "hang", "--silence", "15")
+    assert status == 1 and "FINDING: hang" in said, said
+    [answers] = (tmp_path / "findings").glob("*/kdb")
+    text = answers.read_text()
+    assert "planted_hang+" in text and "kdb> locks" in text and "fuzz-worker" in text, text
+
+
 def test_minimiser_keeps_what_matters():
     """A program that 'breaks' when a dup of a pipe meets a close: nothing else stays."""
 

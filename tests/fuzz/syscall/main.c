@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - fuzz [-s SEED] [-t SECONDS] [-w WORKERS] [-c CORPUS] [-o CALL,..]   fuzz; -o: with these calls only
+ * main.c - fuzz [-s SEED] [-t SECONDS] [-w WORKERS] [-c CORPUS] [-o CALL,..] [-l SECONDS]
+ *          fuzz; -o: with these calls only; -l: so long between looks for what leaks (15)
  *          fuzz -r REPEAT [-w WORKERS] -c FILE                          run these programs, nothing else
  *
  * The first process starts the workers, starts a dead one anew, tells the host how it goes, and now and then
@@ -25,7 +26,6 @@
 
 #include "shared.h"
 
-#define CHECK_SECONDS 15
 #define COUNTERS      256
 
 struct shared *shared;
@@ -280,11 +280,11 @@ protect(void)
 int
 main(int argc, char **argv)
 {
-	double start = seconds(), told = start, checked = start, limit = 60;
+	double start = seconds(), told = start, checked = start, limit = 60, check_seconds = 15;
 	const char *corpus = NULL, *only = NULL;
 	int option;
 
-	while ((option = getopt(argc, argv, "s:t:w:c:r:o:")) != -1)
+	while ((option = getopt(argc, argv, "s:t:w:c:r:o:l:")) != -1)
 		switch (option) {
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
@@ -300,6 +300,9 @@ main(int argc, char **argv)
 			break;
 		case 'o':
 			only = optarg;
+			break;
+		case 'l':
+			check_seconds = atof(optarg);
 			break;
 		case 'r':
 			replay = (unsigned int)atoi(optarg);
@@ -331,7 +334,7 @@ main(int argc, char **argv)
 			told = seconds();
 			tell(start);
 		}
-		if (!replay && seconds() - checked > CHECK_SECONDS) {
+		if (!replay && seconds() - checked > check_seconds) {
 			check_leaks();
 			checked = seconds();
 		}
