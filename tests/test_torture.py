@@ -1,9 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Storms on the debug kernel, which checks itself: tests/torture/PROGRAM, each case a storm of its own.
 
-What a case asserts holds on Debian's Linux as well, where it runs first. TORTURE_MINUTES=120 makes the
-storms last about that long in all, each time with other random numbers; else each lasts a few seconds.
+What a case asserts holds on Debian's Linux as well, where it runs first; its answers are kept in
+build/oracle as test_abi.py keeps them. TORTURE_MINUTES=120 makes the storms last about that long in all,
+each time with other random numbers; else each lasts a few seconds, and all of this file under five
+minutes on two idle processors.
+
+After each storm nothing is left: frames, handles, threads, processes, open objects, slab objects of each
+kind are compared with before (storm.h). What a debug kernel knows of a leak is printed.
+
+What fails when a feature breaks, each tried once:
+    other CPUs keep their translations   memory: the debug kernel stops, "frame was written after it was freed"
+    a pipe keeps its spare page          events: "each run leaves frames 6669 -> 6705"
+    one wake-up of a futex in 16 is lost events/pi_locks_have_one_owner does not end
+    exec copies handles that /proc reads files/record_locks_outlive_an_exec_that_is_watched (tests/abi)
 """
+import functools
+import hashlib
 import os
 import re
 import shutil
@@ -32,20 +45,33 @@ def kernel_that_checks():
     )
 
 
+@functools.cache
 def cases_of(program):
+    """Its cases, as words for its command line."""
     done = subprocess.run(
         [PROGRAMS / program, "--list"], capture_output=True, text=True, timeout=30
     )
     return [line.split("/")[-1] for line in done.stdout.split()]
 
 
-def storm(program, tmp_path, *options, kernel="tessera", seconds=2, timeout=280, script=None):
+# What runs in the machine; a leak's places come after the verdicts.
+SCRIPT = """
+export STORM_SECONDS={seconds} STORM_SEED={seed}
+{command}
+status=$?
+[ ! -e /tmp/torture-leaks ] || head -n 300 /tmp/torture-leaks
+exit $status
+"""
+
+
+def storm(program, tmp_path, *options, kernel="tessera", seconds=2, timeout=280, script="PROGRAM"):
     """One machine, one program; its failures are ours."""
     shutil.copy(PROGRAMS / program, tmp_path / program)
     subprocess.run(["strip", "-g", tmp_path / program], check=True)
     machine = run_vm(
-        f"export STORM_SECONDS={seconds} STORM_SEED={SEED}; "
-        + (script or f"/torture/{program}").replace("PROGRAM", f"/torture/{program}"),
+        SCRIPT.format(
+            seconds=seconds, seed=SEED, command=script.replace("PROGRAM", f"/torture/{program}")
+        ),
         "--kernel",
         kernel,
         *(("--build", BUILD) if kernel == "tessera" else ()),
@@ -59,30 +85,83 @@ def storm(program, tmp_path, *options, kernel="tessera", seconds=2, timeout=280,
     return machine
 
 
-@pytest.mark.xdist_group("torture-fail-nth")
-def test_torture_allocations_fail_one_by_one(tmp_path):
-    """tests/torture/fail_nth; and what part of the kernel's allocations was refused so."""
-    storm("fail_nth", tmp_path, kernel="linux")
-    machine = storm(
-        "fail_nth",
-        tmp_path,
-        script="PROGRAM; status=$?; cat /proc/tessera/allocation_sites; exit $status",
-        timeout=400,
-    )
-    Path(tmp_path, "sites").write_text(machine.out)
+def oracle(program, tmp_path, *options):
+    """The program passes on Linux: once for each program, image and kernel, then it is remembered."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for file in (
+        TOP / "build/linux/vmlinuz",
+        TOP / "build/image/base.cpio",
+        PROGRAMS / program,
+    ):
+        digest.update(file.read_bytes())
+    kept = TOP / "build/oracle" / f"torture-{program}-{digest.hexdigest()[:32]}"
+    if kept.exists() and not MINUTES:
+        return
+    storm(program, tmp_path, *options, kernel="linux", seconds=1)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("ok\n")
+
+
+@pytest.mark.parametrize("program", ["fail_nth", "memory", "mounts", "events", "processes"])
+def test_torture_programs_are_true_on_linux(program, tmp_path):
+    oracle(program, tmp_path, "--cpus", "4")
+
+
+# Places that ask for memory only while the kernel boots: test_torture_boot_survives_or_says_why().
+BOOT_ONLY = re.compile(
+    r"(arch_start_cpus|chrdev_register|continuation_init_cpu|dentry_cache_init|descriptors_alloc_cpu"
+    r"|frames_init_cpu|initramfs_unpack|sched_init_cpu|slab_cache_create|time_init_cpu|vdso_init"
+    r"|actions_create|session_create|vfs_mount)\+"
+)
+# Caches of the kernel's own, filled now and then; what asked is served without.
+BEST_EFFORT = re.compile(r"(reserve|slab_free)\+")
+
+
+def sites_of(log):
+    """The report of tools/allocation_sites.py; what was reached and never refused."""
     told = subprocess.run(
-        [
-            TOP / "tools/allocation_sites.py",
-            TOP / f"build/gcc-{BUILD}/tessera.elf",
-            tmp_path / "sites",
-        ],
+        [TOP / "tools/allocation_sites.py", TOP / f"build/gcc-{BUILD}/tessera.elf", log],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
+    part = told.split("-- reached, never refused")[1].split("-- never reached")[0]
+    return told, set(re.findall(r"^ +\S+ +(\S+\+0x\S+) ", part, re.M))
+
+
+@pytest.mark.xdist_group("torture-fail-nth-0")
+@pytest.mark.parametrize(
+    "part",
+    [pytest.param(n, marks=pytest.mark.xdist_group(f"torture-fail-nth-{n}")) for n in range(2)],
+)
+def test_torture_allocations_fail_one_by_one(part, tmp_path):
+    """tests/torture/fail_nth: each allocation below open, mmap, fork, exec, sockets and the rest is refused
+    once. Half of the scenarios each, so that two workers share the time. What this half reached but never
+    had refused may only be what the other half is about."""
+    cases = cases_of("fail_nth")[part::2]
+    machine = storm(
+        "fail_nth",
+        tmp_path,
+        script=f"""
+        cat /proc/tessera/allocation_sites >/tmp/booted
+        PROGRAM {' '.join(cases)}; status=$?
+        echo "--"; cat /proc/tessera/allocation_sites; (exit $status)""",
+        timeout=400,
+    )
+    log = TOP / "build" / f"torture-sites-{BUILD}-{part}"
+    log.write_text(machine.out.split("--\n")[-1])
+    told, never = sites_of(log)
     print(told)
     places, _, refused = map(int, re.findall(r"\d+", told)[:3])
-    assert refused > places // 2, told
+    assert refused > places // 3, told
+    other = TOP / "build" / f"torture-sites-{BUILD}-{1 - part}"
+    if other.exists():
+        both = tmp_path / "both"
+        both.write_text(log.read_text() + other.read_text())
+        told, never = sites_of(both)
+        print(told)
+        never = {s for s in never if not BOOT_ONLY.match(s) and not BEST_EFFORT.match(s)}
+        assert not never, f"reached, but never refused: {never}\n{told}"
 
 
 # How the boot may end when an allocation in it fails: up, or in a panic that says what had no memory.
@@ -92,12 +171,12 @@ CLEAR = re.compile(
 
 
 @pytest.mark.xdist_group("torture-boot")
-@pytest.mark.parametrize("nth", [1, 7, 30, 70, 200, 3000, 7000, 12000])
+@pytest.mark.parametrize("nth", [1, 7, 30, 70, 130, 200, 3000, 7000, 12000])
 def test_torture_boot_survives_or_says_why(nth):
     machine = run_vm("echo works", "--build", BUILD, "--append", f"failalloc={nth}:2", timeout=60)
     if "PANIC" in machine.console:
         assert CLEAR.search(machine.console), str(machine)
-    else: # up, perhaps without this one command
+    else:  # up, perhaps without this one command
         assert machine.status in (0, 1, 126, 127), str(machine)
 
 
@@ -117,11 +196,11 @@ def seconds_for(runs):
 
 
 @pytest.mark.parametrize("program", STORMS)
-@pytest.mark.parametrize("kernel", ["linux", "tessera", "random"])
+@pytest.mark.parametrize("kernel", ["tessera", "random"])
 def test_torture_storms(program, kernel, tmp_path):
     """random: threads are stopped at each lock with some probability (preempt=random)."""
     cases, cpus = STORMS[program]
-    seconds = 1 if kernel == "linux" else seconds_for(2)
+    seconds = seconds_for(2)
     options = ["--cpus", str(cpus)]
     if kernel == "random":
         cpus = 2 + SEED % 7 if MINUTES else 3
@@ -130,7 +209,6 @@ def test_torture_storms(program, kernel, tmp_path):
         program,
         tmp_path,
         *options,
-        kernel="linux" if kernel == "linux" else "tessera",
         seconds=seconds,
         timeout=200 + 10 * cases * seconds,
     )
@@ -163,40 +241,124 @@ def test_torture_kernel_tests_with_random_preemption():
     assert done and not failed, f"seed {SEED}\n{machine}"
 
 
-@pytest.mark.parametrize("mem", [48, 96])
-def test_torture_hogs_die_and_a_service_lives(mem, tmp_path):
-    """Memory taken in nine ways, again and again; beside it one program must answer. Release: it is fast."""
+@pytest.mark.parametrize("preempt", ["", "random"])
+def test_torture_a_thousand_kills(preempt, tmp_path):
+    """kill -9 of processes with threads, counted: 600 with random preemption and 400 without."""
+    wanted = (400 if not preempt else 600) * (1 + int(MINUTES))
+    options = ["--append", f"preempt=random:{SEED}:100"] if preempt else []
+    machine = storm(
+        "processes",
+        tmp_path,
+        "--cpus",
+        "4",
+        *options,
+        script=f"PROGRAM --helper kills {wanted}",
+        timeout=300 + wanted,
+    )
+    assert int(re.search(r"(\d+) killed", machine.out)[1]) >= wanted, str(machine)
+
+
+# The topics about what runs at the same time, dealt to machines with 1 to 8 CPUs; with TORTURE_MINUTES
+# every topic runs on each.
+DEALT = {
+    1: ["threads"],
+    2: ["memory"],
+    3: ["process"],
+    4: ["signals", "poll"],
+    5: ["pipes"],
+    6: ["process"],
+    7: ["poll", "pipes"],
+    8: ["signals"],
+}
+CONCURRENT = ["threads", "process", "signals", "poll", "pipes", "memory"]
+
+
+@pytest.mark.parametrize("cpus", range(1, 9))
+def test_torture_abi_with_random_preemption(cpus, tmp_path):
+    topics = CONCURRENT if MINUTES else DEALT[cpus]
+    for topic in topics:
+        shutil.copy(TOP / "build/abi" / topic, tmp_path / topic)
+        subprocess.run(["strip", "-g", tmp_path / topic], check=True)
+    machine = run_vm(
+        # The emulator shares two processors among all of the machine's: cases get more time.
+        f"export CHECK_PATIENCE=6; for t in {' '.join(topics)}; do /abi/$t || failed=1; done; exit $failed",
+        "--build",
+        BUILD,
+        "--cpus",
+        str(cpus),
+        "--append",
+        f"preempt=random:{SEED}:200",
+        "--add",
+        f"{tmp_path}:/abi",
+        timeout=280 * len(topics),
+    )
+    assert machine.status == 0 and "not ok" not in machine.out, f"seed {SEED}\n{machine}"
+
+
+# One user's shell forks for ever, within the 60 processes it may have; another's works.
+BOMB = """
+AS="/torture/processes --helper as"
+$AS 12345 60 /bin/bash -c 'b() { b | b & }; b' >/dev/null 2>&1
+sleep 1
+i=0
+while [ $i -lt 20 ]; do
+    i=$((i + 1))
+    word=$($AS 12346 1000 /bin/bash -c "echo $i | cat") || exit 1
+    [ "$word" = $i ] || exit 2
+done
+echo "shells worked"
+n=0
+while grep -qs "^Uid:.12345" /proc/[0-9]*/status; do
+    n=$((n + 1))
+    [ $n -lt 100 ] || exit 3
+    # Without a limit: the one who kills is of that user too.
+    $AS 12345 100000 /bin/bash -c 'kill -9 -1'
+done
+echo "bomb defused"
+"""
+
+
+def test_torture_a_fork_bomb_leaves_other_users_their_shell(tmp_path):
+    machine = storm("processes", tmp_path, "--cpus", "2", script=f"( {BOMB} )")
+    assert "shells worked" in machine.out and "bomb defused" in machine.out, str(machine)
+
+
+@pytest.mark.parametrize("mem,kills", [(48, 50), (96, 6)])
+def test_torture_hogs_die_and_a_service_lives(mem, kills, tmp_path):
+    """Memory taken in nine ways until so many were killed for it; beside them one program must answer, and
+    init lives: it tells how the command ended. On the release kernel, which is fast."""
+    kills *= 1 + int(MINUTES)
     shutil.copy(PROGRAMS / "processes", tmp_path / "processes")
     subprocess.run(["strip", "-g", tmp_path / "processes"], check=True)
     machine = run_vm(
-        "/torture/processes --helper hogs 27",
+        f"/torture/processes --helper hogs {kills} && cat /proc/1/comm",
         "--mem",
         str(mem),
         "--build",
         "release",
         "--add",
         f"{tmp_path}/processes:/torture/processes",
-        timeout=200,
+        timeout=200 + 5 * kills,
     )
-    assert machine.status == 0 and "refused" in machine.out, str(machine)
+    assert machine.status == 0 and "init" in machine.out, str(machine)
+    assert int(re.search(r"(\d+) killed", machine.out)[1]) >= kills, str(machine)
     # A hog is killed or refused, never sent another signal for want of memory.
     assert not re.search(r"signal (?!9 )", machine.out), str(machine)
 
 
-@pytest.mark.skipif(not MINUTES, reason="only with TORTURE_MINUTES")
 def test_torture_everything_at_once(tmp_path):
-    """All programs side by side, again and again."""
-    for program in [*STORMS, "fail_nth"]:
+    """All programs side by side, again and again: what each leaves cannot be told apart, the rest must hold."""
+    for program in STORMS:
         shutil.copy(PROGRAMS / program, tmp_path / program)
         subprocess.run(["strip", "-g", tmp_path / program], check=True)
-    seconds = int(MINUTES * 60)
+    seconds = int(MINUTES * 60 / 4) or 5
     machine = run_vm(
         f"""
-        export STORM_SEED={SEED} STORM_SECONDS=5
+        export STORM_SEED={SEED} STORM_SECONDS={5 if MINUTES else 1}
         end=$(($(date +%s) + {seconds}))
         for p in memory mounts events processes; do
             (while [ $(date +%s) -lt $end ]; do
-                mkdir -p /tmp/$p && cd /tmp/$p && /torture/$p | grep "^not ok" | grep -v "leaves"
+                mkdir -p /tmp/$p && cd /tmp/$p && /torture/$p | grep "^not ok" | grep -v "each run leaves"
             done) &
         done
         wait

@@ -15,6 +15,9 @@
  *
  * Lock: pipe->lock covers everything; nobody sleeps for an event with it held. Sleepers test the state
  * without it and look again with it.
+ *
+ * pipe_drain() hands the buffers to something that may sleep for long, or close the last handle of this very
+ * pipe: it sets `draining` instead of holding the lock. Writers go on; whoever would take bytes waits.
  */
 #include <tessera/cpu.h>
 #include <tessera/cred.h>
@@ -52,6 +55,7 @@ struct pipe {
 	uint32_t head, tail;     /* buffers written and read so far */
 	uint32_t readers, writers;
 	uint32_t reader_opens, writer_opens;
+	bool draining;           /* the oldest bytes are somebody's already; read_wait tells of the end */
 	struct wait_queue read_wait, write_wait;
 	struct page *spare;      /* the last page emptied: most pipes hold one message at a time */
 };
@@ -122,6 +126,13 @@ is_full(const struct pipe *p)
 	return used(p) >= READ_ONCE(p->size);
 }
 
+/* Bytes, or the end of the file, for whoever comes. */
+static bool
+can_take(const struct pipe *p)
+{
+	return !READ_ONCE(p->draining) && (used(p) > 0 || READ_ONCE(p->writers) == 0);
+}
+
 /* --- reading ------------------------------------------------------------------------------------ */
 
 static void
@@ -178,9 +189,10 @@ pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 		return 0;
 	for (;;) {
 		mutex_lock(&p->lock);
-		r = take(p, to, &freed);
+		freed = false;
+		r = p->draining ? 0 : take(p, to, &freed);
 		more = p->tail != p->head;
-		if (r == 0 && p->writers == 0) {
+		if (r == 0 && p->writers == 0 && !p->draining) {
 			mutex_unlock(&p->lock);
 			return 0;
 		}
@@ -194,7 +206,7 @@ pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 		}
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		if (wait_event_interruptible(&p->read_wait, used(p) > 0 || READ_ONCE(p->writers) == 0))
+		if (wait_event_interruptible(&p->read_wait, can_take(p)))
 			return -ERESTARTSYS;
 	}
 }
@@ -332,7 +344,7 @@ pipe_poll(struct file *f, struct poll_table *pt)
 	if (f->mode & FILE_WRITE)
 		poll_wait(pt, f, &p->write_wait);
 	if (f->mode & FILE_READ) {
-		if (used(p) > 0)
+		if (used(p) > 0 && !READ_ONCE(p->draining))
 			events |= POLLIN | POLLRDNORM;
 		/* a fifo that no writer has opened since is not hung up */
 		if (READ_ONCE(p->writers) == 0 && READ_ONCE(p->writer_opens) != (uint32_t)f->position)
@@ -431,13 +443,11 @@ pipe_dump(struct file *f)
 int
 pipe_wait_data(struct pipe *p, bool nonblock)
 {
-	if (used(p) > 0 || READ_ONCE(p->writers) == 0)
+	if (can_take(p))
 		return 0;
 	if (nonblock)
 		return -EAGAIN;
-	return wait_event_interruptible(&p->read_wait, used(p) > 0 || READ_ONCE(p->writers) == 0)
-		       ? -ERESTARTSYS
-		       : 0;
+	return wait_event_interruptible(&p->read_wait, can_take(p)) ? -ERESTARTSYS : 0;
 }
 
 int
@@ -458,6 +468,32 @@ pipe_room(struct pipe *p)
 	return is_full(p) ? 0 : (READ_ONCE(p->size) - used(p)) * PAGE_SIZE;
 }
 
+/* p->lock held: wait until nobody else drains. 0, or -ERESTARTSYS with the lock released. */
+static int
+drain_begin_locked(struct pipe *p)
+{
+	while (p->draining) {
+		mutex_unlock(&p->lock);
+		if (wait_event_interruptible(&p->read_wait, !READ_ONCE(p->draining)))
+			return -ERESTARTSYS;
+		mutex_lock(&p->lock);
+	}
+	WRITE_ONCE(p->draining, true);
+	return 0;
+}
+
+/* The oldest buffer gives r of its bytes away. p->lock held. */
+static void
+consume_locked(struct pipe *p, uint32_t n)
+{
+	struct pipe_buffer *b = buffer_at(p, p->tail);
+
+	b->offset += n;
+	b->length -= n;
+	if (b->length == 0)
+		drop_oldest(p);
+}
+
 ssize_t
 pipe_drain(struct pipe *p, size_t n, ssize_t (*actor)(void *ctx, const void *data, size_t n), void *ctx)
 {
@@ -465,22 +501,27 @@ pipe_drain(struct pipe *p, size_t n, ssize_t (*actor)(void *ctx, const void *dat
 	ssize_t r = 0;
 
 	mutex_lock(&p->lock);
+	if (drain_begin_locked(p))
+		return -ERESTARTSYS;
 	while (done < n && p->tail != p->head) {
+		/* Only we drop buffers, and writers write behind what there is. */
 		struct pipe_buffer *b = buffer_at(p, p->tail);
+		char *data = (char *)page_to_virt(b->page) + b->offset;
 		size_t offered = MIN((size_t)b->length, n - done);
 
-		r = actor(ctx, (char *)page_to_virt(b->page) + b->offset, offered);
+		mutex_unlock(&p->lock);
+		r = actor(ctx, data, offered);
+		mutex_lock(&p->lock);
 		if (r <= 0)
 			break;
 		done += (size_t)r;
-		b->offset += (uint32_t)r;
-		b->length -= (uint32_t)r;
-		if (b->length == 0)
-			drop_oldest(p);
+		consume_locked(p, (uint32_t)r);
 		if ((size_t)r < offered)
 			break;
 	}
+	WRITE_ONCE(p->draining, false);
 	mutex_unlock(&p->lock);
+	wake_poll(&p->read_wait, POLLIN | POLLRDNORM); /* for who waited for us, too */
 	if (done)
 		wake_poll(&p->write_wait, POLLOUT | POLLWRNORM);
 	return done ? (ssize_t)done : r;
@@ -496,7 +537,7 @@ pipe_share(struct pipe *from, struct pipe *to, size_t n, bool move)
 		return -EINVAL;
 	mutex_lock(&first->lock);
 	mutex_lock_nested(&second->lock); /* by address */
-	for (uint32_t i = from->tail; i != from->head && done < n && !is_full(to); i++) {
+	for (uint32_t i = from->tail; i != from->head && done < n && !is_full(to) && !(move && from->draining); i++) {
 		struct pipe_buffer *b = buffer_at(from, i), copy = *b;
 
 		page_get(copy.page);

@@ -166,7 +166,7 @@ unshare_handles(void)
 	struct process *p = current_process();
 	struct handle_table *mine, *old = p->handles;
 
-	if (ref_count(&old->refs) == 1)
+	if (!handle_table_is_shared(old))
 		return 0;
 	mine = handle_table_copy(old);
 	if (!mine)
@@ -174,7 +174,7 @@ unshare_handles(void)
 	spin_lock(&p->lock);
 	p->handles = mine;
 	spin_unlock(&p->lock);
-	handle_table_put(old);
+	handle_table_leave(old);
 	return 0;
 }
 

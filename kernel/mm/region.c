@@ -370,6 +370,12 @@ kernel_stack_free(void *base)
 	spin_unlock_irq(&region_lock, flags);
 }
 
+uint64_t
+kernel_stacks_kept(void)
+{
+	return (uint64_t)READ_ONCE(free_stack_count) * STACK_PAGES;
+}
+
 void
 region_init(void)
 {

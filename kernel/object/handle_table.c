@@ -11,9 +11,14 @@
  * table's lock; dropping a file may sleep, so files leave the table under the lock and are put
  * after.
  *
+ * Two counts: `users` are the processes whose table it is; `refs` are these and whoever looks into the
+ * table of another (/proc, kcmp). What the last user leaves is closed at once, and exec copies only what
+ * other users share: that somebody looks changes nothing for the process, least of all who owns its locks.
+ *
  * A handle that restrict made remembers the id of its source (lineage). revoke closes all whose
  * chain of sources leads to the revoked one.
  */
+#include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/file_lock.h>
 #include <tessera/handle.h>
@@ -33,6 +38,23 @@ static bool
 is_open(const struct handle *h)
 {
 	return (uintptr_t)h->file > 1;
+}
+
+/* Slot fd has become open. t->lock is held, or nobody knows t yet. */
+static void
+count_opened(struct handle_table *t)
+{
+	t->count++;
+	cpu_count_one(CPU_COUNTER(handles_opened));
+}
+
+uint64_t
+handle_count_all(void)
+{
+	/* In this order, so that what is closed meanwhile counts too little, never below nothing. */
+	uint64_t closed = cpu_counter_sum(CPU_COUNTER(handles_closed));
+
+	return cpu_counter_sum(CPU_COUNTER(handles_opened)) - closed;
 }
 
 static void
@@ -83,6 +105,7 @@ create(uint32_t size)
 		return NULL;
 	}
 	ref_init(&t->refs);
+	ref_init(&t->users);
 	spin_init(&t->lock, LOCK_HANDLES);
 	t->size = size;
 	return t;
@@ -158,7 +181,7 @@ handle_table_copy(struct handle_table *from)
 		t->handles[fd] = from->handles[fd];
 		file_get(t->handles[fd].file);
 		mark(t, fd);
-		t->count++;
+		count_opened(t);
 	}
 	spin_unlock(&from->lock);
 	t->first_free = 0;
@@ -174,6 +197,7 @@ close_file(struct handle_table *t, struct file *f)
 	if (f->inode)
 		file_locks_close(f, t);
 	file_put(f);
+	cpu_count_one(CPU_COUNTER(handles_closed));
 }
 
 static void
@@ -192,6 +216,27 @@ handle_table_put(struct handle_table *t)
 {
 	if (ref_put(&t->refs))
 		destroy(t);
+}
+
+void
+handle_table_share(struct handle_table *t)
+{
+	ref_get(&t->users);
+	ref_get(&t->refs);
+}
+
+bool
+handle_table_is_shared(struct handle_table *t)
+{
+	return ref_count(&t->users) > 1;
+}
+
+void
+handle_table_leave(struct handle_table *t)
+{
+	if (ref_put(&t->users))
+		handle_close_range(t, 0, UINT32_MAX, false);
+	handle_table_put(t);
 }
 
 static void
@@ -449,7 +494,7 @@ handle_install(struct handle_table *t, int fd, struct file *f, uint64_t rights, 
 	spin_lock(&t->lock);
 	assert(t->handles[fd].file == RESERVED);
 	t->handles[fd] = (struct handle){ .file = f, .rights = rights, .close_on_exec = cloexec };
-	t->count++;
+	count_opened(t);
 	spin_unlock(&t->lock);
 }
 
@@ -496,7 +541,7 @@ handle_dup(struct handle_table *t, int fd, int min, bool cloexec, uint32_t limit
 	t->handles[newfd].close_on_exec = cloexec;
 	t->handles[newfd].id = 0;
 	file_get(t->handles[newfd].file);
-	t->count++;
+	count_opened(t);
 	spin_unlock(&t->lock);
 	return newfd;
 }
@@ -534,7 +579,7 @@ handle_dup_to(struct handle_table *t, int fd, int newfd, bool cloexec, uint32_t 
 	t->handles[newfd].id = 0;
 	file_get(t->handles[newfd].file);
 	mark(t, (uint32_t)newfd);
-	t->count++;
+	count_opened(t);
 	error = newfd;
 out:
 	spin_unlock(&t->lock);
@@ -612,7 +657,7 @@ handle_restrict(struct handle_table *t, int fd, uint64_t mask, bool cloexec, uin
 	t->handles[newfd].lineage = t->handles[fd].id;
 	t->handles[newfd].id = 0;
 	file_get(t->handles[newfd].file);
-	t->count++;
+	count_opened(t);
 	spin_unlock(&t->lock);
 	return newfd;
 }

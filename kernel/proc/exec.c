@@ -285,7 +285,7 @@ install_handles(struct process *p, struct handle_table *fresh)
 		spin_lock(&p->lock);
 		p->handles = fresh;
 		spin_unlock(&p->lock);
-		handle_table_put(old);
+		handle_table_leave(old);
 	}
 	handle_table_close_on_exec(p->handles);
 }
@@ -344,7 +344,7 @@ unshare(struct process *p, struct private_copies *c)
 		if (!c->actions)
 			return -ENOMEM;
 	}
-	if (ref_count(&p->handles->refs) > 1) {
+	if (handle_table_is_shared(p->handles)) {
 		c->handles = handle_table_copy(p->handles);
 		if (!c->handles)
 			return -ENOMEM;

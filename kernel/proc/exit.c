@@ -93,7 +93,7 @@ release_parts(struct process *p)
 	p->peak_rss = resident;
 	p->handles = NULL;
 	spin_unlock(&p->lock);
-	handle_table_put(handles); /* some releases still look at the process's memory and directories */
+	handle_table_leave(handles); /* some releases still look at the process's memory and directories */
 
 	spin_lock(&p->lock);
 	p->as = NULL;

@@ -121,7 +121,7 @@ copy_parts(struct process *p, struct process *from, uint64_t flags)
 	}
 	if (flags & CLONE_FILES) {
 		p->handles = from->handles;
-		ref_get(&p->handles->refs);
+		handle_table_share(p->handles);
 	} else {
 		p->handles = handle_table_copy(from->handles);
 		if (!p->handles)
@@ -144,7 +144,7 @@ process_drop(struct process *p)
 		return;
 	timers_exit(p);
 	if (p->handles)
-		handle_table_put(p->handles);
+		handle_table_leave(p->handles);
 	if (p->fs)
 		fs_context_put(p->fs);
 	if (p->as)
@@ -415,7 +415,7 @@ process_unshare(uint64_t flags)
 	if ((flags & (CLONE_SIGHAND | CLONE_VM)) &&
 	    (ref_count(&p->actions->refs) > 1 || ref_count(&p->as->refs) > 1))
 		return -EINVAL;
-	if ((flags & CLONE_FILES) && ref_count(&p->handles->refs) > 1) {
+	if ((flags & CLONE_FILES) && handle_table_is_shared(p->handles)) {
 		handles = handle_table_copy(p->handles);
 		if (!handles)
 			return -ENOMEM;
@@ -439,7 +439,7 @@ process_unshare(uint64_t flags)
 	}
 	spin_unlock(&p->lock);
 	if (old_handles)
-		handle_table_put(old_handles);
+		handle_table_leave(old_handles);
 	if (old_fs)
 		fs_context_put(old_fs);
 	return 0;

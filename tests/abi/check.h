@@ -17,7 +17,8 @@
  * signals at their defaults and unblocked. The first CHECK that fails ends the process that made
  * it; a CHECK may also be made in a child or a thread of the case. Fd CHECK_FD is the case's way
  * to report and must stay open. A case that runs for over ten seconds is killed and fails;
- * TIMEOUT(seconds), as the first statement, asks for longer.
+ * TIMEOUT(seconds), as the first statement, asks for longer. CHECK_PATIENCE in the environment multiplies
+ * all these, for machines that are slow on purpose.
  *
  * Processes that are still in the case's process group when it ends are killed.
  */

@@ -5,8 +5,10 @@
  * A storm runs for storm_seconds() (STORM_SECONDS in the environment, 3) and draws its choices from
  * storm_random(), begun from STORM_SEED. Everything in it that a case asserts holds on Linux too.
  *
- * storm_count() reads what lives in the kernel: storm_settled() compares two such counts, and waits for
- * what is freed a little later. Only Tessera tells (/proc/tessera/objects); elsewhere nothing is compared.
+ * storm_count() reads what lives in the kernel: frames, handles, threads, processes, open objects, slab
+ * objects of each kind. storm_settled() compares two such counts, and waits for what is freed a little
+ * later. Only Tessera tells (/proc/tessera/counters); elsewhere nothing is compared. What a debug kernel
+ * knows of a leak (/proc/tessera/leaks) is left in STORM_LEAKS for whoever ran the program.
  */
 #ifndef TORTURE_STORM_H
 #define TORTURE_STORM_H
@@ -18,6 +20,14 @@
 #include <sys/mman.h>
 
 enum { STORM_TYPES = 160 };
+
+/*
+ * Frames that may come and go beside those that the kernel keeps for the next slabs and stacks: a page table
+ * or a page of ours that is there for the first time, a batch on its way to a CPU's cache.
+ */
+enum { STORM_FRAMES_SLACK = 16 };
+
+#define STORM_LEAKS "/tmp/torture-leaks"
 
 struct storm_count {
 	int types;
@@ -74,24 +84,45 @@ storm_over(long long end)
 	return check_now_ms() >= end;
 }
 
+/* What lives, not what has happened; magazines are made once for each CPU and cache. */
+static inline bool
+storm_lives(const char *name)
+{
+	static const char *const single[] = { "threads", "processes", "open", "handles" };
+
+	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
+		if (strcmp(name, single[i]) == 0)
+			return true;
+	return strncmp(name, "file.", 5) == 0 || (strncmp(name, "slab.", 5) == 0 && strcmp(name, "slab.magazine") != 0);
+}
+
 static inline void
 storm_count(struct storm_count *c)
 {
 	FILE *f = fopen("/proc/tessera/counters", "re");
-	char line[128];
+	char line[128], name[40];
+	long n, frames = 0;
 
 	memset(c, 0, sizeof(*c));
-	while (f && c->types < STORM_TYPES && fgets(line, sizeof(line), f)) {
-		/* What lives, not what has happened; magazines are made once for each CPU and cache. */
-		if ((strncmp(line, "slab.", 5) && strncmp(line, "file.", 5) && strncmp(line, "threads ", 8) &&
-		     strncmp(line, "processes ", 10) && strncmp(line, "open ", 5) && strncmp(line, "handles ", 8)) ||
-		    strncmp(line, "slab.magazine", 13) == 0)
+	while (f && c->types < STORM_TYPES - 1 && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%39s %ld", name, &n) != 2)
 			continue;
-		if (sscanf(line, "%39s %ld", c->type[c->types].name, &c->type[c->types].used) == 2)
-			c->types++;
+		if (strcmp(name, "frames_total") == 0)
+			frames += n;
+		/* Slabs are kept when they are empty: their objects are counted one by one. So are stacks. */
+		else if (strcmp(name, "frames_free") == 0 || strcmp(name, "frames_slab") == 0 ||
+			 strcmp(name, "frames_stacks_kept") == 0)
+			frames -= n;
+		if (!storm_lives(name))
+			continue;
+		strcpy(c->type[c->types].name, name);
+		c->type[c->types++].used = n;
 	}
-	if (f)
-		fclose(f);
+	if (!f)
+		return;
+	strcpy(c->type[c->types].name, "frames");
+	c->type[c->types++].used = frames;
+	fclose(f);
 }
 
 /* Is nothing more in use than before, perhaps after a while? Else `what` says what is. */
@@ -105,12 +136,12 @@ storm_settled(const struct storm_count *before, char *what, size_t size)
 		storm_count(&now);
 		what[0] = '\0';
 		for (int i = 0; i < now.types; i++) {
-			long was = 0;
+			long was = 0, slack = strcmp(now.type[i].name, "frames") ? 0 : STORM_FRAMES_SLACK;
 
 			for (int j = 0; j < before->types; j++)
 				if (strcmp(before->type[j].name, now.type[i].name) == 0)
 					was = before->type[j].used;
-			if (now.type[i].used > was && at < size)
+			if (now.type[i].used > was + slack && at < size)
 				at += (size_t)snprintf(what + at, size - at, " %s %ld -> %ld",
 						       now.type[i].name, was, now.type[i].used);
 		}
@@ -122,25 +153,60 @@ storm_settled(const struct storm_count *before, char *what, size_t size)
 	}
 }
 
-/*
- * Run `body` again and again: what it leaves behind the first times may be caches that grow; what it
- * leaves every time is a leak.
- */
+/* From here on /proc/tessera/leaks tells of new allocations only. */
 static inline void
-storm_leaves_nothing(void (*body)(void))
+storm_mark_leaks(void)
+{
+	int fd = open("/proc/tessera/leaks", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "mark", 4) != 4)
+		FAIL("/proc/tessera/leaks: %s", check_error_name(errno));
+	close(fd);
+}
+
+static inline void
+storm_keep_leaks(void)
+{
+	int in = open("/proc/tessera/leaks", O_RDONLY | O_CLOEXEC), out;
+	static char text[65536];
+	ssize_t n;
+
+	if (in < 0)
+		return;
+	out = open(STORM_LEAKS, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	while ((n = read(in, text, sizeof(text))) > 0)
+		if (write(out, text, (size_t)n) != n)
+			break;
+	close(in);
+	close(out);
+}
+
+/* Run `body` again and again: what it leaves behind every time is a leak. */
+static inline void
+storm_repeats_leave_nothing(void (*body)(void))
 {
 	static struct storm_count before;
 	char what[1024];
 
-	body();
 	for (int run = 0;; run++) {
+		storm_mark_leaks();
 		storm_count(&before);
 		body();
 		if (storm_settled(&before, what, sizeof(what)))
 			return;
-		if (run == 3)
+		if (run == 3) {
+			storm_keep_leaks();
 			FAIL("each run leaves%s", what);
+		}
 	}
+}
+
+/* The same for a body that has not run yet: what it leaves the first time may be caches that grow. */
+static inline void
+storm_leaves_nothing(void (*body)(void))
+{
+	body();
+	storm_repeats_leave_nothing(body);
 }
 
 /* A thread that dies with the case when it cannot be had. */

@@ -21,6 +21,8 @@ struct trace_ring;
 	C(forks, "threads started")                                                                \
 	C(exits, "threads ended")                                                                  \
 	C(execs, "programs started")                                                               \
+	C(handles_opened, "handles installed, copies of fork and dup too")                         \
+	C(handles_closed, "handles closed, by whatever way")                                       \
 	C(faults_user, "page faults of user code")                                                 \
 	C(faults_kernel, "page faults of the kernel at user memory")                               \
 	C(faults_read, "of both: reads")                                                           \

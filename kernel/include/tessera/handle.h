@@ -38,9 +38,10 @@ struct handle {
 	uint64_t id;             /* unique, for lineage and revocation; 0 until needed */
 };
 
-/* All fields but refs under lock. */
+/* All fields but the counts under lock. */
 struct handle_table {
-	struct refcount refs;
+	struct refcount refs;      /* users, and who looks into it */
+	struct refcount users;     /* processes */
 	struct spinlock lock;      /* class HANDLES */
 	struct handle *handles;
 	uint32_t size;             /* slots allocated */
@@ -54,6 +55,13 @@ struct handle_table *handle_table_create(void);
 /* For fork without CLONE_FILES; skips none. NULL: no memory. */
 struct handle_table *handle_table_copy(struct handle_table *from);
 void handle_table_put(struct handle_table *t); /* last: closes all */
+/* One more process uses it (CLONE_FILES). */
+void handle_table_share(struct handle_table *t);
+/* Do other processes use it? */
+bool handle_table_is_shared(struct handle_table *t);
+/* A process that used it does so no more, and its reference goes: the last one's handles are closed, by
+ * whoever the table is still looked into. */
+void handle_table_leave(struct handle_table *t);
 /* For a caller that holds locks which a release may not stand below: a worker closes all soon. */
 void handle_table_put_late(struct handle_table *t);
 void handle_table_close_on_exec(struct handle_table *t);
@@ -118,6 +126,8 @@ int handle_next(struct handle_table *t, int fd); /* the next open fd >= fd, or -
 /* The rights that an open file's access mode gives. */
 uint64_t handle_rights_of(const struct file *f);
 /* "READ,WRITE,..." into out, truncated. */
+/* Open handles of all tables; settled when nothing opens or closes meanwhile. */
+uint64_t handle_count_all(void);
 void handle_rights_format(uint64_t rights, char *out, size_t size);
 void handle_table_dump(struct handle_table *t); /* to the log, takes no locks */
 

@@ -31,8 +31,8 @@ int pipe_wait_room(struct pipe *p, bool nonblock);
 /* Bytes that can be put in without waiting. */
 size_t pipe_room(struct pipe *p);
 /* Hand up to n bytes to actor, oldest first, until it takes fewer than offered. What it took is gone from
- * the pipe. The pipe is locked meanwhile: actor may take any lock but a pipe's. Bytes, or actor's errno
- * when it took none. */
+ * the pipe. No lock is held while actor runs, others just take nothing meanwhile. Bytes, or actor's errno
+ * when it took none; -ERESTARTSYS: a signal came while somebody else did the same. */
 ssize_t pipe_drain(struct pipe *p, size_t n, ssize_t (*actor)(void *ctx, const void *data, size_t n),
 		   void *ctx);
 /* `to` shares (move: takes over) up to n bytes of `from`, without waiting. Bytes; -EINVAL: one pipe. */

@@ -43,6 +43,8 @@ void slab_dump(void);                    /* all caches to the log; takes no lock
 void vfree(void *p);
 void *vmalloc(size_t size) __freed_by(vfree, 1); /* zeroed; may sleep; NULL */
 void kernel_stack_free(void *base);
+/* Frames of stacks that wait for the next threads. */
+uint64_t kernel_stacks_kept(void);
 void *kernel_stack_alloc(void)           /* KERNEL_STACK_SIZE, guarded; returns its lowest address */
 	__freed_by(kernel_stack_free, 1);
 /* Reserve kernel virtual addresses and map `count` device or other frames there. */

@@ -6,6 +6,7 @@
 #include <tessera/cpu.h>
 #include <tessera/debug.h>
 #include <tessera/fault_inject.h>
+#include <tessera/handle.h>
 #include <tessera/memory_check.h>
 #include <tessera/page.h>
 #include <tessera/sched.h>
@@ -92,9 +93,10 @@ show_counters(struct text *t, struct target *at)
 	slab_drain_quarantine();
 	memory_stats(&m);
 	text_print(t, "frames_total %lu\nframes_free %lu\nframes_kernel %lu\nframes_slab %lu\n"
-		      "frames_page_tables %lu\nframes_anonymous %lu\nframes_cached %lu\n",
-		   m.total, m.free, m.kernel, m.slab, m.page_tables, m.anonymous, m.cached);
-	text_print(t, "threads %lu\nprocesses %u\nopen %lu\n", thread_count(), process_count(), file_count());
+		      "frames_page_tables %lu\nframes_anonymous %lu\nframes_cached %lu\nframes_stacks_kept %lu\n",
+		   m.total, m.free, m.kernel, m.slab, m.page_tables, m.anonymous, m.cached, kernel_stacks_kept());
+	text_print(t, "threads %lu\nprocesses %u\nopen %lu\nhandles %lu\n", thread_count(), process_count(),
+		   file_count(), handle_count_all());
 	file_counts(type_line, t);
 	slab_for_each(slab_count, t);
 	event_lines(t);

@@ -219,3 +219,70 @@ TEST(record_lock_granted_after_close_is_dropped)
 	check_write_all(done[1], "d", 1);
 	CHECK_EXIT(pid, 0);
 }
+
+/* That others look into a process's handles changes nothing about whose its locks are. */
+HELPER(reads_until_the_end)
+{
+	char c;
+
+	for (int fd = 3; fd < 64; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+			_exit(read(fd, &c, 1) == 0 ? 0 : 4);
+	}
+	_exit(5);
+}
+
+TEST(record_locks_outlive_an_exec_that_is_watched)
+{
+	pid_t watcher, pid;
+	int fd = CHECK_OK(open("watched", O_RDWR | O_CREAT, 0600));
+	int go[2], gone[2];
+
+	TIMEOUT(60);
+	for (int i = 0; i < 30; i++) {
+		struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 };
+		char c;
+
+		CHECK_OK(pipe2(go, 0));
+		CHECK_OK(pipe2(gone, O_CLOEXEC));
+		pid = check_fork();
+		if (pid == 0) {
+			close(go[1]);
+			CHECK_OK(fcntl(fd, F_SETLK, &l));
+			CHECK_EQ(read(go[0], &c, 1), 1);
+			/* Stays, and keeps what it holds, until `go` is closed. */
+			execl("/proc/self/exe", "x", "--helper", "reads_until_the_end", NULL);
+			_exit(3);
+		}
+		close(go[0]);
+		close(gone[1]);
+		watcher = check_fork();
+		if (watcher == 0) {
+			char path[64], text[256];
+
+			close(go[1]);
+			snprintf(path, sizeof(path), "/proc/%d/fdinfo/0", pid);
+			for (;;) {
+				int info = open(path, O_RDONLY);
+
+				if (info >= 0 && read(info, text, sizeof(text)) < 0)
+					text[0] = '\0';
+				close(info);
+			}
+		}
+		check_wait_asleep(pid, pid);
+		CHECK_EQ(write(go[1], "g", 1), 1);
+		/* The exec closes its end of this. */
+		CHECK_EQ(read(gone[0], &c, 1), 0);
+		CHECK_OK(kill(watcher, SIGKILL));
+		CHECK_EQ(waitpid(watcher, NULL, 0), watcher);
+		CHECK_OK(fcntl(fd, F_GETLK, &l));
+		CHECK_EQ(l.l_type, F_WRLCK);
+		CHECK_EQ(l.l_pid, pid);
+		close(go[1]);
+		CHECK_EXIT(pid, 0);
+		close(gone[0]);
+	}
+}

@@ -40,6 +40,25 @@ SCENARIO(vfork)
 	}
 }
 
+/* Far from all others: the table of processes grows for it. */
+SCENARIO(pids_far_away)
+{
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+			set_tid_size, cgroup;
+	} args = { .exit_signal = SIGCHLD, .set_tid_size = 1 };
+	pid_t wanted = 20000, pid;
+
+	while (kill(wanted, 0) == 0)
+		wanted += 64;
+	args.set_tid = (uintptr_t)&wanted;
+	pid = OK((pid_t)syscall(435, &args, sizeof(args)));
+	if (pid == 0)
+		_exit(7);
+	CHECK_EQ(pid, wanted);
+	CHECK_EXIT(pid, 7);
+}
+
 static void *
 returns_itself(void *arg)
 {

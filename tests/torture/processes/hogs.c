@@ -215,7 +215,7 @@ HELPER(service)
 	_exit(0);
 }
 
-/* The driver: hogs COUNT times, every kind in turn; the service must answer after each. */
+/* The driver: every kind in turn until COUNT were killed; the service must answer beside each and after. */
 HELPER(hogs)
 {
 	int count = argc > 1 ? atoi(argv[1]) : 9, killed = 0, refused = 0, to[2], from[2];
@@ -234,7 +234,7 @@ HELPER(hogs)
 	}
 	close(to[0]);
 	close(from[1]);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; killed < count; i++) {
 		const char *name = kinds[(size_t)i % (sizeof(kinds) / sizeof(kinds[0]))].name;
 		char c = (char)('a' + i % 20), answer = 0;
 		long long began = check_now_ms();
@@ -268,6 +268,8 @@ HELPER(hogs)
 		if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 			_exit(1);
 	}
+	if (kill(service, 0) < 0 || kill(1, 0) < 0)
+		_exit(1);
 	close(to[1]);
 	waitpid(service, NULL, 0);
 	printf("%d killed, %d refused\n", killed, refused);

@@ -110,11 +110,14 @@ HELPER(ends)
 	_exit(0);
 }
 
+/* `started`, shared with the victim, becomes 1 when it has a second thread. */
 static pid_t
-victim(int threads)
+victim(int threads, volatile int *started)
 {
-	pid_t pid = check_fork();
+	pid_t pid;
 
+	*started = 0;
+	pid = check_fork();
 	if (pid == 0) {
 		setpgid(0, 0);
 		shared = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -123,6 +126,7 @@ victim(int threads)
 
 			if (pthread_create(&t, NULL, busy, (void *)i) != 0)
 				break;
+			*started = 1;
 		}
 		busy((void *)(long)storm_below(10));
 		_exit(0);
@@ -131,7 +135,32 @@ victim(int threads)
 	return pid;
 }
 
-/* kill -9 at any moment of a process with threads in every kind of call. */
+/* kill -9 at any moment of processes with threads in every kind of call; returns how many had threads. */
+static int
+kill_four(void)
+{
+	static volatile int *started;
+	pid_t pid[4];
+	int threaded = 0;
+
+	if (!started)
+		started = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 4; i++)
+		pid[i] = victim(2 + storm_below(13), &started[i]);
+	usleep((useconds_t)storm_below(20000));
+	for (int i = 0; i < 4; i++) {
+		int status;
+
+		threaded += started[i];
+		CHECK_OK(kill(storm_below(2) ? pid[i] : -pid[i], SIGKILL));
+		CHECK_EQ(CHECK_OK(waitpid(pid[i], &status, 0)), pid[i]);
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+			FAIL("killed, and ended with %#x", (unsigned int)status);
+		kill(-pid[i], SIGKILL); /* what it forked */
+	}
+	return threaded;
+}
+
 static void
 kill_body(void)
 {
@@ -139,23 +168,8 @@ kill_body(void)
 	int kills = 0;
 
 	CHECK_OK(pipe(pipe_end));
-	while (!storm_over(end)) {
-		pid_t pid[4];
-
-		for (int i = 0; i < 4; i++)
-			pid[i] = victim(1 + storm_below(14));
-		usleep((useconds_t)storm_below(20000));
-		for (int i = 0; i < 4; i++) {
-			int status;
-
-			CHECK_OK(kill(storm_below(2) ? pid[i] : -pid[i], SIGKILL));
-			CHECK_EQ(CHECK_OK(waitpid(pid[i], &status, 0)), pid[i]);
-			if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-				FAIL("killed, and ended with %#x", (unsigned int)status);
-			kill(-pid[i], SIGKILL); /* what it forked */
-			kills++;
-		}
-	}
+	while (!storm_over(end))
+		kills += kill_four();
 	close(pipe_end[0]);
 	close(pipe_end[1]);
 	CHECK(kills > 0);
@@ -219,6 +233,45 @@ end_body(void)
 TEST(threads_end_and_memory_with_the_last)
 {
 	storm_leaves_nothing(end_body);
+}
+
+/* `--helper kills N`: processes with threads are killed until there were N; says how many there were. */
+static int kills_wanted, kills_done;
+
+static void
+counted_kills(void)
+{
+	int end = kills_done + kills_wanted;
+
+	CHECK_OK(pipe(pipe_end));
+	while (kills_done < end)
+		kills_done += kill_four();
+	close(pipe_end[0]);
+	close(pipe_end[1]);
+}
+
+HELPER(kills)
+{
+	dup2(STDOUT_FILENO, CHECK_FD);
+	kills_wanted = (argc > 1 ? atoi(argv[1]) : 100) / 2;
+	/* Twice at least: half of them each time. */
+	storm_leaves_nothing(counted_kills);
+	printf("%d killed\n", kills_done);
+}
+
+/* `--helper as UID LIMIT PROGRAM...`: run it as that user, with at most LIMIT processes. */
+HELPER(as)
+{
+	struct rlimit l = { 0, 0 };
+
+	dup2(STDOUT_FILENO, CHECK_FD);
+	CHECK(argc > 3);
+	l.rlim_cur = l.rlim_max = (rlim_t)atoi(argv[2]);
+	CHECK_OK(setrlimit(RLIMIT_NPROC, &l));
+	check_become((uid_t)atoi(argv[1]), (gid_t)atoi(argv[1]));
+	close(CHECK_FD);
+	execv(argv[3], argv + 3);
+	_exit(126);
 }
 
 /* Threads that all exec, exit and get killed at once: one of these happens, and only one. */
@@ -416,7 +469,8 @@ proc_body(void)
 	for (int i = 0; i < 2; i++)
 		t[i] = storm_thread(proc_reader, NULL);
 	while (!storm_over(end)) {
-		pid_t pid = victim(1 + storm_below(6));
+		volatile int started;
+		pid_t pid = victim(1 + storm_below(6), &started);
 		int status;
 
 		usleep((useconds_t)storm_below(30000));
