@@ -344,6 +344,8 @@ def test_torture_hogs_die_and_a_service_lives(mem, kills, tmp_path):
     assert int(re.search(r"(\d+) killed", machine.out)[1]) >= kills, str(machine)
     # A hog is killed or refused, never sent another signal for want of memory.
     assert not re.search(r"signal (?!9 )", machine.out), str(machine)
+    # Nor does anybody find a page of somebody else in its memory; nor does one die of it unseen.
+    assert "foreign" not in machine.out and "trap " not in machine.console, str(machine)
 
 
 def test_torture_everything_at_once(tmp_path):

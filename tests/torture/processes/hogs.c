@@ -5,6 +5,10 @@
  * Run by name (`processes --helper hog KIND`) on a machine with little memory, beside a service that
  * must go on answering: tests/test_torture.py. A hog that can take no more, because the kernel refuses it
  * rather than kill it, ends with 0.
+ *
+ * What they fill memory with names its owner and its address. A page of one program that shows up in another
+ * is so told whose it was ("foreign", and the driver fails); the service looks at its stack and data at each
+ * byte, the children of a hog at theirs.
  */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -17,6 +21,40 @@
 
 #define MIB (1ul << 20)
 
+static uint64_t
+word_for(const uint64_t *at)
+{
+	return (uint64_t)getpid() << 48 ^ (uint64_t)(uintptr_t)at;
+}
+
+static void
+fill(void *start, size_t size)
+{
+	uint64_t *w = start, owner = (uint64_t)getpid() << 48;
+
+	for (size_t i = 0; i < size / sizeof(*w); i++)
+		w[i] = owner ^ (uint64_t)(uintptr_t)&w[i];
+}
+
+/* Is all as fill() left it? Else it is said, and the program ends. */
+static void
+look(const void *start, size_t size, const char *what)
+{
+	const volatile uint64_t *w = start;
+	uint64_t owner = (uint64_t)getpid() << 48;
+
+	for (size_t i = 0; i < size / sizeof(*w); i++) {
+		uint64_t is = w[i];
+
+		if (is == (owner ^ (uint64_t)(uintptr_t)&w[i]))
+			continue;
+		dprintf(2, "foreign: pid %d, %s: %#lx holds %#lx, not %#lx: page %#lx of pid %lu?\n", getpid(), what,
+			(unsigned long)&w[i], is, word_for((const uint64_t *)&w[i]), is & 0xfffffffff000ul,
+			is >> 48);
+		_exit(96);
+	}
+}
+
 static void
 anonymous(void)
 {
@@ -25,7 +63,8 @@ anonymous(void)
 
 		if (p == MAP_FAILED)
 			_exit(0);
-		memset(p, 1, MIB);
+		fill(p, MIB);
+		look(p, MIB, "anonymous memory");
 	}
 }
 
@@ -37,7 +76,8 @@ shared_memory(void)
 
 		if (p == MAP_FAILED)
 			_exit(0);
-		memset(p, 1, MIB);
+		fill(p, MIB);
+		look(p, MIB, "shared memory");
 	}
 }
 
@@ -48,7 +88,7 @@ file(void)
 	static char block[65536];
 	int fd = (int)syscall(SYS_memfd_create, "hog", 0);
 
-	memset(block, 1, sizeof(block));
+	fill(block, sizeof(block));
 	while (write(fd, block, sizeof(block)) > 0)
 		;
 	_exit(0);
@@ -164,10 +204,17 @@ children(void)
 
 		if (pid == 0) {
 			char *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			uint64_t stack[512];
 
+			fill(stack, sizeof(stack));
 			if (p != MAP_FAILED)
-				memset(p, 1, MIB);
-			pause();
+				fill(p, MIB);
+			for (;;) {
+				look(stack, sizeof(stack), "stack");
+				if (p != MAP_FAILED)
+					look(p, MIB / 16, "memory");
+				usleep(200000);
+			}
 		}
 		failed += pid < 0;
 	}
@@ -205,9 +252,15 @@ HELPER(hog)
 /* Answers each byte with its successor, until the end of the file. Its memory was there from the start. */
 HELPER(service)
 {
+	static uint64_t data[8192];
+	uint64_t stack[2048];
 	char c;
 
+	fill(data, sizeof(data));
+	fill(stack, sizeof(stack));
 	while (read(0, &c, 1) == 1) {
+		look(data, sizeof(data), "data");
+		look(stack, sizeof(stack), "stack");
 		c++;
 		if (write(1, &c, 1) != 1)
 			_exit(1);
