@@ -5,7 +5,6 @@
  *
  *	panic (or `planted` alone)   the machine comes down
  *	lock                         two locks are taken in the wrong order
- *	leak                         memory is lost
  *	hang                         the CPU goes round for ever, interrupts off
  *
  * In the kcov variant only. The two calls may be far apart; nothing but their order matters.
@@ -16,18 +15,15 @@
 #include <tessera/bootinfo.h>
 #include <tessera/lock.h>
 #include <tessera/panic.h>
-#include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/test.h>
 #include <tessera/thread.h>
 
 #define CALL_FLOCK    73
 #define CALL_EVENTFD2 290
-#define LOST_SIZE     700
 
 static void (*planted)(void);   /* [I] after boot; NULL: nothing is planted */
 static pid_t armed_by;          /* [a] who made the eventfd last */
-static void *lost;              /* [a] the last block; those before are known to nobody */
 
 static struct spinlock outer = SPINLOCK_INIT(PROCESS), inner = SPINLOCK_INIT(FILE);
 
@@ -47,12 +43,6 @@ planted_lock_order(void)
 }
 
 static void __noinline
-planted_leak(void)
-{
-	WRITE_ONCE(lost, kmalloc(LOST_SIZE, 0));
-}
-
-static void __noinline
 planted_hang(void)
 {
 	arch_irq_disable();
@@ -66,7 +56,6 @@ static const struct {
 } kinds[] = {
 	{ "panic", planted_panic },
 	{ "lock", planted_lock_order },
-	{ "leak", planted_leak },
 	{ "hang", planted_hang },
 };
 
