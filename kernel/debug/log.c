@@ -2,7 +2,7 @@
 /*
  * log.c - the kernel's log: a ring in memory, and the console for lines that matter enough.
  *
- * A line is formatted on the caller's stack, put into the ring, and written to the console if its
+ * A line is formatted on the caller's stack (which may be deep: there is room for one text), put into the ring, and written to the console if its
  * level is at or above the console's. Works from the first instruction of C to the last line of a
  * panic, in any context. While the kernel panics the locks are not waited for: the CPUs that hold
  * them are halted.
@@ -80,15 +80,15 @@ unlock(struct spinlock *l, uint64_t flags, bool panicking)
 static void
 console_line(uint64_t time, const char *text, size_t length)
 {
-	char line[32 + LOG_LINE_MAX];
-	size_t n = log_stamp(line, 32, time);
+	char stamp[32];
+	size_t n = log_stamp(stamp, sizeof(stamp), time);
 	bool panicking = debug_panicking();
 	uint64_t flags;
 
-	memcpy(line + n, text, length);
-	line[n + length] = '\n';
 	flags = lock(&console_lock);
-	arch_console_write(line, n + length + 1);
+	arch_console_write(stamp, n);
+	arch_console_write(text, length);
+	arch_console_write("\n", 1);
 	unlock(&console_lock, flags, panicking);
 }
 

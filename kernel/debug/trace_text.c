@@ -153,6 +153,7 @@ trace_format(const struct trace_record *r, char *out, size_t size)
  */
 struct merge {
 	struct trace_cursor at[MAX_CPUS];
+	uint64_t low[MAX_CPUS];    /* the oldest record to show */
 	struct trace_record ahead; /* the record under a cursor, read again as need be */
 };
 
@@ -167,15 +168,15 @@ look(struct merge *m, uint32_t cpu, uint64_t position)
 
 /* Step back over the youngest record before the cursors. */
 static bool
-step_back(struct merge *m, const uint64_t *low)
+step_back(struct merge *m)
 {
 	uint64_t latest = 0;
 	uint32_t best = MAX_CPUS;
 
 	for (uint32_t i = 0; i < cpu_count; i++) {
-		while (m->at[i].next > low[i] && !look(m, i, m->at[i].next - 1))
+		while (m->at[i].next > m->low[i] && !look(m, i, m->at[i].next - 1))
 			m->at[i].next--; /* torn, or overwritten: as if it were not there */
-		if (m->at[i].next > low[i] && trace_time_ns(&m->ahead) >= latest) {
+		if (m->at[i].next > m->low[i] && trace_time_ns(&m->ahead) >= latest) {
 			latest = trace_time_ns(&m->ahead);
 			best = i;
 		}
@@ -213,7 +214,6 @@ trace_tail(unsigned int n, void (*fn)(void *ctx, const char *line), void *ctx)
 	/* Too large for a stack; a second one for a panic in the middle of the first. */
 	static struct merge walks[2];
 	static bool taken[2]; /* [a] */
-	uint64_t low[MAX_CPUS];
 	struct trace_record r;
 	uint32_t mine = 0;
 	char text[240];
@@ -229,10 +229,10 @@ trace_tail(unsigned int n, void (*fn)(void *ctx, const char *line), void *ctx)
 
 		trace_cursor_begin(&m->at[i], i);
 		end = m->at[i].end;
-		low[i] = MAX(m->at[i].next, end > size ? end - size : 0);
+		m->low[i] = MAX(m->at[i].next, end > size ? end - size : 0);
 		m->at[i].next = end;
 	}
-	for (unsigned int i = 0; i < n && step_back(m, low); i++)
+	for (unsigned int i = 0; i < n && step_back(m); i++)
 		;
 	for (unsigned int i = 0; i < n && step_forward(m, &r); i++) {
 		trace_format(&r, text, sizeof(text));

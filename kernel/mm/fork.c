@@ -17,7 +17,7 @@
 
 #include "mm.h"
 
-#define LEAVES 64u
+#define LEAVES 16u /* at once, on the stack */
 
 /*
  * Share the next leaves of [*va, end). Both page_table_locks held. 0, or -ENOMEM; *va is where to

@@ -20,6 +20,8 @@
 
 #include "mm.h"
 
+#define LEAVES 16u /* taken at once, on the stack: zapping is at the end of long call chains */
+
 paddr_t zero_frame;
 
 void
@@ -147,13 +149,13 @@ bool
 mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_private,
 		   struct tlb_batch *b)
 {
-	struct page_table_leaf leaf[TLB_BATCH_PAGES];
+	struct page_table_leaf leaf[LEAVES];
 
 	assert_held(&m->as->page_table_lock);
 	if (keep_private)
 		return zap_shared(m, start, end, b);
 	for (;;) {
-		unsigned int max = b ? TLB_BATCH_PAGES - b->count : TLB_BATCH_PAGES;
+		unsigned int max = b ? MIN(LEAVES, TLB_BATCH_PAGES - b->count) : LEAVES;
 		unsigned int n = arch_page_table_take(&m->as->page_table, start, end, leaf, max);
 		bool full = false;
 

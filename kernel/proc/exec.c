@@ -390,7 +390,7 @@ static long
 exec_locked(struct process *p, struct program *g, const struct exec_source *argv,
 	    const struct exec_source *envp, const char *path)
 {
-	struct exec_layout l = { 0 };
+	struct exec_layout *l;
 	struct private_copies copies = { 0 };
 	struct exec_args args;
 	struct cred *c = NULL;
@@ -399,14 +399,18 @@ exec_locked(struct process *p, struct program *g, const struct exec_source *argv
 
 	if (error)
 		goto free_args;
-	error = elf_image_read(&l.main, g->file);
+	error = -ENOMEM;
+	l = kzalloc(sizeof(*l));
+	if (!l)
+		goto free_args;
+	error = elf_image_read(&l->main, g->file);
 	if (error)
 		goto free_layout;
 	error = -ENOMEM;
 	c = exec_cred(g->file, &secure);
 	if (!c)
 		goto free_layout;
-	error = exec_layout_build(&l, &args, c, secure);
+	error = exec_layout_build(l, &args, c, secure);
 	if (error)
 		goto free_cred;
 	error = unshare(p, &copies);
@@ -415,7 +419,7 @@ exec_locked(struct process *p, struct program *g, const struct exec_source *argv
 	error = exec_take_over(p);
 	if (error)
 		goto free_copies;
-	become(&l, &copies, c, secure, path);
+	become(l, &copies, c, secure, path);
 	c = NULL;
 free_copies:
 	actions_put(copies.actions);
@@ -424,10 +428,11 @@ free_copies:
 free_cred:
 	cred_put(c);
 free_layout:
-	if (l.as)
-		address_space_put(l.as);
-	elf_image_free(&l.main);
-	elf_image_free(&l.interp);
+	if (l->as)
+		address_space_put(l->as);
+	elf_image_free(&l->main);
+	elf_image_free(&l->interp);
+	kfree(l);
 free_args:
 	exec_args_free(&args);
 	return error;

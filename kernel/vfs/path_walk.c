@@ -265,6 +265,12 @@ component_kind(const char *name, size_t length)
 	return name[1] == '.' ? LAST_DOTDOT : LAST_NORMAL;
 }
 
+/* What is left to walk when a link in the middle of it has been walked. */
+struct aside {
+	const char *rest;
+	char *body;
+};
+
 /*
  * Walk `rest` from w->parent up to its last component, which is left in w. `body`: the allocated
  * text that `rest` points into, now w's; or NULL.
@@ -272,10 +278,7 @@ component_kind(const char *name, size_t length)
 static int
 walk(struct last_name *w, const char *rest, char *body)
 {
-	struct {
-		const char *rest;
-		char *body;
-	} aside[SYMLINK_DEPTH_MAX];
+	struct aside *aside = NULL;
 	unsigned int depth = 0;
 	int error;
 
@@ -346,6 +349,14 @@ walk(struct last_name *w, const char *rest, char *body)
 			continue;
 		/* links <= SYMLINK_DEPTH_MAX bounds depth. A finished text is freed at once. */
 		if (*rest) {
+			/* Too large for a stack that a file system's own depth comes on top of. */
+			if (!aside)
+				aside = kmalloc(SYMLINK_DEPTH_MAX * sizeof(*aside), 0);
+			if (!aside) {
+				kfree(link_body);
+				error = -ENOMEM;
+				break;
+			}
 			aside[depth].rest = rest;
 			aside[depth].body = w->link;
 			depth++;
@@ -357,6 +368,7 @@ walk(struct last_name *w, const char *rest, char *body)
 	}
 	while (depth > 0)
 		kfree(aside[--depth].body);
+	kfree(aside);
 	return error;
 }
 

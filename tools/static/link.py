@@ -5,20 +5,21 @@ Both come from one compilation of every file with the build's own options and, b
 of its own and gcc's call graph with frame sizes.
 
 Depth. A call through a pointer may reach every function that is put into a member of that name anywhere
-(`.read = pipe_read` for `f->ops->read(...)`), or that is passed to the function whose parameter is called. What is
-left over, CALLS_BY_HAND names. A call under `if` of a noreturn function (panic) ends the story and is not followed:
-a panic may use the guard. The sum that has to fit into KERNEL_STACK_SIZE:
+(`.read = pipe_read` for `f->ops->read(...)`), or that is passed to the function whose parameter is called; by a file
+that calls it with names of functions, only those. What is left over, CALLS_BY_HAND names. A noreturn function ends the
+story and is not followed: panic() and the debugger have a stack of their own. The sum that has to fit into KERNEL_STACK_SIZE:
 
     entry from user mode + deepest system call, in which any copy to or from user memory may fault:
         + entry from kernel mode + deepest page fault
     + entry from kernel mode + deepest interrupt, or the switch to another thread after it
 """
 import re
+from inspect import getsource
 from collections import defaultdict
 from pathlib import Path
 
 from analysers import kernel_flags, version
-from check import KEPT, TOP, WORKERS, Finding, digest, file_digest, includes_of, remembered, run, sources
+from check import KEPT, TOP, WORKERS, Finding, digest, includes_of, remembered, run, sources
 from concurrent.futures import ThreadPoolExecutor
 
 FRAME_LIMIT = 1024   # bytes of one function: as Linux asks of its own
@@ -41,11 +42,12 @@ SYSTEM_CALLS = ("syscall_dispatch", "trap_return_to_user", "trap_user")
 USER_COPY = "kernel/arch/x86_64/user_copy.S"
 FAULT = "kernel_page_fault"
 INTERRUPT = ("interrupt_dispatch", "schedule_preempted")
-# Called from many places, but never from inside itself, so its depth is added once to the sum.
+# Called from many places, but never from inside itself, so its depth is added once to the sum. Of one group one at a
+# time: page_alloc() kills only after reclaim() has returned, and does neither for a thread that reclaims.
 ONCE = {
-    "schedule_preempted": "preemption is off in the scheduler",
-    "reclaim": "a thread that reclaims does not reclaim again (page_alloc)",
-    "oom_kill": "one at a time, and its victim needs none",
+    "schedule_preempted": ("scheduler", "preemption is off in the scheduler"),
+    "reclaim": ("memory", "a thread that reclaims does not reclaim again (page_alloc)"),
+    "oom_kill": ("memory", "one at a time, and its victim needs none"),
 }
 # Calls that close a circle: how often they happen at most, each time with the whole circle on the stack.
 CIRCLES = {
@@ -64,7 +66,9 @@ CIRCLES = {
     ("link_readlink", "link_readlink"): (0, "two functions of one name: an entry's readlink is not the inode's"),
 }
 # Where a chain ends, because it does not come back: the machine stops.
-ENDS = re.compile(r"^(panic\w*|__stack_chk_fail|__assert\w*|ktest_fail|lock_order_\w*panic)$")
+ENDS = re.compile(
+    r"^(panic\w*|__stack_chk_fail|__assert\w*|ktest_fail|lock_order_\w*panic|debug_try_(stop|fail)|debug_halt_bystander)$"
+)
 
 
 def compiled(path, flags, ver):
@@ -129,7 +133,7 @@ def read_sections(obj):
 
 def whole_kernel(build="release"):
     flags = [f"-DTESSERA_BUILD=BUILD_{build}" if "TESSERA_BUILD" in w else w for w in kernel_flags("gcc")]
-    ver = version("gcc") + file_digest("tools/static/link.py")
+    ver = version("gcc") + "".join(map(getsource, (compiled, read_graph, read_sections)))
     paths = [p for p in sources("kernel", "boot", suffixes=(".c", ".S")) if not outside(p)]
     with ThreadPoolExecutor(WORKERS) as pool:
         return dict(zip(paths, pool.map(lambda p: compiled(p, flags, ver), paths)))
@@ -210,7 +214,7 @@ class Graph:
 
     def __init__(self, files):
         self.frame, self.place, self.calls, self.unresolved = {}, {}, defaultdict(set), []
-        self.by_name = defaultdict(set)
+        self.by_name, self.takers = defaultdict(set), defaultdict(set)
         pointers = []
         for path, f in files.items():
             for name, (where, line, size) in f["graph"]["functions"].items():
@@ -229,6 +233,7 @@ class Graph:
             self.calls[USER_COPY, name].add(FAULT)
         self.texts = {p: (TOP / p).read_text() for p in sources("kernel", "boot", suffixes=(".c", ".h"))}
         self.find_members()
+        self.find_calls()
         for (path, caller), place in pointers:
             names = self.resolve(path, caller, place)
             if names is None:
@@ -236,6 +241,7 @@ class Graph:
             else:
                 self.calls[path, caller] |= names
         self.calls = {k: {n for c in v for n in self.nodes(k[0], c)} for k, v in self.calls.items()}
+        self.bind()
         self.extra, self.stale = 0, set(CIRCLES)
         for caller, callees in self.calls.items():
             for callee in list(callees):
@@ -280,6 +286,14 @@ class Graph:
                 if function in self.by_name:
                     self.members["", member].add(function)
 
+    def find_calls(self):
+        """Where a name is called in the text: name -> (path, whether it is a member, behind the parenthesis)."""
+        self.parentheses = defaultdict(list)
+        for path, t in self.texts.items():
+            for call in re.finditer(r"(->|\.)?\b(\w+)\(", t):
+                if t[t.rfind("\n", 0, call.start()) + 1] in " \t#":  # else its definition
+                    self.parentheses[call[2]].append((path, bool(call[1]), call.end()))
+
     def resolve(self, path, caller, place):
         base = CLONE.sub("", caller)
         if base in CALLS_BY_HAND:
@@ -320,16 +334,52 @@ class Graph:
                 break
         else:
             return None
-        return self.given(m[1]) or None
+        names = self.given(m[1])
+        if names:
+            self.takers[m[1]] |= names
+        return names or None
 
-    def given(self, function):
-        """The functions whose names stand in a call of `function`."""
-        found = set()
-        for t in self.texts.values():
-            for call in re.finditer(rf"\b{function}\(", t):
-                inside = balanced(t, call.end())
-                found |= {w for w in re.findall(r"\b\w+\b(?!\()", inside) if w in self.by_name}
+    def given(self, function, seen=()):
+        """The functions whose names stand in a call of `function`; where one hands on what it was given, its own."""
+        calls = list(self.calls_of(function))
+        found = set().union(*(names for _, names, _ in calls))
+        for path, _, at in () if found else calls:
+            outer = re.findall(r"^(\w+)\(", self.texts[path][:at], re.M)
+            if outer and outer[-1] != function and outer[-1] not in seen:
+                found |= self.given(outer[-1], (*seen, function))
         return found
+
+    def calls_of(self, function):
+        """(path, names of functions among the arguments, place) of each call, by name or by a member that holds it."""
+        members = {member for (_, member), names in self.members.items() if function in names}
+        for name in {function, *members}:
+            for path, by_member, at in self.parentheses[name]:
+                if name == function and not by_member or name in members and by_member:
+                    inside = balanced(self.texts[path], at)
+                    yield path, {w for w in re.findall(r"\b\w+\b(?!\()", inside) if w in self.by_name}, at
+
+    def bind(self):
+        """A function that calls its parameter, called from a file that names what is to be called in each of its
+        calls: a copy of it for that file, which calls nothing else."""
+        for function, names in self.takers.items():
+            by_file, forwards = defaultdict(set), set()
+            for path, these, _ in self.calls_of(function):
+                by_file[path] |= these
+                if not these:
+                    forwards.add(path)
+            headers = [p for p in by_file if p.endswith(".h")]
+            any_of = {n for name in names for n in self.nodes("", name)}
+            for node in [n for n in self.frame if CLONE.sub("", n[1]) == function]:
+                for caller, callees in list(self.calls.items()):
+                    path = caller[0]
+                    if node not in callees or headers or path in forwards or not by_file[path] or caller[1] == function:
+                        continue
+                    here = {n for name in by_file[path] for n in self.nodes(path, name)}
+                    copy = (node[0], f"{node[1]}.part.for {path}")
+                    self.frame[copy], self.place[copy] = self.frame[node], self.place[node]
+                    self.calls[copy] = {c for c in self.calls.get(node, ()) if c not in any_of or c in here} | here
+                    callees.discard(node)
+                    callees.add(copy)
 
     def deepest(self, roots, until=None):
         """(bytes, chain) of the deepest chain from these functions, and the cycles met on the way. With `until`, of
@@ -364,10 +414,16 @@ def kernel_stack_size():
 def entries(graph):
     """What adds up on one stack: (title, bytes, chain) each, and the circles nobody has explained."""
     parts, circles = [], []
-    for title, roots in (("system call", SYSTEM_CALLS), ("interrupt", INTERRUPT), *((n, (n,)) for n in ONCE)):
+    for title, roots in (("system call", SYSTEM_CALLS), ("interrupt", INTERRUPT)):
         (size, chain), more, _ = graph.deepest(roots)
         parts.append((title, size, chain))
         circles += more
+    groups = defaultdict(list)
+    for name, (group, _) in ONCE.items():
+        (size, chain), more, _ = graph.deepest((name,))
+        groups[group].append((name, size, chain))
+        circles += more
+    parts += [max(group, key=lambda part: part[1]) for group in groups.values()]
     # The way from callee back to caller is on the stack once already; count the rest. No circle runs inside another.
     rest = [("no circle", 0, ())]
     for (caller, callee), (times, _) in CIRCLES.items():

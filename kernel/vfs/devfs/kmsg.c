@@ -151,20 +151,28 @@ take_priority(char **line)
 static ssize_t
 kmsg_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
-	char text[LINE_MAX], *line = text;
 	size_t n = from->count;
 	unsigned int priority;
+	char *text, *line;
+	ssize_t r = (ssize_t)n;
 
-	if (n >= sizeof(text))
+	if (n >= LINE_MAX)
 		return -EINVAL;
-	if (iov_copy_from(text, from, n) < n)
-		return -EFAULT;
+	text = kmalloc(n + 1, 0);
+	if (!text)
+		return -ENOMEM;
+	if (iov_copy_from(text, from, n) < n) {
+		r = -EFAULT;
+		goto free_text;
+	}
 	text[n] = '\0';
-	if (n && text[n - 1] == '\n')
-		text[n - 1] = '\0';
+	line = text;
 	priority = take_priority(&line);
-	log_print((enum log_level)priority, "%s\n", line);
-	return (ssize_t)n;
+	/* The log takes the newline at the end away. */
+	log_print((enum log_level)priority, "%s", line);
+free_text:
+	kfree(text);
+	return r;
 }
 
 static const struct file_ops kmsg_ops = {
