@@ -129,12 +129,13 @@ lock_slowly(struct mutex *m, enum wait_mode mode)
 static __noinline int
 lock_watchfully(struct mutex *m, enum wait_mode mode, vaddr_t pc)
 {
-	uint64_t start = 0, waited = 0;
+	uint64_t waited = 0;
 	bool contended = !try_free(m);
 	int error = 0;
 
 	if (contended) {
-		start = lock_watched() ? arch_clock_ns() : 0;
+		uint64_t start = lock_watched() ? arch_clock_ns() : 0;
+
 		trace_lock_wait(m->class, (vaddr_t)m, pc);
 		error = lock_slowly(m, mode);
 		if (start)

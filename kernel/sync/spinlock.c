@@ -116,7 +116,7 @@ watched(void)
 static __cold __noinline void
 acquire_watched(struct spinlock *l, uint64_t flags, vaddr_t pc)
 {
-	uint64_t start = 0, waited = 0;
+	uint64_t waited = 0;
 	bool contended;
 
 	if (latency_watched()) {
@@ -126,7 +126,8 @@ acquire_watched(struct spinlock *l, uint64_t flags, vaddr_t pc)
 	}
 	contended = !try(l);
 	if (contended) {
-		start = arch_clock_ns();
+		uint64_t start = arch_clock_ns();
+
 		trace_lock_wait(l->class, (vaddr_t)l, pc);
 		acquire(l);
 		waited = arch_clock_ns() - start;

@@ -209,7 +209,7 @@ holds(const char *line, const char *word)
 }
 
 /* Gathers what is printed to whole lines. */
-static void
+static void __printf(2, 3)
 look_for(void *ctx, const char *format, ...)
 {
 	struct search *s = ctx;

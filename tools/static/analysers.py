@@ -51,6 +51,9 @@ CLANG_CHECKERS = (
     "alpha.unix.cstring.BufferOverlap",
 )
 
+# How far one function's paths are followed. The default, 225000, takes three times as long and finds the same here.
+CLANG_EFFORT = "max-nodes=40000"
+
 
 def clang(sample):
     flags = kernel_flags("clang")
@@ -61,7 +64,7 @@ def clang(sample):
             command += ["-Xclang", f"-analyzer-checker={','.join(CLANG_CHECKERS)}"]
             # `struct x *p = ...; if (!config_y) return;` is this kernel's way to switch code off.
             command += ["-Xclang", "-analyzer-disable-checker=deadcode.DeadStores"]
-            for option in (f"alpha.security.taint.TaintPropagation:Config={TOP}/tools/static/taint.yaml",):
+            for option in (f"alpha.security.taint.TaintPropagation:Config={TOP}/tools/static/taint.yaml", CLANG_EFFORT):
                 command += ["-Xclang", "-analyzer-config", "-Xclang", option]
             done = run([*command, "-Xclang", "-analyzer-output=plist", "-o", out.name, path])
             if done.returncode:

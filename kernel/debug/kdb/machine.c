@@ -87,7 +87,7 @@ command_trace(int argc, char **argv)
 	trace_tail((unsigned int)MIN(n, (uint64_t)UINT32_MAX), trace_line, NULL);
 }
 
-static void
+static void __printf(2, 3)
 print_in_context(void *unused, const char *format, ...)
 {
 	char line[160];

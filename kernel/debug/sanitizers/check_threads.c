@@ -103,7 +103,7 @@ stacks_list(void (*put)(void *ctx, const char *line), void *ctx)
 	for (uint32_t i = 0; i < LISTED && list[i].bytes; i++) {
 		char line[80];
 
-		snprintf(line, sizeof(line), "%6u of %u bytes by %s (tid %u)", list[i].bytes,
+		snprintf(line, sizeof(line), "%6u of %d bytes by %s (tid %u)", list[i].bytes,
 			 KERNEL_STACK_SIZE, list[i].name, list[i].tid);
 		put(ctx, line);
 	}

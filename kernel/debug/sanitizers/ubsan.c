@@ -73,7 +73,7 @@ is_negative(const struct ubsan_type *t, uint64_t v)
 }
 
 /* Say where and what; panics unless warnings were asked for. */
-static void __cold
+static void __cold __printf(2, 3)
 report(struct ubsan_place *at, const char *format, ...)
 {
 	char what[200];

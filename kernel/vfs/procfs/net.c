@@ -30,7 +30,7 @@ show_one(void *ctx, const struct socket *s, const struct socket_address *name)
 	const char *path = (const char *)name->bytes + sizeof(name->family);
 	size_t n = name->length > sizeof(name->family) ? name->length - sizeof(name->family) : 0;
 
-	text_print(t, "%016lx: %08X %08X %08X %04X %02X %5lu", 0ul, ref_count(&s->refs), 0,
+	text_print(t, "%016lx: %08X %08X %08X %04X %02X %5lu", 0ul, ref_count(&s->refs), 0u,
 		   s->state == SOCKET_LISTENING ? FLAG_LISTENING : 0, s->type, state_of(s), s->inode);
 	if (n > 0) {
 		text_add(t, " ", 1);

@@ -83,7 +83,7 @@ write_size(struct target *at, char *data, size_t n)
 static int
 show_format(struct text *t, struct target *at)
 {
-	text_print(t, "record %zu time:8 sequence:8 tid:4 event:2 cpu:1 depth:1 word:%u*8\n",
+	text_print(t, "record %zu time:8 sequence:8 tid:4 event:2 cpu:1 depth:1 word:%d*8\n",
 		   sizeof(struct trace_record), TRACE_WORDS);
 	for (unsigned int e = 0; e < TRACE_EVENT_COUNT; e++) {
 		const struct trace_event_info *info = &trace_events[e];
