@@ -197,7 +197,7 @@ show_stat(struct text *t, struct target *at)
 		   inside ? as->code_end : as ? 1ul : 0, inside ? as->stack_top : 0);
 	text_print(t, " %lu %lu %lu %lu", s.pending & 0x7fffffff, s.blocked & 0x7fffffff,
 		   s.ignored & 0x7fffffff, s.caught & 0x7fffffff);
-	text_print(t, " %d 0 0 %d %u %u %d 0 0 0", th && th->state == THREAD_SLEEPING, s.exit_signal,
+	text_print(t, " %d 0 0 %d %u %d %d 0 0 0", th && th->state == THREAD_SLEEPING, s.exit_signal,
 		   th ? th->cpu : 0, th ? th->rt_priority : 0, th ? th->policy : 0);
 	text_print(t, " %lu %lu %lu %lu %lu %lu %lu %d\n", inside ? as->data_start : 0,
 		   inside ? as->data_end : 0, inside ? as->brk_start : 0, inside ? as->arg_start : 0,
