@@ -231,7 +231,8 @@ balance_tick(struct run_queue *rq, uint64_t now)
 {
 	uint32_t self = rq->cpu->id, busiest = self;
 
-	if (rq->queued > 1 && balance_somebody_idle(self) && offer(rq))
+	/* A hint: the others change it under the lock. */
+	if (READ_ONCE(rq->queued) > 1 && balance_somebody_idle(self) && offer(rq))
 		return;
 	if (now < rq->next_balance)
 		return;

@@ -58,7 +58,7 @@ static inline void preempt_enable(void) {}
 #define PCIDS  8u
 #define NOTHING 0u
 
-struct address_space kernel_space;
+struct address_space kernel_space = { .refs = { 1 } };
 struct page_table kernel_page_table;
 
 static struct address_space *spaces[SPACES];
@@ -158,6 +158,7 @@ make_space(uint32_t s)
 	spaces[s] = calloc(1, sizeof(struct address_space));
 	spaces[s]->id = next_space_id++;
 	spaces[s]->tlb_generation = 1;
+	ref_init(&spaces[s]->refs);
 	for (uint32_t i = 0; i < PAGES; i++)
 		contents[s][i] = next_value++;
 }

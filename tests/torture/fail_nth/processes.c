@@ -254,7 +254,7 @@ SCENARIO(identities)
 		groups[i] = (gid_t)i + 100;
 	OK((int)syscall(SYS_setgroups, 40, groups));
 	CHECK_EQ(getgroups(0, NULL), 40);
-	OK((int)syscall(SYS_setresuid, 0, 1, 0));
+	OK((int)syscall(SYS_setresuid, 1, 0, 0));
 	OK((int)syscall(SYS_setresuid, 0, 0, 0));
 	OK(prctl(PR_SET_KEEPCAPS, 1));
 	OK(prctl(PR_SET_KEEPCAPS, 0));
