@@ -44,6 +44,10 @@ MISTAKES = {
     "vm --disk x -- true": (2, "not available yet"),
     "vm --net user -- true": (2, "not available yet"),
     "vm --add /no/such/file -- true": (2, "there is no '/no/such/file'"),
+    "vm --with Vim -- true": (2, "--with wants names of Debian packages"),
+    "vm --with ../x -- true": (2, "--with wants names of Debian packages"),
+    "vm --with no-such-package -- true": (126, "no package 'no-such-package'"),
+    "vm --with grep --mem 20 -- true": (126, "--mem 20 is too little"),
     "vm --timeout 0 -- true": (2, "--timeout wants a number"),
     "vm --mem 8 -- true": (126, "--mem 8 is too little"),
     "vm --kernel linux --mem 32 -- true": (126, "--mem 32 is too little"),
@@ -73,7 +77,7 @@ def test_help():
     assert done.returncode == 0
     for (
         word
-    ) in "--cpus --mem --kernel --add --icount --boot --cpu --timeout --append --emulator 124 125 126".split():
+    ) in "--cpus --mem --kernel --with --add --icount --boot --cpu --timeout --append --emulator 124 125 126".split():
         assert word in done.stdout
     assert tessera().returncode == 2
 
@@ -186,6 +190,46 @@ def test_added_files_and_folders(tmp_path):
         "wc -c < one; cat /srv/tree/link; ls /bin/sh",
     )
     assert (done.returncode, done.stdout) == (0, "15000\ndeep/bin/sh\n"), done.stderr
+
+
+@pytest.mark.parametrize("kernel", ["tessera", "linux"])
+def test_packages_with_what_they_need(kernel):
+    """gawk needs libraries that the image lacks, has a link made by its maintainer script, and takes the
+    place of a link to busybox, which stays what it was."""
+    done = tessera(
+        *("vm", "--kernel", kernel, "--with", "gawk,bc", "--with", "dash", "--"),
+        "readlink /usr/bin/awk; awk --version | head -c 7; echo; echo 6 '*' 7 | bc; busybox echo still",
+    )
+    assert (done.returncode, done.stdout) == (0, "gawk\nGNU Awk\n42\nstill\n"), done.stderr
+
+
+def test_dependencies(monkeypatch):
+    """Of alternatives the first, unless another is there; of the providers of a virtual package too."""
+    monkeypatch.syspath_prepend(TOP / "tools/image")
+    from add_packages import Graph
+
+    answer = """a
+  PreDepends: c
+ |Depends: first
+  Depends: second
+  Depends: <virtual>
+    one
+    two
+c
+  Depends: perl:any
+first
+second
+one
+two
+  Depends: c
+perl:any
+perl
+"""
+    monkeypatch.setattr(Graph, "_ask", staticmethod(lambda names: answer))
+    graph = Graph(["a"])
+    assert graph.closure(["a"], set(), set()) == ["a", "c", "first", "one", "perl"]
+    assert graph.closure(["a"], {"second"}, {"perl"}) == ["a", "c", "one"]
+    assert graph.closure(["a", "two"], {"first"}, {"perl"}) == ["a", "c", "two"]
 
 
 def test_probe_of_the_accelerator(tmp_path):

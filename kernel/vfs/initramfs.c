@@ -195,12 +195,31 @@ make_symlink(const char *name, const struct cpio_entry *e)
 	return error;
 }
 
+/*
+ * Take away what has this name and is of another type: an entry replaces a symbolic link, it does not
+ * write through it.
+ */
+static void
+make_room(const char *name, unsigned int mode)
+{
+	struct path p;
+	unsigned int present;
+
+	if (path_lookup(AT_FDCWD, name, 0, &p) != 0)
+		return;
+	present = p.dentry->inode->mode;
+	path_put(&p);
+	if ((present & S_IFMT) != (mode & S_IFMT))
+		vfs_unlink(AT_FDCWD, name, S_ISDIR(present));
+}
+
 static int
 make_entry(struct unpacking *u, char *name, const struct cpio_entry *e)
 {
 	int error;
 
 	make_parents(name);
+	make_room(name, e->mode);
 	switch (e->mode & S_IFMT) {
 	case S_IFDIR:
 		error = vfs_mkdir(AT_FDCWD, name, e->mode & 07777);

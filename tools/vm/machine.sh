@@ -3,7 +3,7 @@
 # shellcheck shell=sh disable=SC2154
 # Sourced by `tessera`: build what a machine boots, start QEMU or Bochs, judge how it ended.
 #
-# Variables that the option parser sets: cpus mem kernel variant boot cpu machine emulator timeout append profile
+# Variables that the option parser sets: cpus mem kernel variant boot cpu machine emulator timeout append profile with
 # icount adds (a file, one HOST:GUEST a line) and, for `run`, debug and log.
 
 cc_name=${CC:-gcc}
@@ -62,14 +62,20 @@ machine_prepare()
 	tail -c 8192 "$base" | grep -q 'TRAILER!!!' ||
 		die 126 "the image build/image/$profile.cpio is damaged: remove it and run the command again"
 
+	packages=
+	if [ -n "$with" ]; then
+		[ -t 2 ] && [ -z "$TESSERA_BUILT" ] && say "packing $with"
+		packages=$(/usr/bin/python3 -B "$top/tools/image/add_packages.py" --cache "$top/build/cache" \
+			--profile "$profile" "$with") || exit 126
+	fi
 	run=$(mktemp -d "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 126 "cannot make a temporary directory"
 	image=$base
-	if [ -s "$adds" ] || [ -n "$command_text" ]; then
+	if [ -s "$adds" ] || [ -n "$command_text$packages" ]; then
 		printf '%s' "$command_text" >"$run/command"
 		image=$run/image.cpio
 		/usr/bin/python3 "$top/tools/image/add_segment.py" ${command_text:+--command "$run/command"} \
 			--adds "$adds" -o "$run/segment.cpio" || die 126 "cannot add the files to the image"
-		cat "$base" "$run/segment.cpio" >"$image" && rm "$run/segment.cpio" ||
+		cat "$base" ${packages:+"$packages"} "$run/segment.cpio" >"$image" && rm "$run/segment.cpio" ||
 			die 126 "no room for the image in ${run%/*}: free some, or set TMPDIR"
 	fi
 	size=$(megabytes "$image")
@@ -87,6 +93,8 @@ machine_prepare()
 	bios) needed=$((needed + size + 16)) ;;
 	uefi) needed=$((needed + size + 64)) ;;
 	esac
+	# Half as much again as the image leaves programs room where nobody chose.
+	: "${mem:=$((needed + 256 > 512 ? needed + size / 2 + 256 : 512))}"
 	[ "$mem" -ge "$needed" ] ||
 		die 126 "--mem $mem is too little for this kernel and image: give at least --mem $needed"
 	arguments="$arguments${append:+ $append}"
