@@ -8,6 +8,7 @@ into them, in build/oracle.
 """
 import hashlib
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import TOP, run_vm
+from conftest import SLOWER, TOP, VARIANT, run_vm
 
 PROGRAMS = Path(TOP, "build/abi")
 TOPICS = sorted({p.parent.name for p in Path(TOP, "tests/abi").glob("*/*.c")})
@@ -56,7 +57,9 @@ ITEMS = [
 ]
 
 # What the guest runs: each topic between two marks, each with a time limit of its own.
+# A case gets more time where the kernel is slower: CHECK_PATIENCE multiplies its limit.
 SCRIPT = """
+export CHECK_PATIENCE=%d
 for topic in %s; do
 	echo "# begin $topic"
 	busybox timeout -s KILL %d /abi/$topic 2>&1 </dev/null
@@ -86,6 +89,8 @@ def parse(out, answers, ended):
 def run_group(kernel, topics, build=None, consoles=None):
     """{case: (verdict, why)} of these topics; the machines' logs go to `consoles`."""
     answers, ended, left = {}, {}, list(topics)
+    # Twice, because other tests share the host.
+    patience = 2 * (math.ceil(SLOWER[build or VARIANT]) if kernel == "tessera" else 1)
     with tempfile.TemporaryDirectory(prefix="tessera-abi.") as folder:
         programs = Path(folder, "abi")
         programs.mkdir()
@@ -94,7 +99,7 @@ def run_group(kernel, topics, build=None, consoles=None):
             subprocess.run(["strip", "-g", programs / topic], check=True)
         while left:
             machine = run_vm(
-                SCRIPT % (" ".join(left), SECONDS_PER_TOPIC),
+                SCRIPT % (patience, " ".join(left), SECONDS_PER_TOPIC * patience),
                 "--kernel",
                 kernel,
                 "--cpus",
