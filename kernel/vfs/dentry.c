@@ -397,18 +397,20 @@ dentry_exchange(struct dentry *a, struct dentry *b)
 	spin_unlock(&dentry_lock);
 }
 
-/* One unused child of `d`, off the LRU list; or NULL. */
+/* One unused child of `d`, off the LRU list; or NULL when there is none, and all children are unhashed. */
 static struct dentry *
 take_unused_child_locked(struct dentry *d)
 {
 	struct dentry *c;
 
-	list_for_each(c, &d->children, siblings)
+	list_for_each(c, &d->children, siblings) {
+		unhash_locked(c);
 		if (ref_count(&c->refs) == 0 && !list_is_empty(&c->lru)) {
 			list_del_init(&c->lru);
 			unused--;
 			return c;
 		}
+	}
 	return NULL;
 }
 

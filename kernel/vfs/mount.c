@@ -195,6 +195,28 @@ lock_top_of(const struct path *where, struct path *out)
 	return out->mount->parent || out->mount == root_mount ? 0 : -EINVAL;
 }
 
+/*
+ * Attach m at `top`, from lock_top_of(); with `old`, take it away from where it is first: detach_locked().
+ * -ENOENT: the name is gone. Who removes a name looks for mounts on it under the same lock.
+ */
+static int
+place_locked(struct mount *m, const struct path *top, struct path *old)
+{
+	struct dentry *d = top->dentry;
+	int error = 0;
+
+	read_lock(&d->inode->lock);
+	if (!d->hashed && d->parent != d) {
+		error = -ENOENT;
+	} else {
+		if (old)
+			detach_locked(m, old);
+		attach_locked(m, top);
+	}
+	read_unlock(&d->inode->lock);
+	return error;
+}
+
 int
 mount_graft(struct mount *m, const struct path *where)
 {
@@ -207,10 +229,8 @@ mount_graft(struct mount *m, const struct path *where)
 		error = -ENOTDIR;
 	else if (top.mount->fs == m->fs && top.dentry == top.mount->root && m->root == top.dentry)
 		error = -EBUSY; /* the same once more on itself */
-	else if (!top.dentry->hashed && top.dentry->parent != top.dentry)
-		error = -ENOENT;
 	else
-		attach_locked(m, &top);
+		error = place_locked(m, &top, NULL);
 	write_unlock(&mount_lock);
 	path_put(&top);
 	return error;
@@ -477,10 +497,8 @@ vfs_move_mount(const struct path *from, const struct path *where)
 			error = -ELOOP;
 	if (!error && S_ISDIR(m->root->inode->mode) != S_ISDIR(top.dentry->inode->mode))
 		error = -EINVAL;
-	if (!error) {
-		detach_locked(m, &old);
-		attach_locked(m, &top);
-	}
+	if (!error)
+		error = place_locked(m, &top, &old);
 	write_unlock(&mount_lock);
 	path_put(&old);
 	path_put(&top);

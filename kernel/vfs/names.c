@@ -2,7 +2,8 @@
 /*
  * names.c - making, removing and moving names.
  *
- * All hold the lock of the directories they change for writing. rename takes fs->rename_lock first
+ * All hold the lock of the directories they change for writing, and that of the inode that loses a name: a
+ * directory that is removed or replaced is empty, gets no more names, and is not mounted upon. rename takes fs->rename_lock first
  * when a directory may move, so that "is it below?" stays true, then locks two directories in the
  * order ancestor first, else by address.
  */
@@ -226,12 +227,15 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory)
 		error = permission_delete(dir, d, directory);
 	if (error)
 		return error;
-	if (d->mounted)
-		return -EBUSY;
 	if (!(directory ? dir->ops->rmdir : dir->ops->unlink))
 		return -EPERM;
-	write_lock_nested(&d->inode->lock); /* an entry below its directory */
-	error = directory ? dir->ops->rmdir(dir, d) : dir->ops->unlink(dir, d);
+	write_lock_nested(&d->inode->lock); /* an entry below its directory; nothing is mounted on it now */
+	if (d->mounted)
+		error = -EBUSY;
+	else
+		error = directory ? dir->ops->rmdir(dir, d) : dir->ops->unlink(dir, d);
+	if (!error)
+		dentry_drop(d);
 	write_unlock(&d->inode->lock);
 	if (!error) {
 		watch_tell_inode(d->inode, WATCH_ATTRIB, NULL, 0);
@@ -240,7 +244,6 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory)
 		watch_tell_inode(dir, WATCH_DELETE | (directory ? WATCH_ISDIR : 0), d->name, 0);
 		if (directory)
 			dentry_prune(d);
-		dentry_drop(d);
 	}
 	return error;
 }
@@ -382,6 +385,22 @@ tell_moved(struct renaming *r)
 		watch_tell_inode(r->new_dentry->inode, WATCH_ATTRIB, NULL, 0);
 }
 
+/* The file system has done it: tell, and move the cached names. */
+static void
+moved(struct renaming *r)
+{
+	struct inode *over = r->new_dentry->inode;
+
+	tell_moved(r);
+	if (r->flags & RENAME_EXCHANGE) {
+		dentry_exchange(r->old, r->new_dentry);
+		return;
+	}
+	if (over && S_ISDIR(over->mode))
+		dentry_prune(r->new_dentry);
+	dentry_move(r->old, r->new_dentry);
+}
+
 static int
 rename_locked(struct renaming *r)
 {
@@ -397,22 +416,20 @@ rename_locked(struct renaming *r)
 	error = rename_allowed(r);
 	if (error)
 		return error;
-	if (r->old->mounted || r->new_dentry->mounted)
-		return -EBUSY;
 	if (!dir->ops->rename)
 		return -EPERM;
-	error = dir->ops->rename(dir, r->old, to_dir, r->new_dentry, r->flags);
-	if (error)
-		return error;
-	tell_moved(r);
-	if (r->flags & RENAME_EXCHANGE) {
-		dentry_exchange(r->old, r->new_dentry);
-	} else {
-		if (over && S_ISDIR(over->mode))
-			dentry_prune(r->new_dentry);
-		dentry_move(r->old, r->new_dentry);
-	}
-	return 0;
+	/* A directory that is replaced is empty and not mounted upon, and stays so. */
+	if (over)
+		write_lock_nested(&over->lock);
+	if (r->old->mounted || r->new_dentry->mounted)
+		error = -EBUSY;
+	else
+		error = dir->ops->rename(dir, r->old, to_dir, r->new_dentry, r->flags);
+	if (!error)
+		moved(r);
+	if (over)
+		write_unlock(&over->lock);
+	return error;
 }
 
 int

@@ -81,11 +81,11 @@ lookup_child_locked(struct dentry *parent, const char *name, size_t length)
 
 	if (length > NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
+	if (dir->links == 0)
+		return ERR_PTR(-ENOENT);
 	d = find_valid(parent, name, length);
 	if (d)
 		return d;
-	if (dir->links == 0)
-		return ERR_PTR(-ENOENT);
 	d = dentry_create(parent, name, length);
 	if (!d)
 		return ERR_PTR(-ENOMEM);

@@ -23,7 +23,8 @@ void dentry_move(struct dentry *d, struct dentry *to);
 void dentry_exchange(struct dentry *a, struct dentry *b);
 /* A lone dentry outside any tree, for pipes and memfds. */
 struct dentry *dentry_create_lone(struct filesystem *fs, struct inode *i, const char *name);
-/* Drop the unused names below `d`. */
+/* `d` is a directory that has been removed: none of its names is found any more. Unused ones are freed, the
+ * others by their last user. */
 void dentry_prune(struct dentry *d);
 void dentry_purge_filesystem(struct filesystem *fs);
 /*
@@ -98,7 +99,8 @@ void last_name_put(struct last_name *l);
 int last_name_find(struct last_name *l, struct path *out);
 /* `p` is the symlink found there: follow it up to its own last component. `p` is put. */
 int last_name_follow(struct last_name *l, struct path *p);
-/* The cached or looked-up child, maybe negative; the parent directory's lock is held either way. */
+/* The cached or looked-up child, maybe negative; the parent directory's lock is held either way. -ENOENT in a
+ * directory that has been removed: it gets no names. */
 struct dentry *lookup_child_locked(struct dentry *parent, const char *name, size_t length);
 /* The same, taking the directory's lock when the name is not cached. ERR_PTR on error. */
 struct dentry *lookup_child(struct dentry *parent, const char *name, size_t length);

@@ -94,7 +94,7 @@ struct dir_context {
 struct inode_ops {
 	const char *name;
 	/* All are called with the directory's inode->lock held: for writing when they change it, for
-	 * reading in lookup. They fill `d`'s inode (dentry_attach) on success. Empty: -EPERM, or as
+	 * reading in lookup; unlink, rmdir and rename with that of the inode that loses a name, too. They fill `d`'s inode (dentry_attach) on success. Empty: -EPERM, or as
 	 * noted. */
 	int (*lookup)(struct inode *dir, struct dentry *d);    /* leaves d negative when absent: 0 */
 	int (*create)(struct inode *dir, struct dentry *d, mode_t mode);

@@ -260,11 +260,9 @@ tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inode *to_dir, 
 
 		inode_get(i);
 		over->inode = i;
-		write_lock_nested(&old->lock); /* an entry below its directory */
 		name_removed(old);
 		old->links = directory ? 0 : old->links - 1;
 		old->changed = inode_now();
-		write_unlock(&old->lock);
 		inode_put(old); /* never the last: `to` has one */
 		if (directory)
 			from_dir->links--;
