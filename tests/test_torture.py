@@ -7,14 +7,21 @@ each time with other random numbers; else each lasts a few seconds, and all of t
 minutes on two idle processors.
 
 After each storm nothing is left: frames, handles, threads, processes, open objects, slab objects of each
-kind are compared with before (storm.h). What a debug kernel knows of a leak is printed.
+kind are compared with before (storm.h). tests/torture/leaks leaves one of each behind and must be caught.
+
+A failure ends with what failed: the places that a debug kernel knows of a leak, then the verdicts and the seed,
+so that the end of a log tells it.
 
 What fails when a feature breaks, each tried once:
     other CPUs keep their translations   memory: the debug kernel stops, "frame was written after it was freed"
     a pipe keeps its spare page          events: "each run leaves frames 6669 -> 6705"
+    a directory removed keeps cached names mounts: "each run leaves slab.inode 357 -> 360 slab.dentry 406 -> 412"
+    a name in 64 of a directory is not freed mounts: "each run leaves slab.kmalloc-96 772 -> 842"
+    a process in 16 keeps its handles    processes: "each run leaves handles 136 -> 159 slab.kmalloc-256 32 -> 37"
     one wake-up of a futex in 16 is lost events/pi_locks_have_one_owner does not end
     exec copies handles that /proc reads files/record_locks_outlive_an_exec_that_is_watched (tests/abi)
 """
+import dataclasses
 import functools
 import hashlib
 import os
@@ -28,6 +35,7 @@ import pytest
 from conftest import TOP, run_vm
 
 PROGRAMS = Path(TOP, "build/torture")
+LEAK_LINES = 60
 MINUTES = float(os.environ.get("TORTURE_MINUTES", 0))
 SEED = int(os.environ.get("TORTURE_SEED", 0)) or (int(time.time()) if MINUTES else 1)
 DEBUG = os.environ.get("TESSERA_VARIANT", "release")
@@ -54,21 +62,42 @@ def cases_of(program):
     return [line.split("/")[-1] for line in done.stdout.split()]
 
 
-# What runs in the machine; a leak's places come after the verdicts.
+# What runs in the machine; a leak's places, the largest of each case, come after the verdicts.
+PLACES = "-- places of leaks"
 SCRIPT = """
 export STORM_SECONDS={seconds} STORM_SEED={seed}
 {command}
 status=$?
-[ ! -e /tmp/torture-leaks ] || head -n 300 /tmp/torture-leaks
+[ ! -e /tmp/torture-leaks ] || {{ echo "PLACES"; head -n 300 /tmp/torture-leaks; }}
 exit $status
-"""
+""".replace(
+    "PLACES", PLACES
+)
 
 
-def storm(program, tmp_path, *options, kernel="tessera", seconds=2, timeout=280, script="PROGRAM"):
-    """One machine, one program; its failures are ours."""
+def told(machine):
+    """The machine's end for a failed assertion. What failed stands last: logs are cut at the front."""
+    out, _, places = machine.out.partition(PLACES)
+    verdicts = re.findall(r"^(?:not ok|# ).*", out, re.M)
+    verdicts += re.findall(r"^.*(?:PANIC|ktest: FAIL).*", machine.console, re.M)[:5]
+    return "\n".join(
+        [
+            str(dataclasses.replace(machine, out=out)),
+            PLACES,
+            *places.splitlines()[:LEAK_LINES],
+            f"-- seed {SEED}, kernel {BUILD}, status {machine.status}",
+            *(line[:500] for line in verdicts[-20:]),
+        ]
+    )
+
+
+def program_in_vm(
+    program, tmp_path, *options, kernel="tessera", seconds=2, timeout=280, script="PROGRAM"
+):
+    """One machine, one program."""
     shutil.copy(PROGRAMS / program, tmp_path / program)
     subprocess.run(["strip", "-g", tmp_path / program], check=True)
-    machine = run_vm(
+    return run_vm(
         SCRIPT.format(
             seconds=seconds, seed=SEED, command=script.replace("PROGRAM", f"/torture/{program}")
         ),
@@ -80,8 +109,13 @@ def storm(program, tmp_path, *options, kernel="tessera", seconds=2, timeout=280,
         *options,
         timeout=timeout,
     )
-    assert machine.status == 0, f"seed {SEED}\n{machine}"
-    assert not re.search("^not ok", machine.out, re.M), f"seed {SEED}\n{machine}"
+
+
+def storm(*args, **kwargs):
+    """The same; its failures are ours."""
+    machine = program_in_vm(*args, **kwargs)
+    assert machine.status == 0, told(machine)
+    assert not re.search("^not ok", machine.out, re.M), told(machine)
     return machine
 
 
@@ -102,9 +136,34 @@ def oracle(program, tmp_path, *options):
     kept.write_text("ok\n")
 
 
-@pytest.mark.parametrize("program", ["fail_nth", "memory", "mounts", "events", "processes"])
+@pytest.mark.parametrize("program", ["fail_nth", "memory", "mounts", "events", "processes", "leaks"])
 def test_torture_programs_are_true_on_linux(program, tmp_path):
     oracle(program, tmp_path, "--cpus", "4")
+
+
+# What a case of tests/torture/leaks leaves behind each time, by the name that its verdict must have.
+LEFT = {
+    "handles_are_counted": "handles",
+    "open_objects_are_counted": "file.eventfd",
+    "frames_are_counted": "frames",
+    "slab_objects_are_counted": "slab.inode",
+    "threads_are_counted": "threads",
+    "processes_are_counted": "processes",
+}
+
+
+def test_torture_sees_what_is_left(tmp_path):
+    """The counts themselves: each kind of thing that is left behind is noticed, and its place told."""
+    assert sorted(cases_of("leaks")) == sorted(LEFT)
+    machine = program_in_vm("leaks", tmp_path, script="export STORM_PATIENCE_MS=200; PROGRAM")
+    for case, name in LEFT.items():
+        verdict = f"^not ok .*/{case} # .*each run leaves.* {re.escape(name)} [0-9]+ ->"
+        assert re.search(verdict, machine.out, re.M), told(machine)
+    # A handle alone, and nothing else.
+    assert re.search(r"each run leaves handles \d+ -> \d+$", machine.out, re.M), told(machine)
+    assert "eventfd_create_file+" in machine.out.partition(PLACES)[2], told(machine)
+    report = told(machine).splitlines()
+    assert any("leaks/handles_are_counted" in line for line in report[-8:]), report
 
 
 # Places that ask for memory only while the kernel boots: test_torture_boot_survives_or_says_why().
@@ -175,9 +234,9 @@ CLEAR = re.compile(
 def test_torture_boot_survives_or_says_why(nth):
     machine = run_vm("echo works", "--build", BUILD, "--append", f"failalloc={nth}:2", timeout=60)
     if "PANIC" in machine.console:
-        assert CLEAR.search(machine.console), str(machine)
+        assert CLEAR.search(machine.console), told(machine)
     else:  # up, perhaps without this one command
-        assert machine.status in (0, 1, 126, 127), str(machine)
+        assert machine.status in (0, 1, 126, 127), told(machine)
 
 
 # Each program's storms: how often all of its cases, at so many seconds each, on how many processors.
@@ -238,7 +297,7 @@ def test_torture_kernel_tests_with_random_preemption():
         for line in re.findall(r"ktest: FAIL (.*)", machine.console)
         if "scheduling.c" not in line
     ]
-    assert done and not failed, f"seed {SEED}\n{machine}"
+    assert done and not failed, told(machine)
 
 
 @pytest.mark.parametrize("preempt", ["", "random"])
@@ -255,7 +314,7 @@ def test_torture_a_thousand_kills(preempt, tmp_path):
         script=f"PROGRAM --helper kills {wanted}",
         timeout=300 + wanted,
     )
-    assert int(re.search(r"(\d+) killed", machine.out)[1]) >= wanted, str(machine)
+    assert int(re.search(r"(\d+) killed", machine.out)[1]) >= wanted, told(machine)
 
 
 # The topics about what runs at the same time, dealt to machines with 1 to 8 CPUs; with TORTURE_MINUTES
@@ -292,7 +351,7 @@ def test_torture_abi_with_random_preemption(cpus, tmp_path):
         f"{tmp_path}:/abi",
         timeout=280 * len(topics),
     )
-    assert machine.status == 0 and "not ok" not in machine.out, f"seed {SEED}\n{machine}"
+    assert machine.status == 0 and "not ok" not in machine.out, told(machine)
 
 
 # One user's shell forks for ever, within the 60 processes it may have; another's works.
@@ -320,7 +379,7 @@ echo "bomb defused"
 
 def test_torture_a_fork_bomb_leaves_other_users_their_shell(tmp_path):
     machine = storm("processes", tmp_path, "--cpus", "2", script=f"( {BOMB} )")
-    assert "shells worked" in machine.out and "bomb defused" in machine.out, str(machine)
+    assert "shells worked" in machine.out and "bomb defused" in machine.out, told(machine)
 
 
 @pytest.mark.parametrize("mem,kills", [(48, 50), (96, 6)])
@@ -340,12 +399,12 @@ def test_torture_hogs_die_and_a_service_lives(mem, kills, tmp_path):
         f"{tmp_path}/processes:/torture/processes",
         timeout=200 + 5 * kills,
     )
-    assert machine.status == 0 and "init" in machine.out, str(machine)
-    assert int(re.search(r"(\d+) killed", machine.out)[1]) >= kills, str(machine)
+    assert machine.status == 0 and "init" in machine.out, told(machine)
+    assert int(re.search(r"(\d+) killed", machine.out)[1]) >= kills, told(machine)
     # A hog is killed or refused, never sent another signal for want of memory.
-    assert not re.search(r"signal (?!9 )", machine.out), str(machine)
+    assert not re.search(r"signal (?!9 )", machine.out), told(machine)
     # Nor does anybody find a page of somebody else in its memory; nor does one die of it unseen.
-    assert "foreign" not in machine.out and "trap " not in machine.console, str(machine)
+    assert "foreign" not in machine.out and "trap " not in machine.console, told(machine)
 
 
 def test_torture_everything_at_once(tmp_path):
@@ -376,4 +435,4 @@ def test_torture_everything_at_once(tmp_path):
         f"{tmp_path}:/torture",
         timeout=seconds * 2 + 900,
     )
-    assert "through" in machine.out and "not ok" not in machine.out, str(machine)
+    assert "through" in machine.out and "not ok" not in machine.out, told(machine)

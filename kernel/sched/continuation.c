@@ -25,6 +25,8 @@
 
 #include "run_queue.h"
 
+#define SETTLE_ROUNDS 16u
+
 enum continuation_state {
 	CONTINUATION_IDLE,
 	CONTINUATION_WAITING,
@@ -33,27 +35,27 @@ enum continuation_state {
 	CONTINUATION_CAME,   /* ... and some of it has come already */
 };
 
-/* [I] never changes  [w] lock */
+/* [I] never changes  [w] lock  [m] settle_lock */
 struct worker {
 	struct spinlock lock;  /*     class CONTINUATION */
 	struct list queue;     /* [w] struct continuation.node */
 	struct thread *thread; /* [I] NULL until continuation_start_cpu() */
 	struct cpu *cpu;       /* [I] */
 	uint64_t done;         /* [w] how many have run */
+	struct continuation marker; /* [m] the last of those that continuations_settle() waits for */
+	bool reached;          /* [a] it has run */
 };
 
 static struct worker boot_worker;
+static struct mutex settle_lock = MUTEX_INIT(settle_lock, SLEEP_LEAF);
+static struct wait_queue markers = WAIT_QUEUE_INIT(markers); /* who waits for a marker */
 
-/* Queue `c` on this CPU's worker if its state is `from`. Any context. */
+/* Queue `c` on `w` if its state is `from`. Interrupts are off. */
 static bool
-post(struct continuation *c, uint32_t from)
+post_to(struct worker *w, struct continuation *c, uint32_t from)
 {
-	uint64_t flags = arch_irq_save();
-	struct worker *w;
 	bool posted;
 
-	preempt_disable();
-	w = this_cpu()->worker;
 	spin_lock(&w->lock);
 	posted = atomic_cas(&c->state, &from, CONTINUATION_QUEUED);
 	if (posted) {
@@ -63,6 +65,18 @@ post(struct continuation *c, uint32_t from)
 	spin_unlock(&w->lock);
 	if (posted && w->thread)
 		thread_wake(w->thread);
+	return posted;
+}
+
+/* The same on this CPU's worker. Any context. */
+static bool
+post(struct continuation *c, uint32_t from)
+{
+	uint64_t flags = arch_irq_save();
+	bool posted;
+
+	preempt_disable();
+	posted = post_to(this_cpu()->worker, c, from);
 	arch_irq_restore(flags);
 	preempt_enable();
 	return posted;
@@ -207,6 +221,51 @@ worker_main(void *arg)
 	}
 }
 
+/* --- settling --------------------------------------------------------------------------------- */
+
+static void
+marker_ran(struct continuation *c)
+{
+	atomic_store(&container_of(c, struct worker, marker)->reached, true);
+	wake_all(&markers);
+}
+
+/* Wait until `w` has run what is queued now. Returns how many it has run in all. */
+static uint64_t
+settle_worker(struct worker *w)
+{
+	uint64_t flags, done;
+
+	atomic_store(&w->reached, false);
+	flags = arch_irq_save();
+	preempt_disable();
+	post_to(w, &w->marker, CONTINUATION_IDLE);
+	arch_irq_restore(flags);
+	preempt_enable();
+	wait_event(&markers, atomic_load(&w->reached));
+	flags = spin_lock_irq(&w->lock);
+	done = w->done;
+	spin_unlock_irq(&w->lock, flags);
+	return done;
+}
+
+void
+continuations_settle(void)
+{
+	uint64_t before = 0, done;
+
+	mutex_lock(&settle_lock);
+	for (uint32_t round = 0; round < SETTLE_ROUNDS; round++) {
+		done = 0;
+		for (uint32_t i = 0; i < cpu_count; i++)
+			done += settle_worker(cpus[i]->worker);
+		if (done == before + cpu_count)
+			break; /* nothing but our markers */
+		before = done;
+	}
+	mutex_unlock(&settle_lock);
+}
+
 int
 continuation_init_cpu(struct cpu *c)
 {
@@ -216,6 +275,7 @@ continuation_init_cpu(struct cpu *c)
 		return -ENOMEM;
 	spin_init(&w->lock, LOCK_CONTINUATION);
 	list_init(&w->queue);
+	continuation_init(&w->marker, marker_ran);
 	w->cpu = c;
 	c->worker = w;
 	return 0;

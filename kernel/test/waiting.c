@@ -325,6 +325,26 @@ KTEST(continuation_runs_and_reposts)
 	kcheck(!continuation_cancel(&tc.c));
 }
 
+/* Who settles finds that all have run, and what they queued, on whatever CPU. */
+KTEST(continuations_settle_on_all_cpus)
+{
+	static struct wait_queue done = WAIT_QUEUE_INIT(done);
+	static struct test_continuation tc[8];
+	struct cpu_mask all = current_thread()->affinity;
+	uint32_t n = MIN(cpu_count, (uint32_t)ARRAY_SIZE(tc));
+
+	for (uint32_t i = 0; i < n; i++) {
+		sched_set_affinity(current_thread(), (struct cpu_mask){ BIT(i) });
+		tc[i] = (struct test_continuation){ .done = &done, .repost = 3 };
+		continuation_init(&tc[i].c, continuation_ran);
+		kcheck(continuation_run(&tc[i].c));
+	}
+	sched_set_affinity(current_thread(), all);
+	continuations_settle();
+	for (uint32_t i = 0; i < n; i++)
+		kcheck_equal(atomic_load(&tc[i].runs), 4);
+}
+
 KTEST(continuation_waits_for_its_time)
 {
 	static struct wait_queue done = WAIT_QUEUE_INIT(done);

@@ -6,9 +6,9 @@
  * storm_random(), begun from STORM_SEED. Everything in it that a case asserts holds on Linux too.
  *
  * storm_count() reads what lives in the kernel: frames, handles, threads, processes, open objects, slab
- * objects of each kind. storm_settled() compares two such counts, and waits for what is freed a little
- * later. Only Tessera tells (/proc/tessera/counters); elsewhere nothing is compared. What a debug kernel
- * knows of a leak (/proc/tessera/leaks) is left in STORM_LEAKS for whoever ran the program.
+ * objects of each kind. storm_settled() compares two such counts. What the kernel frees late it frees when
+ * asked to (a write to the counters); threads that are on their way out are waited for. Only Tessera tells (/proc/tessera/counters); elsewhere nothing is compared. What a debug kernel
+ * knows of a leak (/proc/tessera/leaks) is left in STORM_LEAKS for whoever ran the program: the largest places.
  */
 #ifndef TORTURE_STORM_H
 #define TORTURE_STORM_H
@@ -27,7 +27,12 @@ enum { STORM_TYPES = 160 };
  */
 enum { STORM_FRAMES_SLACK = 16 };
 
+/* A body that leaves something so many times in a row, the first time not counted, leaks. */
+enum { STORM_RUNS = 4 };
+
 #define STORM_LEAKS "/tmp/torture-leaks"
+
+enum { STORM_LEAK_LINES = 60 };
 
 struct storm_count {
 	int types;
@@ -43,6 +48,15 @@ storm_seconds(void)
 	const char *s = getenv("STORM_SECONDS");
 
 	return s && atoi(s) > 0 ? atoi(s) : 3;
+}
+
+/* How long threads that have been joined may take to be gone: only a leak makes anybody wait for so long. */
+static inline int
+storm_patience_ms(void)
+{
+	const char *s = getenv("STORM_PATIENCE_MS");
+
+	return s && atoi(s) > 0 ? atoi(s) : 10000;
 }
 
 static inline uint32_t
@@ -68,14 +82,19 @@ storm_below(int limit)
 	return (int)(storm_random() % (uint32_t)limit);
 }
 
+/* The case has time for STORM_RUNS and one more. */
+static inline void
+storm_take_time(void)
+{
+	check_timeout(storm_seconds() * (STORM_RUNS + 2) + STORM_RUNS * storm_patience_ms() / 1000 + 60);
+}
+
 /* Until when: for loops `while (!storm_over(end))`. */
 static inline long long
 storm_end(void)
 {
-	int seconds = storm_seconds();
-
-	check_timeout(seconds * 4 + 60);
-	return check_now_ms() + seconds * 1000ll;
+	storm_take_time();
+	return check_now_ms() + storm_seconds() * 1000ll;
 }
 
 static inline bool
@@ -96,10 +115,23 @@ storm_lives(const char *name)
 	return strncmp(name, "file.", 5) == 0 || (strncmp(name, "slab.", 5) == 0 && strcmp(name, "slab.magazine") != 0);
 }
 
+/* What is freed late is freed now. */
+static inline void
+storm_settle(void)
+{
+	int fd = open("/proc/tessera/counters", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "settle", 6) != 6)
+		FAIL("/proc/tessera/counters: %s", check_error_name(errno));
+	close(fd);
+}
+
 static inline void
 storm_count(struct storm_count *c)
 {
-	FILE *f = fopen("/proc/tessera/counters", "re");
+	FILE *f = (storm_settle(), fopen("/proc/tessera/counters", "re"));
 	char line[128], name[40];
 	long n, frames = 0;
 
@@ -129,7 +161,7 @@ storm_count(struct storm_count *c)
 static inline bool
 storm_settled(const struct storm_count *before, char *what, size_t size)
 {
-	for (int tries = 0;; tries++) {
+	for (long long end = check_now_ms() + storm_patience_ms();;) {
 		static struct storm_count now;
 		size_t at = 0;
 
@@ -147,38 +179,46 @@ storm_settled(const struct storm_count *before, char *what, size_t size)
 		}
 		if (!what[0])
 			return true;
-		if (tries == 20)
+		if (check_now_ms() >= end)
 			return false;
-		check_sleep_ms(50);
+		check_sleep_ms(20);
 	}
 }
 
-/* From here on /proc/tessera/leaks tells of new allocations only. */
+/*
+ * From here on /proc/tessera/leaks tells of new allocations only. It is opened once and before, so that it does
+ * not tell of itself.
+ */
+static int storm_leaks_fd = -1;
+
 static inline void
 storm_mark_leaks(void)
 {
-	int fd = open("/proc/tessera/leaks", O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0 && write(fd, "mark", 4) != 4)
+	if (storm_leaks_fd < 0)
+		storm_leaks_fd = open("/proc/tessera/leaks", O_RDWR | O_CLOEXEC);
+	if (storm_leaks_fd >= 0 && pwrite(storm_leaks_fd, "mark", 4, 0) != 4)
 		FAIL("/proc/tessera/leaks: %s", check_error_name(errno));
-	close(fd);
 }
 
+/* `what` was left: the largest places that the kernel knows of, for whoever ran the program. */
 static inline void
-storm_keep_leaks(void)
+storm_keep_leaks(const char *what)
 {
-	int in = open("/proc/tessera/leaks", O_RDONLY | O_CLOEXEC), out;
 	static char text[65536];
+	size_t at = 0, size = 0;
 	ssize_t n;
+	FILE *out;
 
-	if (in < 0)
+	while (size < sizeof(text) &&
+	       (n = pread(storm_leaks_fd, text + size, sizeof(text) - size, (off_t)size)) > 0)
+		size += (size_t)n;
+	for (int lines = 0; at < size && lines < STORM_LEAK_LINES; at++)
+		lines += text[at] == '\n';
+	out = fopen(STORM_LEAKS, "ae");
+	if (!out)
 		return;
-	out = open(STORM_LEAKS, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	while ((n = read(in, text, sizeof(text))) > 0)
-		if (write(out, text, (size_t)n) != n)
-			break;
-	close(in);
-	close(out);
+	fprintf(out, "allocated in the last run that left%s:\n%.*s", what, (int)at, text);
+	fclose(out);
 }
 
 /* Run `body` again and again: what it leaves behind every time is a leak. */
@@ -188,14 +228,15 @@ storm_repeats_leave_nothing(void (*body)(void))
 	static struct storm_count before;
 	char what[1024];
 
-	for (int run = 0;; run++) {
+	storm_take_time();
+	for (int run = 1;; run++) {
 		storm_mark_leaks();
 		storm_count(&before);
 		body();
 		if (storm_settled(&before, what, sizeof(what)))
 			return;
-		if (run == 3) {
-			storm_keep_leaks();
+		if (run == STORM_RUNS) {
+			storm_keep_leaks(what);
 			FAIL("each run leaves%s", what);
 		}
 	}

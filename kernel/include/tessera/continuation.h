@@ -31,6 +31,9 @@ void continuation_run_when(struct continuation *c, struct wait_queue *q, deadlin
 /* Take it back if it has not begun. True when it will not run; false says nothing of a run that has begun: it may
  * go on, and the continuation must outlive it. */
 bool continuation_cancel(struct continuation *c);
+/* Wait until every worker has run what was queued, and what that queued: for who counts what is left. Whoever
+ * keeps queueing is not waited for. Sleeps. */
+void continuations_settle(void);
 struct cpu;
 int continuation_init_cpu(struct cpu *c); /* before `c` runs; -ENOMEM */
 /* On `c` itself, once it schedules: start its worker. What was posted before runs now. */
