@@ -27,6 +27,7 @@
 #include <tessera/process.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
+#include <tessera/sysv.h>
 #include <tessera/test.h>
 #include <tessera/time.h>
 #include <tessera/tlb.h>
@@ -94,6 +95,7 @@ start_rest(void *unused)
 		test_run(value);
 	unpack_image();
 	process_init();
+	ipc_namespace_init();
 	if (!boot_argument("init", value, sizeof(value)) || value[0] != '/')
 		snprintf(value, sizeof(value), "/init");
 	process_start_init(value);

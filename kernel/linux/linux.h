@@ -18,6 +18,7 @@ struct linux_timex;
 struct linux_utsname;
 struct rlimit64;
 struct sched_attr;
+struct sem_operation;
 struct siginfo;
 struct signal_action;
 struct linux_open_how;

@@ -284,6 +284,17 @@ mapping_unlink(struct mapping *m, struct list *doomed)
 }
 
 void
+mapping_set_file(struct mapping *m, struct file *f)
+{
+	m->file = f;
+	if (!f)
+		return;
+	file_get(f);
+	if (f->ops->mapped)
+		f->ops->mapped(f);
+}
+
+void
 mappings_free(struct list *doomed)
 {
 	while (!list_is_empty(doomed)) {
@@ -292,8 +303,11 @@ mappings_free(struct list *doomed)
 		list_del(&m->object_node);
 		if (m->object)
 			object_put(m->object);
-		if (m->file)
+		if (m->file) {
+			if (m->file->ops->unmapped)
+				m->file->ops->unmapped(m->file);
 			file_put(m->file);
+		}
 		slab_free(mapping_cache, m);
 	}
 }
@@ -343,11 +357,9 @@ mapping_split(struct mapping *m, vaddr_t addr)
 	upper->has_anon = m->has_anon;
 	upper->object_page = mapping_index(m, addr);
 	upper->object = m->object;
-	upper->file = m->file;
 	if (upper->object)
 		object_get(upper->object);
-	if (upper->file)
-		file_get(upper->file);
+	mapping_set_file(upper, m->file);
 	/* In this order, so that truncation, which knows no as->lock, finds every leaf at every moment. */
 	insert(as, upper);
 	mapping_set_range(m, m->start, addr);

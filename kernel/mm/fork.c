@@ -107,12 +107,10 @@ copy_mapping(struct mapping *m, struct address_space *to, struct tlb_batch *b)
 	copy->key = m->key;
 	copy->object_page = m->object_page;
 	copy->object = m->object;
-	copy->file = m->file;
 	copy->has_anon = m->has_anon;
 	if (copy->object)
 		object_get(copy->object);
-	if (copy->file)
-		file_get(copy->file);
+	mapping_set_file(copy, m->file);
 	mapping_link(copy);
 	if ((m->flags & (MAPPING_SHARED | MAPPING_WIPEONFORK)) || (m->object && !m->has_anon))
 		return 0;

@@ -302,12 +302,10 @@ map_locked(struct address_space *as, const struct map_request *r, size_t length,
 	m->flags = flags;
 	m->key = key_for(as, flags, 0, 0);
 	m->object = r->object;
-	m->file = r->file;
 	m->object_page = r->object ? r->offset >> PAGE_SHIFT : m->start >> PAGE_SHIFT;
 	if (m->object)
 		object_get(m->object);
-	if (m->file)
-		file_get(m->file);
+	mapping_set_file(m, r->file);
 	mapping_link(m);
 	mapping_merge(m, doomed);
 	return addr;

@@ -110,6 +110,8 @@ void mapping_link(struct mapping *m);
  * dropping a file may sleep on locks that stand above it. */
 void mapping_unlink(struct mapping *m, struct list *doomed);
 void mappings_free(struct list *doomed);
+/* `m`, new and without a file, is a mapping of `f` (NULL: of none). Takes a reference. */
+void mapping_set_file(struct mapping *m, struct file *f);
 /* Cut `m` at `addr` (inside it): `m` keeps the lower part; the upper is returned. Large leaves
  * are cut too. NULL: -ENOMEM. */
 struct mapping *mapping_split(struct mapping *m, vaddr_t addr);
@@ -191,11 +193,5 @@ uint8_t key_for(struct address_space *as, uint32_t flags, uint32_t before, uint8
 int mapping_fault(struct mapping *m, vaddr_t va, unsigned int access, bool force);
 /* Fault [start, end) in as an ordinary access would; as->lock taken inside. Stops at errors. */
 int address_space_populate(struct address_space *as, vaddr_t start, vaddr_t end);
-
-/* --- overcommit.c ----------------------------------------------------------------------------- */
-
-/* Promise `pages`; -ENOMEM when the policy says no. */
-int commit_charge(uint64_t pages);
-void commit_release(uint64_t pages);
 
 #endif

@@ -124,12 +124,10 @@ move_mapping(struct mapping *m, vaddr_t old, size_t old_len, vaddr_t to, size_t 
 	n->key = m->key;
 	n->has_anon = m->has_anon;
 	n->object = m->object;
-	n->file = m->file;
 	n->object_page = m->object ? mapping_index(m, old) : to >> PAGE_SHIFT;
 	if (n->object)
 		object_get(n->object);
-	if (n->file)
-		file_get(n->file);
+	mapping_set_file(n, m->file);
 	/* On the object's list before a leaf is there: truncation must find every leaf. */
 	mapping_link(n);
 	error = old_len > 0 ? move_leaves(as, old, to, MIN(old_len, new_len)) : 0;

@@ -19,6 +19,7 @@
 #include <tessera/poll.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
+#include <tessera/sysv.h>
 #include <tessera/tty.h>
 
 #include "proc.h"
@@ -79,6 +80,7 @@ release_parts(struct process *p)
 {
 	struct address_space *as;
 	struct handle_table *handles;
+	struct ipc_namespace *ipc;
 	struct fs_context *fs;
 	uint64_t resident;
 
@@ -96,11 +98,14 @@ release_parts(struct process *p)
 	handle_table_leave(handles); /* some releases still look at the process's memory and directories */
 
 	spin_lock(&p->lock);
+	ipc = p->ipc;
 	p->as = NULL;
 	p->fs = NULL;
+	p->ipc = NULL;
 	spin_unlock(&p->lock);
 	address_space_put(as);
 	fs_context_put(fs);
+	ipc_namespace_put(ipc);
 }
 
 /* The terminal of a session whose leader ends is hung up and belongs to nobody. */
@@ -261,6 +266,7 @@ thread_exit_user(int status)
 
 	futex_thread_exit(t);
 	vfork_release(t);
+	sem_undo_exit();
 	last = leave_process(p, t, status);
 	if (last) {
 		if (p == init_process)
@@ -291,6 +297,7 @@ thread_release_user(struct thread *t)
 {
 	cred_put((struct cred *)t->cred);
 	t->cred = NULL;
+	sem_undo_drop(t);
 	process_put(t->process);
 	t->process = NULL;
 }

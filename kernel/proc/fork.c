@@ -15,6 +15,7 @@
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/sysv.h>
 #include <tessera/uaccess.h>
 
 #include "pidfd.h"
@@ -149,9 +150,12 @@ process_drop(struct process *p)
 		fs_context_put(p->fs);
 	if (p->as)
 		address_space_put(p->as);
+	if (p->ipc)
+		ipc_namespace_put(p->ipc);
 	p->handles = NULL;
 	p->fs = NULL;
 	p->as = NULL;
+	p->ipc = NULL;
 	process_put(p);
 }
 
@@ -176,6 +180,8 @@ process_copy(struct process *from, const struct clone_request *r, int *error)
 	p->dumpable = atomic_load(&from->dumpable);
 	p->membarrier = atomic_load(&from->membarrier);
 	p->creator = current_thread();
+	p->ipc = from->ipc;
+	ipc_namespace_get(p->ipc);
 	return p;
 }
 
@@ -217,13 +223,20 @@ thread_copy(struct process *p, const struct clone_request *r, int *error)
 		t->rseq_signature = self->rseq_signature;
 		t->work |= WORK_RSEQ;
 	}
-	*error = arch_thread_fork(t, r->stack, r->flags & CLONE_SETTLS, r->tls);
-	if (*error) {
-		thread_put(t);
-		return NULL;
+	if (r->flags & CLONE_SYSVSEM) {
+		*error = sem_undo_share(t);
+		if (*error)
+			goto put;
 	}
+	*error = arch_thread_fork(t, r->stack, r->flags & CLONE_SETTLS, r->tls);
+	if (*error)
+		goto put;
 	sched_fork(t, self);
 	return t;
+
+put:
+	thread_put(t);
+	return NULL;
 }
 
 /* RLIMIT_NPROC, for the real user. process_tree_lock held. */
@@ -428,6 +441,8 @@ process_unshare(uint64_t flags)
 			return -ENOMEM;
 		}
 	}
+	if (flags & CLONE_SYSVSEM)
+		sem_undo_exit();
 	spin_lock(&p->lock);
 	if (handles) {
 		old_handles = p->handles;

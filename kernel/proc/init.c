@@ -10,6 +10,7 @@
 #include <tessera/print.h>
 #include <tessera/sched.h>
 #include <tessera/string.h>
+#include <tessera/sysv.h>
 
 #include "exec.h"
 #include "proc.h"
@@ -101,6 +102,8 @@ process_start_init(const char *path)
 	p->handles = handle_table_create();
 	p->fs = fs_context_copy(NULL);
 	p->actions = actions_create();
+	p->ipc = &init_ipc_namespace;
+	ipc_namespace_get(p->ipc);
 	if (!p->handles || !p->fs || !p->actions)
 		panic("no memory for process 1");
 	string_copy(init_path, path, sizeof(init_path));

@@ -77,7 +77,7 @@ process_put(struct process *p)
 	while (p && ref_put(&p->refs)) {
 		struct process *parent = p->parent;
 
-		assert(p->thread_count == 0 && !p->as && !p->handles && !p->fs);
+		assert(p->thread_count == 0 && !p->as && !p->handles && !p->fs && !p->ipc);
 		actions_put(p->actions);
 		signal_queue_flush(&p->pending, ~0ull);
 		slab_free(process_cache, p);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * objects.c - kdb's commands about what programs hold: handles, sockets, mounts, inodes.
+ * objects.c - kdb's commands about what programs hold: handles, sockets, System V IPC, mounts,
+ * inodes.
  */
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/socket.h>
+#include <tessera/sysv.h>
 
 #include "commands.h"
 
@@ -28,6 +30,12 @@ command_sockets(int argc, char **argv)
 }
 
 static void
+command_sysv(int argc, char **argv)
+{
+	sysv_dump();
+}
+
+static void
 command_mounts(int argc, char **argv)
 {
 	mount_dump();
@@ -42,6 +50,7 @@ command_inodes(int argc, char **argv)
 const struct kdb_command kdb_object_commands[] = {
 	{ "handles", "PID", "what a process has open, with rights", command_handles },
 	{ "sockets", "", "all sockets", command_sockets },
+	{ "sysv", "", "System V segments, semaphores and message queues, who waits", command_sysv },
 	{ "mounts", "", "the tree of mounts", command_mounts },
 	{ "inodes", "[N]", "how many there are; N of each file system", command_inodes },
 	{ 0 },

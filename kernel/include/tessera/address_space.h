@@ -17,6 +17,7 @@
 #include <tessera/rbtree.h>
 
 struct file;
+struct file_ops;
 
 /* mapping->flags */
 #define MAPPING_READ      BIT(0)
@@ -128,6 +129,9 @@ struct map_request {
 /* Returns the address, or a negative errno: ENOMEM, EEXIST, EINVAL, EAGAIN (locked limit). */
 long address_space_map(struct address_space *as, const struct map_request *r);
 int address_space_unmap(struct address_space *as, vaddr_t addr, size_t length);
+/* attach.c: all mappings of the open file that the first mapping at or above `addr` with such operations has, as
+ * far as they lie where a mapping of the whole file at `addr` would have put them. -EINVAL: there is none. */
+int address_space_unmap_attached(struct address_space *as, vaddr_t addr, const struct file_ops *ops);
 /* `key` -1: each mapping keeps its own. */
 int address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uint32_t rwx, int key);
 /* protection_keys.c: pkey_alloc and pkey_free. The number of a key or -ENOSPC; 0 or -EINVAL. */
@@ -173,6 +177,9 @@ extern int overcommit_ratio;
 extern int max_map_count; /* vm.max_map_count */
 uint64_t committed_pages(void);
 uint64_t commit_limit_pages(void);
+/* Promise pages that nobody maps yet, or take the promise back. 0 or -ENOMEM. */
+int commit_charge(uint64_t pages);
+void commit_release(uint64_t pages);
 
 /* Called once; then each CPU. */
 void address_space_init(void);

@@ -73,6 +73,9 @@ struct file_ops {
 	 * `flags`: MAPPING_*, may be altered. Empty: -ENODEV. */
 	int (*mmap)(struct file *f, uint64_t offset, size_t length, uint32_t *flags,
 		    struct memory_object **out);
+	/* One mapping of it more, or less. mapped: under an address space's lock; unmapped: under none. */
+	void (*mapped)(struct file *f);
+	void (*unmapped)(struct file *f);
 	/* Empty: from the inode. */
 	int (*stat)(struct file *f, struct file_stat *st);
 	int (*readdir)(struct file *f, struct dir_context *ctx);  /* empty: -ENOTDIR */

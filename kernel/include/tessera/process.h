@@ -21,6 +21,7 @@
 struct address_space;
 struct dentry;
 struct handle_table;
+struct ipc_namespace;
 struct mount;
 struct tty;
 
@@ -103,6 +104,7 @@ struct process {
 					     it freely: only exec, alone by then, replaces it. */
 	struct handle_table *handles;     /* [p] reference */
 	struct fs_context *fs;            /* [p] reference */
+	struct ipc_namespace *ipc;        /* [p] reference; its own threads read it freely */
 	struct rlimit64 limits[RLIMIT_COUNT]; /* [p] */
 
 	/* family */

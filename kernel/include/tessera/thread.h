@@ -28,6 +28,7 @@
 struct cpu;
 struct cred;
 struct process;
+struct sem_undo_list;
 
 enum thread_state {
 	THREAD_NEW,
@@ -147,6 +148,7 @@ struct thread {
 	uint64_t minor_faults, major_faults; /* [o] */
 	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */
 	struct futex_waiter *futex;    /* [o] futex being waited on */
+	struct sem_undo_list *sem_undo; /* [o] what System V semaphores are owed; NULL: nothing yet */
 	struct list pi_held;           /* FUTEX_PI: who waits for PI futexes it owns */
 	bool pi_exiting;               /* FUTEX_PI: nobody may begin to wait for it any more */
 	uint32_t personality;          /* [o] */

@@ -46,6 +46,19 @@ int show_profile(struct text *t, struct target *at);
 ssize_t write_profile(struct target *at, char *data, size_t n);
 int show_symbols(struct text *t, struct target *at);
 
+/* sysvipc.c: /proc/sysvipc, and settings below sys/kernel */
+extern const struct entry sysvipc_entries[];
+#define SYSV_SETTINGS(S)                                                                           \
+	S(shmmax) S(shmall) S(shmmni) S(msgmax) S(msgmnb) S(msgmni) S(sem_limits)
+#define SYSV_DECLARE(name)                                                                         \
+	int show_##name(struct text *t, struct target *at);                                        \
+	ssize_t write_##name(struct target *at, char *data, size_t n);
+SYSV_SETTINGS(SYSV_DECLARE)
+#undef SYSV_DECLARE
+
+/* sys.c: a decimal number in [low, high], maybe among white space: `n`, or -EINVAL. */
+ssize_t parse_setting(const char *data, size_t n, uint64_t low, uint64_t high, uint64_t *out);
+
 /* handles.c: the permissions of /proc/PID/fd/N tell how N was opened. */
 mode_t fd_link_mode(struct target *at);
 

@@ -343,6 +343,7 @@ const struct entry root_entries[] = {
 	ENTRY_FILE("stat", show_machine_stat),
 	ENTRY_FILE("swaps", show_swaps),
 	ENTRY_DIR("sys", sys_entries),
+	ENTRY_DIR("sysvipc", sysvipc_entries),
 	ENTRY_DIR("tessera", tessera_entries),
 	ENTRY_FILE("tlb", show_tlb),
 	ENTRY_DIR("tty", tty_entries),

@@ -132,8 +132,7 @@ show_boot_id(struct text *t, struct target *at)
 	return 0;
 }
 
-/* A decimal number in [low, high], maybe followed by white space. */
-static ssize_t
+ssize_t
 parse_setting(const char *data, size_t n, uint64_t low, uint64_t high, uint64_t *out)
 {
 	const char *end;
@@ -313,6 +312,9 @@ static const struct entry kernel_entries[] = {
 	SETTING("dmesg_restrict", show_dmesg_restrict, write_dmesg_restrict),
 	SETTING("domainname", show_domainname, write_domainname),
 	SETTING("hostname", show_hostname, write_hostname),
+	SETTING("msgmax", show_msgmax, write_msgmax),
+	SETTING("msgmnb", show_msgmnb, write_msgmnb),
+	SETTING("msgmni", show_msgmni, write_msgmni),
 	READONLY("ngroups_max", show_ngroups_max),
 	READONLY("osrelease", show_osrelease),
 	READONLY("ostype", show_ostype),
@@ -324,6 +326,11 @@ static const struct entry kernel_entries[] = {
 	SETTING("randomize_va_space", show_randomize, write_randomize),
 	READONLY("sched_rt_period_us", show_rt_period),
 	READONLY("sched_rt_runtime_us", show_rt_runtime),
+	SETTING("sem", show_sem_limits, write_sem_limits),
+	SETTING("shmall", show_shmall, write_shmall),
+	SETTING("shmmax", show_shmmax, write_shmmax),
+	SETTING("shmmni", show_shmmni, write_shmmni),
+	READONLY("shm_rmid_forced", show_zero),
 	READONLY("tainted", show_zero),
 	READONLY("threads-max", show_threads_max),
 	READONLY("version", show_os_version),

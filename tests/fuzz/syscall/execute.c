@@ -18,10 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -599,6 +603,24 @@ reap_rest(void)
 	}
 }
 
+/* System V objects outlive who made them. */
+static void
+remove_sysv(void)
+{
+	char ds[256];
+	int highest;
+
+	highest = shmctl(0, IPC_INFO, (void *)ds);
+	for (int i = 0; i <= highest; i++)
+		shmctl(shmctl(i, SHM_STAT, (void *)ds), IPC_RMID, NULL);
+	highest = msgctl(0, IPC_INFO, (void *)ds);
+	for (int i = 0; i <= highest; i++)
+		msgctl(msgctl(i, MSG_STAT, (void *)ds), IPC_RMID, NULL);
+	highest = semctl(0, 0, IPC_INFO, ds);
+	for (int i = 0; i <= highest; i++)
+		semctl(semctl(i, 0, SEM_STAT, ds), 0, IPC_RMID);
+}
+
 void
 execute_run(const struct program *p, struct progress *shared, struct run_result *r)
 {
@@ -621,6 +643,7 @@ execute_run(const struct program *p, struct progress *shared, struct run_result 
 	r->stuck |= !reap_rest();
 	while (umount2(folder, MNT_DETACH) == 0)
 		;
+	remove_sysv();
 	r->calls = progress->calls;
 	r->ms = now_ms() - start;
 }

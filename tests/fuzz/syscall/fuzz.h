@@ -90,6 +90,9 @@ struct kind {
 #define R_WATCH   (1u << 18)
 #define R_PKEY    (1u << 19)
 #define R_BRK     (1u << 20)
+#define R_SHM     (1u << 21)
+#define R_SEM     (1u << 22)
+#define R_MSG     (1u << 23)
 
 enum special { PLAIN, SPECIAL_FORK, SPECIAL_VFORK, SPECIAL_CLONE, SPECIAL_CLONE3, SPECIAL_SIGRETURN };
 

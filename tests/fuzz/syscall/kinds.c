@@ -16,9 +16,13 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -162,6 +166,19 @@ SET(personas, { "0", 0 }, { "0xffffffff", 0xffffffff }, { "0x0400000", 0x400000 
 SET(statx_masks, { "0xfff", 0xfff }, { "0x7ff", 0x7ff }, { "0", 0 }, { "0x80000000", 0x80000000 })
 SET(syslogs, { "2", 2 }, { "3", 3 }, { "9", 9 }, { "10", 10 })
 SET(rseq_flags, { "0", 0 }, { "1", 1 })
+SET(ipc_keys, { "IPC_PRIVATE", 0 }, { "0x7e55e7a", 0x7e55e7a }, { "0x7e55e7b", 0x7e55e7b })
+SET(ipc_flags, N(IPC_CREAT), N(IPC_EXCL), { "0600", 0600 }, { "0444", 0444 }, { "SHM_HUGETLB", 04000 },
+    { "SHM_NORESERVE", 010000 })
+SET(shm_sizes, { "0x1000", 0x1000 }, { "0x8000", 0x8000 }, { "1", 1 }, { "0x200000", 0x200000 })
+SET(shm_flags, N(SHM_RDONLY), N(SHM_RND), N(SHM_REMAP), { "SHM_EXEC", 0100000 })
+SET(shm_commands, N(IPC_RMID), N(IPC_SET), N(IPC_STAT), N(IPC_INFO), N(SHM_LOCK), N(SHM_UNLOCK), N(SHM_STAT), N(SHM_INFO))
+SET(sem_commands, N(IPC_RMID), N(IPC_SET), N(IPC_STAT), N(IPC_INFO), N(GETPID), N(GETVAL), N(GETALL), N(GETNCNT), N(GETZCNT),
+    N(SETVAL), N(SETALL), N(SEM_STAT), N(SEM_INFO))
+SET(sem_flags, { "0", 0 }, N(IPC_NOWAIT), { "SEM_UNDO", 0x1000 }, { "SEM_UNDO|IPC_NOWAIT", 0x1800 })
+SET(sem_changes, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "0xffff", 0xffff }, { "0xfffe", 0xfffe }, { "0x7fff", 0x7fff })
+SET(msg_commands, N(IPC_RMID), N(IPC_SET), N(IPC_STAT), N(IPC_INFO), N(MSG_STAT), N(MSG_INFO))
+SET(msg_flags, N(IPC_NOWAIT), N(MSG_NOERROR), { "MSG_EXCEPT", 020000 }, { "MSG_COPY", 040000 })
+SET(msg_types, { "1", 1 }, { "0", 0 }, { "2", 2 }, { "0xffffffffffffffff", UINT64_MAX }, { "0xfffffffffffffffe", UINT64_MAX - 1 })
 /* No argument by themselves: names for the parts of others. */
 SET(parts, N(LOCK_NB), N(S_IFREG), N(S_IFIFO), N(S_IFSOCK), N(S_IFCHR), N(S_IFBLK), N(S_IFDIR), N(FALLOC_FL_PUNCH_HOLE),
     N(SCHED_RESET_ON_FORK))
@@ -189,7 +206,10 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(timeouts, KIND_CHOICE) X(notifies, KIND_CHOICE) X(cap_versions, KIND_CHOICE) X(caps, KIND_CHOICE)              \
 	X(code_values, KIND_CHOICE) X(ranges, KIND_CHOICE) X(range_flags, KIND_FLAGS) X(ioprio_values, KIND_CHOICE)      \
 	X(dirfds, KIND_CHOICE) X(personas, KIND_CHOICE) X(statx_masks, KIND_CHOICE) X(syslogs, KIND_CHOICE)              \
-	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE) X(parts, KIND_CHOICE)
+	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE) X(ipc_keys, KIND_CHOICE) X(ipc_flags, KIND_FLAGS)              \
+	X(shm_sizes, KIND_CHOICE) X(shm_flags, KIND_FLAGS) X(shm_commands, KIND_CHOICE) X(sem_commands, KIND_CHOICE)     \
+	X(sem_flags, KIND_CHOICE) X(sem_changes, KIND_CHOICE) X(msg_commands, KIND_CHOICE) X(msg_flags, KIND_FLAGS)      \
+	X(msg_types, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
 	{ .name = #set_name, .type = how, .set = set_name, .set_size = sizeof(set_name) / sizeof(set_name[0]) },
@@ -217,6 +237,7 @@ static struct kind kinds[] = {
 	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY),
 	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
+	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
 	SETS(SET_KIND)
 	STRUCT("sigset", 1, "int"),
 	STRUCT("sigaction", 1, "handler action_flags restorer int"),
@@ -259,6 +280,9 @@ static struct kind kinds[] = {
 	STRUCT("timex", 1, "int int int int int int int int int int int int int int int int int int int int int int int int int int"),
 	STRUCT("termios", 1, "int:4 int:4 int:4 int:4 int int int int"),
 	STRUCT("mask_arg", 1, "sigset sizes8"),
+	STRUCT("sembuf", 0, "counts:2 sem_changes:2 sem_flags:2"),
+	STRUCT("message", 1, "msg_types int int int int"),
+	STRUCT("ipc_status", 1, "c:0:4 id:4 id:4 c:0 c:0:4 int int int int int int int int int int int"),
 	STRUCT("rseq_area", 1, "c:0 c:0 c:0 c:0"),
 };
 static unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);

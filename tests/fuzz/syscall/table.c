@@ -219,6 +219,18 @@ static const char *const refinements[] = {
 	"kcmp type=kcmps i=fd j=fd",
 	"close_range first=ranges last=ranges flags=range_flags",
 	"getrandom flags=getrandom_flags",
+	"shmget key=ipc_keys size=shm_sizes flags=ipc_flags > shm",
+	"shmat id=shm addr=page flags=shm_flags",
+	"shmdt addr=page",
+	"shmctl id=shm command=shm_commands buf=ipc_status",
+	"semget key=ipc_keys count=counts flags=ipc_flags > sem",
+	"semop id=sem ops=sembuf count=counts",
+	"semtimedop id=sem ops=sembuf count=counts timeout=timespec",
+	"semctl id=sem index=counts command=sem_commands arg=ipc_status",
+	"msgget key=ipc_keys flags=ipc_flags > msg",
+	"msgsnd id=msg message=message size=counts flags=msg_flags",
+	"msgrcv id=msg message=out256 size=counts type=msg_types flags=msg_flags",
+	"msgctl id=msg command=msg_commands buf=ipc_status",
 	"reboot magic1=c:0 magic2=c:0",
 	"getpid", "gettid",
 };
@@ -250,6 +262,9 @@ const char *const producers[][2] = {
 	{ "pid", "clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, @0x8000, 0, 0, 0)" },
 	{ "timer", "timer_create(CLOCK_MONOTONIC, 0, &out(8))" },
 	{ "brk", "brk(0)" },
+	{ "shm", "shmget(IPC_PRIVATE, 0x8000, 0600)" },
+	{ "sem", "semget(IPC_PRIVATE, 3, 0600)" },
+	{ "msg", "msgget(IPC_PRIVATE, 0600)" },
 	{ NULL, NULL },
 };
 
