@@ -62,8 +62,8 @@ vfork_release(struct thread *t)
 }
 
 /*
- * Which combinations there are; clone(2), clone3(2). Namespaces are not offered: Linux answers EINVAL
- * when built without them.
+ * Which combinations there are; clone(2), clone3(2). Of the namespaces only those of IPC are offered: Linux
+ * answers EINVAL when built without one.
  */
 static int
 check_request(const struct clone_request *r)
@@ -72,7 +72,8 @@ check_request(const struct clone_request *r)
 			       CLONE_PTRACE | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD |
 			       CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
 			       CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED |
-			       CLONE_CHILD_SETTID | CLONE_IO | CLONE_CLEAR_SIGHAND;
+			       CLONE_CHILD_SETTID | CLONE_IO | CLONE_CLEAR_SIGHAND |
+			       CLONE_NEWIPC;
 	uint64_t f = r->flags;
 
 	if (f & ~known)
@@ -85,6 +86,11 @@ check_request(const struct clone_request *r)
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
+	/* What a semaphore is owed cannot be shared across namespaces of IPC. */
+	if ((f & CLONE_NEWIPC) && (f & (CLONE_SYSVSEM | CLONE_THREAD)))
+		return -EINVAL;
+	if ((f & CLONE_NEWIPC) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	if ((f & CLONE_PARENT) && current_process() == init_process)
 		return -EINVAL;
 	if (r->exit_signal < 0 || r->exit_signal > SIGNAL_COUNT)
@@ -119,6 +125,14 @@ copy_parts(struct process *p, struct process *from, uint64_t flags)
 		p->fs = fs_context_copy(from->fs);
 		if (!p->fs)
 			return -ENOMEM;
+	}
+	if (flags & CLONE_NEWIPC) {
+		p->ipc = ipc_namespace_create();
+		if (!p->ipc)
+			return -ENOMEM;
+	} else {
+		p->ipc = from->ipc;
+		ipc_namespace_get(p->ipc);
 	}
 	if (flags & CLONE_FILES) {
 		p->handles = from->handles;
@@ -180,8 +194,6 @@ process_copy(struct process *from, const struct clone_request *r, int *error)
 	p->dumpable = atomic_load(&from->dumpable);
 	p->membarrier = atomic_load(&from->membarrier);
 	p->creator = current_thread();
-	p->ipc = from->ipc;
-	ipc_namespace_get(p->ipc);
 	return p;
 }
 
@@ -412,6 +424,20 @@ drop_process:
 	return error;
 }
 
+/* Another namespace of IPC; what semaphores of the old one are owed is settled first. */
+static void
+change_ipc(struct process *p, struct ipc_namespace *ipc)
+{
+	struct ipc_namespace *old;
+
+	sem_undo_exit();
+	spin_lock(&p->lock);
+	old = p->ipc;
+	p->ipc = ipc;
+	spin_unlock(&p->lock);
+	ipc_namespace_put(old);
+}
+
 /* A process's own copy of what it shares with another process. Its threads go on sharing: Linux splits
  * them one by one; a program that does both is told so. */
 int
@@ -420,14 +446,18 @@ process_unshare(uint64_t flags)
 	struct process *p = current_process();
 	struct handle_table *handles = NULL, *old_handles = NULL;
 	struct fs_context *fs = NULL, *old_fs = NULL;
+	struct ipc_namespace *ipc = NULL;
 
-	if (flags & ~(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM))
+	if (flags & ~(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |
+		      CLONE_NEWIPC))
 		return -EINVAL;
 	if ((flags & ~CLONE_SYSVSEM) && READ_ONCE(p->thread_count) > 1)
 		return -EINVAL;
 	if ((flags & (CLONE_SIGHAND | CLONE_VM)) &&
 	    (ref_count(&p->actions->refs) > 1 || ref_count(&p->as->refs) > 1))
 		return -EINVAL;
+	if ((flags & CLONE_NEWIPC) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	if ((flags & CLONE_FILES) && handle_table_is_shared(p->handles)) {
 		handles = handle_table_copy(p->handles);
 		if (!handles)
@@ -435,14 +465,17 @@ process_unshare(uint64_t flags)
 	}
 	if ((flags & CLONE_FS) && ref_count(&p->fs->refs) > 1) {
 		fs = fs_context_copy(p->fs);
-		if (!fs) {
-			if (handles)
-				handle_table_put(handles);
-			return -ENOMEM;
-		}
+		if (!fs)
+			goto put_handles;
 	}
-	if (flags & CLONE_SYSVSEM)
+	if (flags & CLONE_NEWIPC) {
+		ipc = ipc_namespace_create();
+		if (!ipc)
+			goto put_fs;
+		change_ipc(p, ipc);
+	} else if (flags & CLONE_SYSVSEM) {
 		sem_undo_exit();
+	}
 	spin_lock(&p->lock);
 	if (handles) {
 		old_handles = p->handles;
@@ -458,4 +491,12 @@ process_unshare(uint64_t flags)
 	if (old_fs)
 		fs_context_put(old_fs);
 	return 0;
+
+put_fs:
+	if (fs)
+		fs_context_put(fs);
+put_handles:
+	if (handles)
+		handle_table_put(handles);
+	return -ENOMEM;
 }

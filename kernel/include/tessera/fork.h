@@ -26,6 +26,7 @@ struct process;
 #define CLONE_DETACHED 0x00400000ull
 #define CLONE_UNTRACED 0x00800000ull
 #define CLONE_CHILD_SETTID 0x01000000ull
+#define CLONE_NEWIPC 0x08000000ull
 #define CLONE_IO 0x80000000ull
 #define CLONE_CLEAR_SIGHAND 0x100000000ull
 
@@ -42,7 +43,8 @@ struct clone_request {
 /* The child's tid, or EAGAIN, ENOMEM, EINVAL ... . */
 long process_clone(const struct clone_request *r);
 
-/* unshare(2): CLONE_FS, CLONE_FILES and what is never shared with others anyway. -EINVAL, -ENOMEM. */
+/* unshare(2): CLONE_FS, CLONE_FILES, CLONE_SYSVSEM, CLONE_NEWIPC and what is never shared with others anyway.
+ * -EINVAL, -ENOMEM, -EPERM. */
 int process_unshare(uint64_t flags);
 
 /*

@@ -479,6 +479,41 @@ TEST(shm_limits_are_settings)
 	CHECK_EQ(error, ENOSPC);
 }
 
+TEST(ipc_namespace_hides_objects_and_ends_with_its_last_process)
+{
+	key_t key = fresh_key();
+	int id = CHECK_OK(shmget(key, PAGE, IPC_CREAT | 0600));
+	char *a = CHECK_OK(shmat(id, NULL, 0));
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		struct shm_info info;
+
+		CHECK_OK(unshare(CLONE_NEWIPC));
+		*a = 'x'; /* stays attached */
+		CHECK_ERRNO(shmget(key, 0, 0), ENOENT);
+		CHECK_ERRNO(shmat(id, NULL, 0), EINVAL);
+		CHECK_OK(shmctl(0, SHM_INFO, (void *)&info));
+		CHECK_EQ(info.used_ids, 0);
+		int own = CHECK_OK(shmget(key, PAGE, IPC_CREAT | IPC_EXCL | 0600));
+		CHECK_OK(shmat(own, NULL, 0));
+		CHECK_OK(shmget(IPC_PRIVATE, PAGE, 0600));
+		CHECK_OK(shmdt(a));
+		_exit(0); /* with both segments there */
+	}
+	CHECK_EXIT(pid, 0);
+	CHECK_EQ(*a, 'x');
+	CHECK_EQ(status(id).shm_nattch, 1);
+	CHECK_OK(shmctl(id, IPC_RMID, NULL));
+}
+
+TEST(ipc_namespace_needs_the_right)
+{
+	check_drop_root();
+	CHECK_ERRNO(unshare(CLONE_NEWIPC), EPERM);
+	CHECK_ERRNO(syscall(SYS_clone, CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0), EPERM);
+}
+
 TEST(shm_attach_detach_and_remove_race)
 {
 	for (int round = 0; round < 40; round++) {
