@@ -516,14 +516,15 @@ TEST(ipc_namespace_needs_the_right)
 
 TEST(shm_attach_detach_and_remove_race)
 {
-	for (int round = 0; round < 40; round++) {
+	for (int round = 0; round < 20; round++) {
 		int id = segment(PAGE);
 		pid_t pid[3];
 
 		for (int i = 0; i < 3; i++) {
 			pid[i] = check_fork();
 			if (pid[i] == 0) {
-				for (;;) {
+				/* While one is attached the others may attach: it could go on for ever. */
+				for (int k = 0; k < 50; k++) {
 					void *a = shmat(id, NULL, 0);
 
 					if (a == (void *)-1) {
@@ -535,6 +536,7 @@ TEST(shm_attach_detach_and_remove_race)
 						_exit(0);
 					CHECK_OK(shmdt(a));
 				}
+				_exit(0);
 			}
 		}
 		for (int i = 0; i < round % 8; i++)
