@@ -264,6 +264,7 @@ CALL5(312, kcmp, pid_t, pid1, pid_t, pid2, int, type, unsigned long, i, unsigned
 CALL3(314, sched_setattr, pid_t, pid, struct sched_attr __user *, attr, unsigned int, flags)
 CALL4(315, sched_getattr, pid_t, pid, struct sched_attr __user *, attr, unsigned int, size, unsigned int, flags)
 CALL5(316, renameat2, int, olddir, const char __user *, old, int, newdir, const char __user *, new_name, unsigned int, flags)
+CALL3(317, seccomp, unsigned int, operation, unsigned int, flags, void __user *, arg)
 CALL3(318, getrandom, char __user *, buf, size_t, count, unsigned int, flags)
 CALL2(319, memfd_create, const char __user *, name, unsigned int, flags)
 CALL5(322, execveat, int, dirfd, const char __user *, name, uint64_t, argv, uint64_t, envp, int, flags)

@@ -12,6 +12,7 @@
 #include <tessera/cpu.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
+#include <tessera/seccomp.h>
 #include <tessera/syscall.h>
 #include <tessera/test.h>
 #include <tessera/trace.h>
@@ -116,6 +117,10 @@ syscall_dispatch(struct trap_frame *f)
 	long result;
 
 	t->syscall_number = nr;
+	if (unlikely(READ_ONCE(t->call_work)) && !seccomp_enter(f, &result)) {
+		t->syscall_number = UINT64_MAX;
+		return result;
+	}
 	if (config_kcov)
 		planted_look(f);
 	trace_syscall_enter(nr, f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);

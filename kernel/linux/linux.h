@@ -60,6 +60,9 @@ ns_timespec(uint64_t ns)
 	return (struct timespec64){ (int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC) };
 }
 
+/* prctl(PR_SET_SECCOMP): seccomp.c. */
+long seccomp_prctl(unsigned long mode, const void __user *filter);
+
 #include "calls.h"
 
 #endif

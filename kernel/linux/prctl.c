@@ -20,6 +20,7 @@
 #define PR_SET_NAME 15
 #define PR_GET_NAME 16
 #define PR_GET_SECCOMP 21
+#define PR_SET_SECCOMP 22
 #define PR_CAPBSET_READ 23
 #define PR_CAPBSET_DROP 24
 #define PR_GET_TSC 25
@@ -145,12 +146,11 @@ change_ambient(unsigned long what, unsigned long cap)
 static long
 set_no_new_privs(void)
 {
-	struct cred *c = cred_copy(current_cred());
+	struct thread *t = current_thread();
 
-	if (!c)
-		return -ENOMEM;
-	c->no_new_privs = true;
-	cred_install(c);
+	spin_lock(&t->process->lock);
+	WRITE_ONCE(t->no_new_privs, true);
+	spin_unlock(&t->process->lock);
 	return 0;
 }
 
@@ -228,7 +228,9 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 		string_copy(name, t->name, sizeof(name));
 		return copy_to_user((void __user *)a2, name, sizeof(name));
 	case PR_GET_SECCOMP:
-		return 0;
+		return READ_ONCE(t->seccomp_mode);
+	case PR_SET_SECCOMP:
+		return seccomp_prctl(a2, (const void __user *)a3);
 	case PR_CAPBSET_READ:
 		return a2 > CAP_LAST ? -EINVAL : (long)(c->cap_bounding >> a2 & 1);
 	case PR_CAPBSET_DROP:
@@ -251,7 +253,7 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 	case PR_SET_NO_NEW_PRIVS:
 		return a2 != 1 || a3 || a4 || a5 ? -EINVAL : set_no_new_privs();
 	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : c->no_new_privs;
+		return a2 || a3 || a4 || a5 ? -EINVAL : t->no_new_privs;
 	case PR_GET_TID_ADDRESS:
 		return put_user((uint64_t)t->clear_child_tid, (uint64_t __user *)a2);
 	case PR_GET_THP_DISABLE:

@@ -21,7 +21,7 @@ apply_set_id_bits(struct cred *c, struct file *f)
 {
 	mode_t mode = f->inode->mode;
 
-	if (c->no_new_privs || !f->mount || (READ_ONCE(f->mount->flags) & MOUNT_NOSUID))
+	if (READ_ONCE(current_thread()->no_new_privs) || !f->mount || (READ_ONCE(f->mount->flags) & MOUNT_NOSUID))
 		return;
 	if (mode & S_ISUID)
 		c->euid = f->inode->uid;

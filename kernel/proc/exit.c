@@ -20,6 +20,7 @@
 #include <tessera/print.h>
 #include <tessera/sched.h>
 #include <tessera/sysv.h>
+#include <tessera/seccomp.h>
 #include <tessera/tty.h>
 
 #include "proc.h"
@@ -298,6 +299,7 @@ thread_release_user(struct thread *t)
 	cred_put((struct cred *)t->cred);
 	t->cred = NULL;
 	sem_undo_drop(t);
+	seccomp_release(t);
 	process_put(t->process);
 	t->process = NULL;
 }

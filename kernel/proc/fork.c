@@ -13,6 +13,7 @@
 #include <tessera/handle.h>
 #include <tessera/random.h>
 #include <tessera/sched.h>
+#include <tessera/seccomp.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/sysv.h>
@@ -277,6 +278,9 @@ publish_process(struct process *p, struct thread *t, const struct clone_request 
 	slot->process = p;
 	process_publish_locked(p, parent);
 	group_attach_locked(p, self->group);
+	spin_lock(&self->lock);
+	seccomp_inherit_locked(t);
+	spin_unlock(&self->lock);
 	spin_lock(&p->lock);
 	flags = spin_lock_irq(&p->signal_lock);
 	process_add_thread_locked(p, t);
@@ -297,6 +301,7 @@ publish_thread(struct process *p, struct thread *t)
 	spin_lock(&p->lock);
 	flags = spin_lock_irq(&p->signal_lock);
 	if (!p->group_exit && !(atomic_load(&current_thread()->work) & WORK_EXIT)) {
+		seccomp_inherit_locked(t);
 		process_add_thread_locked(p, t);
 		if (p->stop_signal != 0 && !p->stopped) {
 			t->work |= WORK_STOP;

@@ -517,12 +517,9 @@ signal_send_group(pid_t pgid, int signo, const struct siginfo *info)
 	return error;
 }
 
-/*
- * The calling thread did something that only a signal can answer. If the program blocks or ignores it
- * the default action is taken, even in process 1.
- */
-void
-signal_force(int signo, const struct siginfo *info)
+/* The default action is taken if the program blocks or ignores the signal, or if `always`, even in process 1. */
+static void
+force(int signo, const struct siginfo *info, bool always)
 {
 	struct thread *t = current_thread();
 	struct process *p = t->process;
@@ -531,7 +528,7 @@ signal_force(int signo, const struct siginfo *info)
 	bool blocked = t->signal_mask & SIGNAL_BIT(signo);
 
 	leaf = spin_lock_irq(&a->lock);
-	if (blocked || a->action[signo].handler == SIG_IGN)
+	if (always || blocked || a->action[signo].handler == SIG_IGN)
 		a->action[signo].handler = SIG_DFL;
 	if (a->action[signo].handler == SIG_DFL && p == init_process)
 		atomic_store(&init_unprotected, true);
@@ -542,6 +539,19 @@ signal_force(int signo, const struct siginfo *info)
 	}
 	(void)signal_send_locked(p, t, signo, info);
 	spin_unlock_irq(&p->signal_lock, flags);
+}
+
+/* The calling thread did something that only a signal can answer. */
+void
+signal_force(int signo, const struct siginfo *info)
+{
+	force(signo, info, false);
+}
+
+void
+signal_force_default(int signo, const struct siginfo *info)
+{
+	force(signo, info, true);
 }
 
 void

@@ -49,7 +49,6 @@ struct cred {
 	gid_t gid, egid, sgid, fsgid;
 	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
 	uint32_t securebits;
-	bool no_new_privs;
 	uint32_t group_count;
 	gid_t *groups;       /* sorted */
 };

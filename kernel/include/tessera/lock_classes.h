@@ -36,6 +36,7 @@
 	C(SIGNAL,         SPIN_IRQ, "process->signal_lock: pending signals, actions, masks")       \
 	C(HANDLES,        SPIN,     "handle_table->lock")                                          \
 	C(FILE,           SPIN,     "file->lock: flags, owner")                                    \
+	C(SECCOMP,        SPIN,     "seccomp_listener->lock: calls that wait for an answer")        \
 	C(DENTRY,         SPIN,     "dentry tree: hash, children, parents")                        \
 	C(INODE_CACHE,    SPIN,     "the table of inodes of a file system")                        \
 	C(MAPPINGS,       SPIN,     "memory_object->mappings_lock: who maps it")                   \

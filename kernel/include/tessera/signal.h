@@ -127,6 +127,7 @@ int signal_send_process(struct process *p, int signo, const struct siginfo *info
 int signal_send_thread(struct thread *t, int signo, const struct siginfo *info);
 /* As a fault does: cannot be blocked or ignored away. Of the calling thread. */
 void signal_force(int signo, const struct siginfo *info);
+void signal_force_default(int signo, const struct siginfo *info); /* whatever handler there is: it ends the process */
 /* To all of a process group. pgid > 0. -ESRCH when it is empty. Not from an interrupt. */
 int signal_send_group(pid_t pgid, int signo, const struct siginfo *info);
 /* An unblocked, not ignored signal (or exit) waits for the calling thread: blocking calls return. */

@@ -29,6 +29,7 @@ struct cpu;
 struct cred;
 struct process;
 struct sem_undo_list;
+struct seccomp_filter;
 
 enum thread_state {
 	THREAD_NEW,
@@ -52,6 +53,9 @@ enum thread_state {
 #define WORK_EXIT    (1u << 2) /* this thread must end */
 #define WORK_RESUME  (1u << 3) /* proc: restore saved signal mask, rseq and such */
 #define WORK_RSEQ    (1u << 4)
+
+/* thread->call_work: reasons to look at each system call before it is made. */
+#define CALL_WORK_SECCOMP (1u << 0)
 
 struct cpu_mask {
 	uint64_t bits; /* MAX_CPUS == 64 */
@@ -129,6 +133,10 @@ struct thread {
 	bool memory_reserve;           /* [a] being killed by the OOM killer: may use the reserve */
 
 	/* a program's thread */
+	uint32_t call_work;            /* [a] CALL_WORK_* */
+	uint8_t seccomp_mode;          /* [p] to write; itself reads it freely: see proc/seccomp.c */
+	bool no_new_privs;             /* [p] to write, only to true; exec gives no privileges any more */
+	struct seccomp_filter *seccomp; /* [p] to write: its chain, a reference */
 	const struct cred *cred;       /* [o] reference; other threads read it under process->lock */
 	uint64_t signal_mask;          /* [s] blocked; only itself changes it */
 	uint64_t saved_signal_mask;    /* [o] to restore after sigsuspend, ppoll */

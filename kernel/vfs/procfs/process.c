@@ -11,6 +11,7 @@
 #include <tessera/handle.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
+#include <tessera/seccomp.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/syscall.h>
@@ -293,6 +294,23 @@ status_affinity(struct text *t, const struct thread *th)
 	text_print(t, "00000001\nMems_allowed_list:\t0\n");
 }
 
+static void
+status_seccomp(struct text *t, struct target *at)
+{
+	struct process *p = at->process;
+	uint32_t mode = 0, filters = 0;
+	bool no_new_privs = false;
+
+	spin_lock(&p->lock);
+	if (at->thread) {
+		no_new_privs = at->thread->no_new_privs;
+		mode = at->thread->seccomp_mode;
+		filters = seccomp_filter_count(at->thread);
+	}
+	spin_unlock(&p->lock);
+	text_print(t, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", no_new_privs, mode, filters);
+}
+
 int
 show_status(struct text *t, struct target *at)
 {
@@ -330,9 +348,8 @@ show_status(struct text *t, struct target *at)
 		print_mask(t, "CapEff", c->cap_effective);
 		print_mask(t, "CapBnd", c->cap_bounding);
 		print_mask(t, "CapAmb", c->cap_ambient);
-		text_print(t, "NoNewPrivs:\t%d\n", c->no_new_privs);
 	}
-	text_print(t, "Seccomp:\t0\nSeccomp_filters:\t0\n");
+	status_seccomp(t, at);
 	status_affinity(t, at->thread);
 	text_print(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", s.voluntary,
 		   s.involuntary);

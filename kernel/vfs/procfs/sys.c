@@ -8,6 +8,7 @@
 #include <tessera/pipe.h>
 #include <tessera/print.h>
 #include <tessera/random.h>
+#include <tessera/seccomp.h>
 #include <tessera/string.h>
 #include <tessera/uts.h>
 
@@ -297,6 +298,68 @@ show_file_nr(struct text *t, struct target *at)
 #define READONLY(n, show_function)                                                                 \
 	{ .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .show = show_function }
 
+/* The names of the actions in `which`, in order. */
+static int
+show_actions(struct text *t, uint32_t which)
+{
+	const char *before = "";
+
+	for (size_t i = 0; i < SECCOMP_ACTIONS; i++)
+		if (which & BIT(i)) {
+			text_print(t, "%s%s", before, seccomp_actions[i].name);
+			before = " ";
+		}
+	text_print(t, "\n");
+	return 0;
+}
+
+static int
+show_actions_available(struct text *t, struct target *at)
+{
+	return show_actions(t, UINT32_MAX);
+}
+
+static int
+show_actions_logged(struct text *t, struct target *at)
+{
+	return show_actions(t, READ_ONCE(seccomp_logged));
+}
+
+/* Words between blanks, each the name of an action, but not "allow". */
+static ssize_t
+write_actions_logged(struct target *at, char *data, size_t n)
+{
+	uint32_t which = 0;
+	size_t from = 0;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	while (from < n) {
+		size_t end = from, i;
+
+		while (end < n && data[end] != ' ' && data[end] != '\n')
+			end++;
+		for (i = 0; i < SECCOMP_ACTIONS - 1 && end > from; i++)
+			if (strlen(seccomp_actions[i].name) == end - from &&
+			    memcmp(seccomp_actions[i].name, data + from, end - from) == 0)
+				break;
+		if (i == SECCOMP_ACTIONS - 1)
+			return -EINVAL;
+		if (end > from)
+			which |= (uint32_t)BIT(i);
+		from = end + 1;
+	}
+	WRITE_ONCE(seccomp_logged, which);
+	return (ssize_t)n;
+}
+
+static const struct entry seccomp_entries[] = {
+	{ .name = "actions_avail", .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .show = show_actions_available },
+	{ .name = "actions_logged", .mode = S_IFREG | 0644, .flags = ENTRY_SETTING, .show = show_actions_logged,
+	  .write = write_actions_logged },
+	{ 0 },
+};
+
 static const struct entry random_entries[] = {
 	READONLY("boot_id", show_boot_id),
 	READONLY("entropy_avail", show_entropy),
@@ -331,6 +394,7 @@ static const struct entry kernel_entries[] = {
 	SETTING("shmmax", show_shmmax, write_shmmax),
 	SETTING("shmmni", show_shmmni, write_shmmni),
 	READONLY("shm_rmid_forced", show_zero),
+	ENTRY_DIR("seccomp", seccomp_entries),
 	READONLY("tainted", show_zero),
 	READONLY("threads-max", show_threads_max),
 	READONLY("version", show_os_version),

@@ -115,7 +115,11 @@ SET(prctls, N(PR_SET_PDEATHSIG), N(PR_GET_PDEATHSIG), N(PR_GET_DUMPABLE), N(PR_S
     N(PR_SET_KEEPCAPS), N(PR_SET_NAME), N(PR_GET_NAME), N(PR_CAPBSET_READ), N(PR_CAPBSET_DROP), N(PR_GET_SECUREBITS),
     N(PR_SET_SECUREBITS), N(PR_SET_TIMERSLACK), N(PR_GET_TIMERSLACK), N(PR_SET_CHILD_SUBREAPER), N(PR_GET_CHILD_SUBREAPER),
     N(PR_SET_NO_NEW_PRIVS), N(PR_GET_NO_NEW_PRIVS), N(PR_GET_TID_ADDRESS), N(PR_SET_THP_DISABLE), N(PR_GET_THP_DISABLE),
-    N(PR_CAP_AMBIENT), N(PR_SET_MM), N(PR_SET_VMA), N(PR_GET_TSC), N(PR_SET_SECCOMP))
+    N(PR_CAP_AMBIENT), N(PR_SET_MM), N(PR_SET_VMA), N(PR_GET_TSC))
+SET(seccomp_ops, { "1", 1 }, { "2", 2 }, { "3", 3 })
+SET(seccomp_flags, { "1", 1 }, { "2", 2 }, { "4", 4 }, { "8", 8 }, { "16", 16 }, { "32", 32 })
+SET(bpf_codes, { "0x06", 0x06 }, { "0x20", 0x20 }, { "0x15", 0x15 }, { "0x02", 0x02 }, { "0x60", 0x60 }, { "0x44", 0x44 })
+SET(bpf_values, { "0x7fff0000", 0x7fff0000 }, { "0", 0 }, { "0x50016", 0x50016 }, { "0x7ffc0000", 0x7ffc0000 }, { "16", 16 }, { "39", 39 })
 SET(arch_prctls, { "ARCH_SET_GS", 0x1001 }, { "ARCH_GET_FS", 0x1003 }, { "ARCH_GET_GS", 0x1004 }, { "ARCH_CET_STATUS", 0x3001 })
 SET(futex_ops, N(FUTEX_WAIT), N(FUTEX_WAKE), N(FUTEX_REQUEUE), N(FUTEX_CMP_REQUEUE), N(FUTEX_WAKE_OP), N(FUTEX_LOCK_PI),
     N(FUTEX_UNLOCK_PI), N(FUTEX_TRYLOCK_PI), N(FUTEX_WAIT_BITSET), N(FUTEX_WAKE_BITSET), N(FUTEX_WAIT_REQUEUE_PI),
@@ -197,7 +201,8 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(fcntls, KIND_CHOICE) X(fcntl_args, KIND_CHOICE) X(lock_commands, KIND_CHOICE) X(lock_types, KIND_CHOICE)       \
 	X(flocks, KIND_CHOICE) X(owner_types, KIND_CHOICE) X(fallocate_modes, KIND_CHOICE) X(fadvices, KIND_CHOICE)      \
 	X(splice_flags, KIND_FLAGS) X(rw_flags, KIND_FLAGS) X(rlimits, KIND_CHOICE) X(rlimit_values, KIND_CHOICE)        \
-	X(usages, KIND_CHOICE) X(prctls, KIND_CHOICE) X(arch_prctls, KIND_CHOICE) X(futex_ops, KIND_CHOICE)              \
+	X(usages, KIND_CHOICE) X(prctls, KIND_CHOICE) X(arch_prctls, KIND_CHOICE) X(seccomp_ops, KIND_CHOICE) X(seccomp_flags, KIND_FLAGS)                                 \
+	X(bpf_codes, KIND_CHOICE) X(bpf_values, KIND_CHOICE) X(futex_ops, KIND_CHOICE)              \
 	X(futex_words, KIND_CHOICE) X(futex_sizes, KIND_CHOICE) X(policies, KIND_CHOICE) X(priorities, KIND_CHOICE)      \
 	X(prio_whats, KIND_CHOICE) X(nices, KIND_CHOICE) X(inotify_masks, KIND_FLAGS) X(rename_flags, KIND_FLAGS)        \
 	X(memfd_flags, KIND_FLAGS) X(xattr_flags, KIND_CHOICE) X(membarriers, KIND_CHOICE) X(kcmps, KIND_CHOICE)         \
@@ -272,6 +277,8 @@ static struct kind kinds[] = {
 	STRUCT("open_how", 1, "open_flags modes resolves"),
 	STRUCT("clone_args", 1, "clone_flags page page page signal page advice_sizes c:0 page c:0 c:0"),
 	STRUCT("argv", 1, "bytes bytes c:0"),
+	STRUCT("bpf_code", 1, "bpf_codes:2 rights:1 rights:1 bpf_values:4 bpf_codes:2 rights:1 rights:1 bpf_values:4 c:6:2 c:0:2 bpf_values:4"),
+	STRUCT("bpf_program", 1, "c:3:8 bpf_code"),
 	STRUCT("cap_header", 1, "cap_versions:4 pid:4"),
 	STRUCT("cap_data", 1, "caps:4 caps:4 caps:4 caps:4 caps:4 caps:4"),
 	STRUCT("groups", 0, "id:4"),

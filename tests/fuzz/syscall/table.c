@@ -167,6 +167,7 @@ static const char *const refinements[] = {
 	"ioprio_get which=counts who=pid",
 	"ioprio_set which=counts who=pid value=ioprio_values",
 	"prctl option=prctls a2=counts a3=rights a4=c:0 a5=c:0",
+	"seccomp operation=seccomp_ops flags=seccomp_flags arg=bpf_program",
 	"arch_prctl option=arch_prctls address=page",
 	"personality persona=personas",
 	"capget uheader=cap_header udata=out256",
