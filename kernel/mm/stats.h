@@ -7,10 +7,6 @@
 
 #include <tessera/types.h>
 
-/* Transparent huge pages, as /sys/kernel/mm/transparent_hugepage/enabled names them. */
-enum { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };
-extern int huge_page_mode;
-
 /* [a] */
 struct fault_counters {
 	uint64_t copied; /* copy-on-write copies */

@@ -14,6 +14,7 @@ vfs_init(void)
 	inode_cache_init();
 	tmpfs_init();
 	anonymous_init();
+	sysfs_init();
 	devfs_init();
 	procfs_init();
 }

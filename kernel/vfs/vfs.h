@@ -138,6 +138,7 @@ void tmpfs_init(void);
 void devfs_init(void);
 int devfs_mount_early(void);
 void procfs_init(void);
+void sysfs_init(void);
 void anonymous_init(void);
 
 /* tmpfs/, for devfs and memfd: make fs->root. `options` as mount(2)'s. */

@@ -91,16 +91,40 @@ turned_off(enum word w, uint32_t bit)
 	return false;
 }
 
+/* How many cores a package has: threads of one core have its number. */
+static uint32_t
+cores_of(uint32_t package)
+{
+	uint32_t cores = 0;
+
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		struct cpu_place place = arch_cpu_place(i), other;
+		bool first = place.package == package;
+
+		for (uint32_t j = 0; j < i && first; j++) {
+			other = arch_cpu_place(j);
+			first = other.package != package || other.core != place.core;
+		}
+		cores += first;
+	}
+	return cores;
+}
+
 void
 arch_cpuinfo_print(uint32_t cpu_id, void (*print)(void *ctx, const char *fmt, ...), void *ctx)
 {
 	const struct cpu_features *f = &cpu_features;
 	const struct cpu *c = cpu_id < MAX_CPUS ? cpus[cpu_id] : NULL;
+	struct cpu_place place;
+	uint32_t siblings = 0;
 	uint64_t khz = clock_tsc_hz() / 1000;
 	const char *brand = f->brand;
 
 	if (!c)
 		return;
+	place = arch_cpu_place(cpu_id);
+	for (uint32_t i = 0; i < cpu_count; i++)
+		siblings += arch_cpu_place(i).package == place.package;
 	while (*brand == ' ')
 		brand++;
 	print(ctx, "processor\t: %u\n", cpu_id);
@@ -110,10 +134,10 @@ arch_cpuinfo_print(uint32_t cpu_id, void (*print)(void *ctx, const char *fmt, ..
 	print(ctx, "model name\t: %s\n", *brand ? brand : "unknown");
 	print(ctx, "stepping\t: %u\n", f->stepping);
 	print(ctx, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
-	print(ctx, "physical id\t: %u\n", 0u);
-	print(ctx, "siblings\t: %u\n", cpu_count);
-	print(ctx, "core id\t\t: %u\n", cpu_id);
-	print(ctx, "cpu cores\t: %u\n", cpu_count);
+	print(ctx, "physical id\t: %u\n", place.package);
+	print(ctx, "siblings\t: %u\n", siblings);
+	print(ctx, "core id\t\t: %u\n", place.core);
+	print(ctx, "cpu cores\t: %u\n", cores_of(place.package));
 	print(ctx, "apicid\t\t: %u\n", c->arch.apic_id);
 	print(ctx, "initial apicid\t: %u\n", c->arch.apic_id);
 	print(ctx, "fpu\t\t: yes\n");

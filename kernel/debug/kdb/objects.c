@@ -2,11 +2,13 @@
 /*
  * objects.c - kdb's commands about what programs hold: handles, sockets, System V IPC, mounts,
  * inodes.
+ * objects.c - kdb's commands about what programs hold: handles, sockets, mounts, inodes; and /sys.
  */
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/socket.h>
 #include <tessera/sysv.h>
+#include <tessera/sysfs.h>
 
 #include "commands.h"
 
@@ -47,11 +49,18 @@ command_inodes(int argc, char **argv)
 	inode_dump(argc > 1 ? (uint32_t)kdb_number(argv[1]) : 0);
 }
 
+static void
+command_sysfs(int argc, char **argv)
+{
+	sysfs_dump();
+}
+
 const struct kdb_command kdb_object_commands[] = {
 	{ "handles", "PID", "what a process has open, with rights", command_handles },
 	{ "sockets", "", "all sockets", command_sockets },
 	{ "sysv", "", "System V segments, semaphores and message queues, who waits", command_sysv },
 	{ "mounts", "", "the tree of mounts", command_mounts },
 	{ "inodes", "[N]", "how many there are; N of each file system", command_inodes },
+	{ "sysfs", "", "the tree of /sys", command_sysfs },
 	{ 0 },
 };

@@ -293,6 +293,19 @@ void __noreturn arch_exit_emulator(uint8_t status); /* isa-debug-exit, else halt
 uint64_t arch_random(bool *ok);     /* RDRAND/RDSEED where present */
 uint64_t arch_hwcap(void);          /* AT_HWCAP */
 uint64_t arch_hwcap2(void);
+/* Where a CPU sits: which package (socket), which core of it. */
+struct cpu_place {
+	uint32_t package, core;
+};
+struct cpu_place arch_cpu_place(uint32_t cpu_id);
+/* One of a CPU's caches, the nearest first. False: there is no such index, or nobody says. */
+struct cpu_cache {
+	uint32_t level;
+	char type;                     /* 'D'ata, 'I'nstruction, 'U'nified */
+	uint32_t size, line, ways, partitions, sets;
+	uint64_t shared;               /* the CPUs that have it together */
+};
+bool arch_cpu_cache(uint32_t cpu_id, uint32_t index, struct cpu_cache *out);
 void arch_cpuinfo_print(uint32_t cpu_id, void (*print)(void *ctx, const char *fmt, ...), void *ctx);
 /*
  * Walk the call stack: frame pointers from `rbp`, through interrupts and traps, to the entry from user

@@ -19,6 +19,7 @@
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
+	C(SYSFS,          RWLOCK,   "the tree of /sys; for reading while a file of it is shown or set")\
 	C(EPOLL_WATCHERS, MUTEX,    "file->watchers of all files: who watches what")               \
 	C(EPOLL,          MUTEX,    "epoll->lock: set of watched files; outer to inner")           \
 	C(SOCKET_READ,    MUTEX,    "unix_socket->read_lock: one reader of a queue at a time")     \

@@ -145,6 +145,10 @@ void memory_stats(struct memory_stats *out);
 void page_dump(pfn_t pfn); /* one frame to the log; takes no locks */
 void memory_dump(void); /* zones and counters to the log; takes no locks */
 
+/* Who gets huge pages unasked for: all, who asked by madvise, nobody. */
+enum { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };
+extern int huge_page_mode; /* [a] HUGE_* */
+
 /* The pool behind MAP_HUGETLB (vm.nr_hugepages), in pages of 2 MiB. */
 struct huge_pool_stats {
 	uint64_t target, total, free;

@@ -10,8 +10,10 @@
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/panic.h>
+#include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/sysfs.h>
 
 #include "devfs.h"
 
@@ -52,6 +54,27 @@ make_node(const char *name, mode_t mode, dev_t device)
 	return error;
 }
 
+/* Where /sys shows a device: by its major number, as Linux has them. */
+static const char *
+device_class(dev_t device)
+{
+	switch (DEV_MAJOR(device)) {
+	case 1:
+		return "mem";
+	case 4:
+	case 5:
+		return "tty";
+	default:
+		return "misc";
+	}
+}
+
+static const char *
+device_parent(dev_t device)
+{
+	return DEV_MAJOR(device) == 4 ? "devices/platform/serial8250" : "devices/virtual";
+}
+
 int
 chrdev_register(const char *name, dev_t device, mode_t mode, const struct file_ops *ops,
 		int (*open)(struct inode *i, struct file *f))
@@ -79,6 +102,8 @@ chrdev_register(const char *name, dev_t device, mode_t mode, const struct file_o
 		}
 	list_add_tail(&chrdevs, &c->node);
 	spin_unlock(&chrdevs_lock);
+	if (sysfs_add_device(device_parent(device), device_class(device), name, device, mode))
+		pr_warn("sysfs: no memory for %s\n", name);
 	return devfs ? make_node(name, S_IFCHR | mode, device) : 0;
 }
 

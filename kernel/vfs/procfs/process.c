@@ -267,26 +267,11 @@ status_affinity(struct text *t, const struct thread *th)
 {
 	uint64_t all = cpu_count >= 64 ? UINT64_MAX : BIT(cpu_count) - 1;
 	uint64_t bits = (th ? th->affinity.bits : all) & all;
-	bool first = true;
 
-	if (cpu_count > 32)
-		text_print(t, "Cpus_allowed:\t%08x,%08x\n", (uint32_t)(bits >> 32), (uint32_t)bits);
-	else
-		text_print(t, "Cpus_allowed:\t%x\n", (uint32_t)bits);
-	text_print(t, "Cpus_allowed_list:\t");
-	for (uint32_t i = 0; i < 64; i++) {
-		uint32_t end = i;
-
-		if (!(bits & BIT(i)))
-			continue;
-		while (end < 63 && (bits & BIT(end + 1)))
-			end++;
-		text_print(t, first ? "%u" : ",%u", i);
-		if (end > i)
-			text_print(t, "-%u", end);
-		first = false;
-		i = end;
-	}
+	text_print(t, "Cpus_allowed:\t");
+	text_add_cpu_mask(t, bits);
+	text_print(t, "\nCpus_allowed_list:\t");
+	text_add_cpu_list(t, bits);
 	/* A mask of 1024 memory nodes, of which there is one. */
 	text_print(t, "\nMems_allowed:\t");
 	for (int i = 0; i < 31; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * procfs.h - /proc: tables of entries, and the text buffer that show functions fill.
+ * procfs.h - /proc: tables of entries.
  *
  * A directory is a table of entries ended by one without a name. A file's show() writes its whole text
  * into a buffer each time it is read from the start. Entries below /proc/PID get a target: the
@@ -12,21 +12,8 @@
 
 #include <tessera/inode.h>
 #include <tessera/process.h>
+#include <tessera/text.h>
 #include <tessera/types.h>
-
-/* A text that grows. Once memory fails, `failed` stays and what follows is dropped. */
-struct text {
-	char *data;
-	size_t used, size;
-	bool failed;
-};
-void text_print(struct text *t, const char *format, ...) __printf(2, 3);
-void text_add(struct text *t, const char *s, size_t n);
-/* A path with space, tab, newline and backslash as \ooo. */
-void text_add_escaped(struct text *t, const char *s);
-/* For interfaces that take a print function. */
-void text_print_context(void *ctx, const char *format, ...) __printf(2, 3);
-void text_free(struct text *t);
 
 /* What an entry below /proc/PID is about. References are held while the struct is in use. */
 struct target {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text.c - the growing buffer that /proc files are written into.
+ * text.c - the growing buffer that the files of /proc and /sys are written into.
  */
+#include <tessera/cpu.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
-
-#include "procfs.h"
+#include <tessera/text.h>
 
 #define FIRST_SIZE 1024u
 #define LAST_SIZE  (4u << 20) /* kmalloc's largest */
@@ -88,6 +88,37 @@ text_add_escaped(struct text *t, const char *s)
 		else
 			text_add(t, s, 1);
 	}
+}
+
+void
+text_add_cpu_list(struct text *t, uint64_t set)
+{
+	bool first = true;
+
+	for (uint32_t i = 0; i < 64; i++) {
+		uint32_t end = i;
+
+		if (!(set & BIT(i)))
+			continue;
+		while (end < 63 && (set & BIT(end + 1)))
+			end++;
+		text_print(t, first ? "%u" : ",%u", i);
+		if (end > i)
+			text_print(t, "-%u", end);
+		first = false;
+		i = end;
+	}
+}
+
+void
+text_add_cpu_mask(struct text *t, uint64_t set)
+{
+	int high = cpu_count > 32 ? (int)(cpu_count - 32 + 3) / 4 : 0;
+
+	if (high)
+		text_print(t, "%0*x,%08x", high, (uint32_t)(set >> 32), (uint32_t)set);
+	else
+		text_print(t, "%0*x", (int)(cpu_count + 3) / 4, (uint32_t)set);
 }
 
 void
