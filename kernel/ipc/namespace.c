@@ -12,6 +12,7 @@
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/mqueue.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
@@ -382,6 +383,7 @@ namespace_setup(struct ipc_namespace *ns)
 	ns->msg_size_max = 8192;
 	ns->msg_bytes_max = 16384;
 	ns->msg_count_max = 32000;
+	mqueue_limits_init(&ns->mqueue_limits);
 }
 
 void
@@ -437,6 +439,7 @@ ipc_namespace_put(struct ipc_namespace *ns)
 	assert(ns != &init_ipc_namespace);
 	for (int k = 0; k < IPC_KINDS; k++)
 		table_empty(&ns->table[k]);
+	mqueue_namespace_end(ns);
 	kfree(ns);
 }
 

@@ -23,6 +23,7 @@
 #include <tessera/slab.h>
 
 #include "sysv.h"
+#include "user_count.h"
 
 /*
  * [I] immutable  [c] count_lock  [l] the head's lock
@@ -44,8 +45,7 @@ struct shm {
 	pid_t last;                    /* [c] */
 };
 
-static struct spinlock lock_limit_lock = SPINLOCK_INIT(LEAF);
-static struct radix_tree locked_by_user; /* lock_limit_lock: pages that SHM_LOCK holds, by uid */
+static struct user_count locked_pages = USER_COUNT_INIT(locked_pages); /* that SHM_LOCK holds */
 
 static struct shm *
 shm_of(struct ipc_object *o)
@@ -146,28 +146,10 @@ shm_limit(const struct ipc_namespace *ns)
 	return atomic_load(&ns->shm_count_max);
 }
 
-/* Count `pages` more (or less) of a user's as locked; false: past his limit. */
-static bool
-count_locked(uid_t uid, int64_t pages)
-{
-	uint64_t limit = process_limit(current_process(), RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	uint64_t flags = spin_lock_irq(&lock_limit_lock);
-	int64_t now = (int64_t)(uintptr_t)radix_get(&locked_by_user, uid) + pages;
-	bool fine = pages < 0 || (uint64_t)now <= limit || capable(CAP_IPC_LOCK);
-
-	if (fine && now > 0)
-		fine = radix_set(&locked_by_user, uid, (void *)(uintptr_t)now, NULL) == 0 || pages < 0;
-	else if (fine)
-		(void)radix_remove(&locked_by_user, uid);
-	spin_unlock_irq(&lock_limit_lock, flags);
-	return fine;
-}
-
 static void
 unlock_pages(struct shm *s)
 {
-	if (s->locked_pages)
-		(void)count_locked(s->locked_by, -(int64_t)s->locked_pages);
+	user_count_give(&locked_pages, s->locked_by, s->locked_pages);
 	s->locked_pages = 0;
 }
 
@@ -462,17 +444,20 @@ shm_lock(int id, bool lock)
 {
 	int error;
 	struct ipc_object *o = ipc_find_locked(IPC_SHM, id, 0, &error);
+	uint64_t limit = process_limit(current_process(), RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	struct shm *s;
 
 	if (!o)
 		return error;
+	if (capable(CAP_IPC_LOCK))
+		limit = UINT64_MAX;
 	s = shm_of(o);
 	error = lock_check(s, lock);
 	if (error || s->huge)
 		goto unlock;
 	if (lock && !(o->mode & SHM_LOCKED)) {
 		error = -ENOMEM;
-		if (!count_locked(current_cred()->uid, (int64_t)pages_of(s)))
+		if (!user_count_take(&locked_pages, current_cred()->uid, pages_of(s), limit))
 			goto unlock;
 		error = 0;
 		s->locked_pages = pages_of(s);

@@ -3,6 +3,7 @@
  * init.c - bringing the room up: caches, built-in file systems, the root.
  */
 #include <tessera/inode.h>
+#include <tessera/mqueue.h>
 
 #include "vfs.h"
 
@@ -17,4 +18,5 @@ vfs_init(void)
 	sysfs_init();
 	devfs_init();
 	procfs_init();
+	mqueue_fs_init();
 }

@@ -296,6 +296,8 @@ instance(struct filesystem_type *type, const char *source, const char *options,
 	struct filesystem *fs = type->single ? find_single(type) : NULL;
 	int error;
 
+	if (type->instance)
+		return type->instance(out);
 	if (fs) {
 		*out = fs;
 		return 0;

@@ -179,6 +179,8 @@ struct filesystem_type {
 	bool no_device;                /* "nodev" in /proc/filesystems */
 	/* Make fs->root. `options` as given to mount(2). 0 or an errno. */
 	int (*mount)(struct filesystem *fs, const char *source, const char *options);
+	/* The instance to mount, with a reference, in place of a new one. Empty: `mount` makes one. */
+	int (*instance)(struct filesystem **out);
 	void (*unmount)(struct filesystem *fs); /* last mount gone: free private */
 	int (*statfs)(struct filesystem *fs, struct fs_stat *st);
 	int (*remount)(struct filesystem *fs, const char *options); /* empty: -EINVAL unless no options */

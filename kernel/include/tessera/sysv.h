@@ -12,6 +12,7 @@
 #include <tessera/atomic.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
+#include <tessera/mqueue.h>
 #include <tessera/radix.h>
 #include <tessera/types.h>
 
@@ -77,7 +78,8 @@ struct ipc_namespace {
 	uint64_t sem_used;             /* [a] semaphores in all sets */
 	uint32_t msg_size_max, msg_bytes_max, msg_count_max; /* [a] msgmax, msgmnb, msgmni */
 	uint64_t msg_headers, msg_bytes; /* [a] queued, in all queues */
-	void *mqueue;                  /* [I] once set: the message queues of this namespace, ipc/mqueue_fs.c */
+	struct mqueue_limits mqueue_limits;
+	struct mount *mqueue;          /* [a] never changes once set: where queues have names, vfs/mqueue/ */
 };
 
 extern struct ipc_namespace init_ipc_namespace;

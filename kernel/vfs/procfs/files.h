@@ -49,7 +49,8 @@ int show_symbols(struct text *t, struct target *at);
 /* sysvipc.c: /proc/sysvipc, and settings below sys/kernel */
 extern const struct entry sysvipc_entries[];
 #define SYSV_SETTINGS(S)                                                                           \
-	S(shmmax) S(shmall) S(shmmni) S(msgmax) S(msgmnb) S(msgmni) S(sem_limits)
+	S(shmmax) S(shmall) S(shmmni) S(msgmax) S(msgmnb) S(msgmni) S(sem_limits)     \
+	S(queues_max) S(mq_msg_max) S(mq_size_max) S(mq_msg_default) S(mq_size_default)
 #define SYSV_DECLARE(name)                                                                         \
 	int show_##name(struct text *t, struct target *at);                                        \
 	ssize_t write_##name(struct target *at, char *data, size_t n);

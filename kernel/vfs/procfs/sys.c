@@ -410,9 +410,19 @@ static const struct entry vm_entries[] = {
 	{ 0 },
 };
 
+static const struct entry mqueue_entries[] = {
+	SETTING("msg_default", show_mq_msg_default, write_mq_msg_default),
+	SETTING("msg_max", show_mq_msg_max, write_mq_msg_max),
+	SETTING("msgsize_default", show_mq_size_default, write_mq_size_default),
+	SETTING("msgsize_max", show_mq_size_max, write_mq_size_max),
+	SETTING("queues_max", show_queues_max, write_queues_max),
+	{ 0 },
+};
+
 static const struct entry fs_entries[] = {
 	READONLY("file-max", show_file_max),
 	READONLY("file-nr", show_file_nr),
+	ENTRY_DIR("mqueue", mqueue_entries),
 	READONLY("nr_open", show_nr_open),
 	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
 	READONLY("protected_hardlinks", show_one),

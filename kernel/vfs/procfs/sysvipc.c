@@ -97,6 +97,12 @@ LIMIT(msgmax, msg_size_max, 0, INT32_MAX)
 LIMIT(msgmnb, msg_bytes_max, 0, INT32_MAX)
 LIMIT(msgmni, msg_count_max, 0, IPC_INDEX_MAX)
 
+LIMIT(queues_max, mqueue_limits.queues_max, 0, INT32_MAX)
+LIMIT(mq_msg_max, mqueue_limits.msg_max, 1, 65536)
+LIMIT(mq_size_max, mqueue_limits.size_max, 128, 16 << 20)
+LIMIT(mq_msg_default, mqueue_limits.msg_default, 1, 65536)
+LIMIT(mq_size_default, mqueue_limits.size_default, 128, 16 << 20)
+
 int
 show_sem_limits(struct text *t, struct target *at)
 {

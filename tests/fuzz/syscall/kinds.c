@@ -170,6 +170,8 @@ SET(personas, { "0", 0 }, { "0xffffffff", 0xffffffff }, { "0x0400000", 0x400000 
 SET(statx_masks, { "0xfff", 0xfff }, { "0x7ff", 0x7ff }, { "0", 0 }, { "0x80000000", 0x80000000 })
 SET(syslogs, { "2", 2 }, { "3", 3 }, { "9", 9 }, { "10", 10 })
 SET(rseq_flags, { "0", 0 }, { "1", 1 })
+SET(queue_counts, { "1", 1 }, { "4", 4 }, { "10", 10 }, { "0", 0 })
+SET(queue_sizes, { "8", 8 }, { "64", 64 }, { "0", 0 })
 SET(ipc_keys, { "IPC_PRIVATE", 0 }, { "0x7e55e7a", 0x7e55e7a }, { "0x7e55e7b", 0x7e55e7b })
 SET(ipc_flags, N(IPC_CREAT), N(IPC_EXCL), { "0600", 0600 }, { "0444", 0444 }, { "SHM_HUGETLB", 04000 },
     { "SHM_NORESERVE", 010000 })
@@ -214,7 +216,7 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE) X(ipc_keys, KIND_CHOICE) X(ipc_flags, KIND_FLAGS)              \
 	X(shm_sizes, KIND_CHOICE) X(shm_flags, KIND_FLAGS) X(shm_commands, KIND_CHOICE) X(sem_commands, KIND_CHOICE)     \
 	X(sem_flags, KIND_CHOICE) X(sem_changes, KIND_CHOICE) X(msg_commands, KIND_CHOICE) X(msg_flags, KIND_FLAGS)      \
-	X(msg_types, KIND_CHOICE) X(parts, KIND_CHOICE)
+	X(msg_types, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
 	{ .name = #set_name, .type = how, .set = set_name, .set_size = sizeof(set_name) / sizeof(set_name[0]) },
@@ -242,7 +244,7 @@ static struct kind kinds[] = {
 	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY),
 	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
-	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
+	RESOURCE("mqueue", R_MQUEUE), RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
 	SETS(SET_KIND)
 	STRUCT("sigset", 1, "int"),
 	STRUCT("sigaction", 1, "handler action_flags restorer int"),
@@ -289,6 +291,7 @@ static struct kind kinds[] = {
 	STRUCT("mask_arg", 1, "sigset sizes8"),
 	STRUCT("sembuf", 0, "counts:2 sem_changes:2 sem_flags:2"),
 	STRUCT("message", 1, "msg_types int int int int"),
+	STRUCT("queue_attr", 1, "c:0 queue_counts queue_sizes c:0 c:0 c:0 c:0 c:0"),
 	STRUCT("ipc_status", 1, "c:0:4 id:4 id:4 c:0 c:0:4 int int int int int int int int int int int"),
 	STRUCT("rseq_area", 1, "c:0 c:0 c:0 c:0"),
 };
