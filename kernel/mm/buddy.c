@@ -7,7 +7,13 @@
  * free block carries PAGE_FREE and the order; the others' flags are clear, so that "is my buddy
  * free, and whole?" is one look at one struct page. Frames without memory behind them carry
  * PAGE_RESERVED and so never look free.
+ *
+ * The owner of the buddy, if it is in use, writes its flags and its order meanwhile, without a lock. So
+ * nothing may set PAGE_FREE but push(), under the lock that we are called with: a frame that is free
+ * elsewhere, on a CPU's stack say, carries another flag.
  */
+#include <tessera/panic.h>
+
 #include "buddy.h"
 
 void
@@ -32,6 +38,10 @@ push(struct buddy *b, struct page *p, unsigned int order)
 static void
 pull(struct buddy *b, struct page *p, unsigned int order)
 {
+	/* A block that is not on the list: what it would unlink is somebody's data. */
+	if (unlikely(p->flags != PAGE_FREE || p->order != order || b->blocks[order] == 0))
+		panic("free frames: %lu blocks of order %u; the one at %p has flags %#x, order %u",
+		      b->blocks[order], order, (void *)p, p->flags, p->order);
 	list_del(&p->node);
 	p->flags = 0;
 	b->blocks[order]--;
@@ -47,7 +57,7 @@ buddy_put(struct buddy *b, struct page *p, unsigned int order)
 	while (order < MAX_ORDER) {
 		struct page *other = pfn_to_page(pfn ^ (1ul << order));
 
-		if (!(other->flags & PAGE_FREE) || other->order != order)
+		if (!(READ_ONCE(other->flags) & PAGE_FREE) || other->order != order)
 			break;
 		pull(b, other, order);
 		pfn &= ~(1ul << order);

@@ -13,6 +13,9 @@
  * (ALLOC_RESERVE, a thread that the OOM killer chose); the lower half of it also to callers that
  * cannot wait.
  *
+ * A frame on a CPU's stack is PAGE_STACKED, not PAGE_FREE: it is put there without the zone's lock, while
+ * another CPU that frees its buddy may look at it.
+ *
  * A block in use carries PAGE_HEAD on its first frame and its order; freeing anything else is a
  * double or wild free and panics, in every build.
  *
@@ -226,10 +229,7 @@ refill(struct frame_cache *c)
 
 			if (!p)
 				break;
-			p->flags = PAGE_FREE;
-			/* An order that no look at a buddy asks for: not to be merged from under
-			 * us. */
-			p->order = MAX_ORDER + 1;
+			p->flags = PAGE_STACKED;
 			c->pages[c->count++] = p;
 		}
 		spin_unlock(&z->lock);
@@ -408,7 +408,7 @@ bad_free(struct page *p, unsigned int order)
 {
 	panic("freeing frame %#lx order %u: flags %#x, refcount %u, its order %u%s", page_to_pfn(p),
 		order, p->flags, p->refcount, p->order,
-		p->flags & PAGE_FREE       ? " (free already)"
+		p->flags & (PAGE_FREE | PAGE_STACKED) ? " (free already)"
 		: p->flags & PAGE_RESERVED ? " (reserved)"
 					   : "");
 }
@@ -417,7 +417,7 @@ void
 page_free(struct page *p, unsigned int order)
 {
 	if (unlikely(!(p->flags & PAGE_HEAD) || p->order != order || p->refcount > 1 ||
-		     (p->flags & (PAGE_FREE | PAGE_RESERVED | PAGE_TAIL))))
+		     (p->flags & (PAGE_FREE | PAGE_STACKED | PAGE_RESERVED | PAGE_TAIL))))
 		bad_free(p, order);
 	cpu_count_one(CPU_COUNTER(page_frees));
 	trace_page_free(page_to_pfn(p), order);
@@ -437,8 +437,7 @@ page_free(struct page *p, unsigned int order)
 		if (likely(c)) {
 			if (c->count == CACHE_MAX)
 				drain(c, CACHE_BATCH);
-			p->flags = PAGE_FREE;
-			p->order = MAX_ORDER + 1;
+			p->flags = PAGE_STACKED;
 			c->pages[c->count++] = p;
 			arch_irq_restore(irq);
 			return;

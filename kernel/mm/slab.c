@@ -323,7 +323,7 @@ slab_free(struct slab_cache *c, void *object)
 
 	if (unlikely(!(p->flags & PAGE_SLAB) || p->slab != c))
 		bad_object(c, object,
-			p->flags & PAGE_FREE ? "freed already, its frame too"
+			p->flags & (PAGE_FREE | PAGE_STACKED) ? "freed already, its frame too"
 					     : "not of this cache");
 	memory_check_object_free(&c->shape, object);
 	if (!config_kasan) {

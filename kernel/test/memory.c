@@ -64,6 +64,24 @@ KTEST(frames_are_given_once)
 	ktest_parallel(cpu_count + 1, frames_member, NULL);
 }
 
+/* PAGE_FREE belongs to the zone's lock: with it a buddy being freed on another CPU would merge the frame. */
+KTEST(frames_on_a_stack_are_no_zones)
+{
+	uint64_t irq = arch_irq_save();
+	struct page *p = page_alloc(0, ALLOC_NOWAIT);
+	uint32_t flags = 0;
+
+	if (p) {
+		page_free(p, 0);
+		flags = p->flags;
+	}
+	arch_irq_restore(irq);
+	if (!p)
+		ktest_fail(__FILE__, __LINE__, "no frame");
+	else if (flags != PAGE_STACKED)
+		ktest_fail(__FILE__, __LINE__, "a frame on a CPU's stack has flags %#x", flags);
+}
+
 #define OBJECTS 200
 
 static void

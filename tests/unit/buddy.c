@@ -14,11 +14,19 @@
 
 #include "../../kernel/mm/buddy.h"
 #include "../../kernel/mm/region_space.h"
+#include <tessera/panic.h>
 
 #define FRAMES 4096u
 
 struct page *page_array;
 vaddr_t direct_map_base;
+
+void
+panic(const char *format, ...)
+{
+	fail_msg("panic: %s", format);
+	abort();
+}
 
 static uint32_t seed = 12345;
 
@@ -83,6 +91,24 @@ test_reserved_frames_never_merge(void **unused)
 	assert_int_equal(b.blocks[1], 1);
 	assert_int_equal(b.blocks[2], 1);
 	assert_null(buddy_take(&b, 3));
+	assert_true(buddy_check(&b));
+}
+
+/* A CPU's stack of free frames: marked without the zone's lock, so never in a way that looks mergeable. */
+static void
+test_frames_on_a_stack_never_merge(void **unused)
+{
+	struct buddy b;
+
+	memset(page_array, 0, FRAMES * sizeof(struct page));
+	buddy_init(&b);
+	page_array[1].flags = PAGE_STACKED;
+	buddy_put(&b, &page_array[0], 0);
+	assert_int_equal(b.blocks[0], 1);
+	assert_int_equal(page_array[1].flags, PAGE_STACKED);
+	buddy_put(&b, &page_array[1], 0);
+	assert_int_equal(b.blocks[0], 0);
+	assert_int_equal(b.blocks[1], 1);
 	assert_true(buddy_check(&b));
 }
 
@@ -182,6 +208,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocks_merge_back),
 		cmocka_unit_test(test_reserved_frames_never_merge),
+		cmocka_unit_test(test_frames_on_a_stack_never_merge),
 		cmocka_unit_test(test_random_orders),
 		cmocka_unit_test(test_regions_split_and_merge),
 	};

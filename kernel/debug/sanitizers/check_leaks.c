@@ -86,7 +86,7 @@ walk_block(void *ctx, struct page *p)
 	struct block_walk *w = ctx;
 	uint32_t flags = READ_ONCE(p->flags);
 
-	if (!(flags & PAGE_HEAD) || (flags & (PAGE_FREE | PAGE_SLAB | PAGE_RESERVED)))
+	if (!(flags & PAGE_HEAD) || (flags & (PAGE_FREE | PAGE_STACKED | PAGE_SLAB | PAGE_RESERVED)))
 		return true;
 	return w->fn(w->ctx, p);
 }

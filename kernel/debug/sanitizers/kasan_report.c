@@ -149,7 +149,7 @@ describe_frame(vaddr_t a)
 	if (!p)
 		return false;
 	pr_err("%#lx is byte %lu of frame %#lx, %s\n", a, a % PAGE_SIZE, page_to_pfn(p),
-	       p->flags & PAGE_FREE ? "free" : "in use");
+	       p->flags & (PAGE_FREE | PAGE_STACKED) ? "free" : "in use");
 	if (frame_allocated_by(p)) {
 		pr_err("allocated at\n");
 		stack_print(frame_allocated_by(p), "  ");

@@ -21,7 +21,7 @@
 
 struct memory_object;
 
-#define PAGE_FREE     BIT(0)  /* in the allocator */
+#define PAGE_FREE     BIT(0)  /* first of a free block of a zone; set and cleared under its lock only */
 #define PAGE_SLAB     BIT(1)
 #define PAGE_TABLE    BIT(2)
 #define PAGE_RESERVED BIT(3)  /* firmware, kernel image: never freed */
@@ -32,6 +32,7 @@ struct memory_object;
 #define PAGE_LOCKED   BIT(8)  /* [a] being filled or written back */
 #define PAGE_CACHED   BIT(9)  /* owned by `object` at `index` */
 #define PAGE_ANON     BIT(10) /* private anonymous memory */
+#define PAGE_STACKED  BIT(11) /* free, on a CPU's stack: no zone's */
 #define PAGE_KERNEL   BIT(12) /* plain kernel allocation */
 #define PAGE_HUGETLB  BIT(14) /* belongs to the pool of huge pages */
 #define PAGE_REFERENCED BIT(13) /* [a] used since eviction last looked */
