@@ -31,11 +31,15 @@
  * CPU; and when the next space came to lie at its address, (5) to (7) would be skipped and a program run on
  * freed tables.
  *
- * Kernel threads and idle CPUs keep what was loaded (lazy). The first interrupt for a space that is
- * only lazily loaded makes the CPU leave it, so that there is no second one.
+ * Kernel threads and idle CPUs keep what was loaded (lazy): nothing there uses the program's addresses. Such a
+ * CPU is not interrupted; to wake one that is halted costs more than all the flush. Who comes back to the space
+ *	(8) says that it is not lazy any more    (atomic exchange: full barrier)
+ *	(9) does (6)
+ * and (3) asks, after (2), who is lazy: either it sees (8), or (9) sees the generation of (2).
  *
  * Page-table frames are freed as pages are, after the flush: a CPU may be walking them, and one
- * INVLPG drops all cached upper entries of the PCID.
+ * INVLPG drops all cached upper entries of the PCID. A lazy CPU may walk them too, as processors guess
+ * ahead: when tables go it is interrupted as the others are, and leaves the space.
  *
  * Interrupts are off wherever a slot is looked at.
  */
@@ -54,12 +58,12 @@ struct tlb_slot {
 	uint64_t generation;
 };
 
-/* [i] this CPU, interrupts off; counters are read by anybody */
+/* [i] this CPU, interrupts off; counters are read by anybody; [a] the same, and others ask */
 struct tlb_cpu {
 	struct tlb_slot slot[TLB_SLOTS]; /* [i] slot i has PCID i + 1 */
 	uint32_t current;                /* [i] slot of the loaded space */
 	uint32_t hand;                   /* [i] next slot to be given away */
-	bool lazy;                       /* [i] nobody here runs in what is loaded */
+	bool lazy;                       /* [a] nobody here runs in what is loaded */
 	struct tlb_counters count;       /* [i] */
 } __aligned(64);
 
@@ -87,11 +91,29 @@ leave_to_kernel(struct cpu *c, struct tlb_cpu *t)
 
 	arch_page_table_load(&kernel_page_table, 0, !arch_has_pcid());
 	c->active = &kernel_space;
-	t->lazy = false;
+	WRITE_ONCE(t->lazy, false);
 	if (!arch_has_pcid())
 		t->slot[0].as_id = 0;
 	if (old)
 		atomic_and(&old->running, ~BIT(c->id)); /* (7): `old` may be freed now */
+}
+
+/* Back from idling or a kernel thread to the space that is still loaded. */
+static void
+come_back(struct tlb_cpu *t, struct address_space *as)
+{
+	struct tlb_slot *s = &t->slot[t->current];
+	uint64_t generation;
+
+	if (!atomic_exchange(&t->lazy, false))            /* (8) */
+		return;
+	generation = atomic_load(&as->tlb_generation);    /* (9) */
+	if (s->generation == generation)
+		return;
+	arch_tlb_flush_all(false);
+	trace_tlb_flush_all(false);
+	t->count.flush_local_all++;
+	s->generation = generation;
 }
 
 void
@@ -105,12 +127,14 @@ address_space_switch(struct address_space *as)
 	bool flush;
 
 	if (!as) {
-		t->lazy = old && old != &kernel_space;
+		WRITE_ONCE(t->lazy, old && old != &kernel_space);
 		return;
 	}
-	t->lazy = false;
-	if (as == old)
+	if (as == old) {
+		come_back(t, as);
 		return;
+	}
+	WRITE_ONCE(t->lazy, false); /* before (5): who sees the bit sees this */
 	t->count.switches++;
 	if (as == &kernel_space) {
 		leave_to_kernel(c, t);
@@ -217,6 +241,20 @@ flush(struct flush_request *r, uint64_t mask)
 		arch_call_cpus_wait();
 }
 
+/* (3): who has to hear of a change of `as`. With `tables`, some of them will be freed. */
+static uint64_t
+cpus_to_tell(const struct address_space *as, bool tables)
+{
+	uint64_t mask = atomic_load(&as->running), told = mask;
+
+	if (tables)
+		return mask;
+	for (uint32_t i = 0; mask; i++, mask >>= 1)
+		if ((mask & 1) && atomic_load(&tlb_cpus[i].lazy))
+			told &= ~BIT(i);
+	return told;
+}
+
 /* GCC turns its builtin into a call of its own library, which a kernel does not link. */
 static uint64_t
 count_bits(uint64_t mask)
@@ -272,7 +310,7 @@ tlb_batch_finish(struct tlb_batch *b)
 		preempt_disable();
 		t = this_tlb();
 		r.generation = atomic_add_fetch(&as->tlb_generation, 1); /* (2) */
-		mask = atomic_load(&as->running);                        /* (3) */
+		mask = cpus_to_tell(as, b->tables != NULL);              /* (3) */
 		sent = count_bits(mask & ~BIT(this_cpu()->id));
 		t->count.flush_requests++;
 		t->count.interrupts_sent += sent;

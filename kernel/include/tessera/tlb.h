@@ -49,7 +49,7 @@ void tlb_count_upgrade(void); /* a right grew: no flush */
 	C(flush_local_pages, "single pages flushed here")                                          \
 	C(flush_local_all, "whole contexts flushed here")                                          \
 	C(interrupts_sent, "flush interrupts sent")                                                \
-	C(interrupts_avoided, "CPUs that would have got one but did not run the space")            \
+	C(interrupts_avoided, "CPUs that would have got one but do not run in the space")            \
 	C(flush_deferred, "flushes left for the next switch")                                      \
 	C(flush_avoided_upgrade, "rights grown: no flush")                                         \
 	C(pages_batched, "pages freed after a shared flush")

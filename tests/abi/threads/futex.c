@@ -594,7 +594,7 @@ TEST(priority_inheritance_mutex)
 static void *
 map_and_unmap(void *arg)
 {
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 100; i++) {
 		char *p = CHECK_OK(mmap(NULL, 16384, PROT_READ | PROT_WRITE,
 					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 		for (int k = 0; k < 4; k++) {
