@@ -17,6 +17,7 @@
 #include <tessera/panic.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
+#include <tessera/ptrace.h>
 #include <tessera/string.h>
 #include <tessera/syscall.h>
 
@@ -240,7 +241,7 @@ describe_state(const struct thread *t)
 	case THREAD_SLEEPING:
 		return t->uninterruptible ? 'D' : 'S';
 	case THREAD_STOPPED:
-		return 'T';
+		return ptrace_is_stopped(t) ? 't' : 'T';
 	case THREAD_DEAD:
 		return 'Z';
 	}

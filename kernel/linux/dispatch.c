@@ -12,6 +12,7 @@
 #include <tessera/cpu.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
+#include <tessera/ptrace.h>
 #include <tessera/seccomp.h>
 #include <tessera/syscall.h>
 #include <tessera/test.h>
@@ -105,6 +106,19 @@ unknown_call(uint64_t nr)
 	return -ENOSYS;
 }
 
+/* A tracer, then filters, look at the call first, and may change it. False: it is not made, *result is its. */
+static bool
+enter_slowly(struct thread *t, struct trap_frame *f, long *result)
+{
+	uint32_t work = READ_ONCE(t->call_work);
+
+	if ((work & CALL_WORK_PTRACE) && !ptrace_syscall_enter(f)) {
+		*result = (long)f->rax;
+		return false;
+	}
+	return !(work & CALL_WORK_SECCOMP) || seccomp_enter(f, result);
+}
+
 /*
  * Run the call that `f` asks for. Interrupts on, nothing held. Returns its value or a negative
  * errno; the ERESTART* ones are resolved on the way back to user mode.
@@ -117,9 +131,12 @@ syscall_dispatch(struct trap_frame *f)
 	long result;
 
 	t->syscall_number = nr;
-	if (unlikely(READ_ONCE(t->call_work)) && !seccomp_enter(f, &result)) {
-		t->syscall_number = UINT64_MAX;
-		return result;
+	if (unlikely(READ_ONCE(t->call_work))) {
+		if (!enter_slowly(t, f, &result)) {
+			t->syscall_number = UINT64_MAX;
+			return result;
+		}
+		nr = t->syscall_number = f->orig_rax;
 	}
 	if (config_kcov)
 		planted_look(f);

@@ -203,6 +203,7 @@ take_number(struct process *p, struct thread *t)
 	pid_t mine = t->tid;
 
 	spin_lock(&process_tree_lock);
+	ptrace_unlink_locked(old); /* its number is ours from here on: nothing is left to wait for */
 	spin_lock(&p->lock);
 	pid_slot_locked(mine)->thread = NULL;
 	pid_slot_locked(p->pid)->thread = t;
@@ -461,8 +462,13 @@ long
 process_exec(int dirfd, const char *path, uint64_t argv, uint64_t envp, int flags)
 {
 	struct exec_source a = { .user = argv }, e = { .user = envp };
+	pid_t tid = current_thread()->tid;
+	long error;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	return exec_program(dirfd, path, &a, &e, flags);
+	error = exec_program(dirfd, path, &a, &e, flags);
+	if (!error)
+		ptrace_exec(tid);
+	return error;
 }

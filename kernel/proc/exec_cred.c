@@ -9,6 +9,7 @@
 #include <tessera/cred.h>
 #include <tessera/file.h>
 #include <tessera/inode.h>
+#include <tessera/ptrace.h>
 
 #include "exec.h"
 #include "proc.h"
@@ -45,6 +46,19 @@ exec_cred(struct file *f, bool *secure)
 	if (!(c->securebits & SECBIT_NOROOT) && (c->euid == 0 || c->uid == 0)) {
 		permitted = c->cap_bounding | c->cap_inheritable;
 		effective = c->euid == 0;
+	}
+	/*
+	 * A traced program gains nothing that its tracer could then take, unless that may trace anybody. Who
+	 * may set his user id freely keeps the new one: it is no gain.
+	 */
+	if ((set_id || (permitted & ~old->cap_permitted)) && !ptrace_tracer_capable()) {
+		if (!cred_capable(old, CAP_SETUID)) {
+			c->euid = c->uid;
+			c->egid = c->gid;
+		}
+		permitted &= old->cap_permitted;
+		set_id = c->euid != old->uid || c->egid != old->gid;
+		effective = effective && c->euid == 0;
 	}
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;

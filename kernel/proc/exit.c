@@ -161,14 +161,13 @@ check_orphaned_group_locked(struct process_group *g, struct process *parent, str
 	}
 }
 
-/* Tell the parent that p has become a zombie. True: nobody will wait for it, reap it now. */
+/* Tell `parent`, or who traces p in another's place, that it has become a zombie. True: it will not wait. */
 static bool
-notify_parent_of_exit_locked(struct process *p)
+tell_of_exit_locked(struct process *p, struct process *parent, int signo)
 {
-	struct process *parent = p->parent;
 	struct signal_action action = signal_action_of(parent, SIGCHLD);
-	struct siginfo info = { .signo = p->exit_signal };
-	bool ignored, reap = false, send = p->exit_signal > 0;
+	struct siginfo info = { .signo = signo };
+	bool ignored, reap = false, send = signo > 0;
 	int status = p->exit_status;
 
 	info.child.pid = p->pid;
@@ -182,15 +181,32 @@ notify_parent_of_exit_locked(struct process *p)
 		info.code = CLD_EXITED;
 		info.child.status = status >> 8 & 0xff;
 	}
-	if (p->exit_signal == SIGCHLD) {
+	if (signo == SIGCHLD) {
 		ignored = action.handler == SIG_IGN;
 		reap = ignored || (action.flags & SA_NOCLDWAIT);
 		send = !ignored;
 	}
 	if (send)
-		(void)signal_send_process(parent, p->exit_signal, &info);
+		(void)signal_send_process(parent, signo, &info);
 	wake_all(&parent->child_wait);
 	return reap;
+}
+
+/*
+ * p has become a zombie, or its tracer, which had it first, is done with it. True: nobody will wait for it, reap
+ * it now.
+ */
+bool
+notify_parent_of_exit_locked(struct process *p)
+{
+	struct process *tracer = ptrace_foreign_tracer_locked(p);
+
+	if (tracer) {
+		if (!tell_of_exit_locked(p, tracer, SIGCHLD))
+			return false;
+		ptrace_unlink_locked(p->leader);
+	}
+	return tell_of_exit_locked(p, p->parent, p->exit_signal);
 }
 
 /* The children of p get a new parent; zombies among them that nobody will wait for are put on `dead`. */
@@ -212,7 +228,7 @@ give_children_away_locked(struct process *p, struct list *dead)
 		if (signo)
 			(void)signal_send_process(child, signo, NULL);
 		if (child->state == PROCESS_ZOMBIE) {
-			if (notify_parent_of_exit_locked(child)) {
+			if (!ptrace_foreign_tracer_locked(child) && notify_parent_of_exit_locked(child)) {
 				process_reap_locked(child);
 				list_add_tail(dead, &child->all_node);
 			}
@@ -222,12 +238,23 @@ give_children_away_locked(struct process *p, struct list *dead)
 	}
 }
 
+/* Zombies that were reaped under process_tree_lock: the life's reference of each. */
+static void
+put_dead(struct list *dead)
+{
+	struct process *child, *next;
+
+	list_for_each_safe(child, next, dead, all_node) {
+		list_del_init(&child->all_node);
+		process_put(child);
+	}
+}
+
 /* From living to zombie. */
 static void
 become_zombie(struct process *p)
 {
 	struct list dead = LIST_INIT(dead);
-	struct process *child, *next;
 	bool reap;
 
 	spin_lock(&process_tree_lock);
@@ -241,10 +268,7 @@ become_zombie(struct process *p)
 	spin_unlock(&process_tree_lock);
 	if (reap)
 		process_put(p);
-	list_for_each_safe(child, next, &dead, all_node) {
-		list_del_init(&child->all_node);
-		process_put(child);
-	}
+	put_dead(&dead);
 }
 
 /* The end of process 1 is the end of the machine: say how it came. */
@@ -262,9 +286,11 @@ thread_exit_user(int status)
 {
 	struct thread *t = current_thread();
 	struct process *p = t->process;
+	struct list dead = LIST_INIT(dead);
 	struct pid_slot *slot;
 	bool last;
 
+	ptrace_thread_exits(status);
 	futex_thread_exit(t);
 	vfork_release(t);
 	sem_undo_exit();
@@ -279,12 +305,14 @@ thread_exit_user(int status)
 		kcov_thread_exit();
 	spin_lock(&process_tree_lock);
 	user_charge_locked(t->cred->uid, -1);
-	if (t->tid != p->pid) {
+	ptrace_tracer_ends_locked(t, &dead);
+	if (t->tid != p->pid && !ptrace_thread_ended_locked(t, status)) {
 		slot = pid_slot_locked(t->tid);
 		slot->thread = NULL;
 		pid_release_locked(t->tid);
 	}
 	spin_unlock(&process_tree_lock);
+	put_dead(&dead);
 	if (last)
 		become_zombie(p);
 	else
@@ -296,6 +324,7 @@ thread_exit_user(int status)
 void
 thread_release_user(struct thread *t)
 {
+	ptrace_free(t);
 	cred_put((struct cred *)t->cred);
 	t->cred = NULL;
 	sem_undo_drop(t);

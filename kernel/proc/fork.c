@@ -341,18 +341,23 @@ publish(struct process *p, struct thread *t, const struct clone_request *r)
 			pid_release_locked(t->tid);
 		}
 	}
-	if (error == 0)
+	if (error == 0) {
 		user_charge_locked(current_cred()->uid, 1);
+		if (t->ptrace)
+			ptrace_inherit_locked(t);
+	}
 	spin_unlock(&process_tree_lock);
 	return error ? error : t->tid;
 }
 
-/* Sleep until the child releases us, or until we are killed. */
-static void
+/* Sleep until the child releases us: true; or until we are killed. */
+static bool
 vfork_sleep(struct vfork_wait *v)
 {
-	(void)wait_event_killable(&v->queue, atomic_load(&v->done));
+	bool released = wait_event_killable(&v->queue, atomic_load(&v->done)) == 0;
+
 	vfork_put(v);
+	return released;
 }
 
 long
@@ -362,6 +367,7 @@ process_clone(const struct clone_request *r)
 	struct vfork_wait *v = NULL;
 	struct file *pidfd_file = NULL;
 	int error = check_request(r), fd = -1;
+	unsigned int event;
 	struct thread *t;
 	pid_t tid;
 
@@ -378,6 +384,9 @@ process_clone(const struct clone_request *r)
 	if (!t)
 		goto drop_process;
 	error = -ENOMEM;
+	event = ptrace_clone_event(r->flags, r->exit_signal);
+	if ((event || (r->flags & CLONE_PTRACE)) && ptrace_prepare(t))
+		goto drop_thread;
 	if (r->flags & CLONE_VFORK) {
 		v = vfork_create();
 		if (!v)
@@ -409,8 +418,10 @@ process_clone(const struct clone_request *r)
 		t->vfork = v;
 	}
 	thread_start(t);
-	if (v)
-		vfork_sleep(v);
+	if (event)
+		ptrace_stop_event(event, (uint64_t)tid);
+	if (v && vfork_sleep(v))
+		ptrace_stop_event(PTRACE_EVENT_VFORK_DONE, (uint64_t)tid);
 	return tid;
 
 drop_fd:

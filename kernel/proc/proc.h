@@ -12,6 +12,7 @@
 
 #include <tessera/errno.h>
 #include <tessera/process.h>
+#include <tessera/ptrace.h>
 #include <tessera/thread.h>
 #include <tessera/types.h>
 
@@ -107,6 +108,52 @@ bool signal_default_stops(int signo);
 bool stop_leave_locked(struct process *p, struct thread *t);
 /* SIGCHLD with CLD_STOPPED or CLD_CONTINUED to the parent, and wake its waits. No locks held. */
 void notify_parent_of_stop(struct process *p, int code, int signo);
+
+/* --- ptrace.c, ptrace_stop.c ------------------------------------------------------------------------ */
+
+struct trap_frame;
+static inline bool
+ptrace_is_traced(const struct thread *t)
+{
+	return t->ptrace && t->ptrace->tracer;
+}
+/* In a stop for its tracer, and not to be woken by signals. signal_lock held. */
+static inline bool
+ptrace_holds(const struct thread *t)
+{
+	return t->ptrace && t->ptrace->stop != PTRACE_RUNS;
+}
+/* Make room for a tracer of t. 0 or -ENOMEM. */
+int ptrace_prepare(struct thread *t);
+/* The new thread gets the caller's tracer, and a stop before its first instruction. ptrace_prepare()d,
+ * unknown to others, process_tree_lock held. */
+void ptrace_inherit_locked(struct thread *t);
+/* The tracer lets go; nothing happens when there is none. process_tree_lock held. */
+void ptrace_unlink_locked(struct thread *t);
+/* The calling thread ends: its tracees go free. Zombies among them that nobody waits for come on `dead`. */
+void ptrace_tracer_ends_locked(struct thread *tracer, struct list *dead);
+/* t, not the leader, has ended with `status`. True: its number stays until its tracer has waited. */
+bool ptrace_thread_ended_locked(struct thread *t, int status);
+/* Who traces the leader of p from another process than p's parent, NULL: nobody. process_tree_lock held. */
+struct process *ptrace_foreign_tracer_locked(struct process *p);
+void ptrace_free(struct thread *t);
+
+/* All on the calling thread, p its process; signal_lock held, dropped and taken again while it stops. */
+int ptrace_stop_signal(struct process *p, struct thread *t, int signo, struct siginfo *info, uint64_t *flags);
+void ptrace_stop_group(struct process *p, struct thread *t, bool last, uint64_t *flags);
+void ptrace_stop_trap(struct process *p, struct thread *t, uint64_t *flags);
+/* Job control changed for t, seized or not: it is to look. signal_lock held. */
+void ptrace_notify_locked(struct thread *t);
+/* No locks held: */
+unsigned int ptrace_clone_event(uint64_t flags, int exit_signal); /* which one the tracer wants; 0: none */
+void ptrace_stop_event(unsigned int event, uint64_t message);     /* if the tracer wants it */
+void ptrace_stop_step(void);                                      /* stepped into a handler */
+void ptrace_exec(pid_t old_tid);
+void ptrace_thread_exits(int status);
+void ptrace_syscall_exit(struct trap_frame *f);
+
+/* exit.c: tell the parent, or its tracer first, that p has become a zombie. True: nobody will wait. */
+bool notify_parent_of_exit_locked(struct process *p);
 
 /* --- exec and its helpers ------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
  */
 #include <tessera/address_space.h>
 #include <tessera/handle.h>
+#include <tessera/ptrace.h>
 #include <tessera/random.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
@@ -58,6 +59,7 @@ process_alloc(void)
 	wait_queue_init(&p->threads_wait);
 	list_init(&p->children);
 	list_init(&p->sibling);
+	list_init(&p->tracees);
 	list_init(&p->group_node);
 	list_init(&p->all_node);
 	wait_queue_init(&p->child_wait);
@@ -122,6 +124,7 @@ process_reap_locked(struct process *p)
 	list_del_init(&p->sibling);
 	list_del_init(&p->all_node);
 	group_detach_locked(p);
+	ptrace_unlink_locked(leader);
 	slot->process = NULL;
 	slot->thread = NULL;
 	pid_release_locked(p->pid);
@@ -231,8 +234,8 @@ process_thread_cred(struct process *p, struct thread *t)
  * installs the memory. Who wants its memory (3) takes the address space, (4) asks here: what (3) found after (2)
  * is judged by (1).
  */
-int
-process_may_inspect(struct process *p)
+static int
+may_access(struct process *p, uid_t uid, gid_t gid)
 {
 	const struct cred *c = current_cred();
 	struct cred *theirs;
@@ -243,9 +246,21 @@ process_may_inspect(struct process *p)
 	theirs = process_thread_cred(p, NULL);
 	if (!theirs)
 		return -EPERM;
-	ok = c->fsuid == theirs->uid && c->fsuid == theirs->euid && c->fsuid == theirs->suid &&
-	     c->fsgid == theirs->gid && c->fsgid == theirs->egid && c->fsgid == theirs->sgid &&
-	     atomic_load(&p->dumpable) && !(theirs->cap_permitted & ~c->cap_permitted);
+	ok = uid == theirs->uid && uid == theirs->euid && uid == theirs->suid && gid == theirs->gid &&
+	     gid == theirs->egid && gid == theirs->sgid && atomic_load(&p->dumpable) &&
+	     !(theirs->cap_permitted & ~c->cap_permitted);
 	cred_put(theirs);
 	return ok || capable(CAP_SYS_PTRACE) ? 0 : -EPERM;
+}
+
+int
+process_may_inspect(struct process *p)
+{
+	return may_access(p, current_cred()->fsuid, current_cred()->fsgid);
+}
+
+int
+process_may_attach(struct process *p)
+{
+	return may_access(p, current_cred()->uid, current_cred()->gid);
 }

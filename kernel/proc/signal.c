@@ -272,7 +272,7 @@ signal_retarget_locked(struct process *p, struct thread *except, uint64_t set)
 bool
 signal_pending(struct thread *t)
 {
-	return atomic_load(&t->work) & (WORK_SIGNAL | WORK_STOP | WORK_EXIT);
+	return atomic_load(&t->work) & (WORK_SIGNAL | WORK_STOP | WORK_TRAP | WORK_EXIT);
 }
 
 bool
@@ -288,6 +288,9 @@ thread_kill_locked(struct thread *t)
 	t->pending.set |= SIGNAL_BIT(SIGKILL);
 	atomic_and(&t->work, ~WORK_STOP);
 	atomic_or(&t->work, WORK_SIGNAL | WORK_EXIT);
+	/* A tracer at work on its registers wakes it when it is done. */
+	if (t->ptrace && t->ptrace->frozen)
+		return;
 	thread_interrupt(t, true);
 	thread_wake_stopped(t);
 	thread_kick(t);
@@ -323,6 +326,8 @@ is_ignored(struct process *p, struct thread *t, int signo)
 
 	if (judge && (judge->signal_mask & SIGNAL_BIT(signo)))
 		return false;
+	if (judge && signo != SIGKILL && ptrace_is_traced(judge))
+		return false; /* its tracer wants to know */
 	if (handler == SIG_DFL && signal_spares(p))
 		return true;
 	return handler == SIG_IGN || (handler == SIG_DFL && signal_default_ignores(signo));
@@ -352,8 +357,12 @@ prepare_job_control(struct process *p, int signo)
 		p->threads_stopping = 0;
 	}
 	list_for_each(t, &p->threads, process_node) {
-		atomic_and(&t->work, ~WORK_STOP);
-		thread_wake_stopped(t);
+		/* A call that the stop cut short is decided upon on the way out: there must be one. */
+		if (atomic_fetch_and(&t->work, ~WORK_STOP) & WORK_STOP)
+			atomic_or(&t->work, WORK_SIGNAL);
+		if (!ptrace_holds(t))
+			thread_wake_stopped(t);
+		ptrace_notify_locked(t);
 	}
 }
 
@@ -364,7 +373,7 @@ wants(struct thread *t, int signo)
 		return false;
 	if (signo == SIGKILL)
 		return true;
-	if (t->process->stopped)
+	if (ptrace_holds(t) || (t->process->stopped && !ptrace_is_traced(t)))
 		return false;
 	return t == current_thread() || !(atomic_load(&t->work) & WORK_SIGNAL);
 }
@@ -374,6 +383,7 @@ static void
 choose_and_wake(struct process *p, struct thread *t, int signo)
 {
 	struct thread *self = current_thread(), *chosen = NULL, *i;
+	struct thread *judge = t ? t : list_first(&p->threads, struct thread, process_node);
 	uint64_t handler = handler_of(p, signo);
 
 	if (t) {
@@ -391,7 +401,7 @@ choose_and_wake(struct process *p, struct thread *t, int signo)
 	if (!chosen)
 		return;
 	if (handler == SIG_DFL && !signal_default_ignores(signo) && !signal_default_stops(signo) &&
-	    !signal_spares(p) && !p->group_exit) {
+	    !signal_spares(p) && !p->group_exit && (signo == SIGKILL || !ptrace_is_traced(judge))) {
 		process_kill_threads_locked(p, signo, NULL);
 		return;
 	}

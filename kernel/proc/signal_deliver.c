@@ -5,9 +5,11 @@
  * thread_return_to_user() runs whenever thread->work is set, on the thread itself, with nothing held.
  * What it does, in this order, until nothing is left to do:
  *
+ *   WORK_SYSCALL_EXIT  a traced call's exit: stop for the tracer (once, first of all)
  *   WORK_EXIT   end (fatal signal, exit_group, exec by another thread)
  *   WORK_STOP   group stop: count itself as stopped; the last one tells the parent; sleep until SIGCONT
- *   signals     take one, act on it: ignore, stop the group, end the process, or build a handler frame
+ *   WORK_TRAP   stop for the tracer, which asked for it or is to hear of job control
+ *   signals     take one, ask the tracer what to do with it, act on it: ignore, stop the group, end the process, or build a handler frame
  *   otherwise   an interrupted call is run again; a mask that held for one call only goes back
  *
  * A call that a signal cut short left one of these in rax (the number of the call in orig_rax):
@@ -80,10 +82,12 @@ stop_begin_locked(struct process *p, int signo)
 			continue;
 		p->threads_stopping++;
 		atomic_or(&t->work, WORK_STOP);
-		if (t != self) {
+		if (t != self && !ptrace_holds(t)) {
 			thread_interrupt(t, false);
 			thread_kick(t);
 		}
+		if (t != self && ptrace_holds(t))
+			ptrace_notify_locked(t);
 	}
 }
 
@@ -114,6 +118,14 @@ stop_take_part(struct process *p, struct thread *t, uint64_t *flags)
 	int signo = p->stop_signal;
 
 	while (p->stop_signal != 0 && !(atomic_load(&t->work) & (WORK_EXIT | WORK_STOP))) {
+		if (ptrace_is_traced(t)) {
+			ptrace_stop_group(p, t, last, flags);
+			last = false;
+			/* Its tracer let it go on, stopped group or not; without a tracer it stops as others do. */
+			if (ptrace_is_traced(t))
+				return;
+			continue;
+		}
 		atomic_store(&t->state, THREAD_STOPPED); /* (1) */
 		spin_unlock_irq(&p->signal_lock, *flags);
 		if (last)
@@ -127,24 +139,22 @@ stop_take_part(struct process *p, struct thread *t, uint64_t *flags)
 /*
  * The default action of a stop signal. POSIX: the terminal's stop signals do nothing in an orphaned
  * group. That needs the tree's lock, so signal_lock is dropped; a SIGCONT that comes in between must
- * win, and does: it bumps continue_generation.
+ * win, and does: it bumps continue_generation, which was `generation` when the signal was taken.
  */
 static void
-stop_for_signal(struct process *p, struct thread *t, int signo, uint64_t *flags)
+stop_for_signal(struct process *p, struct thread *t, int signo, uint64_t generation, uint64_t *flags)
 {
 	bool orphaned = false;
 
 	if (signo != SIGSTOP) {
-		uint64_t generation = p->continue_generation;
-
 		spin_unlock_irq(&p->signal_lock, *flags);
 		spin_lock(&process_tree_lock);
 		orphaned = group_is_orphaned_locked(p->group, NULL);
 		spin_unlock(&process_tree_lock);
 		*flags = spin_lock_irq(&p->signal_lock);
-		if (generation != p->continue_generation)
-			return;
 	}
+	if (generation != p->continue_generation)
+		return;
 	if (orphaned || (atomic_load(&t->work) & WORK_EXIT))
 		return;
 	stop_begin_locked(p, signo);
@@ -162,12 +172,12 @@ next_handled(struct siginfo *info, struct signal_action *action)
 	struct thread *t = current_thread();
 	struct process *p = t->process;
 	struct signal_actions *a = p->actions;
-	uint64_t flags = spin_lock_irq(&p->signal_lock), leaf;
+	uint64_t flags = spin_lock_irq(&p->signal_lock), leaf, generation;
 	int signo;
 
 	for (;;) {
 		if (atomic_load(&t->work) & WORK_EXIT) {
-			int status = p->group_exit ? p->exit_status : SIGKILL;
+			int status = p->group_exit ? p->exit_status : 0; /* else for an exec's sake */
 
 			spin_unlock_irq(&p->signal_lock, flags);
 			thread_exit_user(status);
@@ -183,9 +193,19 @@ next_handled(struct siginfo *info, struct signal_action *action)
 			stop_take_part(p, t, &flags);
 			continue;
 		}
+		if (atomic_load(&t->work) & WORK_TRAP) {
+			ptrace_stop_trap(p, t, &flags);
+			continue;
+		}
 		signo = signal_dequeue_locked(p, t, t->signal_mask, info);
 		if (!signo)
 			break;
+		generation = p->continue_generation;
+		if (ptrace_is_traced(t)) {
+			signo = ptrace_stop_signal(p, t, signo, info, &flags);
+			if (!signo)
+				continue;
+		}
 		leaf = spin_lock_irq(&a->lock);
 		*action = a->action[signo];
 		if ((action->flags & SA_RESETHAND) && action->handler > SIG_IGN)
@@ -196,7 +216,7 @@ next_handled(struct siginfo *info, struct signal_action *action)
 		if (action->handler == SIG_IGN || signal_default_ignores(signo) || signal_spares(p))
 			continue;
 		if (signal_default_stops(signo)) {
-			stop_for_signal(p, t, signo, &flags);
+			stop_for_signal(p, t, signo, generation, &flags);
 			continue;
 		}
 		spin_unlock_irq(&p->signal_lock, flags);
@@ -270,8 +290,11 @@ run_handler(struct trap_frame *f, int signo, const struct siginfo *info,
 	struct thread *t = current_thread();
 	uint64_t old_mask = t->restore_signal_mask ? t->saved_signal_mask : t->signal_mask;
 	uint64_t mask = t->signal_mask | action->mask;
+	bool stepping = t->ptrace && t->ptrace->stepping && ptrace_is_traced(t);
 
 	restart_call(f, action);
+	if (stepping)
+		arch_step_disable(t); /* the frame shows the program's own flags */
 	if ((t->rseq && rseq_update(f, true) != 0) ||
 	    arch_signal_push(f, signo, info, action, old_mask) != 0) {
 		frame_failed(signo);
@@ -281,6 +304,8 @@ run_handler(struct trap_frame *f, int signo, const struct siginfo *info,
 	if (!(action->flags & SA_NODEFER))
 		mask |= SIGNAL_BIT(signo);
 	signal_set_mask(mask);
+	if (stepping)
+		ptrace_stop_step();
 }
 
 static void
@@ -308,6 +333,10 @@ thread_return_to_user(struct trap_frame *f)
 
 	if (!t->process)
 		return;
+	if (work & WORK_SYSCALL_EXIT) {
+		ptrace_syscall_exit(f);
+		work = atomic_load(&t->work);
+	}
 	if (work & WORK_RESUME) {
 		atomic_and(&t->work, ~WORK_RESUME);
 		if (t->set_child_tid) {
@@ -316,7 +345,7 @@ thread_return_to_user(struct trap_frame *f)
 			t->set_child_tid = NULL;
 		}
 	}
-	if ((work & (WORK_SIGNAL | WORK_STOP | WORK_EXIT)) || t->restore_signal_mask)
+	if ((work & (WORK_SIGNAL | WORK_STOP | WORK_TRAP | WORK_EXIT)) || t->restore_signal_mask)
 		handle_signals(f);
 	if (work & WORK_RSEQ) {
 		atomic_and(&t->work, ~WORK_RSEQ);

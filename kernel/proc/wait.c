@@ -5,6 +5,10 @@
  * The caller puts itself on its process's child_wait, looks at its children under process_tree_lock,
  * and sleeps if none has anything to tell. Whoever changes a child's state does so under the same
  * lock (or signal_lock, for continued) and wakes child_wait afterwards.
+ *
+ * Threads that the caller's process traces are looked at as well (ptrace.c): their stops are told whatever
+ * the options say, their ends like a child's, also those of single threads. A child that is traced tells
+ * its end to the tracer first; one that the parent itself traces is looked at as a tracee only.
  */
 #include <tessera/fork.h>
 #include <tessera/process.h>
@@ -56,23 +60,38 @@ is_asked_for(const struct wait_query *q, struct process *child)
 	return (q->options & WALL) || (child->exit_signal != SIGCHLD) == !!(q->options & WCLONE);
 }
 
-/* process_tree_lock held, the child's own locks free: a living child may change its credentials. */
-static void
-fill_common(struct process *child, struct wait_result *out)
+static bool
+tracee_is_asked_for(const struct wait_query *q, const struct ptrace *pt)
 {
-	struct cred *c = thread_cred(child->leader);
+	struct thread *t = pt->thread;
+	struct process *p = t->process;
 
-	*out = (struct wait_result){ .pid = child->pid, .uid = c->uid };
+	if ((q->options & WNOTHREAD) && pt->tracer != current_thread())
+		return false;
+	switch (q->which) {
+	case P_PID:
+		return t->tid == q->id;
+	case P_PGID:
+		return p->group && p->group->pgid == q->id;
+	case P_PIDFD:
+		return p == q->target && t->tid == p->pid;
+	}
+	return true;
+}
+
+/* process_tree_lock held, the thread's process's own locks free: a living one may change its credentials. */
+static void
+fill_common(struct thread *t, struct wait_result *out)
+{
+	struct cred *c = thread_cred(t);
+
+	*out = (struct wait_result){ .pid = t->tid, .uid = c->uid };
 	cred_put(c);
 }
 
-/* A zombie's story, with its accounting and that of its own reaped children. */
 static void
-fill_zombie(struct process *child, struct wait_result *out)
+fill_end(int status, struct wait_result *out)
 {
-	int status = child->exit_status;
-
-	fill_common(child, out);
 	out->status = status;
 	if (status & 0x7f) {
 		out->code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
@@ -81,6 +100,14 @@ fill_zombie(struct process *child, struct wait_result *out)
 		out->code = CLD_EXITED;
 		out->code_status = status >> 8 & 0xff;
 	}
+}
+
+/* A zombie's story, with its accounting and that of its own reaped children. */
+static void
+fill_zombie(struct process *child, struct wait_result *out)
+{
+	fill_common(child->leader, out);
+	fill_end(child->exit_status, out);
 	out->user_ns = child->dead_user_ns + child->children_user_ns;
 	out->system_ns = child->dead_system_ns + child->children_system_ns;
 	out->minor_faults = child->dead_minor + child->children_minor;
@@ -102,16 +129,16 @@ account_child(struct process *self, const struct wait_result *r)
 	spin_unlock_irq(&self->signal_lock, flags);
 }
 
-/* Has a living child stopped or gone on, untold? */
+/* Has a living child stopped or gone on, untold? `own`: the caller traces it, and learns of stops that way. */
 static bool
-take_job_control(const struct wait_query *q, struct process *child, struct wait_result *out)
+take_job_control(const struct wait_query *q, struct process *child, bool own, struct wait_result *out)
 {
 	bool told = false;
 	uint64_t flags;
 
-	fill_common(child, out);
+	fill_common(child->leader, out);
 	flags = spin_lock_irq(&child->signal_lock);
-	if ((q->options & WSTOPPED) && child->stopped && !child->stop_reported) {
+	if ((q->options & WSTOPPED) && !own && child->stopped && !child->stop_reported) {
 		out->status = child->stop_signal << 8 | 0x7f;
 		out->code = CLD_STOPPED;
 		out->code_status = child->stop_signal;
@@ -130,9 +157,119 @@ take_job_control(const struct wait_query *q, struct process *child, struct wait_
 	return told;
 }
 
+/* --- tracees --- */
+
+/* Is the tracee in a stop that wait has not told of? */
+static bool
+take_stop(const struct wait_query *q, struct thread *t, struct wait_result *out)
+{
+	struct process *p = t->process;
+	struct ptrace *pt = t->ptrace;
+	bool told = false;
+	uint64_t flags;
+
+	fill_common(t, out);
+	flags = spin_lock_irq(&p->signal_lock);
+	if (pt->stop != PTRACE_RUNS && !pt->reported && !pt->listening) {
+		out->status = pt->code << 8 | 0x7f;
+		out->code = CLD_TRAPPED;
+		out->code_status = pt->code;
+		if (!(q->options & WNOWAIT))
+			pt->reported = true;
+		told = true;
+	}
+	spin_unlock_irq(&p->signal_lock, flags);
+	return told;
+}
+
+/* The zombie whose leader is traced by the caller's process: the parent's turn comes next. */
+static void
+consume_zombie(struct process *self, struct process *p, const struct wait_result *r, struct process **reaped)
+{
+	bool reap = true;
+
+	if (p->parent == self) {
+		account_child(self, r);
+	} else {
+		ptrace_unlink_locked(p->leader);
+		reap = notify_parent_of_exit_locked(p);
+	}
+	if (reap) {
+		process_reap_locked(p);
+		*reaped = p;
+	}
+}
+
+/* One tracee. True when it had something to tell. */
+static bool
+look_at_tracee(struct process *self, const struct wait_query *q, struct ptrace *pt, struct wait_result *out,
+	       struct process **reaped, bool *possible)
+{
+	struct thread *t = pt->thread;
+	struct process *p = t->process;
+
+	if (pt->dead || (t == p->leader && p->state == PROCESS_ZOMBIE)) {
+		if (!(q->options & WEXITED))
+			return false;
+		if (pt->dead) {
+			fill_common(t, out);
+			fill_end(pt->exit_status, out);
+			if (!(q->options & WNOWAIT))
+				ptrace_unlink_locked(t);
+			return true;
+		}
+		fill_zombie(p, out);
+		if (!(q->options & WNOWAIT))
+			consume_zombie(self, p, out, reaped);
+		return true;
+	}
+	*possible = true;
+	return take_stop(q, t, out);
+}
+
+static bool
+look_at_tracees(struct process *self, const struct wait_query *q, struct wait_result *out,
+		struct process **reaped, bool *possible)
+{
+	struct ptrace *pt, *next;
+
+	list_for_each_safe(pt, next, &self->tracees, node)
+		if (tracee_is_asked_for(q, pt) && look_at_tracee(self, q, pt, out, reaped, possible))
+			return true;
+	return false;
+}
+
+/* --- children --- */
+
+static bool
+look_at_child(struct process *self, const struct wait_query *q, struct process *child,
+	      struct wait_result *out, struct process **reaped, bool *possible)
+{
+	bool traced = child->leader && ptrace_is_traced(child->leader);
+	bool own = traced && child->leader->ptrace->tracer->process == self;
+
+	if (child->state != PROCESS_ZOMBIE) {
+		*possible = true;
+		return take_job_control(q, child, own, out);
+	}
+	if (traced) {
+		*possible |= !own; /* not before its tracer; our own look at it is that of a tracer */
+		return false;
+	}
+	if (!(q->options & WEXITED))
+		return false;
+	fill_zombie(child, out);
+	if (!(q->options & WNOWAIT)) {
+		account_child(self, out);
+		process_reap_locked(child);
+		*reaped = child;
+	}
+	return true;
+}
+
 /*
- * One look at all children. Returns true when *out was filled; *reaped then gets a zombie that left
- * the tree, to be put by the caller. *possible: some child could still have something to tell.
+ * One look at all children and tracees. Returns true when *out was filled; *reaped then gets a zombie that
+ * left the tree, to be put by the caller. *possible: one could still have something to tell.
  */
 static bool
 look(struct process *self, const struct wait_query *q, struct wait_result *out,
@@ -146,24 +283,12 @@ look(struct process *self, const struct wait_query *q, struct wait_result *out,
 	list_for_each(child, &self->children, sibling) {
 		if (!is_asked_for(q, child))
 			continue;
-		if (child->state == PROCESS_ZOMBIE) {
-			if (!(q->options & WEXITED))
-				continue;
-			fill_zombie(child, out);
-			if (!(q->options & WNOWAIT)) {
-				account_child(self, out);
-				process_reap_locked(child);
-				*reaped = child;
-			}
-			found = true;
+		found = look_at_child(self, q, child, out, reaped, possible);
+		if (found)
 			break;
-		}
-		*possible = true;
-		if (take_job_control(q, child, out)) {
-			found = true;
-			break;
-		}
 	}
+	if (!found && !list_is_empty(&self->tracees))
+		found = look_at_tracees(self, q, out, reaped, possible);
 	spin_unlock(&process_tree_lock);
 	return found;
 }

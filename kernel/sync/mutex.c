@@ -171,17 +171,29 @@ mutex_lock_nested(struct mutex *m)
 	(void)acquire(m, WAIT_UNINTERRUPTIBLE, CALLER_PC);
 }
 
-int
-mutex_lock_killable(struct mutex *m)
+static int
+lock_in_mode(struct mutex *m, enum wait_mode mode, vaddr_t pc)
 {
 	int error;
 
 	preempt_random_here();
 	lock_order_sleep_acquire(m, m->class, LOCK_PLAIN);
-	error = acquire(m, WAIT_KILLABLE, CALLER_PC);
+	error = acquire(m, mode, pc);
 	if (error)
 		lock_order_sleep_release(m, m->class);
 	return error;
+}
+
+int
+mutex_lock_killable(struct mutex *m)
+{
+	return lock_in_mode(m, WAIT_KILLABLE, CALLER_PC);
+}
+
+int
+mutex_lock_interruptible(struct mutex *m)
+{
+	return lock_in_mode(m, WAIT_INTERRUPTIBLE, CALLER_PC);
 }
 
 bool

@@ -291,3 +291,23 @@ fpu_load_user(const void __user *image, size_t size, uint64_t components)
 	}
 	return error;
 }
+
+int
+fpu_area_set(struct fpu_area *a, const void *image, bool extended)
+{
+	const struct fpu_area *from = image;
+	uint32_t mask = a->legacy.mxcsr_mask;
+
+	if (extended) {
+		if (!image_acceptable(from, fpu_mask))
+			return -EINVAL;
+		memcpy(a, from, fpu_area_size);
+	} else {
+		memcpy(&a->legacy, from, sizeof(a->legacy));
+		a->legacy.mxcsr &= mxcsr_mask;
+		if (cpu_features.xsave)
+			a->header.present |= XSTATE_X87 | XSTATE_SSE;
+	}
+	a->legacy.mxcsr_mask = mask;
+	return 0;
+}

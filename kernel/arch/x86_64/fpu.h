@@ -67,4 +67,10 @@ void fpu_reset_current(void);            /* to the initial state */
  */
 int fpu_load_user(const void __user *image, size_t size, uint64_t components);
 
+/*
+ * Fill the area of a thread that does not run from an image of a tracer's: XSAVE's standard format with
+ * `extended`, else FXSAVE's. -EINVAL: it could not be loaded.
+ */
+int fpu_area_set(struct fpu_area *a, const void *image, bool extended);
+
 #endif

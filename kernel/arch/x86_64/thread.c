@@ -23,6 +23,7 @@
 #include <tessera/errno.h>
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
+#include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/thread.h>
 #include <tessera/uaccess.h>
@@ -32,6 +33,7 @@
 #include "features.h"
 #include "fpu.h"
 #include "msr.h"
+#include "tracee.h"
 #include "traps.h"
 
 struct switch_frame {
@@ -178,6 +180,8 @@ arch_thread_fork(struct thread *t, vaddr_t stack, bool set_tls, vaddr_t tls)
 	};
 	*f = *arch_user_frame(parent);
 	f->rax = 0;
+	if (parent->arch.step_forced)
+		f->rflags &= ~(uint64_t)FLAG_TF; /* a step of the parent's tracer */
 	if (stack)
 		f->rsp = stack;
 	first_frame(t, thread_begin_user);
@@ -189,6 +193,8 @@ arch_thread_free(struct thread *t)
 {
 	fpu_area_free(t->arch.fpu);
 	t->arch.fpu = NULL;
+	kfree(t->arch.debug);
+	t->arch.debug = NULL;
 }
 
 struct thread *
@@ -201,6 +207,8 @@ arch_thread_switch(struct thread *prev, struct thread *next)
 	fpu_switch(c, prev, next);
 	if (next->arch.fpu)
 		segments_load(&next->arch);
+	if (unlikely(prev->arch.debug || next->arch.debug))
+		debug_switch(next);
 	descriptors_set_stack(c, next->stack_top);
 	c->current = next;
 	return thread_switch_stack(&prev->arch.rsp, next->arch.rsp, prev);
@@ -220,6 +228,7 @@ arch_thread_exec(struct trap_frame *f, vaddr_t ip, vaddr_t sp)
 		t->arch.fpu_size = fpu_area_size;
 	}
 	fpu_reset_current();
+	debug_drop_current();
 	*f = (struct trap_frame){
 		.orig_rax = (uint64_t)-1,
 		.rip = ip,

@@ -35,6 +35,7 @@
 #include "asm_offsets.h"
 #include "features.h"
 #include "msr.h"
+#include "tracee.h"
 #include "user_copy.h"
 
 #define PF_PRESENT BIT(0)
@@ -250,7 +251,7 @@ static void
 user_exception(struct trap_frame *f, unsigned int vector)
 {
 	struct arch_thread *at = &current_thread()->arch;
-	uint64_t error = f->orig_rax, cr2;
+	uint64_t error = f->orig_rax, cr2, why;
 	int code;
 
 	f->orig_rax = (uint64_t)-1; /* no system call: a signal must not try to restart one */
@@ -269,8 +270,10 @@ user_exception(struct trap_frame *f, unsigned int vector)
 		thread_user_trap(f, SIGFPE, FPE_INTDIV, f->rip, (int)vector);
 		return;
 	case TRAP_DEBUG:
-		code = debug_code(debug_status());
+		why = debug_status();
+		code = debug_code(why);
 		arch_irq_enable();
+		debug_note(f, why);
 		thread_user_trap(f, SIGTRAP, code, f->rip, (int)vector);
 		return;
 	case TRAP_BREAKPOINT:
@@ -476,7 +479,7 @@ trap_on_fault_stack(struct trap_frame *f, unsigned int vector)
 			pr_warn("non-maskable interrupt that nobody sent");
 		return;
 	case TRAP_DEBUG:
-		/* Inside the kernel only by accident: a step flag that slipped through an entry. */
+		/* A step flag that slipped through an entry, or the kernel touched what a tracer watches. */
 		debug_status();
 		f->rflags &= ~(uint64_t)FLAG_TF;
 		return;

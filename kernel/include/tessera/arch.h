@@ -134,6 +134,28 @@ void arch_key_set_rights(unsigned int key, unsigned int rights);
 #define KEY_NO_WRITE  2u
 /* The registers `t` entered the kernel with. Valid while it is inside the kernel. */
 struct trap_frame *arch_user_frame(struct thread *t);
+
+/* --- tracees (arch/x86_64/tracee.c): `t` is stopped in the kernel, off its CPU ----------------- */
+
+/* The calling thread is about to stop for its tracer: all its registers to where the others look. */
+void arch_tracee_sync(void);
+vaddr_t arch_thread_ip(struct thread *t);
+/* Register number n in the order of Linux's struct user_regs_struct. -EIO: a value that cannot be. */
+#define ARCH_REGISTERS 27
+uint64_t arch_register_get(struct thread *t, unsigned int n);
+int arch_register_set(struct thread *t, unsigned int n, uint64_t value);
+/* FXSAVE's image, or with `extended` XSAVE's in the standard format. Setting: -EINVAL. */
+size_t arch_fpu_size(bool extended);
+void arch_fpu_get(struct thread *t, void *to, bool extended);
+int arch_fpu_set(struct thread *t, const void *from, bool extended);
+/* Trap after the next instruction; `program_sets_it`: that instruction loads the trap flag itself. */
+void arch_step_enable(struct thread *t, bool program_sets_it);
+void arch_step_disable(struct thread *t);
+bool arch_sets_trap_flag(const uint8_t *code, size_t n);
+/* Debug register n, 0 to 7. -EINVAL: no breakpoint that user code may have, -EIO: no such register. */
+uint64_t arch_debug_get(struct thread *t, unsigned int n);
+int arch_debug_set(struct thread *t, unsigned int n, uint64_t value);
+
 /* A hypervisor runs us: any CPU may stand still for milliseconds at any instruction. */
 bool arch_is_guest(void);
 /* --- profiling ------------------------------------------------------------------------------- */

@@ -56,6 +56,7 @@ void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m);
 bool mutex_trylock(struct mutex *m);
 int mutex_lock_killable(struct mutex *m); /* 0 or -EINTR when a fatal signal came */
+int mutex_lock_interruptible(struct mutex *m); /* 0 or -EINTR when any signal came */
 void mutex_unlock(struct mutex *m);
 bool mutex_is_held(const struct mutex *m); /* by this thread */
 #define assert_mutex_held(m) assert(mutex_is_held(m))

@@ -111,6 +111,7 @@ struct process {
 	struct process *parent;           /* [P] counted */
 	struct list children;             /* [P] struct process.sibling */
 	struct list sibling;              /* [P] */
+	struct list tracees;              /* [P] struct ptrace.node: threads that threads of this one trace */
 	struct process_group *group;      /* [P] reference */
 	struct list group_node;           /* [P] */
 	struct list all_node;             /* [P] all_processes */
@@ -203,6 +204,8 @@ void __noreturn process_exit_group(int status);
 void process_kill(struct process *p); /* SIGKILL from the kernel: OOM, hangup of last resort */
 /* May the caller inspect p? The rule of ptrace(2)'s access checks. 0 or -EPERM. */
 int process_may_inspect(struct process *p);
+/* The same by the caller's real ids, as ptrace(2) itself asks. */
+int process_may_attach(struct process *p);
 /* The credentials of `t`, a thread of p's (NULL: the leader), with a reference; NULL: it is gone.
  * p->lock taken inside; the caller holds a reference to t. */
 struct cred *process_thread_cred(struct process *p, struct thread *t);

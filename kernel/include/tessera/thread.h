@@ -28,14 +28,15 @@
 struct cpu;
 struct cred;
 struct process;
-struct sem_undo_list;
+struct ptrace;
 struct seccomp_filter;
+struct sem_undo_list;
 
 enum thread_state {
 	THREAD_NEW,
 	THREAD_RUNNABLE,      /* in a run queue or running */
 	THREAD_SLEEPING,      /* until woken */
-	THREAD_STOPPED,       /* job control; woken by SIGCONT or SIGKILL */
+	THREAD_STOPPED,       /* job control or a tracer; woken by SIGCONT, the tracer or SIGKILL */
 	THREAD_DEAD,
 };
 
@@ -53,9 +54,16 @@ enum thread_state {
 #define WORK_EXIT    (1u << 2) /* this thread must end */
 #define WORK_RESUME  (1u << 3) /* proc: restore saved signal mask, rseq and such */
 #define WORK_RSEQ    (1u << 4)
+#define WORK_TRAP    (1u << 5) /* ptrace: stop for the tracer */
+#define WORK_SYSCALL_EXIT (1u << 6) /* ptrace: a call that took the long way ends */
 
 /* thread->call_work: reasons to look at each system call before it is made. */
 #define CALL_WORK_SECCOMP (1u << 0)
+/* For its tracer, who writes these while the thread is stopped: */
+#define CALL_WORK_TRACE   (1u << 1) /* stop at entry and exit */
+#define CALL_WORK_EMULATE (1u << 2) /* stop at entry, do nothing */
+#define CALL_WORK_STEP    (1u << 3) /* single-stepped: the way out of the call is a step */
+#define CALL_WORK_PTRACE  (CALL_WORK_TRACE | CALL_WORK_EMULATE | CALL_WORK_STEP)
 
 struct cpu_mask {
 	uint64_t bits; /* MAX_CPUS == 64 */
@@ -154,6 +162,7 @@ struct thread {
 	bool left_process;             /* [o] ended before others of its process: its memory may be gone */
 	struct vfork_wait *vfork;      /* [o] parent to release at exec or exit */
 	uint64_t minor_faults, major_faults; /* [o] */
+	struct ptrace *ptrace;         /* [a] NULL until it is first traced: proc/ptrace.c */
 	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */
 	struct futex_waiter *futex;    /* [o] futex being waited on */
 	struct sem_undo_list *sem_undo; /* [o] what System V semaphores are owed; NULL: nothing yet */

@@ -10,6 +10,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/print.h>
+#include <tessera/ptrace.h>
 #include <tessera/sched.h>
 #include <tessera/seccomp.h>
 #include <tessera/slab.h>
@@ -37,7 +38,7 @@ state_letter(struct target *at)
 	case THREAD_SLEEPING:
 		return t->uninterruptible ? 'D' : 'S';
 	case THREAD_STOPPED:
-		return 'T';
+		return ptrace_is_stopped(t) ? 't' : 'T';
 	default:
 		return 'R';
 	}
@@ -51,7 +52,7 @@ state_name(char letter)
 		const char *name;
 	} names[] = {
 		{ 'R', "running" }, { 'S', "sleeping" }, { 'D', "disk sleep" },
-		{ 'T', "stopped" }, { 'Z', "zombie" },   { 'X', "dead" },
+		{ 'T', "stopped" }, { 't', "tracing stop" }, { 'Z', "zombie" },   { 'X', "dead" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -308,9 +309,10 @@ show_status(struct text *t, struct target *at)
 
 	gather(at, &s);
 	text_print(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n"
-		      "TracerPid:\t0\n",
+		      "TracerPid:\t%d\n",
 		   s.name, s.umask, letter, state_name(letter), p->pid,
-		   at->whole || !at->thread ? p->pid : at->thread->tid, s.parent);
+		   at->whole || !at->thread ? p->pid : at->thread->tid, s.parent,
+		   at->thread ? ptrace_tracer_pid(at->thread) : 0);
 	if (c)
 		status_ids(t, c);
 	text_print(t, "FDSize:\t%u\nGroups:\t", handles ? handles->size : 0);
@@ -547,7 +549,7 @@ show_wchan(struct text *t, struct target *at)
 	if (th && process_may_inspect(at->process) == 0) {
 		/* Under its lock nobody wakes it, so its stack stays as it is. */
 		flags = spin_lock_irq(&th->lock);
-		if (READ_ONCE(th->state) == THREAD_SLEEPING && !READ_ONCE(th->on_cpu) && !READ_ONCE(th->queued))
+		if ((READ_ONCE(th->state) == THREAD_SLEEPING || READ_ONCE(th->state) == THREAD_STOPPED) && !READ_ONCE(th->on_cpu) && !READ_ONCE(th->queued))
 			arch_stack_walk(arch_thread_frame_pointer(th), find_wchan, &name);
 		spin_unlock_irq(&th->lock, flags);
 	}
@@ -571,6 +573,9 @@ show_syscall(struct text *t, struct target *at)
 		return 0;
 	}
 	f = arch_user_frame(at->thread);
+	/* At a call's exit, and where its signals are looked at, it is still that call's. */
+	if (at->thread->state == THREAD_STOPPED)
+		nr = f->orig_rax;
 	if (nr == UINT64_MAX)
 		text_print(t, "-1 0x%lx 0x%lx\n", f->rsp, f->rip);
 	else

@@ -7,6 +7,8 @@
 
 #include <tessera/types.h>
 
+struct arch_debug;
+
 /* All owner-only: the thread itself, or whoever holds it switched out. */
 struct arch_thread {
 	uint64_t rsp;          /* kernel stack pointer while switched out */
@@ -20,6 +22,9 @@ struct arch_thread {
 	uint8_t trap_no;       /* of its last trap: what a signal frame reports */
 	uint32_t error_code;
 	uint64_t fault_address; /* CR2 of its last page fault */
+	struct arch_debug *debug; /* debug registers, NULL: none; tracee.c */
+	uint64_t debug_status;  /* why its last debug trap came, as DR6's bits */
+	bool step_forced;       /* the trap flag in its user frame is its tracer's */
 };
 
 #endif
