@@ -36,6 +36,7 @@
 #define PR_SET_THP_DISABLE 41
 #define PR_GET_THP_DISABLE 42
 #define PR_CAP_AMBIENT 47
+#define PR_SET_PTRACER 0x59616d61
 
 #define PR_CAP_AMBIENT_IS_SET 1
 #define PR_CAP_AMBIENT_RAISE 2
@@ -194,6 +195,24 @@ set_subreaper(struct process *p, bool on)
 	return 0;
 }
 
+/*
+ * Yama's exceptions from its rule that only ancestors may trace. With ptrace_scope 0, Debian's setting and the
+ * only one here, there is no such rule: who could be named may be, and nothing follows.
+ */
+static long
+allow_tracer(unsigned long pid)
+{
+	struct thread *t;
+
+	if (pid == 0 || pid == -1ul)
+		return 0;
+	t = (long)(pid_t)pid == (long)pid ? thread_find((pid_t)pid) : NULL;
+	if (!t)
+		return -EINVAL;
+	thread_put(t);
+	return 0;
+}
+
 long
 linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
 {
@@ -258,6 +277,8 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 		return put_user((uint64_t)t->clear_child_tid, (uint64_t __user *)a2);
 	case PR_GET_THP_DISABLE:
 		return a2 || a3 || a4 || a5 ? -EINVAL : 0;
+	case PR_SET_PTRACER:
+		return allow_tracer(a2);
 	case PR_CAP_AMBIENT:
 		return a4 || a5 ? -EINVAL : change_ambient(a2, a3);
 	}

@@ -74,10 +74,11 @@
 
 #define AUDIT_ARCH_X86_64 0xc000003eu
 
-/* struct user: registers, the FPU's, sizes of no use any more, the debug registers at the end. */
+/* struct user: registers, the FPU's, sizes of no use any more, the debug registers, two words more. */
 #define USER_REGISTERS_END (ARCH_REGISTERS * sizeof(uint64_t))
 #define USER_DEBUG         848u
-#define USER_SIZE          912u
+#define USER_DEBUG_END     912u
+#define USER_SIZE          928u
 
 struct ptrace_syscall_info {
 	uint8_t op, pad[3];
@@ -135,7 +136,7 @@ peek_user(struct thread *t, unsigned long addr, uint64_t __user *out)
 		return -EIO;
 	if (addr < USER_REGISTERS_END)
 		value = arch_register_get(t, addr / sizeof(value));
-	else if (addr >= USER_DEBUG)
+	else if (addr >= USER_DEBUG && addr < USER_DEBUG_END)
 		value = arch_debug_get(t, (addr - USER_DEBUG) / sizeof(value));
 	return put_user(value, out);
 }
@@ -147,7 +148,9 @@ poke_user(struct thread *t, unsigned long addr, uint64_t value)
 		return -EIO;
 	if (addr < USER_REGISTERS_END)
 		return arch_register_set(t, addr / sizeof(value), value);
-	return addr >= USER_DEBUG ? arch_debug_set(t, (addr - USER_DEBUG) / sizeof(value), value) : -EIO;
+	if (addr < USER_DEBUG || addr >= USER_DEBUG_END)
+		return -EIO;
+	return arch_debug_set(t, (addr - USER_DEBUG) / sizeof(value), value);
 }
 
 /* --- sets of registers --------------------------------------------------------------------------------- */

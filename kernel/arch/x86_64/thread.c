@@ -230,7 +230,7 @@ arch_thread_exec(struct trap_frame *f, vaddr_t ip, vaddr_t sp)
 	fpu_reset_current();
 	debug_drop_current();
 	*f = (struct trap_frame){
-		.orig_rax = (uint64_t)-1,
+		.orig_rax = f->orig_rax, /* a tracer sees which call this is the end of */
 		.rip = ip,
 		.cs = USER_CODE,
 		.rflags = RFLAGS_IF,

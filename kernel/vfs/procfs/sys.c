@@ -368,6 +368,11 @@ static const struct entry random_entries[] = {
 	{ 0 },
 };
 
+static const struct entry yama_entries[] = {
+	READONLY("ptrace_scope", show_zero),
+	{ 0 },
+};
+
 static const struct entry kernel_entries[] = {
 	READONLY("cap_last_cap", show_cap_last_cap),
 	READONLY("core_pattern", show_core_pattern),
@@ -398,6 +403,7 @@ static const struct entry kernel_entries[] = {
 	READONLY("tainted", show_zero),
 	READONLY("threads-max", show_threads_max),
 	READONLY("version", show_os_version),
+	ENTRY_DIR("yama", yama_entries),
 	{ 0 },
 };
 
