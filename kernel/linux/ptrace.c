@@ -11,6 +11,7 @@
 #include <tessera/iov.h>
 #include <tessera/process.h>
 #include <tessera/ptrace.h>
+#include <tessera/seccomp.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/thread.h>
@@ -54,9 +55,6 @@
 #define PTRACE_SECCOMP_GET_METADATA 0x420d
 #define PTRACE_GET_SYSCALL_INFO 0x420e
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
-
-#define PTRACE_O_SUSPEND_SECCOMP BIT(21)
-#define PTRACE_O_MASK            (PTRACE_OPTIONS | PTRACE_O_SUSPEND_SECCOMP)
 
 #define PEEKSIGINFO_SHARED BIT(0)
 
@@ -401,14 +399,15 @@ rseq_configuration(struct thread *t, unsigned long room, void __user *out)
 	return copy_to_user(out, &c, MIN(room, sizeof(c))) ? -EFAULT : (long)sizeof(c);
 }
 
-/* Filters of system calls are not suspended here. */
+/* Who suspends another's filters of system calls must be the master, and under none himself. */
 static int
 check_options(unsigned long options)
 {
-	if (options & ~PTRACE_O_MASK)
+	if (options & ~PTRACE_OPTIONS)
 		return -EINVAL;
-	if (options & PTRACE_O_SUSPEND_SECCOMP)
-		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	if ((options & PTRACE_OPTION_SUSPEND_SECCOMP) &&
+	    (!capable(CAP_SYS_ADMIN) || current_thread()->seccomp_mode != SECCOMP_NONE || ptrace_suspends_seccomp()))
+		return -EPERM;
 	return 0;
 }
 
@@ -433,7 +432,7 @@ seize(pid_t pid, unsigned long addr, unsigned long options)
 	if (!t)
 		return -ESRCH;
 	thread_put(t);
-	if (addr != 0 || (options & ~PTRACE_O_MASK))
+	if (addr != 0 || (options & ~PTRACE_OPTIONS))
 		return -EIO;
 	error = check_options(options);
 	return error ? error : ptrace_attach(pid, true, (uint32_t)options);

@@ -99,7 +99,7 @@ unlink_both_locked(struct thread *t)
 	pt->options = 0;
 	pt->seized = pt->listening = false;
 	pt->trap = 0; /* WORK_TRAP stays: the thread itself finds nothing to do and clears it */
-	atomic_store(&t->syscall_work, 0);
+	atomic_and(&t->call_work, ~CALL_WORK_PTRACE);
 	/* The group is stopped, or about to: t is to be an ordinary member of that. */
 	if (p->stop_signal != 0 && !t->exiting && !(atomic_load(&t->work) & (WORK_STOP | WORK_EXIT))) {
 		if (!p->stopped)

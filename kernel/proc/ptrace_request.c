@@ -118,10 +118,10 @@ sets_trap_flag(struct thread *t)
 
 static const uint32_t work_of[] = {
 	[PTRACE_GO] = 0,
-	[PTRACE_GO_SYSCALL] = SYSCALL_WORK_TRACE,
-	[PTRACE_GO_STEP] = SYSCALL_WORK_STEP,
-	[PTRACE_GO_EMULATE] = SYSCALL_WORK_EMU,
-	[PTRACE_GO_EMULATE_STEP] = SYSCALL_WORK_EMU | SYSCALL_WORK_STEP,
+	[PTRACE_GO_SYSCALL] = CALL_WORK_TRACE,
+	[PTRACE_GO_STEP] = CALL_WORK_STEP,
+	[PTRACE_GO_EMULATE] = CALL_WORK_EMULATE,
+	[PTRACE_GO_EMULATE_STEP] = CALL_WORK_EMULATE | CALL_WORK_STEP,
 };
 
 static void
@@ -140,9 +140,10 @@ ptrace_resume(struct thread *t, enum ptrace_how how, int signo)
 	struct ptrace *pt = t->ptrace;
 	uint64_t flags;
 
-	prepare_step(t, work_of[how] & SYSCALL_WORK_STEP);
+	prepare_step(t, work_of[how] & CALL_WORK_STEP);
 	flags = lock(t);
-	atomic_store(&t->syscall_work, work_of[how]);
+	atomic_and(&t->call_work, ~CALL_WORK_PTRACE);
+	atomic_or(&t->call_work, work_of[how]);
 	if (pt->in_call && work_of[how])
 		atomic_or(&t->work, WORK_SYSCALL_EXIT);
 	pt->resume_signal = signo;

@@ -290,6 +290,14 @@ ptrace_seccomp(uint16_t data)
 	return true;
 }
 
+bool
+ptrace_suspends_seccomp(void)
+{
+	const struct ptrace *pt = current_thread()->ptrace;
+
+	return pt && (READ_ONCE(pt->options) & PTRACE_OPTION_SUSPEND_SECCOMP);
+}
+
 void
 ptrace_stop_step(void)
 {
@@ -355,13 +363,13 @@ bool
 ptrace_syscall_enter(struct trap_frame *f)
 {
 	struct thread *t = current_thread();
-	uint32_t work = READ_ONCE(t->syscall_work);
+	uint32_t work = READ_ONCE(t->call_work);
 
 	f->rax = (uint64_t)-ENOSYS;
 	atomic_or(&t->work, WORK_SYSCALL_EXIT);
-	if (work & (SYSCALL_WORK_TRACE | SYSCALL_WORK_EMU)) {
+	if (work & (CALL_WORK_TRACE | CALL_WORK_EMULATE)) {
 		stop_at_call(PTRACE_MESSAGE_ENTRY);
-		if (signal_fatal_pending(t) || (work & SYSCALL_WORK_EMU))
+		if (signal_fatal_pending(t) || (work & CALL_WORK_EMULATE))
 			return false;
 	}
 	return (int)f->orig_rax != -1;
@@ -371,15 +379,15 @@ void
 ptrace_syscall_exit(struct trap_frame *f)
 {
 	struct thread *t = current_thread();
-	uint32_t work = READ_ONCE(t->syscall_work);
+	uint32_t work = READ_ONCE(t->call_work);
 
 	atomic_and(&t->work, ~WORK_SYSCALL_EXIT);
-	if ((work & SYSCALL_WORK_STEP) && !(work & SYSCALL_WORK_EMU)) {
+	if ((work & CALL_WORK_STEP) && !(work & CALL_WORK_EMULATE)) {
 		struct siginfo info = { .signo = SIGTRAP, .code = TRAP_BRKPT };
 
 		info.fault.address = f->rip;
 		signal_force(SIGTRAP, &info);
-	} else if (work & SYSCALL_WORK_TRACE) {
+	} else if (work & CALL_WORK_TRACE) {
 		stop_at_call(PTRACE_MESSAGE_EXIT);
 	}
 }

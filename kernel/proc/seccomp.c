@@ -346,47 +346,71 @@ trap(struct trap_frame *f, const struct seccomp_data *d, uint32_t answer)
 }
 
 /*
- * A tracer that asked for it is told and decides about the call. False: there is none, and the call is not
- * known to anybody.
+ * A tracer that asked for it is told and decides: the call as it then is goes on to be asked about again. False:
+ * it is not made; without a tracer it is not known to anybody.
  */
 static bool
-tell_tracer(const struct seccomp_data *d, uint32_t answer)
+tell_tracer(struct trap_frame *f, uint32_t answer, long *result)
 {
-	return false;
+	f->rax = (uint64_t)-ENOSYS;
+	*result = -ENOSYS;
+	if (!ptrace_seccomp(answer & SECCOMP_DATA))
+		return false;
+	*result = (long)f->rax;
+	return !signal_fatal_pending(current_thread()) && (int)f->orig_rax >= 0;
 }
 
+/* What becomes of the call by `answer`; a tracer has had its say. */
 static bool
-filtered(struct trap_frame *f, long *result)
+judge(struct trap_frame *f, uint32_t answer, const struct seccomp_data *d, const struct seccomp_filter *who,
+      long *result)
 {
-	struct seccomp_data d = {
-		.number = (int32_t)f->orig_rax,
-		.arch = ARCH_X86_64,
-		.instruction_pointer = f->rip,
-		.args = { f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9 },
-	};
-	const struct seccomp_filter *who;
-	uint32_t answer = ask_chain(READ_ONCE(current_thread()->seccomp), &d, &who);
-
 	if ((answer & SECCOMP_ACTION) == SECCOMP_ALLOW)
 		return true;
-	tell(who, &d, answer);
+	tell(who, d, answer);
 	switch (answer & SECCOMP_ACTION) {
 	case SECCOMP_LOG:
+	case SECCOMP_TRACE:
 		return true;
 	case SECCOMP_ERRNO:
 		*result = -(long)MIN(answer & SECCOMP_DATA, (uint32_t)ERRNO_MAX);
 		return false;
 	case SECCOMP_TRAP:
-		*result = trap(f, &d, answer);
+		*result = trap(f, d, answer);
 		return false;
-	case SECCOMP_TRACE:
-		*result = -ENOSYS;
-		return tell_tracer(&d, answer);
 	case SECCOMP_USER_NOTIFY:
-		return seccomp_ask(who, &d, result);
+		return seccomp_ask(who, d, result);
 	}
-	*result = kill(f, &d, answer);
+	*result = kill(f, d, answer);
 	return false;
+}
+
+static uint32_t
+ask(const struct trap_frame *f, struct seccomp_data *d, const struct seccomp_filter **who)
+{
+	*d = (struct seccomp_data){
+		.number = (int32_t)f->orig_rax,
+		.arch = ARCH_X86_64,
+		.instruction_pointer = f->rip,
+		.args = { f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9 },
+	};
+	return ask_chain(READ_ONCE(current_thread()->seccomp), d, who);
+}
+
+static bool
+filtered(struct trap_frame *f, long *result)
+{
+	const struct seccomp_filter *who;
+	struct seccomp_data d;
+	uint32_t answer = ask(f, &d, &who);
+
+	if ((answer & SECCOMP_ACTION) == SECCOMP_TRACE) {
+		tell(who, &d, answer);
+		if (!tell_tracer(f, answer, result))
+			return false;
+		answer = ask(f, &d, &who);
+	}
+	return judge(f, answer, &d, who, result);
 }
 
 /* Strict mode: four calls and no other. */
@@ -410,6 +434,8 @@ only_strict(struct trap_frame *f)
 bool
 seccomp_enter(struct trap_frame *f, long *result)
 {
+	if (ptrace_suspends_seccomp())
+		return true;
 	switch (READ_ONCE(current_thread()->seccomp_mode)) {
 	case SECCOMP_STRICT:
 		only_strict(f);

@@ -26,7 +26,8 @@ struct thread;
 #define PTRACE_OPTION_EXIT       BIT(6)
 #define PTRACE_OPTION_SECCOMP    BIT(7)
 #define PTRACE_OPTION_EXITKILL   BIT(20)
-#define PTRACE_OPTIONS           (0xfful | PTRACE_OPTION_EXITKILL)
+#define PTRACE_OPTION_SUSPEND_SECCOMP BIT(21) /* filters of calls rest while it is traced */
+#define PTRACE_OPTIONS           (0xfful | PTRACE_OPTION_EXITKILL | PTRACE_OPTION_SUSPEND_SECCOMP)
 
 /* What a stop tells of, Linux's numbers; the bit of the option that asks for one is 1 << number. */
 #define PTRACE_EVENT_FORK       1u
@@ -41,11 +42,6 @@ struct thread;
 /* ptrace->message of a system call stop. */
 #define PTRACE_MESSAGE_ENTRY 1
 #define PTRACE_MESSAGE_EXIT  2
-
-/* thread->syscall_work: why a system call takes the long way. Written while the thread is stopped. */
-#define SYSCALL_WORK_TRACE BIT(0) /* stop at entry and exit */
-#define SYSCALL_WORK_EMU   BIT(1) /* stop at entry, do nothing */
-#define SYSCALL_WORK_STEP  BIT(2) /* single-stepped: the way out of the call is a step */
 
 enum ptrace_stop {
 	PTRACE_RUNS,          /* not in a stop for its tracer */
@@ -127,8 +123,9 @@ bool ptrace_tracer_capable(void);
 /* Call entry: false when the call is not to be made and what `f` says is its result. */
 struct trap_frame;
 bool ptrace_syscall_enter(struct trap_frame *f);
-/* A filter wants the tracer asked. False: there is none that listens. */
+/* A filter of calls wants the tracer asked. False: there is none that listens. */
 bool ptrace_seccomp(uint16_t data);
+bool ptrace_suspends_seccomp(void); /* of the calling thread */
 
 /* --- for /proc -------------------------------------------------------------------------------------- */
 

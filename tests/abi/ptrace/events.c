@@ -4,6 +4,8 @@
  */
 #include "tracee.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -46,7 +48,7 @@ TEST(options_that_are_none_are_einval)
 
 	CHECK_ERRNO(trace(PTRACE_SETOPTIONS, pid, 0, 1ul << 8), EINVAL);
 	CHECK_ERRNO(trace(PTRACE_SETOPTIONS, pid, 0, 1ul << 40), EINVAL);
-	CHECK_OK(trace(PTRACE_SETOPTIONS, pid, 0, 0xff | PTRACE_O_EXITKILL));
+	CHECK_OK(trace(PTRACE_SETOPTIONS, pid, 0, 0xff | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP));
 	tracee_end(pid);
 }
 
@@ -173,6 +175,74 @@ TEST(exit_event_of_a_killed_tracee)
 	CHECK_EQ(message(pid), SIGKILL);
 	CHECK_OK(trace(PTRACE_CONT, pid, 0, 0));
 	CHECK_KILLED(pid, SIGKILL);
+}
+
+/* --- filters of system calls --- */
+
+static void
+filtered_calls(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgrp, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 77),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EXDEV),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	_exit(syscall(SYS_getpgrp) == 5 ? 5 : errno == ENOSYS ? 6 : errno == EXDEV ? 7 : 8);
+}
+
+TEST(a_filter_asks_the_tracer_about_a_call)
+{
+	pid_t pid = tracee_running(filtered_calls);
+
+	CHECK_OK(trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP));
+	CHECK_OK(trace(PTRACE_CONT, pid, 0, 0));
+	tracee_expect(pid, EVENT(PTRACE_EVENT_SECCOMP));
+	CHECK_EQ(message(pid), 77);
+	CHECK_EQ(tracee_peek_user(pid, USER(regs.orig_rax)), SYS_getpgrp);
+	/* Not made, with this result. */
+	CHECK_OK(trace(PTRACE_POKEUSER, pid, USER(regs.orig_rax), -1ul));
+	CHECK_OK(trace(PTRACE_POKEUSER, pid, USER(regs.rax), 5));
+	CHECK_OK(trace(PTRACE_CONT, pid, 0, 0));
+	CHECK_EXIT(pid, 5);
+}
+
+TEST(a_call_changed_by_the_tracer_is_filtered_again)
+{
+	pid_t pid = tracee_running(filtered_calls);
+
+	CHECK_OK(trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP));
+	CHECK_OK(trace(PTRACE_CONT, pid, 0, 0));
+	tracee_expect(pid, EVENT(PTRACE_EVENT_SECCOMP));
+	CHECK_OK(trace(PTRACE_POKEUSER, pid, USER(regs.orig_rax), SYS_getsid));
+	CHECK_OK(trace(PTRACE_SYSCALL, pid, 0, 0));
+	tracee_expect(pid, SIGTRAP); /* its exit */
+	CHECK_EQ((long)tracee_peek_user(pid, USER(regs.rax)), -EXDEV);
+	CHECK_OK(trace(PTRACE_CONT, pid, 0, 0));
+	CHECK_EXIT(pid, 7);
+}
+
+TEST(a_filter_without_a_tracer_that_listens_is_enosys)
+{
+	pid_t pid = tracee_running(filtered_calls);
+
+	CHECK_OK(trace(PTRACE_CONT, pid, 0, 0));
+	CHECK_EXIT(pid, 6);
+}
+
+TEST(suspended_filters_let_everything_pass)
+{
+	pid_t pid = tracee_running(filtered_calls);
+
+	CHECK_OK(trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_SUSPEND_SECCOMP));
+	CHECK_OK(trace(PTRACE_CONT, pid, 0, 0));
+	CHECK_EXIT(pid, 8);
 }
 
 /* --- threads --- */
