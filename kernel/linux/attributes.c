@@ -5,6 +5,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
 
@@ -64,24 +65,27 @@ linux_fchmod(int fd, mode_t mode)
 	return change_handle(fd, &c);
 }
 
-/* -1 keeps an id. */
-static struct inode_change
-owner_change(uid_t uid, gid_t gid)
+/* -1 keeps an id. -EINVAL: nobody's in the caller's namespace. */
+static int
+owner_change(uid_t uid, gid_t gid, struct inode_change *c)
 {
-	return (struct inode_change){
+	*c = (struct inode_change){
 		.what = (uid == (uid_t)-1 ? 0 : ATTR_UID) | (gid == (gid_t)-1 ? 0 : ATTR_GID) |
 			ATTR_CTIME,
-		.uid = uid,
-		.gid = gid,
+		.uid = uid_from_user(uid),
+		.gid = gid_from_user(gid),
 	};
+	if ((c->what & ATTR_UID) && c->uid == ID_INVALID)
+		return -EINVAL;
+	return (c->what & ATTR_GID) && c->gid == ID_INVALID ? -EINVAL : 0;
 }
 
 long
 linux_fchownat(int dirfd, const char __user *name, uid_t uid, gid_t gid, int flags)
 {
-	struct inode_change c = owner_change(uid, gid);
+	struct inode_change c;
 
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+	if (owner_change(uid, gid, &c) || (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
 	return change_name(dirfd, name,
 			   (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
@@ -104,9 +108,9 @@ linux_lchown(const char __user *name, uid_t uid, gid_t gid)
 long
 linux_fchown(int fd, uid_t uid, gid_t gid)
 {
-	struct inode_change c = owner_change(uid, gid);
+	struct inode_change c;
 
-	return change_handle(fd, &c);
+	return owner_change(uid, gid, &c) ? -EINVAL : change_handle(fd, &c);
 }
 
 #define UTIME_NOW  ((1l << 30) - 1)

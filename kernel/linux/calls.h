@@ -264,6 +264,7 @@ CALL4(302, prlimit64, pid_t, pid, unsigned int, which, const struct rlimit64 __u
 CALL2(305, clock_adjtime, int, clock, struct linux_timex __user *, inout)
 CALL1(306, syncfs, int, fd)
 CALL4(307, sendmmsg, int, fd, struct linux_mmsghdr __user *, messages, unsigned int, count, unsigned int, flags)
+CALL2(308, setns, int, fd, int, flags)
 CALL3(309, getcpu, uint32_t __user *, cpu, uint32_t __user *, node, void __user *, unused)
 CALL6(310, process_vm_readv, pid_t, pid, const struct iovec __user *, lvec, unsigned long, lcount, const struct iovec __user *, rvec, unsigned long, rcount, unsigned long, flags)
 CALL6(311, process_vm_writev, pid_t, pid, const struct iovec __user *, lvec, unsigned long, lcount, const struct iovec __user *, rvec, unsigned long, rcount, unsigned long, flags)

@@ -113,10 +113,3 @@ linux_clone3(const void __user *uargs, size_t size)
 	r.pidfd = (int32_t __user *)a.pidfd;
 	return process_clone(&r);
 }
-
-/* Namespaces are not offered: EINVAL, as of a Linux built without them. */
-long
-linux_unshare(unsigned long flags)
-{
-	return process_unshare(flags);
-}

@@ -3,6 +3,7 @@
  * cred.c - user and group ids, groups, capabilities. Rules: credentials(7), capabilities(7).
  */
 #include <tessera/cred.h>
+#include <tessera/namespace.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
 
@@ -13,10 +14,10 @@
 #define SECBIT_NO_SETUID_FIXUP BIT(2)
 #define SECBIT_KEEP_CAPS       BIT(4)
 
-long linux_getuid(void) { return current_cred()->uid; }
-long linux_geteuid(void) { return current_cred()->euid; }
-long linux_getgid(void) { return current_cred()->gid; }
-long linux_getegid(void) { return current_cred()->egid; }
+long linux_getuid(void) { return uid_shown(current_cred()->uid); }
+long linux_geteuid(void) { return uid_shown(current_cred()->euid); }
+long linux_getgid(void) { return gid_shown(current_cred()->gid); }
+long linux_getegid(void) { return gid_shown(current_cred()->egid); }
 
 /* Root who stops being root in all ids loses its capabilities; one who merely changes its effective or
  * file-system id loses the matching ones for that time. */
@@ -26,10 +27,11 @@ fix_capabilities(struct cred *c, const struct cred *old)
 	const uint64_t fs_caps = BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) |
 				 BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) |
 				 BIT(CAP_MKNOD);
-	bool was_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
-	bool is_root = c->uid == 0 || c->euid == 0 || c->suid == 0;
+	uid_t root = uid_from_user(0);
+	bool was_root = old->uid == root || old->euid == root || old->suid == root;
+	bool is_root = c->uid == root || c->euid == root || c->suid == root;
 
-	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+	if ((c->securebits & SECBIT_NO_SETUID_FIXUP) || root == ID_INVALID)
 		return;
 	if (was_root && !is_root) {
 		if (!(c->securebits & SECBIT_KEEP_CAPS)) {
@@ -38,13 +40,13 @@ fix_capabilities(struct cred *c, const struct cred *old)
 		}
 		c->cap_ambient = 0;
 	}
-	if (old->euid == 0 && c->euid != 0)
+	if (old->euid == root && c->euid != root)
 		c->cap_effective = 0;
-	if (old->euid != 0 && c->euid == 0)
+	if (old->euid != root && c->euid == root)
 		c->cap_effective = c->cap_permitted;
-	if (old->fsuid == 0 && c->fsuid != 0)
+	if (old->fsuid == root && c->fsuid != root)
 		c->cap_effective &= ~fs_caps;
-	if (old->fsuid != 0 && c->fsuid == 0)
+	if (old->fsuid != root && c->fsuid == root)
 		c->cap_effective |= c->cap_permitted & fs_caps;
 }
 
@@ -66,7 +68,7 @@ ids_of(const struct cred *c, enum kind kind)
 static bool
 privileged(enum kind kind)
 {
-	return capable(kind == USERS ? CAP_SETUID : CAP_SETGID);
+	return capable_here(kind == USERS ? CAP_SETUID : CAP_SETGID);
 }
 
 /* The caller's credentials, but with `ids`. 0 or -ENOMEM. */
@@ -101,11 +103,23 @@ has(const struct ids *ids, uint32_t id)
 	return id == ID_NONE || id == ids->real || id == ids->effective || id == ids->saved;
 }
 
+/* `id` as the kernel numbers it; none stays none. -EINVAL: it is nobody's in the caller's namespace. */
+static int
+take_id(enum kind kind, uint32_t *id)
+{
+	if (*id == ID_NONE)
+		return 0;
+	*id = kind == USERS ? uid_from_user(*id) : gid_from_user(*id);
+	return *id == ID_INVALID ? -EINVAL : 0;
+}
+
 static long
 set_three(enum kind kind, uint32_t real, uint32_t effective, uint32_t saved)
 {
 	struct ids ids = ids_of(current_cred(), kind);
 
+	if (take_id(kind, &real) || take_id(kind, &effective) || take_id(kind, &saved))
+		return -EINVAL;
 	if (!(has(&ids, real) && has(&ids, effective) && has(&ids, saved)) && !privileged(kind))
 		return -EPERM;
 	if (real != ID_NONE)
@@ -123,8 +137,11 @@ static long
 set_two(enum kind kind, uint32_t real, uint32_t effective)
 {
 	struct ids old = ids_of(current_cred(), kind), ids = old;
-	bool may_real = real == ID_NONE || real == old.real || real == old.effective;
+	bool may_real;
 
+	if (take_id(kind, &real) || take_id(kind, &effective))
+		return -EINVAL;
+	may_real = real == ID_NONE || real == old.real || real == old.effective;
 	if (!(may_real && has(&old, effective)) && !privileged(kind))
 		return -EPERM;
 	if (real != ID_NONE)
@@ -142,7 +159,7 @@ set_one(enum kind kind, uint32_t id)
 {
 	struct ids ids = ids_of(current_cred(), kind);
 
-	if (id == ID_NONE)
+	if (id == ID_NONE || take_id(kind, &id))
 		return -EINVAL;
 	if (privileged(kind))
 		ids.real = ids.saved = id;
@@ -157,9 +174,9 @@ static long
 set_fs(enum kind kind, uint32_t id)
 {
 	struct ids ids = ids_of(current_cred(), kind);
-	uint32_t before = ids.fs;
+	uint32_t before = kind == USERS ? uid_shown(ids.fs) : gid_shown(ids.fs);
 
-	if (id == ID_NONE || id == before || !(has(&ids, id) || privileged(kind)))
+	if (id == ID_NONE || take_id(kind, &id) || id == ids.fs || !(has(&ids, id) || privileged(kind)))
 		return before;
 	ids.fs = id;
 	(void)install(kind, &ids);
@@ -225,7 +242,7 @@ linux_getresuid(uid_t __user *r, uid_t __user *e, uid_t __user *s)
 {
 	const struct cred *c = current_cred();
 
-	return put_three(r, c->uid, e, c->euid, s, c->suid);
+	return put_three(r, uid_shown(c->uid), e, uid_shown(c->euid), s, uid_shown(c->suid));
 }
 
 long
@@ -233,7 +250,7 @@ linux_getresgid(gid_t __user *r, gid_t __user *e, gid_t __user *s)
 {
 	const struct cred *c = current_cred();
 
-	return put_three(r, c->gid, e, c->egid, s, c->sgid);
+	return put_three(r, gid_shown(c->gid), e, gid_shown(c->egid), s, gid_shown(c->sgid));
 }
 
 /* --- supplementary groups --------------------------------------------------------------------- */
@@ -249,8 +266,9 @@ linux_getgroups(int size, gid_t __user *list)
 		return c->group_count;
 	if ((uint32_t)size < c->group_count)
 		return -EINVAL;
-	if (copy_to_user(list, c->groups, c->group_count * sizeof(gid_t)))
-		return -EFAULT;
+	for (uint32_t i = 0; i < c->group_count; i++)
+		if (put_user(gid_shown(c->groups[i]), list + i))
+			return -EFAULT;
 	return c->group_count;
 }
 
@@ -295,7 +313,7 @@ linux_setgroups(int size, const gid_t __user *list)
 	gid_t *groups = NULL;
 	struct cred *c;
 
-	if (!capable(CAP_SETGID))
+	if (!capable_here(CAP_SETGID) || !setgroups_allowed(current_cred()->user_ns))
 		return -EPERM;
 	if ((unsigned int)size > GROUPS_MAX)
 		return -EINVAL;
@@ -306,6 +324,13 @@ linux_setgroups(int size, const gid_t __user *list)
 		if (copy_from_user(groups, list, size * sizeof(gid_t))) {
 			kfree(groups);
 			return -EFAULT;
+		}
+		for (int i = 0; i < size; i++) {
+			groups[i] = gid_from_user(groups[i]);
+			if (groups[i] == ID_INVALID && current_cred()->user_ns != &init_user_namespace) {
+				kfree(groups);
+				return -EINVAL;
+			}
 		}
 		sort_groups(groups, size);
 	}
@@ -408,7 +433,7 @@ linux_capset(void __user *uheader, const void __user *udata)
 	effective &= CAP_FULL;
 	permitted &= CAP_FULL;
 	inheritable &= CAP_FULL;
-	if (!capable(CAP_SETPCAP) && (inheritable & ~(old->cap_inheritable | old->cap_permitted)))
+	if (!capable_here(CAP_SETPCAP) && (inheritable & ~(old->cap_inheritable | old->cap_permitted)))
 		return -EPERM;
 	if (inheritable & ~(old->cap_inheritable | old->cap_bounding))
 		return -EPERM;

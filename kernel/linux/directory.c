@@ -6,6 +6,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -177,7 +178,7 @@ linux_chroot(const char __user *uname)
 	if (error)
 		return error;
 	error = vfs_permission(p.dentry->inode, MAY_EXEC);
-	if (!error && !capable(CAP_SYS_CHROOT))
+	if (!error && !capable_here(CAP_SYS_CHROOT))
 		error = -EPERM;
 	if (!error)
 		fs_context_set_root(&p);

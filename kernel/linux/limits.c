@@ -3,6 +3,7 @@
  * limits.c - getrlimit, setrlimit, prlimit64.
  */
 #include <tessera/cred.h>
+#include <tessera/namespace.h>
 #include <tessera/process.h>
 
 #include "linux.h"
@@ -59,8 +60,9 @@ may_change(struct process *p)
 		return -ESRCH;
 	ok = c->uid == theirs->euid && c->uid == theirs->suid && c->uid == theirs->uid &&
 	     c->gid == theirs->egid && c->gid == theirs->sgid && c->gid == theirs->gid;
+	ok = ok || capable_in(theirs->user_ns, CAP_SYS_RESOURCE);
 	cred_put(theirs);
-	return ok || capable(CAP_SYS_RESOURCE) ? 0 : -EPERM;
+	return ok ? 0 : -EPERM;
 }
 
 long

@@ -130,7 +130,7 @@ linux_mount(const char __user *usource, const char __user *uwhere, const char __
 	kfree(name);
 	if (error)
 		goto free_options;
-	error = capable(CAP_SYS_ADMIN) ? mount_at(source, &where, type, flags, options) : -EPERM;
+	error = mount_may_change() ? mount_at(source, &where, type, flags, options) : -EPERM;
 	path_put(&where);
 free_options:
 	kfree(options);
@@ -160,7 +160,7 @@ linux_umount2(const char __user *uname, int flags)
 	kfree(name);
 	if (error)
 		return error;
-	error = capable(CAP_SYS_ADMIN) ? vfs_unmount(&p, flags & ~UMOUNT_NOFOLLOW) : -EPERM;
+	error = mount_may_change() ? vfs_unmount(&p, flags & ~UMOUNT_NOFOLLOW) : -EPERM;
 	path_put(&p);
 	return error;
 }
@@ -179,7 +179,7 @@ linux_pivot_root(const char __user *unew, const char __user *uold)
 		kfree(new_name);
 		return PTR_ERR(old_name);
 	}
-	error = capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+	error = mount_may_change() ? 0 : -EPERM;
 	if (!error)
 		error = path_lookup(
 			AT_FDCWD, new_name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new_root);

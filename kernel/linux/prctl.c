@@ -4,6 +4,7 @@
  */
 #include <tessera/arch.h>
 #include <tessera/cred.h>
+#include <tessera/namespace.h>
 #include <tessera/process.h>
 #include <tessera/string.h>
 
@@ -79,7 +80,7 @@ set_securebits(unsigned long bits)
 		return -EPERM;
 	if (((old & SECBITS_LOCKS) >> 1) & (old ^ bits))
 		return -EPERM;
-	if (!capable(CAP_SETPCAP))
+	if (!capable_here(CAP_SETPCAP))
 		return -EPERM;
 	return change_securebits((uint32_t)bits);
 }
@@ -101,7 +102,7 @@ drop_bounding(unsigned long cap)
 {
 	struct cred *c;
 
-	if (!capable(CAP_SETPCAP))
+	if (!capable_here(CAP_SETPCAP))
 		return -EPERM;
 	if (cap > CAP_LAST)
 		return -EINVAL;

@@ -4,6 +4,7 @@
  * getpriority(2), ioprio_get(2).
  */
 #include <tessera/cred.h>
+#include <tessera/namespace.h>
 #include <tessera/process.h>
 #include <tessera/sched.h>
 #include <tessera/string.h>
@@ -60,8 +61,9 @@ owns(struct thread *t)
 		return true;
 	theirs = thread_cred(t);
 	ok = c->euid == theirs->uid || c->euid == theirs->euid;
+	ok = ok || capable_in(theirs->user_ns, CAP_SYS_NICE);
 	cred_put(theirs);
-	return ok || capable(CAP_SYS_NICE);
+	return ok;
 }
 
 /* What an unprivileged caller may ask for; sched(7), "Privileges and resource limits". */
@@ -323,7 +325,7 @@ is_named(struct process *p, int which, uint32_t who)
 	if (!p->leader)
 		return false;
 	c = thread_cred(p->leader);
-	yes = c->uid == who;
+	yes = c->uid == uid_from_user(who);
 	cred_put(c);
 	return yes;
 }
@@ -364,7 +366,7 @@ next_named(int which, uint32_t who, pid_t *from)
 static uint32_t
 default_who(int which)
 {
-	return which == PRIO_PGRP ? (uint32_t)process_pgid(current_process()) : current_cred()->uid;
+	return which == PRIO_PGRP ? (uint32_t)process_pgid(current_process()) : uid_shown(current_cred()->uid);
 }
 
 long

@@ -12,6 +12,7 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/cred.h>
+#include <tessera/namespace.h>
 #include <tessera/errno.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
@@ -113,11 +114,15 @@ parse_credentials(const void *data, size_t size, struct socket_message *m)
 	if (size != sizeof(given))
 		return -EINVAL;
 	memcpy(&given, data, sizeof(given));
-	if (given.pid != current_process()->pid && !capable(CAP_SYS_ADMIN))
+	given.uid = uid_from_user(given.uid);
+	given.gid = gid_from_user(given.gid);
+	if (given.uid == ID_INVALID || given.gid == ID_INVALID)
+		return -EINVAL;
+	if (given.pid != current_process()->pid && !capable_here(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (given.uid != c->uid && given.uid != c->euid && given.uid != c->suid && !capable(CAP_SETUID))
+	if (given.uid != c->uid && given.uid != c->euid && given.uid != c->suid && !capable_here(CAP_SETUID))
 		return -EPERM;
-	if (given.gid != c->gid && given.gid != c->egid && given.gid != c->sgid && !capable(CAP_SETGID))
+	if (given.gid != c->gid && given.gid != c->egid && given.gid != c->sgid && !capable_here(CAP_SETGID))
 		return -EPERM;
 	if (given.pid != current_process()->pid) {
 		struct process *p = process_find(given.pid);
@@ -126,8 +131,6 @@ parse_credentials(const void *data, size_t size, struct socket_message *m)
 			return -ESRCH;
 		process_put(p);
 	}
-	if (given.uid == UINT32_MAX || given.gid == UINT32_MAX)
-		return -EINVAL;
 	m->credentials = given;
 	m->has_credentials = true;
 	return 0;
@@ -267,6 +270,15 @@ put_time(struct control_out *out, uint64_t ns, uint32_t options)
 		put_control(out, SCM_TIMESTAMP, &tv, sizeof(tv));
 }
 
+/* As the receiver numbers who sent it. */
+static void
+put_credentials(struct control_out *out, const struct socket_credentials *c)
+{
+	struct socket_credentials shown = { c->pid, uid_shown(c->uid), gid_shown(c->gid) };
+
+	put_control(out, SCM_CREDENTIALS, &shown, sizeof(shown));
+}
+
 static void
 put_all_control(struct socket *s, struct control_out *out, struct socket_message *m)
 {
@@ -281,7 +293,7 @@ put_all_control(struct socket *s, struct control_out *out, struct socket_message
 		return;
 	}
 	if (credentials)
-		put_control(out, SCM_CREDENTIALS, &m->credentials, sizeof(m->credentials));
+		put_credentials(out, &m->credentials);
 	if (m->rights)
 		put_rights(out, m->rights, m->flags & MSG_CMSG_CLOEXEC);
 }

@@ -6,6 +6,7 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/cred.h>
+#include <tessera/namespace.h>
 #include <tessera/errno.h>
 #include <tessera/poll.h>
 #include <tessera/process.h>
@@ -253,8 +254,8 @@ tell_peer_cred(struct socket *s, struct option_value *v)
 
 	v->size = sizeof(v->credentials);
 	s->ops->peer_cred(s, &v->credentials.pid, &c);
-	v->credentials.uid = c ? c->euid : UINT32_MAX;
-	v->credentials.gid = c ? c->egid : UINT32_MAX;
+	v->credentials.uid = c ? uid_shown(c->euid) : UINT32_MAX;
+	v->credentials.gid = c ? gid_shown(c->egid) : UINT32_MAX;
 	if (c)
 		cred_put(c);
 	return 0;
@@ -351,7 +352,9 @@ get_peer_groups(struct socket *s, int room, void __user *value, int __user *leng
 	if (!c)
 		return -ENODATA;
 	size = (int)(c->group_count * sizeof(gid_t));
-	error = room < size ? -ERANGE : copy_to_user(value, c->groups, (size_t)size);
+	error = room < size ? -ERANGE : 0;
+	for (uint32_t i = 0; i < c->group_count && !error; i++)
+		error = put_user(gid_shown(c->groups[i]), (gid_t __user *)value + i);
 	cred_put(c);
 	if (error != -EFAULT && put_user(size, length))
 		error = -EFAULT;

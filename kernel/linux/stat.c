@@ -6,6 +6,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -75,8 +76,8 @@ stat_out(const struct file_stat *st, struct linux_stat __user *out)
 		.inode = st->inode,
 		.links = st->links,
 		.mode = st->mode,
-		.uid = st->uid,
-		.gid = st->gid,
+		.uid = uid_shown(st->uid),
+		.gid = gid_shown(st->gid),
 		.rdev = encode_device(st->rdev),
 		.size = (int64_t)st->size,
 		.block_size = (int64_t)st->block_size,
@@ -206,8 +207,8 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 		.attributes = st.attributes | (mount_root ? STATX_ATTR_MOUNT_ROOT : 0),
 		.attributes_mask = st.attributes_mask | STATX_ATTR_MOUNT_ROOT,
 		.links = st.links,
-		.uid = st.uid,
-		.gid = st.gid,
+		.uid = uid_shown(st.uid),
+		.gid = gid_shown(st.gid),
 		.mode = (uint16_t)st.mode,
 		.inode = st.inode,
 		.size = st.size,
@@ -309,7 +310,7 @@ real_ids_begin(void)
 		return NULL;
 	c->fsuid = c->uid;
 	c->fsgid = c->gid;
-	c->cap_effective = c->uid == 0 ? c->cap_permitted : 0;
+	c->cap_effective = c->uid == uid_from_user(0) ? c->cap_permitted : 0;
 	spin_lock(&t->process->lock);
 	t->cred = c;
 	spin_unlock(&t->process->lock);

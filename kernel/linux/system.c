@@ -42,7 +42,7 @@ set_name(const char __user *name, int length, bool domain)
 {
 	char buf[UTS_NAME_MAX + 1] = { 0 };
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!uts_may_set())
 		return -EPERM;
 	if (length < 0 || length > UTS_NAME_MAX)
 		return -EINVAL;

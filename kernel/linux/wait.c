@@ -2,6 +2,7 @@
 /*
  * wait.c - wait4, waitid, getrusage, times: what became of children and what all cost.
  */
+#include <tessera/namespace.h>
 #include <tessera/address_space.h>
 #include <tessera/fork.h>
 #include <tessera/process.h>
@@ -96,7 +97,7 @@ linux_waitid(int which, pid_t id, struct siginfo __user *out, int options, struc
 		info.signo = SIGCHLD;
 		info.code = w.code;
 		info.child.pid = w.pid;
-		info.child.uid = w.uid;
+		info.child.uid = uid_shown(w.uid);
 		info.child.status = w.code_status;
 		if (rusage) {
 			rusage_of_wait(&w, &r);

@@ -10,6 +10,7 @@
  *
  * Lock: names_lock (LEAF), taken inside a socket's own.
  */
+#include <tessera/namespace.h>
 #include <tessera/atomic.h>
 #include <tessera/debug.h>
 #include <tessera/errno.h>
@@ -134,12 +135,12 @@ hash_inode(const struct inode *i)
 
 /* names_lock held. */
 static struct unix_socket *
-find_abstract_locked(struct list *bucket, const void *name, size_t length, int type)
+find_abstract_locked(struct list *bucket, const struct namespace *net, const void *name, size_t length, int type)
 {
 	struct unix_socket *u;
 
 	list_for_each (u, bucket, name_node)
-		if (!u->path.dentry && u->socket.type == type && u->address->length == length &&
+		if (!u->path.dentry && u->socket.net == net && u->socket.type == type && u->address->length == length &&
 		    memcmp(&u->address->name, name, length) == 0)
 			return u;
 	return NULL;
@@ -153,7 +154,7 @@ find_abstract(const struct socket_address *a, int type)
 	uint64_t flags = spin_lock_irq(&names_lock);
 
 	bucket = bucket_at(hash_abstract(a->bytes, a->length, type));
-	u = find_abstract_locked(bucket, a->bytes, a->length, type);
+	u = find_abstract_locked(bucket, current_namespaces()->of[NAMESPACE_NET], a->bytes, a->length, type);
 	if (u && !ref_get_unless_zero(&u->socket.refs))
 		u = NULL;
 	spin_unlock_irq(&names_lock, flags);
@@ -303,7 +304,7 @@ take_abstract(struct unix_socket *u, struct unix_address *a)
 	bucket = bucket_at(hash_abstract((const uint8_t *)&a->name, a->length, u->socket.type));
 	if (u->address) {
 		error = -EINVAL;
-	} else if (find_abstract_locked(bucket, &a->name, a->length, u->socket.type)) {
+	} else if (find_abstract_locked(bucket, u->socket.net, &a->name, a->length, u->socket.type)) {
 		error = -EADDRINUSE;
 	} else {
 		atomic_store(&u->address, a);

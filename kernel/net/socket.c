@@ -5,6 +5,7 @@
  * Locks: socket->lock (class SOCKET) covers a socket's state; the family says what else. Nobody sleeps for
  * an event with it held: sleepers test state, shutdown and error without it and look again with it.
  */
+#include <tessera/namespace.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
@@ -26,6 +27,8 @@ socket_init(struct socket *s, const struct socket_ops *ops, int family, int type
 	s->ops = ops;
 	s->family = (uint16_t)family;
 	s->type = (uint16_t)type;
+	s->net = current_namespaces()->of[NAMESPACE_NET];
+	namespace_get(s->net);
 	mutex_init(&s->lock, LOCK_SOCKET);
 	wait_queue_init(&s->read_wait);
 	wait_queue_init(&s->write_wait);

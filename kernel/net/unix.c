@@ -21,6 +21,7 @@
  * References: the file has one, each peer pointer has one, each message has one to its sender, the
  * listener has one to each pending connection. Two peers refer to each other until one is released.
  */
+#include <tessera/namespace.h>
 #include <tessera/cpu.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -107,6 +108,7 @@ unix_put(struct unix_socket *u)
 		unix_address_put(u->address);
 	if (u->peer_cred)
 		cred_put(u->peer_cred);
+	namespace_put(u->socket.net);
 	kfree(u);
 }
 

@@ -6,6 +6,7 @@
  * lock and take a reference.
  */
 #include <tessera/cred.h>
+#include <tessera/namespace.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -16,6 +17,7 @@ struct cred init_cred = {
 	.cap_effective = CAP_FULL,
 	.cap_permitted = CAP_FULL,
 	.cap_bounding = CAP_FULL,
+	.user_ns = &init_user_namespace,
 };
 
 void
@@ -29,6 +31,7 @@ cred_put(struct cred *c)
 {
 	if (c && ref_put(&c->refs)) {
 		assert(c != &init_cred);
+		namespace_put(&c->user_ns->ns);
 		kfree(c->groups);
 		kfree(c);
 	}
@@ -49,6 +52,7 @@ cred_copy(const struct cred *c)
 			return NULL;
 		}
 	}
+	namespace_get(&n->user_ns->ns);
 	return n;
 }
 
@@ -63,7 +67,7 @@ current_cred(void)
 bool
 cred_capable(const struct cred *c, int cap)
 {
-	return c->cap_effective & BIT(cap);
+	return cred_capable_in(c, &init_user_namespace, cap);
 }
 
 bool
@@ -105,7 +109,7 @@ cred_install(struct cred *c)
 	struct cred *old = (struct cred *)t->cred;
 
 	if (old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid ||
-	    old->fsgid != c->fsgid || (c->cap_permitted & ~old->cap_permitted)) {
+	    old->fsgid != c->fsgid || (c->user_ns == old->user_ns && (c->cap_permitted & ~old->cap_permitted))) {
 		atomic_store(&p->dumpable, false);
 		WRITE_ONCE(p->parent_death_signal, 0);
 	}

@@ -16,6 +16,7 @@
 #include <tessera/config.h>
 #include <tessera/handle.h>
 #include <tessera/kcov.h>
+#include <tessera/namespace.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
@@ -82,6 +83,7 @@ release_parts(struct process *p)
 	struct address_space *as;
 	struct handle_table *handles;
 	struct ipc_namespace *ipc;
+	struct namespaces *namespaces;
 	struct fs_context *fs;
 	uint64_t resident;
 
@@ -100,13 +102,16 @@ release_parts(struct process *p)
 
 	spin_lock(&p->lock);
 	ipc = p->ipc;
+	namespaces = p->namespaces;
 	p->as = NULL;
 	p->fs = NULL;
 	p->ipc = NULL;
+	p->namespaces = NULL;
 	spin_unlock(&p->lock);
 	address_space_put(as);
 	fs_context_put(fs);
 	ipc_namespace_put(ipc);
+	namespaces_put(namespaces);
 }
 
 /* The terminal of a session whose leader ends is hung up and belongs to nobody. */

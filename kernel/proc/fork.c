@@ -11,6 +11,7 @@
 #include <tessera/address_space.h>
 #include <tessera/fork.h>
 #include <tessera/handle.h>
+#include <tessera/namespace.h>
 #include <tessera/random.h>
 #include <tessera/sched.h>
 #include <tessera/seccomp.h>
@@ -63,8 +64,8 @@ vfork_release(struct thread *t)
 }
 
 /*
- * Which combinations there are; clone(2), clone3(2). Of the namespaces only those of IPC are offered: Linux
- * answers EINVAL when built without one.
+ * Which combinations there are; clone(2), clone3(2). Namespaces of time are not offered: Linux answers EINVAL
+ * when built without.
  */
 static int
 check_request(const struct clone_request *r)
@@ -74,7 +75,7 @@ check_request(const struct clone_request *r)
 			       CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
 			       CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED |
 			       CLONE_CHILD_SETTID | CLONE_IO | CLONE_CLEAR_SIGHAND |
-			       CLONE_NEWIPC;
+			       CLONE_NAMESPACES | CLONE_NEWUSER;
 	uint64_t f = r->flags;
 
 	if (f & ~known)
@@ -90,8 +91,10 @@ check_request(const struct clone_request *r)
 	/* What a semaphore is owed cannot be shared across namespaces of IPC. */
 	if ((f & CLONE_NEWIPC) && (f & (CLONE_SYSVSEM | CLONE_THREAD)))
 		return -EINVAL;
-	if ((f & CLONE_NEWIPC) && !capable(CAP_SYS_ADMIN))
-		return -EPERM;
+	if ((f & CLONE_THREAD) && (f & CLONE_NEWUSER))
+		return -EINVAL;
+	if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
+		return -EINVAL;
 	if ((f & CLONE_PARENT) && current_process() == init_process)
 		return -EINVAL;
 	if (r->exit_signal < 0 || r->exit_signal > SIGNAL_COUNT)
@@ -105,7 +108,7 @@ check_request(const struct clone_request *r)
 
 /* The parts of a process that a fork shares or copies. On failure process_drop() undoes what was done. */
 static int
-copy_parts(struct process *p, struct process *from, uint64_t flags)
+copy_parts(struct process *p, struct process *from, uint64_t flags, const struct cred *c)
 {
 	int error;
 
@@ -134,6 +137,12 @@ copy_parts(struct process *p, struct process *from, uint64_t flags)
 	} else {
 		p->ipc = from->ipc;
 		ipc_namespace_get(p->ipc);
+	}
+	p->namespaces = namespaces_copy(from->namespaces, flags, c, p->ipc, p->fs);
+	if (IS_ERR(p->namespaces)) {
+		error = PTR_ERR(p->namespaces);
+		p->namespaces = NULL;
+		return error;
 	}
 	if (flags & CLONE_FILES) {
 		p->handles = from->handles;
@@ -167,22 +176,24 @@ process_drop(struct process *p)
 		address_space_put(p->as);
 	if (p->ipc)
 		ipc_namespace_put(p->ipc);
+	namespaces_put(p->namespaces);
 	p->handles = NULL;
 	p->fs = NULL;
 	p->as = NULL;
 	p->ipc = NULL;
+	p->namespaces = NULL;
 	process_put(p);
 }
 
 static struct process *
-process_copy(struct process *from, const struct clone_request *r, int *error)
+process_copy(struct process *from, const struct clone_request *r, const struct cred *c, int *error)
 {
 	struct process *p = process_alloc();
 
 	*error = -ENOMEM;
 	if (!p)
 		return NULL;
-	*error = copy_parts(p, from, r->flags);
+	*error = copy_parts(p, from, r->flags, c);
 	if (*error) {
 		process_drop(p);
 		return NULL;
@@ -200,7 +211,7 @@ process_copy(struct process *from, const struct clone_request *r, int *error)
 
 /* A thread that will return to user mode as a child of the caller. */
 static struct thread *
-thread_copy(struct process *p, const struct clone_request *r, int *error)
+thread_copy(struct process *p, const struct clone_request *r, struct cred *c, int *error)
 {
 	struct thread *self = current_thread(), *t = thread_alloc();
 
@@ -209,8 +220,8 @@ thread_copy(struct process *p, const struct clone_request *r, int *error)
 		return NULL;
 	t->process = p;
 	process_get(p);
-	t->cred = self->cred;
-	cred_get((struct cred *)t->cred);
+	t->cred = c;
+	cred_get(c);
 	memcpy(t->name, self->name, sizeof(t->name));
 	t->signal_mask = self->signal_mask;
 	signal_queue_init(&t->pending);
@@ -360,6 +371,24 @@ vfork_sleep(struct vfork_wait *v)
 	return released;
 }
 
+/* The child's credentials, with a reference: the caller's, or in a user namespace of its own. */
+static struct cred *
+child_cred(const struct clone_request *r, int *error)
+{
+	struct cred *c = (struct cred *)current_cred();
+
+	if (!(r->flags & CLONE_NEWUSER)) {
+		cred_get(c);
+		return c;
+	}
+	c = cred_copy(c);
+	*error = c ? user_namespace_create(c) : -ENOMEM;
+	if (!*error)
+		return c;
+	cred_put(c);
+	return NULL;
+}
+
 long
 process_clone(const struct clone_request *r)
 {
@@ -368,19 +397,21 @@ process_clone(const struct clone_request *r)
 	struct file *pidfd_file = NULL;
 	int error = check_request(r), fd = -1;
 	unsigned int event;
+	struct cred *c;
 	struct thread *t;
 	pid_t tid;
 
 	if (error)
 		return error;
-	if (!(r->flags & CLONE_THREAD)) {
-		if (signal_pending(current_thread()))
-			return -ERESTARTNOINTR;
-		p = process_copy(self, r, &error);
-		if (!p)
-			return error;
-	}
-	t = thread_copy(p, r, &error);
+	if (!(r->flags & CLONE_THREAD) && signal_pending(current_thread()))
+		return -ERESTARTNOINTR;
+	c = child_cred(r, &error);
+	if (!c)
+		return error;
+	if (!(r->flags & CLONE_THREAD))
+		p = process_copy(self, r, c, &error);
+	t = p ? thread_copy(p, r, c, &error) : NULL;
+	cred_put(c);
 	if (!t)
 		goto drop_process;
 	error = -ENOMEM;
@@ -438,81 +469,4 @@ drop_process:
 	if (p != self)
 		process_drop(p);
 	return error;
-}
-
-/* Another namespace of IPC; what semaphores of the old one are owed is settled first. */
-static void
-change_ipc(struct process *p, struct ipc_namespace *ipc)
-{
-	struct ipc_namespace *old;
-
-	sem_undo_exit();
-	spin_lock(&p->lock);
-	old = p->ipc;
-	p->ipc = ipc;
-	spin_unlock(&p->lock);
-	ipc_namespace_put(old);
-}
-
-/* A process's own copy of what it shares with another process. Its threads go on sharing: Linux splits
- * them one by one; a program that does both is told so. */
-int
-process_unshare(uint64_t flags)
-{
-	struct process *p = current_process();
-	struct handle_table *handles = NULL, *old_handles = NULL;
-	struct fs_context *fs = NULL, *old_fs = NULL;
-	struct ipc_namespace *ipc = NULL;
-
-	if (flags & ~(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |
-		      CLONE_NEWIPC))
-		return -EINVAL;
-	if ((flags & ~CLONE_SYSVSEM) && READ_ONCE(p->thread_count) > 1)
-		return -EINVAL;
-	if ((flags & (CLONE_SIGHAND | CLONE_VM)) &&
-	    (ref_count(&p->actions->refs) > 1 || ref_count(&p->as->refs) > 1))
-		return -EINVAL;
-	if ((flags & CLONE_NEWIPC) && !capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if ((flags & CLONE_FILES) && handle_table_is_shared(p->handles)) {
-		handles = handle_table_copy(p->handles);
-		if (!handles)
-			return -ENOMEM;
-	}
-	if ((flags & CLONE_FS) && ref_count(&p->fs->refs) > 1) {
-		fs = fs_context_copy(p->fs);
-		if (!fs)
-			goto put_handles;
-	}
-	if (flags & CLONE_NEWIPC) {
-		ipc = ipc_namespace_create();
-		if (!ipc)
-			goto put_fs;
-		change_ipc(p, ipc);
-	} else if (flags & CLONE_SYSVSEM) {
-		sem_undo_exit();
-	}
-	spin_lock(&p->lock);
-	if (handles) {
-		old_handles = p->handles;
-		p->handles = handles;
-	}
-	if (fs) {
-		old_fs = p->fs;
-		p->fs = fs;
-	}
-	spin_unlock(&p->lock);
-	if (old_handles)
-		handle_table_leave(old_handles);
-	if (old_fs)
-		fs_context_put(old_fs);
-	return 0;
-
-put_fs:
-	if (fs)
-		fs_context_put(fs);
-put_handles:
-	if (handles)
-		handle_table_put(handles);
-	return -ENOMEM;
 }

@@ -7,6 +7,7 @@
 #include <tessera/file.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
 #include <tessera/string.h>
@@ -104,6 +105,8 @@ process_start_init(const char *path)
 	p->actions = actions_create();
 	p->ipc = &init_ipc_namespace;
 	ipc_namespace_get(p->ipc);
+	p->namespaces = &init_namespaces;
+	namespaces_get(p->namespaces);
 	if (!p->handles || !p->fs || !p->actions)
 		panic("no memory for process 1");
 	string_copy(init_path, path, sizeof(init_path));

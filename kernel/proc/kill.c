@@ -2,6 +2,8 @@
 /*
  * kill.c - who may send what to whom: kill(2), tgkill(2) and their permission rules.
  */
+#include <tessera/namespace.h>
+
 #include "proc.h"
 
 /* The caller's real or effective user is the target's real or saved one; or it may signal anybody; or
@@ -12,7 +14,7 @@ may_send_locked(struct process *p, int signo)
 	struct process *self = current_process();
 	const struct cred *c = current_cred();
 	const struct cred *target;
-	bool ok;
+	bool ok, may;
 
 	if (p == self)
 		return 0;
@@ -20,8 +22,9 @@ may_send_locked(struct process *p, int signo)
 	target = p->leader ? p->leader->cred : NULL;
 	ok = target && (c->euid == target->suid || c->euid == target->uid || c->uid == target->suid ||
 			c->uid == target->uid);
+	may = target ? capable_in(target->user_ns, CAP_KILL) : capable(CAP_KILL);
 	spin_unlock(&p->lock);
-	if (ok || capable(CAP_KILL))
+	if (ok || may)
 		return 0;
 	if (signo == SIGCONT && p->group && self->group->session == p->group->session)
 		return 0;

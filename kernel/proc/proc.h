@@ -61,6 +61,10 @@ void group_publish_locked(struct process_group *g);
 bool group_is_orphaned_locked(struct process_group *g, struct process *ignored);
 bool group_has_stopped_locked(struct process_group *g);
 
+/* --- unshare.c */
+struct ipc_namespace;
+void process_change_ipc(struct process *p, struct ipc_namespace *ipc);
+
 /* --- user.c: how many threads a user runs (RLIMIT_NPROC) ------------------------------------------ */
 
 void user_charge_locked(uid_t uid, int64_t n); /* process_tree_lock */

@@ -9,6 +9,7 @@
 #include <tessera/address_space.h>
 #include <tessera/handle.h>
 #include <tessera/ptrace.h>
+#include <tessera/namespace.h>
 #include <tessera/random.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
@@ -79,7 +80,7 @@ process_put(struct process *p)
 	while (p && ref_put(&p->refs)) {
 		struct process *parent = p->parent;
 
-		assert(p->thread_count == 0 && !p->as && !p->handles && !p->fs && !p->ipc);
+		assert(p->thread_count == 0 && !p->as && !p->handles && !p->fs && !p->ipc && !p->namespaces);
 		actions_put(p->actions);
 		signal_queue_flush(&p->pending, ~0ull);
 		slab_free(process_cache, p);
@@ -239,18 +240,21 @@ may_access(struct process *p, uid_t uid, gid_t gid)
 {
 	const struct cred *c = current_cred();
 	struct cred *theirs;
-	bool ok;
+	bool ok, dumpable;
 
 	if (p == current_process())
 		return 0;
 	theirs = process_thread_cred(p, NULL);
 	if (!theirs)
 		return -EPERM;
+	dumpable = atomic_load(&p->dumpable);
 	ok = uid == theirs->uid && uid == theirs->euid && uid == theirs->suid && gid == theirs->gid &&
-	     gid == theirs->egid && gid == theirs->sgid && atomic_load(&p->dumpable) &&
+	     gid == theirs->egid && gid == theirs->sgid && dumpable && c->user_ns == theirs->user_ns &&
 	     !(theirs->cap_permitted & ~c->cap_permitted);
+	/* What is not dumpable holds more than its own namespace may see. */
+	ok = ok || (dumpable ? capable_in(theirs->user_ns, CAP_SYS_PTRACE) : capable(CAP_SYS_PTRACE));
 	cred_put(theirs);
-	return ok || capable(CAP_SYS_PTRACE) ? 0 : -EPERM;
+	return ok ? 0 : -EPERM;
 }
 
 int

@@ -6,6 +6,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/process.h>
 #include <tessera/watch.h>
 
@@ -70,11 +71,11 @@ change_allowed(struct inode *i, const struct inode_change *c)
 	bool exact = ((c->what & ATTR_ATIME) && !(c->what & ATTR_ATIME_NOW)) ||
 		     ((c->what & ATTR_MTIME) && !(c->what & ATTR_MTIME_NOW));
 
-	if ((c->what & ATTR_UID) && !(owner && c->uid == i->uid) && !cred_capable(cred, CAP_CHOWN))
+	if ((c->what & ATTR_UID) && !(owner && c->uid == i->uid) && !inode_capable(i, CAP_CHOWN))
 		return -EPERM;
 	if ((c->what & ATTR_GID) &&
 	    !(owner && (c->gid == i->gid || cred_in_group(cred, c->gid))) &&
-	    !cred_capable(cred, CAP_CHOWN))
+	    !inode_capable(i, CAP_CHOWN))
 		return -EPERM;
 	if ((c->what & ATTR_MODE) && !inode_owner_or_capable(i))
 		return -EPERM;
@@ -100,7 +101,7 @@ apply(struct inode *i, const struct inode_change *c)
 	if (c->what & ATTR_MODE) {
 		mode_t mode = (i->mode & S_IFMT) | (c->mode & 07777);
 
-		if (!cred_in_group(cred, i->gid) && !cred_capable(cred, CAP_FSETID))
+		if (!cred_in_group(cred, i->gid) && !inode_capable(i, CAP_FSETID))
 			mode &= ~S_ISGID;
 		i->mode = mode;
 	} else if ((c->what & (ATTR_UID | ATTR_GID)) && !S_ISDIR(i->mode)) {
@@ -151,7 +152,7 @@ vfs_set_attributes(const struct path *p, struct inode_change *c)
 void
 inode_drop_set_ids(struct inode *i)
 {
-	if (!S_ISREG(i->mode) || !(i->mode & (S_ISUID | S_ISGID)) || capable(CAP_FSETID))
+	if (!S_ISREG(i->mode) || !(i->mode & (S_ISUID | S_ISGID)) || inode_capable(i, CAP_FSETID))
 		return;
 	i->mode &= ~S_ISUID;
 	if (i->mode & 0010)

@@ -19,4 +19,5 @@ vfs_init(void)
 	devfs_init();
 	procfs_init();
 	mqueue_fs_init();
+	nsfs_init();
 }

@@ -170,6 +170,8 @@ filesystem_create(const struct filesystem_type *type)
 	mutex_init(&fs->rename_lock, LOCK_RENAME);
 	spin_init(&fs->inodes_lock, LOCK_INODE_CACHE);
 	list_init(&fs->inodes);
+	fs->user_ns = current_cred()->user_ns;
+	namespace_get(&fs->user_ns->ns);
 	return fs;
 }
 
@@ -210,5 +212,6 @@ filesystem_put(struct filesystem *fs)
 	if (fs->type->unmount)
 		fs->type->unmount(fs);
 	assert(list_is_empty(&fs->inodes));
+	namespace_put(&fs->user_ns->ns);
 	kfree(fs);
 }

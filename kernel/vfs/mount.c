@@ -16,6 +16,7 @@
 #include <tessera/debug.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/panic.h>
 #include <tessera/process.h>
 #include <tessera/print.h>
@@ -25,6 +26,7 @@
 #include "vfs.h"
 
 struct rwlock mount_lock;
+struct mutex mount_copy_lock = MUTEX_INIT(mount_copy_lock, MOUNT_COPY);
 struct mount *root_mount;
 
 static uint64_t next_mount_id = 20; /* [a] */
@@ -144,6 +146,28 @@ mount_want_write(const struct mount *m)
 	return m && (READ_ONCE(m->flags) & MOUNT_READONLY) ? -EROFS : 0;
 }
 
+/* The next mount of the tree below `top` in pre-order, or NULL. mount_lock is held. */
+static struct mount *
+next_locked(struct mount *m, struct mount *top)
+{
+	if (!list_is_empty(&m->children))
+		return list_entry(m->children.next, struct mount, sibling);
+	while (m != top) {
+		if (m->sibling.next != &m->parent->children)
+			return list_entry(m->sibling.next, struct mount, sibling);
+		m = m->parent;
+	}
+	return NULL;
+}
+
+/* The tree at `top` is in the tree of `ns` from now on. */
+static void
+set_namespace_locked(struct mount *top, struct mount_namespace *ns)
+{
+	for (struct mount *m = top; m; m = next_locked(m, top))
+		m->ns = ns;
+}
+
 /* Attach m at `where`. mount_lock is held for writing; the tree takes over a reference to m. */
 static void
 attach_locked(struct mount *m, const struct path *where)
@@ -157,6 +181,7 @@ attach_locked(struct mount *m, const struct path *where)
 	m->mountpoint->mounted++;
 	spin_unlock(&dentry_lock);
 	list_add_tail(&m->parent->children, &m->sibling);
+	set_namespace_locked(m, m->parent->ns);
 }
 
 /* Take m out of the tree; *old gets what it held. The tree's reference becomes the caller's. */
@@ -167,6 +192,7 @@ detach_locked(struct mount *m, struct path *old)
 	tree_changes();
 	m->parent = NULL;
 	m->mountpoint = NULL;
+	set_namespace_locked(m, NULL);
 	list_del_init(&m->sibling);
 	if (old->dentry) {
 		spin_lock(&dentry_lock);
@@ -177,8 +203,8 @@ detach_locked(struct mount *m, struct path *old)
 
 /*
  * Step onto whatever has been mounted on `where` meanwhile, as later mounts go on top, and take mount_lock
- * for writing. -EINVAL: that mount has left the tree, and what were mounted there would never be found
- * again nor freed.
+ * for writing. -EINVAL: that mount is not in the caller's tree. If it is in none, what were mounted there would
+ * never be found again nor freed.
  */
 static int
 lock_top_of(const struct path *where, struct path *out)
@@ -192,7 +218,7 @@ lock_top_of(const struct path *where, struct path *out)
 			break;
 		write_unlock(&mount_lock); /* somebody was faster */
 	}
-	return out->mount->parent || out->mount == root_mount ? 0 : -EINVAL;
+	return out->mount->ns == current_mount_namespace() ? 0 : -EINVAL;
 }
 
 /*
@@ -307,11 +333,35 @@ instance(struct filesystem_type *type, const char *source, const char *options,
 		return -ENOMEM;
 	error = type->mount(fs, source, options);
 	if (error) {
+		namespace_put(&fs->user_ns->ns);
 		kfree(fs);
 		return error;
 	}
 	*out = type->single ? keep_single(fs) : fs;
 	return *out ? 0 : -ENOMEM;
+}
+
+/*
+ * In a user namespace of its own one mounts what cannot harm others, and /proc only if nothing of it is hidden
+ * from one already.
+ */
+static int
+may_mount_type(const struct filesystem_type *type)
+{
+	struct mount_namespace *ns = current_mount_namespace();
+	bool shown = false;
+
+	if (capable(CAP_SYS_ADMIN))
+		return 0;
+	if (!type->user_mount)
+		return -EPERM;
+	if (!type->single)
+		return 0;
+	read_lock(&mount_lock);
+	for (struct mount *m = ns->root; m && !shown; m = next_locked(m, ns->root))
+		shown = m->fs->type == type && m->root == m->fs->root && list_is_empty(&m->children);
+	read_unlock(&mount_lock);
+	return shown ? 0 : -EPERM;
 }
 
 int
@@ -325,6 +375,9 @@ vfs_mount(const char *source, const struct path *where, const char *type_name, u
 
 	if (!type)
 		return -ENODEV;
+	error = where ? may_mount_type(type) : 0;
+	if (error)
+		return error;
 	error = instance(type, source, options, &fs);
 	if (error)
 		return error;
@@ -335,8 +388,10 @@ vfs_mount(const char *source, const struct path *where, const char *type_name, u
 	error = where ? mount_graft(m, where) : 0;
 	if (error)
 		mount_put(m);
-	else if (!where)
-		root_mount = m;
+	else if (!where) {
+		root_mount = init_mount_namespace.root = m;
+		m->ns = &init_mount_namespace;
+	}
 	return error;
 }
 
@@ -344,21 +399,11 @@ vfs_mount(const char *source, const struct path *where, const char *type_name, u
 static struct mount *
 copy_mount(struct mount *from, struct dentry *root)
 {
-	return mount_create(from->fs, root, from->flags, from->source);
-}
+	struct mount *m = mount_create(from->fs, root, from->flags, from->source);
 
-/* The next mount of the tree below `top` in pre-order, or NULL. mount_lock is held. */
-static struct mount *
-next_locked(struct mount *m, struct mount *top)
-{
-	if (!list_is_empty(&m->children))
-		return list_entry(m->children.next, struct mount, sibling);
-	while (m != top) {
-		if (m->sibling.next != &m->parent->children)
-			return list_entry(m->sibling.next, struct mount, sibling);
-		m = m->parent;
-	}
-	return NULL;
+	if (m)
+		m->locked_flags = from->locked_flags;
+	return m;
 }
 
 /*
@@ -389,6 +434,8 @@ copy_children_locked(struct mount *from, struct dentry *from_root, struct mount 
 		c = copy_mount(child, child->root);
 		if (!c)
 			return -ENOMEM;
+		c->locked = child->locked;
+		child->copy = c;
 		attach_locked(c, &(struct path){ to, child->mountpoint });
 		at = child;
 		to = c;
@@ -435,6 +482,67 @@ put_all(struct list *mounts)
 	}
 }
 
+void
+mount_tree_drop(struct mount *top)
+{
+	struct list dead = LIST_INIT(dead);
+
+	write_lock(&mount_lock);
+	dismantle_locked(top, &dead);
+	set_namespace_locked(top, NULL);
+	write_unlock(&mount_lock);
+	put_all(&dead);
+	mount_put(top);
+}
+
+#define RESTRICTIONS (MOUNT_READONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
+#define ACCESS_TIMES (MOUNT_NOATIME | MOUNT_NODIRATIME | MOUNT_RELATIME)
+
+/* What a mount restricts it will always restrict, and all but the first stay where they are. */
+static void
+lock_tree_locked(struct mount *top)
+{
+	for (struct mount *m = top; m; m = next_locked(m, top)) {
+		m->locked_flags |= (m->flags & RESTRICTIONS) | ACCESS_TIMES;
+		m->locked = m != top;
+	}
+}
+
+struct mount *
+mount_tree_copy(struct mount *top, struct mount_namespace *ns, bool lock)
+{
+	struct mount *m = copy_mount(top, top->root);
+	int error;
+
+	if (!m)
+		return NULL;
+	write_lock(&mount_lock);
+	error = copy_children_locked(top, top->root, m);
+	top->copy = m;
+	if (!error) {
+		set_namespace_locked(m, ns);
+		if (lock)
+			lock_tree_locked(m);
+	}
+	write_unlock(&mount_lock);
+	if (!error)
+		return m;
+	mount_tree_drop(m);
+	return NULL;
+}
+
+/* Would a copy of what `from` shows without the mounts on it show what a locked mount hides? */
+static bool
+hides_locked(struct mount *from, struct dentry *root)
+{
+	struct mount *m;
+
+	list_for_each(m, &from->children, sibling)
+		if (m->locked && dentry_is_below(m->mountpoint, root))
+			return true;
+	return false;
+}
+
 int
 vfs_bind(const struct path *from, const struct path *where, bool recursive)
 {
@@ -445,7 +553,11 @@ vfs_bind(const struct path *from, const struct path *where, bool recursive)
 	if (!m)
 		return -ENOMEM;
 	write_lock(&mount_lock);
-	if (recursive)
+	if (from->mount->ns != current_mount_namespace() && !mount_is_of_namespace(from->mount))
+		error = -EINVAL;
+	else if (!recursive && hides_locked(from->mount, from->dentry))
+		error = -EINVAL;
+	else if (recursive)
 		error = copy_children_locked(from->mount, from->dentry, m);
 	write_unlock(&mount_lock);
 	if (!error)
@@ -466,8 +578,14 @@ vfs_remount(const struct path *where, uint32_t flags, const char *options, bool 
 	struct mount *m = where->mount;
 	int error = 0;
 
-	if (where->dentry != m->root)
+	if (where->dentry != m->root || READ_ONCE(m->ns) != current_mount_namespace())
 		return -EINVAL;
+	if (m->locked_flags & RESTRICTIONS & ~flags)
+		return -EPERM;
+	if ((m->locked_flags & ACCESS_TIMES) && ((m->flags ^ flags) & ACCESS_TIMES))
+		return -EPERM;
+	if (!bind && !capable_in(m->fs->user_ns, CAP_SYS_ADMIN))
+		return -EPERM;
 	if (!bind) {
 		if (m->fs->type->remount)
 			error = m->fs->type->remount(m->fs, options);
@@ -492,7 +610,8 @@ vfs_move_mount(const struct path *from, const struct path *where)
 	if (from->dentry != m->root)
 		return -EINVAL;
 	error = lock_top_of(where, &top);
-	if (!m->parent) /* the top of all, or just unmounted: the tree has no reference to give */
+	/* the top of all, or just unmounted: the tree has no reference to give */
+	if (!m->parent || m->ns != current_mount_namespace() || m->locked)
 		error = -EINVAL;
 	for (up = top.mount; up; up = up->parent)
 		if (up == m && !error)
@@ -525,8 +644,10 @@ vfs_unmount(struct path *p, int flags)
 		return flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : -EAGAIN;
 	fs_context_root(&root);
 	write_lock(&mount_lock);
-	if (!m->parent) {
-		error = m == root_mount ? -EBUSY : -EINVAL;
+	if (m->ns != current_mount_namespace() || m->locked) {
+		error = -EINVAL;
+	} else if (!m->parent) {
+		error = m == m->ns->root ? -EBUSY : -EINVAL;
 	} else if (!(flags & MNT_DETACH) && (root.mount == m || !list_is_empty(&m->children) ||
 					     ref_count(&m->refs) > 2)) {
 		error = -EBUSY; /* the tree's and p's are two */
@@ -544,45 +665,79 @@ vfs_unmount(struct path *p, int flags)
 	return 0;
 }
 
+/* Is `p` at or below `top`, across mounts? mount_lock is held. */
+static bool
+is_reachable_locked(const struct path *p, const struct path *top)
+{
+	struct mount *m = p->mount;
+	struct dentry *d = p->dentry;
+
+	while (m != top->mount && m->parent) {
+		d = m->mountpoint;
+		m = m->parent;
+	}
+	return m == top->mount && dentry_is_below(d, top->dentry);
+}
+
+/* The rules of pivot_root(2). mount_lock is held. */
+static int
+may_pivot_locked(const struct path *new_root, const struct path *put_old, const struct path *root)
+{
+	const struct mount_namespace *ns = current_mount_namespace();
+	struct mount *m = new_root->mount;
+
+	if (root->mount->ns != ns || m->ns != ns || put_old->mount->ns != ns || m->locked)
+		return -EINVAL;
+	if (m == root->mount || put_old->mount == root->mount)
+		return -EBUSY;
+	if (new_root->dentry != m->root || !m->parent || root->dentry != root->mount->root)
+		return -EINVAL;
+	if (!is_reachable_locked(put_old, new_root) || !is_reachable_locked(new_root, root))
+		return -EINVAL;
+	return 0;
+}
+
 int
 vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 {
-	struct path root, at = { 0 };
+	struct path root, at = { 0 }, top = { 0 }, dropped = { 0 };
+	struct mount_namespace *ns = current_mount_namespace();
 	struct mount *m = new_root->mount;
-	int error = 0;
+	int error;
 
 	fs_context_root(&root);
+	top = *put_old;
+	path_get(&top);
 	write_lock(&mount_lock);
-	if (new_root->dentry != m->root || !m->parent || root.dentry != root.mount->root)
-		error = -EINVAL;
-	else if (m == root.mount || put_old->mount == root.mount)
-		error = -EBUSY;
-	else if (put_old->mount != m)
-		error = -EINVAL;
+	error = may_pivot_locked(new_root, put_old, &root);
 	if (!error) {
-		struct path parent = { root.mount->parent, root.mount->mountpoint };
-		struct path dropped;
-
 		detach_locked(m, &at);
-		if (parent.mount) {
+		set_namespace_locked(m, ns);
+		m->locked = root.mount->locked;
+		root.mount->locked = false;
+		if (root.mount->parent) {
 			detach_locked(root.mount, &dropped);
 			attach_locked(m, &dropped);
-			path_put(&dropped);
+		} else {
+			/* The namespace's reference to its root goes over, and the tree's to the old one. */
+			ns->root = m;
 		}
-		attach_locked(root.mount, put_old);
+		attach_locked(root.mount, &top);
 		if (root.mount == root_mount)
 			root_mount = m;
 	}
 	write_unlock(&mount_lock);
 	if (!error)
 		fs_context_move_all(&root, &(struct path){ m, m->root });
+	path_put(&dropped);
 	path_put(&at);
+	path_put(&top);
 	path_put(&root);
 	return error;
 }
 
 void
-mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where),
+mounts_visit(struct mount_namespace *ns, const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where),
 	void *ctx)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
@@ -597,7 +752,7 @@ mounts_visit(const struct path *root, void (*fn)(void *ctx, struct mount *m, con
 		char *where;
 
 		read_lock(&mount_lock);
-		for (m = root_mount; m; m = next_locked(m, root_mount))
+		for (m = ns->root; m; m = next_locked(m, ns->root))
 			if (m->id > last && (!best || m->id < best->id))
 				best = m;
 		if (best)

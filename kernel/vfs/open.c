@@ -52,7 +52,8 @@ may_open(const struct path *p, uint32_t *flags, bool created)
 		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		if (READ_ONCE(p->mount->flags) & MOUNT_NODEV)
+		/* Who makes a file system in a namespace of its own makes no devices by that. */
+		if ((READ_ONCE(p->mount->flags) & MOUNT_NODEV) || p->mount->fs->user_ns != &init_user_namespace)
 			return -EACCES;
 		*flags &= ~O_TRUNC;
 		break;

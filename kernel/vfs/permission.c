@@ -8,6 +8,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 
 #include "vfs.h"
 
@@ -32,14 +33,14 @@ permission_generic(const struct inode *i, int mask)
 	if (mode_allows(i, c, mask))
 		return 0;
 	if (S_ISDIR(i->mode)) {
-		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+		if (!(mask & MAY_WRITE) && inode_capable(i, CAP_DAC_READ_SEARCH))
 			return 0;
-		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return inode_capable(i, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
-	if (mask == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && inode_capable(i, CAP_DAC_READ_SEARCH))
 		return 0;
 	/* Nobody executes a file without any x bit. */
-	if ((!(mask & MAY_EXEC) || (i->mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (i->mode & 0111)) && inode_capable(i, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -57,14 +58,20 @@ inode_owner_or_capable(const struct inode *i)
 {
 	const struct cred *c = current_cred();
 
-	return c->fsuid == i->uid || cred_capable(c, CAP_FOWNER);
+	return c->fsuid == i->uid || inode_capable(i, CAP_FOWNER);
 }
 
 int
 permission_create(struct inode *dir)
 {
+	const struct user_namespace *ns = dir->fs->user_ns;
+	const struct cred *c = current_cred();
+
 	if (dir->links == 0)
 		return -ENOENT;
+	/* What would have no owner there is not made. */
+	if (id_map_out(ns, &ns->uids, c->fsuid) == ID_INVALID || id_map_out(ns, &ns->gids, c->fsgid) == ID_INVALID)
+		return -EOVERFLOW;
 	return vfs_permission(dir, MAY_WRITE | MAY_EXEC);
 }
 
@@ -74,7 +81,7 @@ permission_sticky(const struct inode *dir, const struct inode *i)
 	const struct cred *c = current_cred();
 
 	return (dir->mode & S_ISVTX) && c->fsuid != i->uid && c->fsuid != dir->uid &&
-	       !cred_capable(c, CAP_FOWNER);
+	       !inode_capable(i, CAP_FOWNER);
 }
 
 int
@@ -110,7 +117,7 @@ inode_inherit(struct inode *i, const struct inode *dir, mode_t mode)
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
 		else if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010) &&
-			 !cred_in_group(c, i->gid) && !cred_capable(c, CAP_FSETID))
+			 !cred_in_group(c, i->gid) && !inode_capable(i, CAP_FSETID))
 			mode &= ~S_ISGID;
 	}
 	i->mode = mode;

@@ -54,7 +54,15 @@ uint64_t inode_size(const struct inode *i);
 
 /* --- mount.c */
 extern struct rwlock mount_lock;       /* class MOUNT */
-extern struct mount *root_mount;       /* [I] */
+extern struct mutex mount_copy_lock;   /* class MOUNT_COPY */
+extern struct mount *root_mount;       /* [I] the first namespace's */
+struct mount_namespace *current_mount_namespace(void); /* borrowed */
+/* A copy of the tree at `top` for namespace `ns`, its root with a reference; each mount's `copy` says what it
+ * became. `lock`: its owner has fewer rights. NULL: no memory. */
+struct mount *mount_tree_copy(struct mount *top, struct mount_namespace *ns, bool lock);
+void mount_tree_drop(struct mount *top); /* the tree's reference too */
+bool mount_is_of_namespace(const struct mount *m); /* nsfs's own */
+void nsfs_init(void);
 struct mount *mount_create(
 	struct filesystem *fs, struct dentry *root, uint32_t flags, const char *source);
 struct mount *mount_create_internal(struct filesystem *fs);
@@ -70,7 +78,8 @@ void mount_follow(struct path *p);
 bool mount_leave(struct path *p);
 int mount_want_write(const struct mount *m);  /* 0 or -EROFS */
 int mount_graft(struct mount *m, const struct path *where); /* takes over a reference */
-void mounts_visit(const struct path *root,
+/* All of `ns` as seen from `root`. */
+void mounts_visit(struct mount_namespace *ns, const struct path *root,
 	void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx);
 
 /* --- fs_context.c */

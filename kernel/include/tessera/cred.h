@@ -42,6 +42,7 @@
 #define CAP_FULL (BIT(CAP_LAST + 1) - 1)
 
 struct thread;
+struct user_namespace;
 
 struct cred {
 	struct refcount refs;
@@ -49,6 +50,7 @@ struct cred {
 	gid_t gid, egid, sgid, fsgid;
 	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
 	uint32_t securebits;
+	struct user_namespace *user_ns; /* reference; the capabilities are over it */
 	uint32_t group_count;
 	gid_t *groups;       /* sorted */
 };
@@ -63,6 +65,7 @@ const struct cred *current_cred(void);
 void cred_install(struct cred *c);
 /* Another thread's credentials with a reference. */
 struct cred *thread_cred(struct thread *t);
+/* Over the whole system: the first user namespace. Over others: <tessera/namespace.h>. */
 bool cred_capable(const struct cred *c, int cap);
 bool capable(int cap);  /* of the caller */
 bool cred_in_group(const struct cred *c, gid_t gid); /* fsgid or a supplementary group */

@@ -14,6 +14,7 @@
 #include <tessera/file.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
+#include <tessera/namespace.h>
 #include <tessera/memory_object.h>
 #include <tessera/time.h>
 #include <tessera/types.h>
@@ -174,6 +175,7 @@ struct dentry {
 };
 
 struct filesystem_type {
+	bool user_mount;               /* who owns its mount namespace may mount it */
 	const char *name;
 	uint32_t magic;                /* statfs f_type */
 	bool no_device;                /* "nodev" in /proc/filesystems */
@@ -203,6 +205,7 @@ struct filesystem {
 	struct spinlock inodes_lock;   /* class INODE_CACHE */
 	struct list inodes;            /* inodes_lock */
 	uint64_t next_inode;           /* [a] */
+	struct user_namespace *user_ns; /* [I] reference: who made it; set-id bits and devices count below it only */
 	uint64_t dentries;             /* [a] that have not been freed entirely */
 	void *private;
 };
@@ -215,6 +218,9 @@ struct filesystem {
 #define MOUNT_NODIRATIME BIT(11)
 #define MOUNT_RELATIME BIT(21)
 
+struct mount_namespace;
+struct user_namespace;
+
 /* [M] mount_lock (class MOUNT) */
 struct mount {
 	struct refcount refs;
@@ -226,6 +232,10 @@ struct mount {
 	struct list children;          /* [M] */
 	struct list sibling;           /* [M] */
 	uint32_t flags;                /* [M] MOUNT_* */
+	uint32_t locked_flags;         /* [I] of them those that nobody here may take off */
+	bool locked;                   /* [M] to its parent: see vfs/mount_namespace.c */
+	struct mount_namespace *ns;    /* [M] in whose tree; NULL: in none */
+	struct mount *copy;            /* mount_copy_lock: what it became in the copy being made */
 	bool internal;                 /* [I] of pipes, memfds ...: never in the tree */
 	char *source;                  /* [I] */
 };
@@ -314,6 +324,21 @@ int vfs_truncate_path(const struct path *p, loff_t size);
 int vfs_bind(const struct path *from, const struct path *where, bool recursive);
 int vfs_remount(const struct path *where, uint32_t flags, const char *options, bool bind);
 int vfs_move_mount(const struct path *from, const struct path *where);
+bool mount_may_change(void); /* CAP_SYS_ADMIN over the caller's mount namespace */
+/* Do set-id bits on `m` count for one who lives in `of`? */
+bool mount_may_set_id(const struct mount *m, const struct user_namespace *of);
+/* Is the caller's root another than its mount namespace's? */
+bool fs_context_is_confined(void);
+/* For <tessera/namespace.h>'s sets. The copy with one reference, NULL: no memory. */
+struct namespace;
+struct fs_context;
+extern struct mount_namespace {
+	struct namespace ns;
+	struct mount *root;            /* [M] a reference */
+} init_mount_namespace;
+struct namespace *mount_namespace_copy(struct namespace *from, struct user_namespace *owner, struct fs_context *fs);
+void mount_namespace_release(struct namespace *ns);
+void mount_namespace_entered(struct namespace *ns); /* root and cwd of the caller become its top */
 int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
 
 /* --- the caller's directories (vfs/fs_context.c); what is given out has references ------------- */

@@ -15,6 +15,7 @@
 	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time")       \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
+	C(MOUNT_COPY,     MUTEX,    "mount->copy: one tree of mounts is copied at a time")          \
 	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \

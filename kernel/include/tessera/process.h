@@ -23,6 +23,7 @@ struct dentry;
 struct handle_table;
 struct ipc_namespace;
 struct mount;
+struct namespaces;
 struct tty;
 
 #define RLIMIT_CPU 0
@@ -104,6 +105,7 @@ struct process {
 					     it freely: only exec, alone by then, replaces it. */
 	struct handle_table *handles;     /* [p] reference */
 	struct fs_context *fs;            /* [p] reference */
+	struct namespaces *namespaces;    /* [p] reference; as ipc */
 	struct ipc_namespace *ipc;        /* [p] reference; its own threads read it freely */
 	struct rlimit64 limits[RLIMIT_COUNT]; /* [p] */
 

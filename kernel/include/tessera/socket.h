@@ -149,11 +149,14 @@ enum socket_state { SOCKET_UNCONNECTED, SOCKET_LISTENING, SOCKET_CONNECTED };
 /*
  * [I] immutable  [l] lock, read without it by who waits and polls  [a] atomic
  */
+struct namespace;
+
 struct socket {
 	struct refcount refs;          /* the file, peers, queues */
 	const struct socket_ops *ops;  /* [I] */
 	uint16_t family, type;         /* [I] */
 	int protocol;                  /* [I] */
+	struct namespace *net;         /* [I] reference: abstract names are its */
 	struct file *file;             /* [I] once set: the open object, not counted; NULL: not accepted */
 	ino_t inode;                   /* [I] once set: the number of its inode */
 	struct mutex lock;             /* class SOCKET */

@@ -24,8 +24,15 @@ int show_oom_adj(struct text *t, struct target *at);
 ssize_t write_oom_adj(struct target *at, char *data, size_t n);
 int show_timer_slack(struct text *t, struct target *at);
 ssize_t write_timer_slack(struct target *at, char *data, size_t n);
-int show_id_map(struct text *t, struct target *at);
+
+/* namespaces.c */
+int show_uid_map(struct text *t, struct target *at);
+int show_gid_map(struct text *t, struct target *at);
 int show_setgroups(struct text *t, struct target *at);
+ssize_t write_uid_map(struct target *at, char *data, size_t n);
+ssize_t write_gid_map(struct target *at, char *data, size_t n);
+ssize_t write_setgroups(struct target *at, char *data, size_t n);
+extern const struct entry namespace_entries[];
 
 /* net.c: /proc/PID/net */
 extern const struct entry net_entries[];

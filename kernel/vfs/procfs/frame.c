@@ -583,6 +583,7 @@ text_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 	data[n] = '\0';
 	result = target_get(f->inode, &at);
 	if (result == 0) {
+		at.opener = f->cred;
 		result = e->write(&at, data, n);
 		target_put(&at);
 	}
@@ -688,6 +689,7 @@ static struct filesystem_type proc_type = {
 	.magic = PROC_MAGIC,
 	.no_device = true,
 	.single = true,
+	.user_mount = true,
 	.no_cache = true,
 	.mount = proc_mount,
 	.remount = proc_remount,

@@ -83,6 +83,7 @@ show(struct text *t, struct target *at, void (*line)(void *ctx, struct mount *m,
 {
 	struct process *p = at->process;
 	struct path root = { 0 };
+	struct namespaces *set;
 	uint64_t flags;
 
 	spin_lock(&p->lock);
@@ -95,7 +96,10 @@ show(struct text *t, struct target *at, void (*line)(void *ctx, struct mount *m,
 	spin_unlock(&p->lock);
 	if (!root.dentry)
 		return -EINVAL;
-	mounts_visit(&root, line, t);
+	set = process_namespaces(p);
+	if (set)
+		mounts_visit((struct mount_namespace *)set->of[NAMESPACE_MOUNT], &root, line, t);
+	namespaces_put(set);
 	path_put(&root);
 	return 0;
 }

@@ -2,8 +2,9 @@
 /*
  * net.c - /proc/PID/net: the sockets there are.
  *
- * There is one network for all processes, so the directory is the same for each.
+ * Those of the process's network namespace.
  */
+#include <tessera/namespace.h>
 #include <tessera/socket.h>
 
 #include "files.h"
@@ -22,14 +23,22 @@ state_of(const struct socket *s)
 	return connected ? CONNECTING : DISCONNECTING;
 }
 
+struct listing {
+	struct text *text;
+	const struct namespace *net;
+};
+
 /* Addresses of the kernel are not told: the first column is 0, as Linux shows it to the unprivileged. */
 static void
 show_one(void *ctx, const struct socket *s, const struct socket_address *name)
 {
-	struct text *t = ctx;
+	const struct listing *l = ctx;
+	struct text *t = l->text;
 	const char *path = (const char *)name->bytes + sizeof(name->family);
 	size_t n = name->length > sizeof(name->family) ? name->length - sizeof(name->family) : 0;
 
+	if (s->net != l->net)
+		return;
 	text_print(t, "%016lx: %08X %08X %08X %04X %02X %5lu", 0ul, ref_count(&s->refs), 0u,
 		   s->state == SOCKET_LISTENING ? FLAG_LISTENING : 0, s->type, state_of(s), s->inode);
 	if (n > 0) {
@@ -45,8 +54,11 @@ show_one(void *ctx, const struct socket *s, const struct socket_address *name)
 static int
 show_unix(struct text *t, struct target *at)
 {
+	struct listing l = { t, process_namespace(at->process, at->thread, NAMESPACE_NET, false) };
+
 	text_print(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-	unix_for_each(show_one, t);
+	unix_for_each(show_one, &l);
+	namespace_put((struct namespace *)l.net);
 	return 0;
 }
 

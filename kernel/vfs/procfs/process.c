@@ -9,6 +9,7 @@
 #include <tessera/debug.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
+#include <tessera/namespace.h>
 #include <tessera/print.h>
 #include <tessera/ptrace.h>
 #include <tessera/sched.h>
@@ -235,8 +236,9 @@ target_cred(struct target *at)
 static void
 status_ids(struct text *t, const struct cred *c)
 {
-	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid,
-		   c->gid, c->egid, c->sgid, c->fsgid);
+	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", uid_shown(c->uid), uid_shown(c->euid),
+		   uid_shown(c->suid), uid_shown(c->fsuid), gid_shown(c->gid), gid_shown(c->egid),
+		   gid_shown(c->sgid), gid_shown(c->fsgid));
 }
 
 static void
@@ -317,7 +319,7 @@ show_status(struct text *t, struct target *at)
 		status_ids(t, c);
 	text_print(t, "FDSize:\t%u\nGroups:\t", handles ? handles->size : 0);
 	for (uint32_t i = 0; c && i < c->group_count; i++)
-		text_print(t, "%u ", c->groups[i]);
+		text_print(t, "%u ", gid_shown(c->groups[i]));
 	text_print(t, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", c && c->group_count ? "" : " ", p->pid,
 		   at->whole || !at->thread ? p->pid : at->thread->tid, s.pgid, s.sid);
 	if (as)
@@ -728,7 +730,8 @@ jump_root(struct target *at, struct path *out)
 	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .flags = ENTRY_INSPECT, .list = &fdinfo_list }, \
 	PRIVATE("io", 0400, show_io),                                                              \
 	ENTRY_FILE("limits", show_limits),                                                         \
-	ENTRY_FILE("gid_map", show_id_map),                                                        \
+	{ .name = "gid_map", .mode = S_IFREG | 0644, .show = show_gid_map, .write = write_gid_map }, \
+	{ .name = "ns", .mode = S_IFDIR | 0511, .flags = ENTRY_INSPECT, .children = namespace_entries },                                                       \
 	SPACE("maps", 0444, show_maps),                                                            \
 	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT | ENTRY_SPACE,             \
 	  .file_ops = &memory_file_ops },                                                          \
@@ -744,14 +747,14 @@ jump_root(struct target *at, struct path *out)
 	PRIVATE("personality", 0400, show_personality),                                            \
 	MAGIC("root", jump_root),                                                                  \
 	ENTRY_FILE("schedstat", show_schedstat),                                                   \
-	ENTRY_FILE("setgroups", show_setgroups),                                                   \
+	{ .name = "setgroups", .mode = S_IFREG | 0644, .show = show_setgroups, .write = write_setgroups },                                                   \
 	SPACE("smaps", 0444, show_smaps),                                                          \
 	SPACE("smaps_rollup", 0444, show_smaps_rollup),                                            \
 	ENTRY_FILE("stat", show_stat),                                                             \
 	ENTRY_FILE("statm", show_statm),                                                           \
 	ENTRY_FILE("status", show_status),                                                         \
 	PRIVATE("syscall", 0400, show_syscall),                                                    \
-	ENTRY_FILE("uid_map", show_id_map),                                                        \
+	{ .name = "uid_map", .mode = S_IFREG | 0644, .show = show_uid_map, .write = write_uid_map },                                                        \
 	ENTRY_FILE("wchan", show_wchan)
 
 const struct entry process_entries[] = {

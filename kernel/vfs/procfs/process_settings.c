@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process_settings.c - files below /proc/PID that set something, and those about user namespaces, of
- * which there is one.
+ * process_settings.c - files below /proc/PID that set something.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -95,17 +94,3 @@ write_timer_slack(struct target *at, char *data, size_t n)
 	return (ssize_t)n;
 }
 
-/* Every id is itself. */
-int
-show_id_map(struct text *t, struct target *at)
-{
-	text_print(t, "%10u %10u %10u\n", 0u, 0u, UINT32_MAX);
-	return 0;
-}
-
-int
-show_setgroups(struct text *t, struct target *at)
-{
-	text_print(t, "allow\n");
-	return 0;
-}

@@ -20,6 +20,7 @@ struct target {
 	struct process *process;
 	struct thread *thread;     /* the one of task/TID, or the leader; NULL: gone */
 	bool whole;                /* /proc/PID: sums over threads; false: /proc/PID/task/TID */
+	const struct cred *opener; /* of the file being written; borrowed */
 	int fd;                    /* below fd/ and fdinfo/ */
 };
 

@@ -66,7 +66,7 @@ set_name(char *data, size_t n, bool domain)
 {
 	char *end = strchr(data, '\n');
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!uts_may_set())
 		return -EPERM;
 	if (end)
 		*end = '\0';

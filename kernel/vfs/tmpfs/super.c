@@ -229,6 +229,7 @@ tmpfs_show_options(struct filesystem *fs, char *out, size_t size)
 
 static struct filesystem_type tmpfs_type = {
 	.name = "tmpfs",
+	.user_mount = true,
 	.magic = TMPFS_MAGIC,
 	.no_device = true,
 	.mount = tmpfs_mount,

@@ -216,6 +216,7 @@ static const char *const refinements[] = {
 	"mount source=path type=bytes flags=mount_flags data=bytes",
 	"umount2 flags=umount_flags",
 	"unshare flags=clone_flags",
+	"setns flags=clone_flags",
 	"membarrier command=membarriers",
 	"kcmp type=kcmps i=fd j=fd",
 	"close_range first=ranges last=ranges flags=range_flags",
