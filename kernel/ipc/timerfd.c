@@ -3,7 +3,7 @@
  * timerfd.c - timerfd_create(2): expirations as a counter that can be read and waited for.
  *
  * Times are kept on the monotonic clock; one set against the realtime clock is converted when it is
- * set. The timer's callback counts and wakes readers; it runs with interrupts off. It does not arm
+ * set, and again when that clock is. The timer's callback counts and wakes readers; it runs with interrupts off. It does not arm
  * the next period: whoever reads or looks does, and counts the periods that have passed, so that an
  * interval of a nanosecond costs one interrupt a read and not the machine.
  */
@@ -28,6 +28,10 @@ struct timerfd {
 	uint64_t interval;        /* lock: ns, 0: once */
 	uint64_t expirations;     /* lock: not read yet */
 	int clock;                /* [I] */
+	bool absolute;            /* lock: set for a time of the real clock, not from now on */
+	bool cancel_on_set;       /* lock: and given up when that clock is set: */
+	bool cancelled;           /* lock: which happened, and no read has told yet */
+	struct clock_watcher watcher; /* of the real clock, if it is ours */
 	struct wait_queue wait;
 };
 
@@ -80,15 +84,45 @@ unpark_locked(struct timerfd *t)
 }
 
 static bool
+is_realtime(const struct timerfd *t)
+{
+	return t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM;
+}
+
+/* The real clock was set. */
+static void
+clock_moved(struct clock_watcher *w, int64_t shift)
+{
+	struct timerfd *t = container_of(w, struct timerfd, watcher);
+	uint64_t flags = spin_lock_irq(&t->lock);
+	bool wake = t->cancel_on_set;
+
+	if (t->cancel_on_set)
+		t->cancelled = true;
+	if (t->absolute && t->next != 0) {
+		t->next = deadline_move(t->next, shift);
+		if (!t->parked)
+			timer_start(&t->timer, t->next);
+	}
+	spin_unlock_irq(&t->lock, flags);
+	if (wake)
+		wake_poll(&t->wait, POLLIN | POLLRDNORM);
+}
+
+/* Is there something to tell? *n: how many expirations, 0: the clock was set. */
+static bool
 take(struct timerfd *t, uint64_t *n)
 {
 	uint64_t flags = spin_lock_irq(&t->lock);
+	bool told;
 
 	unpark_locked(t);
-	*n = t->expirations;
+	told = t->expirations > 0 || t->cancelled;
+	*n = t->cancelled ? 0 : t->expirations;
 	t->expirations = 0;
+	t->cancelled = false;
 	spin_unlock_irq(&t->lock, flags);
-	return *n > 0;
+	return told;
 }
 
 static ssize_t
@@ -105,6 +139,8 @@ timerfd_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 		if (wait_event_interruptible(&t->wait, take(t, &n)))
 			return -ERESTARTSYS;
 	}
+	if (n == 0)
+		return -ECANCELED;
 	return iov_copy_to(to, &n, sizeof(n)) == sizeof(n) ? (ssize_t)sizeof(n) : -EFAULT;
 }
 
@@ -114,15 +150,18 @@ timerfd_poll(struct file *f, struct poll_table *pt)
 	struct timerfd *t = timerfd_of(f);
 
 	poll_wait(pt, f, &t->wait);
-	return READ_ONCE(t->expirations) > 0 ? POLLIN | POLLRDNORM : 0;
+	return READ_ONCE(t->expirations) > 0 || READ_ONCE(t->cancelled) ? POLLIN | POLLRDNORM : 0;
 }
 
 static void
 timerfd_release(struct file *f)
 {
 	struct timerfd *t = timerfd_of(f);
-	uint64_t flags = spin_lock_irq(&t->lock);
+	uint64_t flags;
 
+	if (is_realtime(t))
+		clock_unwatch(&t->watcher);
+	flags = spin_lock_irq(&t->lock);
 	t->next = 0;
 	spin_unlock_irq(&t->lock, flags);
 	timer_cancel(&t->timer);
@@ -168,8 +207,7 @@ timerfd_set(struct file *f, bool absolute, bool cancel_on_set, uint64_t value, u
 	if (value > 0 && !absolute) {
 		next = deadline_after(value);
 	} else if (value > 0) {
-		bool real = t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM;
-		uint64_t offset = real ? clock_realtime_ns() - clock_monotonic_ns() : 0;
+		uint64_t offset = is_realtime(t) ? (uint64_t)clock_realtime_offset_ns() : 0;
 
 		next = value > offset ? value - offset : 1;
 	}
@@ -179,6 +217,9 @@ timerfd_set(struct file *f, bool absolute, bool cancel_on_set, uint64_t value, u
 	t->next = next;
 	t->interval = interval;
 	t->expirations = 0;
+	t->absolute = absolute && is_realtime(t);
+	t->cancel_on_set = t->absolute && cancel_on_set;
+	t->cancelled = false;
 	/* a callback that runs right now sees the new `next` and arms accordingly */
 	if (next != 0)
 		timer_start(&t->timer, next);
@@ -186,6 +227,23 @@ timerfd_set(struct file *f, bool absolute, bool cancel_on_set, uint64_t value, u
 	if (next == 0)
 		timer_cancel(&t->timer);
 	return 0;
+}
+
+bool
+file_is_timerfd(const struct file *f)
+{
+	return f->ops == &timerfd_ops;
+}
+
+void
+timerfd_set_expirations(struct file *f, uint64_t n)
+{
+	struct timerfd *t = timerfd_of(f);
+	uint64_t flags = spin_lock_irq(&t->lock);
+
+	t->expirations = n;
+	spin_unlock_irq(&t->lock, flags);
+	wake_poll(&t->wait, POLLIN | POLLRDNORM);
 }
 
 static void
@@ -218,9 +276,12 @@ timerfd_create_file(int clock, uint32_t flags)
 	t->clock = clock;
 	wait_queue_init(&t->wait);
 	f = anonymous_file_create(&timerfd_ops, O_RDWR | flags, t);
-	if (!f)
+	if (!f) {
 		kfree(t);
-	else
-		f->mode |= FILE_STREAM;
+		return NULL;
+	}
+	f->mode |= FILE_STREAM;
+	if (is_realtime(t))
+		clock_watch(&t->watcher, clock_moved);
 	return f;
 }

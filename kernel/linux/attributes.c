@@ -250,6 +250,10 @@ linux_ftruncate(int fd, loff_t size)
 
 #define FALLOC_KEEP_SIZE  1
 #define FALLOC_PUNCH_HOLE 2
+#define FALLOC_COLLAPSE   8
+#define FALLOC_ZERO       16
+#define FALLOC_INSERT     32
+#define FALLOC_UNSHARE    64
 #define FALLOC_KNOWN      0x7f
 
 static long
@@ -257,8 +261,15 @@ allocate(struct file *f, int mode, loff_t offset, loff_t length)
 {
 	if (mode & ~FALLOC_KNOWN)
 		return -EOPNOTSUPP;
+	if ((mode & (FALLOC_PUNCH_HOLE | FALLOC_ZERO)) == (FALLOC_PUNCH_HOLE | FALLOC_ZERO))
+		return -EOPNOTSUPP;
 	if ((mode & FALLOC_PUNCH_HOLE) && !(mode & FALLOC_KEEP_SIZE))
 		return -EOPNOTSUPP;
+	/* Those that move what lies behind stand alone. */
+	if (((mode & FALLOC_COLLAPSE) && mode != FALLOC_COLLAPSE) ||
+	    ((mode & FALLOC_INSERT) && mode != FALLOC_INSERT) ||
+	    ((mode & FALLOC_UNSHARE) && (mode & ~(FALLOC_UNSHARE | FALLOC_KEEP_SIZE))))
+		return -EINVAL;
 	if (!(f->mode & FILE_WRITE))
 		return -EBADF;
 	if (f->inode && S_ISFIFO(f->inode->mode))

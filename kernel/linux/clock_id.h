@@ -21,6 +21,8 @@
 
 /* Its time in nanoseconds. 0 or -EINVAL. */
 int clock_read(int clock, uint64_t *ns);
+/* How many seconds international atomic time is ahead, as adjtimex was told. */
+int clock_tai_seconds(void);
 /* An absolute time on it as a deadline; 0 when it has passed. */
 deadline_t clock_deadline(int clock, uint64_t ns);
 

@@ -13,6 +13,7 @@
 #include <tessera/slab.h>
 
 #include "linux.h"
+#include "owner.h"
 
 #define F_DUPFD         0
 #define F_GETFD         1
@@ -28,6 +29,7 @@
 #define F_GETSIG        11
 #define F_SETOWN_EX     15
 #define F_GETOWN_EX     16
+#define F_GETOWNER_UIDS 17
 #define F_OFD_GETLK     36
 #define F_OFD_SETLK     37
 #define F_OFD_SETLKW    38
@@ -38,6 +40,8 @@
 #define F_GETPIPE_SZ    1032
 #define F_ADD_SEALS     1033
 #define F_GET_SEALS     1034
+#define F_GET_RW_HINT   1035
+#define F_SET_RW_HINT   1036
 #define FD_CLOEXEC      1
 #define FASYNC          020000u
 
@@ -215,6 +219,8 @@ set_owner(struct file *f, int type, pid_t pid)
 	}
 	fresh->type = type;
 	fresh->pid = pid;
+	fresh->uid = current_cred()->uid;
+	fresh->euid = current_cred()->euid;
 	spin_lock(&f->lock);
 	old = f->owner;
 	if (old)
@@ -235,6 +241,22 @@ get_owner(struct file *f)
 		o = *f->owner;
 	spin_unlock(&f->lock);
 	return o;
+}
+
+long
+file_owner_set(struct file *f, int who)
+{
+	if (who == INT32_MIN)
+		return -EINVAL;
+	return who < 0 ? set_owner(f, OWNER_PGRP, -who) : set_owner(f, OWNER_PID, who);
+}
+
+long
+file_owner_get(struct file *f)
+{
+	struct pid_owner o = get_owner(f);
+
+	return o.type == OWNER_PGRP ? -o.pid : o.pid;
 }
 
 static long
@@ -259,19 +281,19 @@ owner_command(struct file *f, unsigned int command, uintptr_t arg)
 {
 	struct pid_owner o = get_owner(f);
 	struct linux_owner ex;
+	uid_t uids[2] = { o.uid, o.euid };
 
 	switch (command) {
 	case F_SETOWN:
-		if ((int)arg == INT32_MIN)
-			return -EINVAL;
-		return (int)arg < 0 ? set_owner(f, OWNER_PGRP, -(pid_t)arg)
-				    : set_owner(f, OWNER_PID, (pid_t)arg);
+		return file_owner_set(f, (int)arg);
 	case F_GETOWN:
-		return o.type == OWNER_PGRP ? -o.pid : o.pid;
+		return file_owner_get(f);
 	case F_SETSIG:
 		return set_signal(f, arg);
 	case F_GETSIG:
 		return o.signo;
+	case F_GETOWNER_UIDS:
+		return copy_to_user((void __user *)arg, uids, sizeof(uids));
 	case F_SETOWN_EX:
 		if (copy_from_user(&ex, (void __user *)arg, sizeof(ex)))
 			return -EFAULT;
@@ -334,6 +356,26 @@ handle_command(int fd, struct file *f, unsigned int command, uintptr_t arg, long
 	return false;
 }
 
+#define WRITE_HINT_MAX 5
+
+/* How long what is written may live: kept for who asks, of no use to file systems in memory. */
+static long
+write_hint(struct file *f, bool set, uint64_t __user *u)
+{
+	uint64_t hint;
+
+	if (!f->inode)
+		return -EINVAL;
+	if (!set)
+		return put_user((uint64_t)READ_ONCE(f->inode->write_hint), u);
+	if (get_user(hint, u))
+		return -EFAULT;
+	if (hint > WRITE_HINT_MAX)
+		return -EINVAL;
+	WRITE_ONCE(f->inode->write_hint, (uint8_t)hint);
+	return 0;
+}
+
 static long
 object_command(struct file *f, unsigned int command, uintptr_t arg)
 {
@@ -353,6 +395,7 @@ object_command(struct file *f, unsigned int command, uintptr_t arg)
 	case F_GETSIG:
 	case F_SETOWN_EX:
 	case F_GETOWN_EX:
+	case F_GETOWNER_UIDS:
 		return owner_command(f, command, arg);
 	case F_SETPIPE_SZ:
 		return file_pipe(f) ? pipe_set_size(file_pipe(f), arg) : -EBADF;
@@ -364,6 +407,9 @@ object_command(struct file *f, unsigned int command, uintptr_t arg)
 		if (!f->inode || !S_ISREG(f->inode->mode) || !f->inode->object)
 			return -EINVAL;
 		return f->inode->seals;
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT:
+		return write_hint(f, command == F_SET_RW_HINT, (uint64_t __user *)arg);
 	case F_GETLEASE:
 		return FILE_LOCK_UNLOCK;
 	default:
@@ -429,6 +475,7 @@ linux_fcntl(int fd, unsigned int command, uintptr_t arg)
 #define LOCK_EX 2u
 #define LOCK_NB 4u
 #define LOCK_UN 8u
+#define LOCK_MAND 32u
 
 long
 linux_flock(int fd, unsigned int command)
@@ -436,6 +483,8 @@ linux_flock(int fd, unsigned int command)
 	int error = 0, type;
 	struct file *f;
 
+	if (command & LOCK_MAND)
+		return 0; /* mandatory locks are gone from Linux, the call is not */
 	switch (command & ~LOCK_NB) {
 	case LOCK_SH:
 		type = FILE_LOCK_READ;

@@ -12,7 +12,7 @@
 #include "user_name.h"
 
 #define KNOWN_BITS                                                                                 \
-	(WATCH_ALL | WATCH_UNMOUNT | WATCH_ONLYDIR | WATCH_DONT_FOLLOW | WATCH_EXCL_UNLINK |       \
+	(WATCH_ALL | WATCH_UNMOUNT | WATCH_Q_OVERFLOW | WATCH_IGNORED | WATCH_ONLYDIR | WATCH_DONT_FOLLOW | WATCH_EXCL_UNLINK |       \
 	 WATCH_MASK_CREATE | WATCH_MASK_ADD | WATCH_ISDIR | WATCH_ONESHOT)
 
 long

@@ -3,11 +3,15 @@
  * ioctl.c - the commands that every open object knows; the rest is the object's.
  */
 #include <tessera/errno.h>
+#include <tessera/cred.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/poll.h>
 #include <tessera/process.h>
+#include <tessera/socket.h>
 
 #include "linux.h"
+#include "owner.h"
 
 #define FIONREAD  0x541bu
 #define FIONBIO   0x5421u
@@ -16,7 +20,28 @@
 #define FIOCLEX   0x5451u
 #define FIOQSIZE  0x5460u
 #define FIGETBSZ  2u
+#define FIBMAP    1u
 #define FASYNC    020000u
+
+#define FS_IOC_FIEMAP 0xc020660bu
+#define FICLONE       0x40049409u
+#define FICLONERANGE  0x4020940du
+#define FIDEDUPERANGE 0xc0189436u
+#define FIFREEZE      0xc0045877u
+#define FITHAW        0xc0045878u
+
+#define FIOSETOWN  0x8901u
+#define SIOCSPGRP  0x8902u
+#define FIOGETOWN  0x8903u
+#define SIOCGPGRP  0x8904u
+#define SIOCATMARK 0x8905u
+
+#define TFD_IOC_SET_TICKS 0x40085400u
+
+struct linux_clone_range {
+	int64_t source;
+	uint64_t source_offset, length, offset;
+};
 
 static long
 set_flag(struct file *f, uint32_t flag, int __user *arg)
@@ -35,6 +60,137 @@ set_flag(struct file *f, uint32_t flag, int __user *arg)
 	f->flags = on ? f->flags | flag : f->flags & ~flag;
 	spin_unlock(&f->lock);
 	return 0;
+}
+
+/* Bytes in use, of what has any on a disk. */
+static long
+quota_size(struct file *f, loff_t __user *out)
+{
+	struct file_stat st;
+	mode_t mode = f->inode->mode;
+	long error;
+
+	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
+		return -ENOTTY;
+	error = vfs_stat(&(struct path){ f->mount, f->dentry }, &st);
+	return error ? error : put_user((loff_t)(st.blocks * 512), out);
+}
+
+/* Sharing blocks: no file system here does, and what is asked must still make sense. */
+static long
+clone_from(struct file *f, long source)
+{
+	int error = 0;
+	struct file *from = handle_get((int)source, RIGHT_NONE, &error);
+	long result;
+
+	if (!from)
+		return error;
+	result = !from->inode || from->inode->fs != f->inode->fs ? -EXDEV : -EOPNOTSUPP;
+	file_put(from);
+	return result;
+}
+
+static long
+clone_range(struct file *f, const struct linux_clone_range __user *urange)
+{
+	struct linux_clone_range range;
+
+	if (copy_from_user(&range, urange, sizeof(range)))
+		return -EFAULT;
+	return clone_from(f, (long)range.source);
+}
+
+/* What every file of a file system answers. False: it is for the object to say. */
+static bool
+any_file(struct file *f, unsigned int command, uintptr_t arg, long *result)
+{
+	switch (command) {
+	case FIGETBSZ:
+		*result = put_user((int)PAGE_SIZE, (int __user *)arg);
+		return true;
+	case FIOQSIZE:
+		*result = quota_size(f, (loff_t __user *)arg);
+		return true;
+	case FS_IOC_FIEMAP:
+	case FIDEDUPERANGE:
+		*result = -EOPNOTSUPP;
+		return true;
+	case FICLONE:
+		*result = clone_from(f, (long)arg);
+		return true;
+	case FICLONERANGE:
+		*result = clone_range(f, (const void __user *)arg);
+		return true;
+	case FIFREEZE:
+	case FITHAW:
+		*result = !capable(CAP_SYS_ADMIN) ? -EPERM : command == FIFREEZE ? -EOPNOTSUPP : -EINVAL;
+		return true;
+	}
+	return false;
+}
+
+static long
+regular_file(struct file *f, unsigned int command, uintptr_t arg)
+{
+	switch (command) {
+	case FIONREAD:
+		return put_user((int)((loff_t)f->inode->object->size - f->position), (int __user *)arg);
+	case FIBMAP:
+		return capable(CAP_SYS_RAWIO) ? -EINVAL : -EPERM;
+	}
+	return -ENOTTY;
+}
+
+static long
+socket_command(struct file *f, unsigned int command, uintptr_t arg)
+{
+	int n;
+
+	switch (command) {
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		if (get_user(n, (int __user *)arg))
+			return -EFAULT;
+		return file_owner_set(f, n);
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		return put_user((int)file_owner_get(f), (int __user *)arg);
+	case SIOCATMARK:
+		/* No byte is ever out of band. */
+		return file_socket(f)->type == SOCK_STREAM ? put_user(0, (int __user *)arg) : -ENOTTY;
+	}
+	return f->ops->ioctl(f, command, arg);
+}
+
+/* Make the program believe that a timer expired so often: for who restores a saved one. */
+static long
+set_ticks(struct file *f, const uint64_t __user *arg)
+{
+	uint64_t n;
+
+	if (get_user(n, arg))
+		return -EFAULT;
+	if (n == 0)
+		return -EINVAL;
+	timerfd_set_expirations(f, n);
+	return 0;
+}
+
+static long
+object_command(struct file *f, unsigned int command, uintptr_t arg)
+{
+	long result;
+
+	if (f->inode && any_file(f, command, arg, &result))
+		return result;
+	if (f->inode && S_ISREG(f->inode->mode) && f->inode->object)
+		return regular_file(f, command, arg);
+	if (command == TFD_IOC_SET_TICKS && file_is_timerfd(f))
+		return set_ticks(f, (const uint64_t __user *)arg);
+	if (file_socket(f))
+		return socket_command(f, command, arg);
+	return f->ops->ioctl ? f->ops->ioctl(f, command, arg) : -ENOTTY;
 }
 
 long
@@ -61,17 +217,8 @@ linux_ioctl(int fd, unsigned int command, uintptr_t arg)
 			result = set_flag(f, FASYNC, (int __user *)arg);
 		break;
 	default:
-		if (!(rights & RIGHT_CONTROL))
-			break;
-		if (f->inode && S_ISREG(f->inode->mode) && f->inode->object) {
-			int left = (int)((loff_t)f->inode->object->size - f->position);
-
-			result = command == FIONREAD   ? put_user(left, (int __user *)arg)
-				 : command == FIGETBSZ ? put_user((int)PAGE_SIZE, (int __user *)arg)
-						       : -ENOTTY;
-		} else {
-			result = f->ops->ioctl ? f->ops->ioctl(f, command, arg) : -ENOTTY;
-		}
+		if (rights & RIGHT_CONTROL)
+			result = object_command(f, command, arg);
 	}
 	file_put(f);
 	return result;

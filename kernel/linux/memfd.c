@@ -14,6 +14,7 @@
 #define MFD_CLOEXEC       1u
 #define MFD_ALLOW_SEALING 2u
 #define MFD_HUGETLB       4u
+#define MFD_HUGE_SHIFT    26
 #define MFD_HUGE_MASK     0xfc000000u
 #define NAME_LIMIT        (NAME_MAX - 6) /* "memfd:" comes before */
 
@@ -21,6 +22,7 @@ long
 linux_memfd_create(const char __user *uname, unsigned int flags)
 {
 	char name[NAME_MAX + 32] = "/memfd:";
+	unsigned int huge = flags >> MFD_HUGE_SHIFT;
 	size_t prefix = strlen(name);
 	struct file *f;
 	long n;
@@ -30,6 +32,9 @@ linux_memfd_create(const char __user *uname, unsigned int flags)
 		return -EINVAL;
 	if (!(flags & MFD_HUGETLB) && (flags & MFD_HUGE_MASK))
 		return -EINVAL;
+	/* The logarithm of the size: none, 2 MiB or 1 GiB. */
+	if (huge != 0 && huge != 21 && huge != 30)
+		return -ENODEV;
 	n = copy_string_from_user(name + prefix, uname, NAME_LIMIT + 1);
 	if (n == -ENAMETOOLONG)
 		return -EINVAL;

@@ -39,6 +39,8 @@ open_checked(int dirfd, const char __user *uname, uint32_t flags, mode_t mode, u
 
 	if (flags & O_PATH)
 		flags &= PATH_FLAGS;
+	if ((flags & (O_DIRECTORY | O_CREAT)) == (O_DIRECTORY | O_CREAT))
+		return -EINVAL;
 	if ((flags & O_TMPFILE) == O_TMPFILE || (flags & (O_TMPFILE & ~O_DIRECTORY))) {
 		if ((flags & O_TMPFILE) != O_TMPFILE || !(flags & O_ACCMODE) || (flags & O_CREAT))
 			return -EINVAL;
@@ -134,6 +136,8 @@ linux_openat2(
 	} else if (how.mode) {
 		return -EINVAL;
 	}
+	if ((how.flags & (O_DIRECTORY | O_CREAT)) == (O_DIRECTORY | O_CREAT))
+		return -EINVAL;
 	if ((how.flags & O_PATH) && (how.flags & ~(uint64_t)PATH_FLAGS))
 		return -EINVAL;
 	if (how.resolve & RESOLVE_CACHED) {

@@ -19,8 +19,10 @@ linux_pipe2(int __user *fds, int flags)
 	struct file *r, *w;
 	int fd[2], error;
 
-	if ((uint32_t)flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+	if ((uint32_t)flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT | O_EXCL))
 		return -EINVAL;
+	if ((uint32_t)flags & O_EXCL)
+		return -ENOPKG; /* a pipe for a watch queue's notices */
 	error = pipe_create_files((uint32_t)flags, &r, &w);
 	if (error)
 		return error;

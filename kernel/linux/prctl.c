@@ -25,10 +25,15 @@
 #define PR_CAPBSET_READ 23
 #define PR_CAPBSET_DROP 24
 #define PR_GET_TSC 25
+#define PR_SET_TSC 26
 #define PR_GET_SECUREBITS 27
 #define PR_SET_SECUREBITS 28
 #define PR_SET_TIMERSLACK 29
 #define PR_GET_TIMERSLACK 30
+#define PR_TASK_PERF_EVENTS_DISABLE 31
+#define PR_TASK_PERF_EVENTS_ENABLE 32
+#define PR_MCE_KILL 33
+#define PR_MCE_KILL_GET 34
 #define PR_SET_CHILD_SUBREAPER 36
 #define PR_GET_CHILD_SUBREAPER 37
 #define PR_SET_NO_NEW_PRIVS 38
@@ -37,6 +42,11 @@
 #define PR_SET_THP_DISABLE 41
 #define PR_GET_THP_DISABLE 42
 #define PR_CAP_AMBIENT 47
+#define PR_GET_SPECULATION_CTRL 52
+#define PR_SET_SPECULATION_CTRL 53
+#define PR_SET_IO_FLUSHER 57
+#define PR_GET_IO_FLUSHER 58
+#define PR_SET_SYSCALL_USER_DISPATCH 59
 #define PR_SET_PTRACER 0x59616d61
 
 #define PR_CAP_AMBIENT_IS_SET 1
@@ -45,6 +55,13 @@
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
 
 #define PR_TSC_ENABLE 1
+
+#define PR_MCE_KILL_CLEAR 0
+#define PR_MCE_KILL_SET   1
+#define PR_MCE_KILL_DEFAULT 2
+
+#define PR_SPEC_NOT_AFFECTED 0
+#define PR_SPEC_LAST 2
 
 #define SECBIT_KEEP_CAPS              BIT(4)
 #define SECBIT_KEEP_CAPS_LOCKED       BIT(5)
@@ -196,6 +213,28 @@ set_subreaper(struct process *p, bool on)
 	return 0;
 }
 
+static long
+set_mce_kill(struct process *p, unsigned long what, unsigned long policy)
+{
+	if (what == PR_MCE_KILL_CLEAR && policy == 0)
+		policy = PR_MCE_KILL_DEFAULT;
+	else if (what != PR_MCE_KILL_SET || policy > PR_MCE_KILL_DEFAULT)
+		return -EINVAL;
+	WRITE_ONCE(p->mce_kill, (uint8_t)policy);
+	return 0;
+}
+
+static long
+set_io_flusher(struct process *p, unsigned long on)
+{
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (on > 1)
+		return -EINVAL;
+	WRITE_ONCE(p->io_flusher, on != 0);
+	return 0;
+}
+
 /*
  * Yama's exceptions from its rule that only ancestors may trace. With ptrace_scope 0, Debian's setting and the
  * only one here, there is no such rule: who could be named may be, and nothing follows.
@@ -257,6 +296,31 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 		return drop_bounding(a2);
 	case PR_GET_TSC:
 		return put_user(PR_TSC_ENABLE, (int __user *)a2);
+	case PR_SET_TSC:
+		return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+	case PR_TASK_PERF_EVENTS_DISABLE:
+	case PR_TASK_PERF_EVENTS_ENABLE:
+		return 0; /* there are none */
+	case PR_MCE_KILL:
+		return a4 || a5 ? -EINVAL : set_mce_kill(p, a2, a3);
+	case PR_MCE_KILL_GET:
+		return a2 || a3 || a4 || a5 ? -EINVAL : READ_ONCE(p->mce_kill);
+	case PR_GET_SPECULATION_CTRL:
+		if (a3 || a4 || a5)
+			return -EINVAL;
+		return a2 > PR_SPEC_LAST ? -ENODEV : PR_SPEC_NOT_AFFECTED;
+	case PR_SET_SPECULATION_CTRL:
+		if (a4 || a5)
+			return -EINVAL;
+		return a2 > PR_SPEC_LAST ? -ENODEV : -ENXIO;
+	case PR_SET_IO_FLUSHER:
+		return a3 || a4 || a5 ? -EINVAL : set_io_flusher(p, a2);
+	case PR_GET_IO_FLUSHER:
+		if (!capable(CAP_SYS_RESOURCE))
+			return -EPERM;
+		return a2 || a3 || a4 || a5 ? -EINVAL : READ_ONCE(p->io_flusher);
+	case PR_SET_SYSCALL_USER_DISPATCH:
+		return a2 || a3 || a4 || a5 ? -EINVAL : 0;
 	case PR_GET_SECUREBITS:
 		return c->securebits;
 	case PR_SET_SECUREBITS:
@@ -276,8 +340,13 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 		return a2 || a3 || a4 || a5 ? -EINVAL : t->no_new_privs;
 	case PR_GET_TID_ADDRESS:
 		return put_user((uint64_t)t->clear_child_tid, (uint64_t __user *)a2);
+	case PR_SET_THP_DISABLE:
+		if (a3 || a4 || a5)
+			return -EINVAL;
+		WRITE_ONCE(p->no_huge_pages, a2 != 0);
+		return 0;
 	case PR_GET_THP_DISABLE:
-		return a2 || a3 || a4 || a5 ? -EINVAL : 0;
+		return a2 || a3 || a4 || a5 ? -EINVAL : READ_ONCE(p->no_huge_pages);
 	case PR_SET_PTRACER:
 		return allow_tracer(a2);
 	case PR_CAP_AMBIENT:
@@ -292,6 +361,11 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 #define ARCH_GET_GS 0x1004
 #define ARCH_GET_CPUID 0x1011
 #define ARCH_SET_CPUID 0x1012
+#define ARCH_GET_XCOMP_SUPP 0x1021
+#define ARCH_GET_XCOMP_PERM 0x1022
+#define ARCH_REQ_XCOMP_PERM 0x1023
+
+#define XFEATURES 64 /* how many there can be */
 
 long
 linux_arch_prctl(int option, unsigned long address)
@@ -309,6 +383,12 @@ linux_arch_prctl(int option, unsigned long address)
 		return 1;
 	case ARCH_SET_CPUID:
 		return -ENODEV;
+	case ARCH_GET_XCOMP_SUPP:
+	case ARCH_GET_XCOMP_PERM:
+		return put_user(arch_vector_state_mask(), (uint64_t __user *)address);
+	case ARCH_REQ_XCOMP_PERM:
+		/* None needs to be asked for: what there is, all may use. */
+		return address >= XFEATURES ? -EINVAL : -EOPNOTSUPP;
 	}
 	return -EINVAL;
 }

@@ -23,7 +23,13 @@ struct sched_attr {
 };
 #define SCHED_ATTR_SIZE_0 48
 
-#define SCHED_FLAG_RESET_ON_FORK 1ull
+#define SCHED_FLAG_RESET_ON_FORK 0x01ull
+#define SCHED_FLAG_RECLAIM       0x02ull /* these two concern SCHED_DEADLINE alone */
+#define SCHED_FLAG_DL_OVERRUN    0x04ull
+#define SCHED_FLAG_KEEP_POLICY   0x08ull
+#define SCHED_FLAG_KEEP_PARAMS   0x10ull
+#define SCHED_FLAG_UTIL_CLAMP    0x60ull
+#define SCHED_FLAGS              0x7full
 
 static bool
 is_realtime(int policy)
@@ -206,9 +212,25 @@ linux_sched_setattr(pid_t pid, struct sched_attr __user *uattr, unsigned int fla
 	}
 	if (copy_from_user(&a, uattr, MIN((size_t)size, sizeof(a))))
 		return -EFAULT;
-	if ((int32_t)a.policy < 0 || (a.flags & ~SCHED_FLAG_RESET_ON_FORK))
+	if ((a.flags & SCHED_FLAG_UTIL_CLAMP) && size < sizeof(a))
 		return -EINVAL;
+	if ((int32_t)a.policy < 0 || (a.flags & ~SCHED_FLAGS))
+		return -EINVAL;
+	if (a.flags & SCHED_FLAG_UTIL_CLAMP)
+		return -EOPNOTSUPP;
 	a.nice = MIN(MAX(a.nice, -20), 19);
+	if (a.flags & (SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS)) {
+		struct thread *t = find(pid);
+
+		if (!t)
+			return -ESRCH;
+		a.policy = t->policy; /* one of the parameters, too */
+		if (a.flags & SCHED_FLAG_KEEP_PARAMS) {
+			a.priority = t->rt_priority;
+			a.nice = t->nice;
+		}
+		thread_put(t);
+	}
 	return set_scheduler(pid,
 			     a.policy | (a.flags & SCHED_FLAG_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0),
 			     a.priority, true, a.nice, false);
@@ -423,33 +445,109 @@ linux_getpriority(int which, int who)
 	return best;
 }
 
-/* --- I/O priority: accepted and reported; there is one class of disk queue ---------------------- */
+/* --- I/O priority: kept and told; there is one class of disk queue ------------------------------ */
 
-#define IOPRIO_NORMAL     4
+#define IOPRIO_CLASS(v) ((v) >> 13)
+#define IOPRIO_LEVEL(v) ((v) & 7) /* above it are hints for a device */
+#define IOPRIO_VALUE(class, level) ((class) << 13 | (level))
+#define IOPRIO_NONE     0
+#define IOPRIO_REALTIME 1
+#define IOPRIO_BEST     2
+#define IOPRIO_IDLE     3
 
+/* What was set, or what follows from the nice value. */
+static long
+io_priority(struct thread *t)
+{
+	int set = READ_ONCE(t->io_priority);
+
+	if (set)
+		return set;
+	if (t->policy == SCHED_IDLE)
+		return IOPRIO_VALUE(IOPRIO_IDLE, 0);
+	return IOPRIO_VALUE(is_realtime(t->policy) ? IOPRIO_REALTIME : IOPRIO_BEST, (t->nice + 20) / 5);
+}
+
+static int
+set_io_priority(struct thread *t, int value)
+{
+	if (!owns(t))
+		return -EPERM;
+	WRITE_ONCE(t->io_priority, (uint16_t)value);
+	return 0;
+}
+
+/* `which` counts from 1 here, in the order of getpriority's. */
 long
 linux_ioprio_get(int which, int who)
 {
+	long best = -ESRCH;
+	struct thread *t;
+	pid_t from = 1;
+
 	if (which < 1 || which > 3)
 		return -EINVAL;
-	if (which == 1 && who != 0) {
-		struct thread *t = thread_find(who);
+	if (which == 1) {
+		t = find(who);
+		if (t) {
+			/* Never set: the class is none, and not what it works out to. */
+			best = READ_ONCE(t->io_priority);
+			thread_put(t);
+		}
+		return best;
+	}
+	if (who == 0)
+		who = default_who(which - 1);
+	while ((t = next_named(which - 1, who, &from)) != NULL) {
+		long one = io_priority(t);
 
-		if (!t)
-			return -ESRCH;
+		best = best < 0 ? one : MIN(best, one);
 		thread_put(t);
 	}
-	return IOPRIO_NORMAL;
+	return best;
+}
+
+static int
+check_io_priority(int value)
+{
+	switch (IOPRIO_CLASS(value)) {
+	case IOPRIO_REALTIME:
+		return capable(CAP_SYS_ADMIN) || capable(CAP_SYS_NICE) ? 0 : -EPERM;
+	case IOPRIO_BEST:
+	case IOPRIO_IDLE:
+		return 0;
+	case IOPRIO_NONE:
+		return IOPRIO_LEVEL(value) ? -EINVAL : 0;
+	default:
+		return -EINVAL;
+	}
 }
 
 long
 linux_ioprio_set(int which, int who, int value)
 {
-	int class = value >> 13;
+	long error = check_io_priority(value);
+	struct thread *t;
+	pid_t from = 1;
 
-	if (which < 1 || which > 3 || class > 3)
+	if (error)
+		return error;
+	if (which < 1 || which > 3)
 		return -EINVAL;
-	if (class == 1 && !capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
-		return -EPERM;
-	return linux_ioprio_get(which, who) < 0 ? -ESRCH : 0;
+	error = -ESRCH;
+	if (which == 1) {
+		t = find(who);
+		if (t) {
+			error = set_io_priority(t, value);
+			thread_put(t);
+		}
+		return error;
+	}
+	if (who == 0)
+		who = default_who(which - 1);
+	while ((error == -ESRCH || !error) && (t = next_named(which - 1, who, &from)) != NULL) {
+		error = set_io_priority(t, value);
+		thread_put(t);
+	}
+	return error;
 }

@@ -29,8 +29,10 @@
 #define SO_RCVBUF       8
 #define SO_KEEPALIVE    9
 #define SO_OOBINLINE    10
+#define SO_NO_CHECK     11
 #define SO_PRIORITY     12
 #define SO_LINGER       13
+#define SO_BSDCOMPAT    14
 #define SO_REUSEPORT    15
 #define SO_PASSCRED     16
 #define SO_PEERCRED     17
@@ -38,6 +40,9 @@
 #define SO_SNDLOWAT     19
 #define SO_RCVTIMEO     20
 #define SO_SNDTIMEO     21
+#define SO_BINDTODEVICE 25
+#define SO_ATTACH_FILTER 26 /* as getsockopt: SO_GET_FILTER */
+#define SO_DETACH_FILTER 27
 #define SO_PEERNAME     28
 #define SO_TIMESTAMP    29
 #define SO_ACCEPTCONN   30
@@ -45,12 +50,40 @@
 #define SO_RCVBUFFORCE  33
 #define SO_PASSSEC      34
 #define SO_TIMESTAMPNS  35
+#define SO_MARK         36
+#define SO_TIMESTAMPING 37
 #define SO_PROTOCOL     38
 #define SO_DOMAIN       39
+#define SO_RXQ_OVFL     40
+#define SO_WIFI_STATUS  41
 #define SO_PEEK_OFF     42
+#define SO_NOFCS        43
+#define SO_LOCK_FILTER  44
+#define SO_SELECT_ERR_QUEUE 45
+#define SO_BUSY_POLL    46
+#define SO_MAX_PACING_RATE 47
+#define SO_BPF_EXTENSIONS 48
+#define SO_INCOMING_CPU 49
+#define SO_CNX_ADVICE   53
+#define SO_MEMINFO      55
+#define SO_INCOMING_NAPI_ID 56
+#define SO_COOKIE       57
 #define SO_PEERGROUPS   59
+#define SO_ZEROCOPY     60
+#define SO_TXTIME       61
+#define SO_BINDTOIFINDEX 62
 #define SO_RCVTIMEO_NEW 66
 #define SO_SNDTIMEO_NEW 67
+#define SO_PREFER_BUSY_POLL 69
+#define SO_BUSY_POLL_BUDGET 70
+#define SO_NETNS_COOKIE 71
+#define SO_BUF_LOCK     72
+#define SO_RESERVE_MEM  73
+#define SO_TXREHASH     74
+
+#define BUFFER_LOCKS     3u
+#define BPF_EXTENSIONS  64 /* how much of packets classic filters know of */
+#define MEMINFO_WORDS    9
 
 /* Linux doubles what is asked for, as its buffers count their overhead; programs see that. */
 #define SEND_LIMIT_MIN    4608u
@@ -87,6 +120,20 @@ option_bit(int option)
 		return SOCKET_TIMESTAMP;
 	case SO_TIMESTAMPNS:
 		return SOCKET_TIMESTAMP_NS;
+	case SO_NO_CHECK:
+		return SOCKET_NO_CHECKSUM;
+	case SO_RXQ_OVFL:
+		return SOCKET_COUNT_DROPS;
+	case SO_WIFI_STATUS:
+		return SOCKET_WIFI_STATUS;
+	case SO_NOFCS:
+		return SOCKET_NO_FCS;
+	case SO_LOCK_FILTER:
+		return SOCKET_LOCK_FILTER;
+	case SO_SELECT_ERR_QUEUE:
+		return SOCKET_ERROR_QUEUE_EVENT;
+	case SO_PREFER_BUSY_POLL:
+		return SOCKET_PREFER_BUSY_POLL;
 	default:
 		return 0;
 	}
@@ -156,6 +203,82 @@ set_receive_limit(struct socket *s, uint32_t n)
 }
 
 static int
+set_bit_option(struct socket *s, uint32_t bit, int n)
+{
+	if (bit == SOCKET_REUSE_PORT)
+		return -EOPNOTSUPP; /* there are no ports */
+	if (bit == SOCKET_DEBUG && n && !capable(CAP_NET_ADMIN))
+		return -EACCES;
+	if (bit == SOCKET_PREFER_BUSY_POLL && n && !capable(CAP_NET_ADMIN))
+		return -EPERM;
+	if (bit == SOCKET_LOCK_FILTER && !n && (READ_ONCE(s->options) & bit))
+		return -EPERM;
+	if (bit & (SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS)) /* the later one counts */
+		set_bit_to(s, SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS, false);
+	set_bit_to(s, bit, n);
+	return 0;
+}
+
+/* Options that are kept and told, and otherwise concern only families with devices. */
+static int
+set_kept(struct socket *s, int option, const void __user *value, int length, int n)
+{
+	uint64_t rate;
+
+	switch (option) {
+	case SO_BSDCOMPAT:
+	case SO_CNX_ADVICE:
+		return option == SO_CNX_ADVICE && n != 1 ? -EINVAL : 0;
+	case SO_ATTACH_FILTER:
+		return -EINVAL;
+	case SO_DETACH_FILTER:
+		return READ_ONCE(s->options) & SOCKET_LOCK_FILTER ? -EPERM : -ENOENT;
+	case SO_MARK:
+		if (!capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
+			return -EPERM;
+		WRITE_ONCE(s->mark, (uint32_t)n);
+		return 0;
+	case SO_TIMESTAMPING:
+		if (n != 0)
+			return -EINVAL;
+		return 0;
+	case SO_BUSY_POLL:
+		if (n < 0)
+			return -EINVAL;
+		if ((uint32_t)n > s->busy_poll && !capable(CAP_NET_ADMIN))
+			return -EPERM;
+		WRITE_ONCE(s->busy_poll, (uint32_t)n);
+		return 0;
+	case SO_BUSY_POLL_BUDGET:
+		return n && !capable(CAP_NET_ADMIN) ? -EPERM : n < 0 || n > UINT16_MAX ? -EINVAL : 0;
+	case SO_MAX_PACING_RATE:
+		rate = (uint32_t)n == UINT32_MAX ? UINT64_MAX : (uint32_t)n;
+		if (length == (int)sizeof(rate) && copy_from_user(&rate, value, sizeof(rate)))
+			return -EFAULT;
+		WRITE_ONCE(s->pacing_rate, rate);
+		return 0;
+	case SO_INCOMING_CPU:
+		WRITE_ONCE(s->incoming_cpu, n);
+		return 0;
+	case SO_BINDTOIFINDEX:
+		return n == 0 ? 0 : n < 0 ? -EINVAL : -ENODEV;
+	case SO_BUF_LOCK:
+		if ((uint32_t)n & ~BUFFER_LOCKS)
+			return -EINVAL;
+		WRITE_ONCE(s->buffer_lock, (uint32_t)n);
+		return 0;
+	case SO_TXREHASH:
+		return n < -1 || n > 1 ? -EINVAL : 0;
+	case SO_ZEROCOPY:
+	case SO_RESERVE_MEM:
+	case SO_PEEK_OFF:
+		return -EOPNOTSUPP;
+	default:
+		return -ENOPROTOOPT; /* those that can only be read, too */
+	}
+}
+
+static int
 set_option(struct socket *s, int option, const void __user *value, int length)
 {
 	uint32_t bit = option_bit(option);
@@ -165,14 +288,8 @@ set_option(struct socket *s, int option, const void __user *value, int length)
 		return -EINVAL;
 	if (get_user(n, (const int __user *)value))
 		return -EFAULT;
-	if (bit) {
-		if (bit == SOCKET_DEBUG && n && !capable(CAP_NET_ADMIN))
-			return -EACCES;
-		if (bit & (SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS)) /* the later one counts */
-			set_bit_to(s, SOCKET_TIMESTAMP | SOCKET_TIMESTAMP_NS, false);
-		set_bit_to(s, bit, n);
-		return 0;
-	}
+	if (bit)
+		return set_bit_option(s, bit, n);
 	switch (option) {
 	case SO_SNDBUF:
 		return set_send_limit(s, MIN((uint32_t)n, SOCKET_BUFFER_MAX));
@@ -198,10 +315,8 @@ set_option(struct socket *s, int option, const void __user *value, int length)
 	case SO_SNDTIMEO:
 	case SO_SNDTIMEO_NEW:
 		return set_timeout(&s->send_timeout, value, length);
-	case SO_PEEK_OFF:
-		return -EOPNOTSUPP;
 	default:
-		return -ENOPROTOOPT; /* those that can only be read, too */
+		return set_kept(s, option, value, length, n);
 	}
 }
 
@@ -232,6 +347,8 @@ struct option_value {
 		struct linux_timeval time;
 		struct linux_linger linger;
 		struct socket_credentials credentials;
+		uint64_t wide;
+		uint32_t words[MEMINFO_WORDS];
 		uint8_t bytes[SOCKET_ADDRESS_MAX];
 	};
 };
@@ -273,6 +390,77 @@ tell_peer_name(struct socket *s, size_t room, struct option_value *v)
 	v->size = a.length;
 	memcpy(v->bytes, a.bytes, a.length);
 	return 0;
+}
+
+/* A number that is as long as the program has room for: 4 or 8 bytes. */
+static int
+tell_wide(struct option_value *v, size_t room, uint64_t n)
+{
+	v->wide = n;
+	v->size = room >= sizeof(n) ? sizeof(n) : sizeof(int32_t);
+	if (v->size < sizeof(n) && n > UINT32_MAX)
+		v->number = -1;
+	return 0;
+}
+
+/* Those of set_kept, and what can only be read of the kind. */
+static int
+get_kept(struct socket *s, int option, size_t room, struct option_value *v)
+{
+	v->number = 0;
+	switch (option) {
+	case SO_BINDTODEVICE:
+	case SO_ATTACH_FILTER:
+		v->size = 0; /* none */
+		return 0;
+	case SO_BSDCOMPAT:
+	case SO_INCOMING_NAPI_ID:
+	case SO_ZEROCOPY:
+	case SO_BINDTOIFINDEX:
+	case SO_RESERVE_MEM:
+	case SO_TXREHASH:
+	case SO_TIMESTAMPING:
+		return 0;
+	case SO_TXTIME:
+		v->size = 2 * sizeof(uint32_t); /* clock, flags: none is set */
+		v->wide = 0;
+		return 0;
+	case SO_MARK:
+		v->number = (int32_t)READ_ONCE(s->mark);
+		return 0;
+	case SO_BUSY_POLL:
+		v->number = (int32_t)READ_ONCE(s->busy_poll);
+		return 0;
+	case SO_MAX_PACING_RATE:
+		return tell_wide(v, room, READ_ONCE(s->pacing_rate));
+	case SO_BPF_EXTENSIONS:
+		v->number = BPF_EXTENSIONS;
+		return 0;
+	case SO_INCOMING_CPU:
+		v->number = READ_ONCE(s->incoming_cpu);
+		return 0;
+	case SO_BUF_LOCK:
+		v->number = (int32_t)READ_ONCE(s->buffer_lock);
+		return 0;
+	case SO_MEMINFO:
+		memset(v->words, 0, sizeof(v->words));
+		v->words[1] = READ_ONCE(s->receive_limit);
+		v->words[3] = READ_ONCE(s->send_limit);
+		v->size = sizeof(v->words);
+		return 0;
+	case SO_COOKIE:
+		v->wide = s->inode;
+		v->size = sizeof(v->wide);
+		return room < v->size ? -EINVAL : 0;
+	case SO_NETNS_COOKIE:
+		v->wide = 1;
+		v->size = sizeof(v->wide);
+		return room != v->size ? -EINVAL : 0;
+	case SO_PEEK_OFF:
+		return -EOPNOTSUPP;
+	default:
+		return -ENOPROTOOPT;
+	}
 }
 
 static int
@@ -333,10 +521,8 @@ get_option(struct socket *s, int option, size_t room, struct option_value *v)
 		return tell_peer_cred(s, v);
 	case SO_PEERNAME:
 		return tell_peer_name(s, room, v);
-	case SO_PEEK_OFF:
-		return -EOPNOTSUPP;
 	default:
-		return -ENOPROTOOPT;
+		return get_kept(s, option, room, v);
 	}
 }
 

@@ -188,7 +188,10 @@ linux_reboot(uint32_t magic1, uint32_t magic2, uint32_t command, void __user *ar
 #define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED BIT(4)
 #define MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE BIT(5)
 #define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE BIT(6)
-#define MEMBARRIER_ALL (BIT(7) - 1)
+#define MEMBARRIER_PRIVATE_EXPEDITED_RSEQ BIT(7)
+#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_RSEQ BIT(8)
+#define MEMBARRIER_ALL (BIT(9) - 1)
+#define MEMBARRIER_FLAG_CPU 1
 
 /* The interrupt itself is the barrier, and its return serialises the instruction stream. */
 static void
@@ -207,6 +210,32 @@ barrier_everywhere(void)
 	return 0;
 }
 
+/* A thread of the process that runs here leaves its restartable sequence before it goes on. */
+static void
+restart_here(void *process)
+{
+	struct thread *t = current_thread();
+
+	memory_barrier();
+	if (t->process == process && t->rseq)
+		atomic_or(&t->work, WORK_RSEQ);
+}
+
+/* On one CPU, or on all when `cpu` is negative. Those that are not running begin anew in any case. */
+static long
+restart_sequences(int cpu)
+{
+	struct process *p = current_process();
+
+	memory_barrier();
+	if (cpu >= (int)cpu_count)
+		return 0;
+	preempt_disable();
+	arch_call_cpus(cpu < 0 ? ~0ull : BIT(cpu), restart_here, p);
+	preempt_enable();
+	return 0;
+}
+
 /*
  * The private commands need to be registered for, as on Linux, though here every command is served by
  * the strongest: a program that forgot to register finds out on both.
@@ -216,8 +245,10 @@ linux_membarrier(int command, unsigned int flags, int cpu)
 {
 	struct process *p = current_process();
 
-	if (flags)
+	if (flags & ~(command == MEMBARRIER_PRIVATE_EXPEDITED_RSEQ ? MEMBARRIER_FLAG_CPU : 0u))
 		return -EINVAL;
+	if (!flags)
+		cpu = -1;
 	switch (command) {
 	case MEMBARRIER_QUERY:
 		return MEMBARRIER_ALL;
@@ -228,6 +259,11 @@ linux_membarrier(int command, unsigned int flags, int cpu)
 	case MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE:
 		/* The command that registers is the next bit. */
 		return atomic_load(&p->membarrier) & (uint32_t)command << 1 ? barrier_everywhere() : -EPERM;
+	case MEMBARRIER_PRIVATE_EXPEDITED_RSEQ:
+		if (!(atomic_load(&p->membarrier) & MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_RSEQ))
+			return -EPERM;
+		return restart_sequences(cpu);
+	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_RSEQ:
 	case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
 	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
 	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:

@@ -2,8 +2,8 @@
 /*
  * time.c - clocks and sleeping. Relative times become absolute deadlines at this door.
  *
- * Sleeping on the realtime clock is turned into a monotonic deadline when the call is made; setting the
- * clock meanwhile does not move it.
+ * Sleeping until a time of the real clock is turned into a monotonic deadline, anew each time that clock
+ * is set meanwhile. Sleeping until CPU time is used up looks when that could be at the soonest.
  */
 #include <tessera/cred.h>
 #include <tessera/process.h>
@@ -79,8 +79,10 @@ clock_read(int clock, uint64_t *ns)
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI:
 		*ns = clock_realtime_ns();
+		return 0;
+	case CLOCK_TAI:
+		*ns = clock_realtime_ns() + (uint64_t)((int64_t)clock_tai_seconds() * (int64_t)NSEC_PER_SEC);
 		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
@@ -186,6 +188,84 @@ sleep_again(struct restart_block *b)
 	return sleep_until(b->deadline, (struct timespec64 __user *)b->arg[0]);
 }
 
+/* -ERESTARTNOHAND: a signal came; the time is absolute, so the call can be made again as it is. */
+static long
+sleep_until_realtime(int clock, uint64_t ns)
+{
+	for (;;) {
+		uint64_t count = clock_set_count();
+		deadline_t until = clock_deadline(clock, ns);
+		int error = until == 0 ? -ETIMEDOUT
+				       : wait_event_deadline(clock_set_queue(), clock_set_count() != count,
+							     WAIT_INTERRUPTIBLE, until);
+
+		if (error == -ETIMEDOUT)
+			return 0;
+		if (error)
+			return -ERESTARTNOHAND;
+	}
+}
+
+/* The least that may be left before a CPU clock is read again. */
+#define CPU_SLEEP_MIN (1 * NSEC_PER_MSEC)
+
+/* Until `clock`, which counts CPU time, shows `ns`. It gains at most a second a second on each CPU. */
+static long
+sleep_until_cpu(int clock, uint64_t ns, struct timespec64 __user *left)
+{
+	struct timespec64 ts;
+	uint64_t now;
+
+	for (;;) {
+		if (clock_read(clock, &now) != 0 || now >= ns)
+			return 0;
+		if (wait_until(deadline_after(MAX((ns - now) / cpu_count, CPU_SLEEP_MIN)),
+			       WAIT_INTERRUPTIBLE) == -ETIMEDOUT)
+			continue;
+		if (left) {
+			ts = ns_timespec(clock_read(clock, &now) == 0 && ns > now ? ns - now : 0);
+			if (copy_to_user(left, &ts, sizeof(ts)))
+				return -EFAULT;
+		}
+		return -ERESTART_RESTARTBLOCK;
+	}
+}
+
+static long
+sleep_cpu_again(struct restart_block *b)
+{
+	return sleep_until_cpu((int)b->arg[1], b->deadline, (struct timespec64 __user *)b->arg[0]);
+}
+
+static long
+sleep_cpu(int clock, bool absolute, const struct timespec64 *ts, struct timespec64 __user *left)
+{
+	struct restart_block *b = &current_thread()->restart;
+	uint64_t now;
+	long error;
+
+	if (absolute) {
+		error = sleep_until_cpu(clock, timespec_ns(ts), NULL);
+		return error == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : error;
+	}
+	if (clock_read(clock, &now) != 0)
+		return -EINVAL;
+	b->fn = sleep_cpu_again;
+	b->deadline = deadline_add(now, timespec_ns(ts));
+	b->arg[0] = (uint64_t)left;
+	b->arg[1] = (uint64_t)(int64_t)clock;
+	return sleep_until_cpu(clock, b->deadline, left);
+}
+
+/* Is it a CPU clock of one thread, the caller itself? It would never come to its time. */
+static bool
+is_own_thread_clock(int clock)
+{
+	pid_t tid = ~(clock >> 3);
+
+	return clock < 0 && (clock & CPU_CLOCK_THREAD) && (tid == 0 || tid == current_thread()->tid);
+}
+
 long
 linux_clock_nanosleep(int clock, int flags, const struct timespec64 __user *request,
 		      struct timespec64 __user *left)
@@ -196,15 +276,22 @@ linux_clock_nanosleep(int clock, int flags, const struct timespec64 __user *requ
 	uint64_t now;
 	long error;
 
-	if (clock == CLOCK_THREAD_CPUTIME_ID || clock_read(clock, &now) != 0)
+	if (clock_read(clock, &now) != 0)
 		return -EINVAL;
-	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_MONOTONIC_RAW ||
+	if (clock == CLOCK_THREAD_CPUTIME_ID || clock == CLOCK_MONOTONIC_RAW ||
 	    clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&ts, request, sizeof(ts)))
 		return -EFAULT;
 	if (!timespec_valid(&ts))
 		return -EINVAL;
+	if (is_own_thread_clock(clock))
+		return -EINVAL;
+	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
+		return sleep_cpu(clock, flags & TIMER_ABSTIME, &ts, left);
+	if ((flags & TIMER_ABSTIME) &&
+	    (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI))
+		return sleep_until_realtime(clock, timespec_ns(&ts));
 	if (flags & TIMER_ABSTIME) {
 		until = clock_deadline(clock, timespec_ns(&ts));
 		error = sleep_until(until, NULL);
@@ -262,52 +349,4 @@ linux_time(int64_t __user *out)
 	if (out && put_user(now, out))
 		return -EFAULT;
 	return now;
-}
-
-/* struct timex: only read here. The clock runs free: unsynchronised. */
-struct linux_timex {
-	uint32_t modes, pad0;
-	int64_t offset, frequency, max_error, estimated_error;
-	int32_t status, pad1;
-	int64_t constant, precision, tolerance;
-	struct linux_timeval time;
-	int64_t tick, pps_frequency, jitter;
-	int32_t shift, pad2;
-	int64_t stability, jitter_count, calibration_count, error_count, stability_count;
-	int32_t tai, pad3[11];
-};
-_Static_assert(sizeof(struct linux_timex) == 208, "struct timex");
-
-#define TIME_ERROR  5
-#define STA_UNSYNC  0x40
-
-long
-linux_clock_adjtime(int clock, struct linux_timex __user *inout)
-{
-	uint64_t ns = clock_realtime_ns();
-	struct linux_timex t;
-
-	if (clock != CLOCK_REALTIME)
-		return -EINVAL;
-	if (copy_from_user(&t, inout, sizeof(t)))
-		return -EFAULT;
-	if (t.modes)
-		return capable(CAP_SYS_TIME) ? -EINVAL : -EPERM;
-	t = (struct linux_timex){
-		.max_error = 16000000,
-		.estimated_error = 16000000,
-		.status = STA_UNSYNC,
-		.constant = 2,
-		.precision = 1,
-		.tolerance = 32768000,
-		.time = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / NSEC_PER_USEC },
-		.tick = 10000,
-	};
-	return copy_to_user(inout, &t, sizeof(t)) ? -EFAULT : TIME_ERROR;
-}
-
-long
-linux_adjtimex(struct linux_timex __user *inout)
-{
-	return linux_clock_adjtime(CLOCK_REALTIME, inout);
 }

@@ -98,9 +98,26 @@ struct linux_sigevent {
 };
 _Static_assert(sizeof(struct linux_sigevent) == 64, "struct sigevent");
 
+/* A CPU clock by number: the caller's own, as clock_getcpuclockid and pthread_getcpuclockid make it. */
+static int
+decode_cpu_clock(int clock, enum posix_clock *out)
+{
+	pid_t number = ~(clock >> 3);
+	bool thread = clock & 4;
+
+	if ((clock & 3) != 2)
+		return -EINVAL;
+	if (number != 0 && number != (thread ? current_thread()->tid : current_process()->pid))
+		return -EINVAL;
+	*out = thread ? POSIX_CLOCK_THREAD_CPU : POSIX_CLOCK_PROCESS_CPU;
+	return 0;
+}
+
 static int
 decode_clock(int clock, enum posix_clock *out)
 {
+	if (clock < 0)
+		return decode_cpu_clock(clock, out);
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_ALARM:

@@ -205,6 +205,9 @@ process_copy(struct process *from, const struct clone_request *r, const struct c
 	p->oom_score_adj = atomic_load(&from->oom_score_adj);
 	p->dumpable = atomic_load(&from->dumpable);
 	p->membarrier = atomic_load(&from->membarrier);
+	p->io_flusher = READ_ONCE(from->io_flusher);
+	p->no_huge_pages = READ_ONCE(from->no_huge_pages);
+	p->mce_kill = READ_ONCE(from->mce_kill);
 	p->creator = current_thread();
 	return p;
 }
@@ -233,6 +236,7 @@ thread_copy(struct process *p, const struct clone_request *r, struct cred *c, in
 		t->altstack.flags = 2; /* SS_DISABLE */
 	t->personality = self->personality;
 	t->timer_slack_ns = self->timer_slack_ns;
+	t->io_priority = READ_ONCE(self->io_priority);
 	t->start_time = clock_monotonic_ns();
 	t->syscall_number = UINT64_MAX;
 	if (r->flags & CLONE_CHILD_CLEARTID)

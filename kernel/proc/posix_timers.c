@@ -96,6 +96,20 @@ fired(struct timer *timer)
 	spin_unlock_irq(&p->signal_lock, flags);
 }
 
+/* The real clock was set. */
+static void
+clock_moved(struct clock_watcher *w, int64_t shift)
+{
+	struct posix_timer *pt = container_of(w, struct posix_timer, watcher);
+	uint64_t flags = spin_lock_irq(&pt->process->signal_lock);
+
+	if (pt->absolute && pt->when != 0) {
+		pt->when = deadline_move(pt->when, shift);
+		arm(pt);
+	}
+	spin_unlock_irq(&pt->process->signal_lock, flags);
+}
+
 void
 posix_timer_delivered(struct posix_timer *pt, struct siginfo *info)
 {
@@ -171,6 +185,17 @@ free_id_locked(struct interval_timers *it)
 	return -EAGAIN;
 }
 
+static void
+destroy(struct posix_timer *pt)
+{
+	if (pt->clock == POSIX_CLOCK_REALTIME)
+		clock_unwatch(&pt->watcher);
+	timer_cancel(&pt->timer);
+	if (pt->target)
+		thread_put(pt->target);
+	kfree(pt);
+}
+
 int
 posix_timer_create(const struct posix_timer_request *r)
 {
@@ -201,6 +226,8 @@ posix_timer_create(const struct posix_timer_request *r)
 	timer_init(&pt->timer, fired);
 	list_init(&pt->entry.node);
 	pt->entry.timer = pt;
+	if (pt->clock == POSIX_CLOCK_REALTIME)
+		clock_watch(&pt->watcher, clock_moved);
 	flags = spin_lock_irq(&p->signal_lock);
 	id = free_id_locked(it);
 	if (id >= 0) {
@@ -211,11 +238,8 @@ posix_timer_create(const struct posix_timer_request *r)
 		list_add_tail(&it->posix, &pt->node);
 	}
 	spin_unlock_irq(&p->signal_lock, flags);
-	if (id < 0) {
-		if (pt->target)
-			thread_put(pt->target);
-		kfree(pt);
-	}
+	if (id < 0)
+		destroy(pt);
 	return id;
 }
 
@@ -232,15 +256,6 @@ unlink_locked(struct posix_timer *pt)
 		list_del_init(&pt->entry.node);
 		signal_queue_forget(q, pt->entry.info.signo);
 	}
-}
-
-static void
-destroy(struct posix_timer *pt)
-{
-	timer_cancel(&pt->timer);
-	if (pt->target)
-		thread_put(pt->target);
-	kfree(pt);
 }
 
 int
@@ -324,6 +339,7 @@ posix_timer_set(int id, bool absolute, uint64_t value, uint64_t interval, uint64
 	if (pt) {
 		read_locked(pt, old_value, old_interval);
 		pt->when = start_time(pt, absolute, value);
+		pt->absolute = absolute && pt->clock == POSIX_CLOCK_REALTIME;
 		pt->interval = value ? interval : 0;
 		pt->overrun = 0;
 		pt->last_overrun = 0;

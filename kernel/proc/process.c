@@ -70,6 +70,7 @@ process_alloc(void)
 	p->start_time = clock_monotonic_ns();
 	p->exit_signal = SIGCHLD;
 	p->dumpable = true;
+	p->mce_kill = 2; /* the system's default */
 	return p;
 }
 

@@ -41,6 +41,8 @@ struct posix_timer {
 	struct signal_entry entry;
 	struct timer timer;
 	uint64_t when, interval;        /* deadline, or CPU time; when 0: off */
+	bool absolute;                  /* set for a time of the real clock */
+	struct clock_watcher watcher;   /* of the real clock, if it is ours */
 	uint32_t overrun, last_overrun;
 };
 

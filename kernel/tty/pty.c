@@ -313,7 +313,7 @@ master_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 		spin_unlock_irq(&t->lock, flags);
 		return put_user((int32_t)n, p);
 	case TIOCSIG: /* raise a signal in the foreground group */
-		if ((int)arg < 1 || (int)arg > SIGNAL_COUNT)
+		if ((int)arg != SIGINT && (int)arg != SIGQUIT && (int)arg != SIGTSTP)
 			return -EINVAL;
 		job_signal_foreground(t, (int)arg);
 		return 0;

@@ -121,6 +121,20 @@ get_termios2(struct tty *t, void __user *arg)
 	return copy_to_user(arg, &out, sizeof(out));
 }
 
+/* Is the line used without its modem's signals? */
+static long
+set_local(struct tty *t, const int32_t __user *arg)
+{
+	uint32_t in, out;
+	struct termios set = snapshot(t, &in, &out);
+	int32_t on;
+
+	if (get_user(on, arg))
+		return -EFAULT;
+	set.cflag = on ? set.cflag | CLOCAL : set.cflag & ~CLOCAL;
+	return install(t, &set, in, out, AT_ONCE);
+}
+
 static long
 get_termios(struct tty *t, void __user *arg)
 {
@@ -342,6 +356,10 @@ tty_ioctl(struct tty *t, struct file *f, unsigned int command, uintptr_t arg)
 	case TCSETAF: return set_termio(t, p, AFTER_OUTPUT_FLUSH_INPUT);
 	case TCSBRK:
 	case TCSBRKP: return send_break(t);
+	case TIOCSBRK:
+	case TIOCCBRK: return job_check_change(t);
+	case TIOCGSOFTCAR: return put_user(t->termios.cflag & CLOCAL ? 1 : 0, (int32_t __user *)p);
+	case TIOCSSOFTCAR: return set_local(t, p);
 	case TCXONC: return flow(t, arg);
 	case TCFLSH: return flush(t, arg);
 	case TIOCEXCL: return set_exclusive(t, true);

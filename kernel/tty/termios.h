@@ -112,6 +112,10 @@ enum {
 #define TIOCGPGRP  0x540f
 #define TIOCSPGRP  0x5410
 #define TIOCOUTQ   0x5411
+#define TIOCGSOFTCAR 0x5419
+#define TIOCSSOFTCAR 0x541a
+#define TIOCSBRK   0x5427
+#define TIOCCBRK   0x5428
 #define TIOCSTI    0x5412
 #define TIOCGWINSZ 0x5413
 #define TIOCSWINSZ 0x5414

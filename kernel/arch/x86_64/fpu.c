@@ -311,3 +311,9 @@ fpu_area_set(struct fpu_area *a, const void *image, bool extended)
 	a->legacy.mxcsr_mask = mask;
 	return 0;
 }
+
+uint64_t
+arch_vector_state_mask(void)
+{
+	return fpu_mask;
+}

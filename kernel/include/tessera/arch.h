@@ -121,6 +121,8 @@ void __noreturn arch_enter_user(struct trap_frame *f);
 /* Segment bases of the calling thread (arch_prctl). The setters return -EPERM past the user half. */
 vaddr_t arch_thread_fs_base(void);
 vaddr_t arch_thread_gs_base(void);
+/* The components of vector state that programs can use, as the processor numbers them. */
+uint64_t arch_vector_state_mask(void);
 int arch_thread_set_fs_base(vaddr_t base);
 int arch_thread_set_gs_base(vaddr_t base);
 /*

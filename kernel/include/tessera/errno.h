@@ -34,6 +34,7 @@ enum errno_values { ERRNO_TABLE(ERRNO_ENUM) };
 
 #define EWOULDBLOCK EAGAIN
 #define ENOTSUP     EOPNOTSUPP
+#define ENOPKG      65
 #define MAX_ERRNO   4095
 
 /* A pointer that may carry a negative errno instead. */

@@ -124,6 +124,7 @@ struct pid_owner {
 	int type;                    /* F_OWNER_TID 0, PID 1, PGRP 2 */
 	pid_t pid;
 	int signo;                   /* 0: SIGIO */
+	uid_t uid, euid;             /* of who set it */
 };
 
 #define FILE_READ     BIT(0) /* opened for reading */

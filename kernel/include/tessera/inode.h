@@ -149,6 +149,7 @@ struct inode {
 	void *locks;                         /* file_lock.c: POSIX and flock locks */
 	void *watches;                       /* inotify */
 	uint32_t seals;                      /* [l] memfd */
+	uint8_t write_hint;                  /* [a] fcntl's F_SET_RW_HINT */
 	uint32_t attributes;                 /* [l] append-only and immutable flags */
 	void *private;                       /* the file system's */
 	struct list fs_node;                 /* [c] fs->inodes */

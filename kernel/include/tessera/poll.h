@@ -80,5 +80,8 @@ long epoll_wait_events(struct file *epoll, struct epoll_event *out, int max, dea
 int timerfd_set(struct file *f, bool absolute, bool cancel_on_set, uint64_t value, uint64_t interval,
 		uint64_t *old_value, uint64_t *old_interval); /* -EINVAL: not a timerfd */
 int timerfd_get(struct file *f, uint64_t *value, uint64_t *interval);
+bool file_is_timerfd(const struct file *f);
+/* As if it had expired `n` times. */
+void timerfd_set_expirations(struct file *f, uint64_t n);
 
 #endif

@@ -152,6 +152,9 @@ struct process {
 	int oom_score_adj;                /* [a] */
 	bool no_unknown_call_log;         /* [a] an unknown call was logged already */
 	bool dumpable;                    /* [a] */
+	bool io_flusher;                  /* [a] prctl: as set; nothing here waits for its own writes */
+	bool no_huge_pages;               /* [a] prctl: as set */
+	uint8_t mce_kill;                 /* [a] prctl: when to be told of broken memory */
 	uint32_t membarrier;              /* [a] expedited membarrier commands registered for */
 };
 

@@ -145,6 +145,14 @@ enum socket_state { SOCKET_UNCONNECTED, SOCKET_LISTENING, SOCKET_CONNECTED };
 #define SOCKET_LINGER           BIT(9)
 #define SOCKET_TIMESTAMP        BIT(10) /* tell when a datagram came, in microseconds */
 #define SOCKET_TIMESTAMP_NS     BIT(11) /* the same in nanoseconds; at most one of the two */
+/* Kept and told, and of no use to a family without devices: */
+#define SOCKET_NO_CHECKSUM      BIT(12)
+#define SOCKET_COUNT_DROPS      BIT(13)
+#define SOCKET_WIFI_STATUS      BIT(14)
+#define SOCKET_NO_FCS           BIT(15)
+#define SOCKET_LOCK_FILTER      BIT(16)
+#define SOCKET_ERROR_QUEUE_EVENT BIT(17)
+#define SOCKET_PREFER_BUSY_POLL BIT(18)
 
 /*
  * [I] immutable  [l] lock, read without it by who waits and polls  [a] atomic
@@ -172,6 +180,9 @@ struct socket {
 	uint32_t low_water;            /* [a] least bytes a stream's receive waits for */
 	uint32_t priority;             /* [a] as set */
 	uint32_t linger;               /* [a] seconds, as set */
+	uint32_t mark, busy_poll, buffer_lock, timestamping; /* [a] as set */
+	int32_t incoming_cpu;          /* [a] as set; -1: none */
+	uint64_t pacing_rate;          /* [a] as set; UINT64_MAX: none */
 	uint64_t send_timeout, receive_timeout; /* [a] ns; UINT64_MAX: for ever */
 };
 

@@ -170,6 +170,7 @@ struct thread {
 	bool pi_exiting;               /* FUTEX_PI: nobody may begin to wait for it any more */
 	uint32_t personality;          /* [o] */
 	uint64_t timer_slack_ns;       /* [o] */
+	uint16_t io_priority;          /* [a] as set by ioprio_set; 0: none */
 	struct kcov_thread kcov;       /* [o] */
 	uint64_t fail_nth;             /* [o] allocations until one fails; 0: none shall */
 	uint64_t fail_more;            /* [o] how many behind that one fail too */

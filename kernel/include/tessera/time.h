@@ -8,10 +8,12 @@
 #ifndef TESSERA_TIME_H
 #define TESSERA_TIME_H
 
+#include <tessera/list.h>
 #include <tessera/rbtree.h>
 #include <tessera/types.h>
 
 struct cpu;
+struct wait_queue;
 
 #define NSEC_PER_SEC  1000000000ul
 #define NSEC_PER_MSEC 1000000ul
@@ -28,6 +30,25 @@ struct timespec64 {
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_realtime_ns(void);
 int clock_set_realtime_ns(uint64_t ns); /* 0, or -EINVAL: before the machine was started */
+
+/*
+ * Who keeps absolute real times as deadlines is told when the clock is set: `moved` gets by how much such
+ * a deadline moves (the real clock put forward: it comes sooner, negative). From a thread, CLOCK_SET held.
+ */
+struct clock_watcher {
+	struct list node;           /* CLOCK_SET */
+	void (*moved)(struct clock_watcher *w, int64_t shift); /* [I] */
+};
+
+void clock_watch(struct clock_watcher *w, void (*moved)(struct clock_watcher *w, int64_t shift));
+/* After this returns `moved` does not run any more. Not from `moved`. */
+void clock_unwatch(struct clock_watcher *w);
+/* `when` moved by `shift`; a time that is past becomes 1. DEADLINE_NEVER stays. */
+deadline_t deadline_move(deadline_t when, int64_t shift);
+/* How often the clock was set, and who sleeps until it is set again. */
+uint64_t clock_set_count(void);
+struct wait_queue *clock_set_queue(void);
+
 /* Realtime minus monotonic, as the vDSO needs it. */
 int64_t clock_realtime_offset_ns(void);
 deadline_t deadline_after(uint64_t ns); /* saturates */
