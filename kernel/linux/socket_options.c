@@ -250,7 +250,7 @@ set_kept(struct socket *s, int option, const void __user *value, int length, int
 		WRITE_ONCE(s->busy_poll, (uint32_t)n);
 		return 0;
 	case SO_BUSY_POLL_BUDGET:
-		return n && !capable(CAP_NET_ADMIN) ? -EPERM : n < 0 || n > UINT16_MAX ? -EINVAL : 0;
+		return n && !capable(CAP_NET_ADMIN) ? -EPERM : n < 0 || n > (int)UINT16_MAX ? -EINVAL : 0;
 	case SO_MAX_PACING_RATE:
 		rate = (uint32_t)n == UINT32_MAX ? UINT64_MAX : (uint32_t)n;
 		if (length == (int)sizeof(rate) && copy_from_user(&rate, value, sizeof(rate)))
