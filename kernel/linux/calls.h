@@ -188,6 +188,7 @@ CALL6(202, futex, uint32_t __user *, addr, int, op, uint32_t, value, uint64_t, u
 CALL3(203, sched_setaffinity, pid_t, pid, unsigned int, size, const uint64_t __user *, mask)
 CALL3(204, sched_getaffinity, pid_t, pid, unsigned int, size, uint64_t __user *, mask)
 CALL1(213, epoll_create, int, size)
+CALL5(216, remap_file_pages, unsigned long, start, unsigned long, length, unsigned long, prot, unsigned long, page, unsigned long, flags)
 CALL3(217, getdents64, int, fd, void __user *, out, unsigned int, size)
 CALL1(218, set_tid_address, uint32_t __user *, address)
 CALL0(219, restart_syscall)

@@ -252,6 +252,18 @@ linux_mremap(unsigned long addr, unsigned long old_length, unsigned long new_len
 	return address_space_remap(own_space(), addr, old_length, new_length, (int)flags, new_addr);
 }
 
+long
+linux_remap_file_pages(unsigned long start, unsigned long length, unsigned long prot, unsigned long page,
+		       unsigned long flags)
+{
+	start = ALIGN_DOWN(start, PAGE_SIZE);
+	length = ALIGN_DOWN(length, PAGE_SIZE);
+	if (prot || start + length <= start || page + (length >> PAGE_SHIFT) < page ||
+	    page + (length >> PAGE_SHIFT) > (uint64_t)INT64_MAX >> PAGE_SHIFT)
+		return -EINVAL;
+	return address_space_remap_pages(own_space(), start, length, page);
+}
+
 /* --- protection ------------------------------------------------------------------------------- */
 
 static long

@@ -352,6 +352,52 @@ address_space_map(struct address_space *as, const struct map_request *r)
 	return addr;
 }
 
+/* The mappings from `m` on, all of one object and with the same rights, reach `end` without a hole. */
+static bool
+alike_until(struct mapping *m, vaddr_t end)
+{
+	for (struct mapping *next; m->end < end; m = next) {
+		next = mapping_next(m);
+		if (!next || next->start != m->end || next->object != m->object || next->file != m->file ||
+		    next->flags != m->flags)
+			return false;
+	}
+	return true;
+}
+
+int
+address_space_remap_pages(struct address_space *as, vaddr_t start, size_t length, uint64_t page)
+{
+	struct list doomed = LIST_INIT(doomed);
+	struct map_request r = { .addr = start, .length = length, .offset = page << PAGE_SHIFT,
+				 .place = MAP_PLACE_FIXED };
+	struct mapping *m;
+	long error = -EINVAL;
+
+	write_lock(&as->lock);
+	m = address_space_find(as, start);
+	if (m && m->start <= start && (m->flags & MAPPING_SHARED) && !(m->flags & MAPPING_HUGETLB) && m->object &&
+	    alike_until(m, start + length)) {
+		r.flags = m->flags;
+		r.object = m->object;
+		r.file = m->file;
+		object_get(r.object);
+		if (r.file)
+			file_get(r.file);
+		error = map_locked(as, &r, length, &doomed);
+	}
+	write_unlock(&as->lock);
+	mappings_free(&doomed);
+	if (r.object)
+		object_put(r.object);
+	if (r.file)
+		file_put(r.file);
+	if (error < 0)
+		return (int)error;
+	(void)address_space_populate(as, start, start + length); /* what fails now is tried again on touch */
+	return 0;
+}
+
 /* --- the program break ------------------------------------------------------------------------ */
 
 /* as->lock for writing. 0 or an errno, which brk(2) never tells. */

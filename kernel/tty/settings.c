@@ -45,6 +45,53 @@ note_packet_change(struct tty *t, const struct termios *old)
 		t->packet_status |= PACKET_IOCTL;
 }
 
+static uint32_t
+keep_bits(uint32_t old, uint32_t new, uint32_t locked)
+{
+	return (old & locked) | (new & ~locked);
+}
+
+/* What TIOCSLCKTRMIOS locked stays as it is. t->lock is held. */
+static void
+keep_locked(const struct tty *t, const struct termios *old, struct termios *set)
+{
+	const struct termios *locked = &t->termios_lock;
+
+	set->iflag = keep_bits(old->iflag, set->iflag, locked->iflag);
+	set->oflag = keep_bits(old->oflag, set->oflag, locked->oflag);
+	set->cflag = keep_bits(old->cflag, set->cflag, locked->cflag);
+	set->lflag = keep_bits(old->lflag, set->lflag, locked->lflag);
+	for (uint32_t i = 0; i < NCCS_KERNEL; i++)
+		if (locked->cc[i])
+			set->cc[i] = old->cc[i];
+}
+
+static long
+get_lock(struct tty *t, void __user *arg)
+{
+	uint64_t flags = spin_lock_irq(&t->lock);
+	struct termios locked = t->termios_lock;
+
+	spin_unlock_irq(&t->lock, flags);
+	return copy_to_user(arg, &locked, sizeof(locked));
+}
+
+static long
+set_lock(struct tty *t, const void __user *arg)
+{
+	struct termios locked;
+	uint64_t flags;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&locked, arg, sizeof(locked)))
+		return -EFAULT;
+	flags = spin_lock_irq(&t->lock);
+	t->termios_lock = locked;
+	spin_unlock_irq(&t->lock, flags);
+	return 0;
+}
+
 enum when { AT_ONCE, AFTER_OUTPUT, AFTER_OUTPUT_FLUSH_INPUT };
 
 static int
@@ -65,6 +112,7 @@ install(struct tty *t, const struct termios *set, uint32_t ispeed, uint32_t ospe
 		discipline_flush_input(t, &after);
 	old = t->termios;
 	t->termios = *set;
+	keep_locked(t, &old, &t->termios);
 	t->termios.line = 0;
 	t->ispeed = ispeed;
 	t->ospeed = ospeed;
@@ -354,6 +402,8 @@ tty_ioctl(struct tty *t, struct file *f, unsigned int command, uintptr_t arg)
 	case TCSETA: return set_termio(t, p, AT_ONCE);
 	case TCSETAW: return set_termio(t, p, AFTER_OUTPUT);
 	case TCSETAF: return set_termio(t, p, AFTER_OUTPUT_FLUSH_INPUT);
+	case TIOCGLCKTRMIOS: return get_lock(t, p);
+	case TIOCSLCKTRMIOS: return set_lock(t, p);
 	case TCSBRK:
 	case TCSBRKP: return send_break(t);
 	case TIOCSBRK:

@@ -63,6 +63,7 @@ struct tty {
 	void *private;                   /* [I] the driver's */
 	struct spinlock lock;            /* class TTY_BUFFER */
 	struct termios termios;          /* [l] */
+	struct termios termios_lock;     /* [l] what of termios stays as it is: bits set, characters not 0 */
 	uint32_t ispeed, ospeed;         /* [l] */
 	struct winsize size;             /* [l] */
 

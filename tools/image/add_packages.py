@@ -13,10 +13,11 @@ What a package needs is what apt-cache knows: Depends and Pre-Depends; of altern
 the image has another; of the providers of a virtual package one that is there already, else the first.
 A package of which the image holds a part counts as there, unless it is named: then it comes whole.
 
-Maintainer scripts do not run. with.manifest has what they would have done, as two more statements of
+Maintainer scripts do not run. with.manifest has what they would have done, as three more statements of
 a manifest (see build_image.py):
 
     skip PACKAGE..                   not taken in only because others depend on it
+    whole PACKAGE PART..             comes with all of what the image holds only in part
     alternative PACKAGE PATH TARGET  a link that comes with a package, as by update-alternatives
 """
 import argparse
@@ -32,7 +33,7 @@ from pathlib import Path
 
 from build_image import Manifest, add_package, matcher
 from cpio import Tree
-from packages import Cache, PackageError
+from packages import NOTHING_INSTALLED, Cache, PackageError
 
 HERE = Path(__file__).resolve().parent
 WEEK = 7 * 24 * 3600
@@ -49,7 +50,7 @@ class Graph:
     @staticmethod
     def _ask(names):
         options = [f"--no-{what}" for what in "recommends suggests conflicts breaks replaces enhances".split()]
-        command = ["apt-cache", "depends", "--recurse", *options, *names]
+        command = ["apt-cache", *NOTHING_INSTALLED, "depends", "--recurse", *options, *names]
         if not any(Path("/var/lib/apt/lists").glob("*Packages*")):
             privilege = [] if os.geteuid() == 0 else ["sudo", "-n"]
             subprocess.run([*privilege, "apt-get", "-q", "update"], capture_output=True)
@@ -105,11 +106,14 @@ class Graph:
 
 class Rules(Manifest):
     def __init__(self, path):
-        self.skips, self.alternatives = [], []
+        self.skips, self.wholes, self.alternatives = [], {}, []
         super().__init__(path)
 
     def _skip(self, path, *names):
         self.skips += names
+
+    def _whole(self, path, package, *parts):
+        self.wholes[package] = parts
 
     def _alternative(self, path, package, link, target):
         self.alternatives.append((package, link, target))
@@ -123,6 +127,8 @@ def make_segment(names, profile, rules, cache):
     # libc6, which an image may hold in part, loads this one when a thread is cancelled.
     roots = [n for n in (*names, "libgcc-s1") if n not in present]
     needed = Graph(roots).closure(roots, present, set(rules.skips))
+    for part in sorted({p for n in (*needed, *already) for p in rules.wholes.get(n, ())} & present & partly):
+        needed.append(part)
     tree, dropped = Tree(), matcher(rules.drops)
     for _, deb in sorted(cache.fetch(needed).items()):
         add_package(tree, deb, (), dropped)

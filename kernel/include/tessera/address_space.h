@@ -128,6 +128,9 @@ struct map_request {
 };
 /* Returns the address, or a negative errno: ENOMEM, EEXIST, EINVAL, EAGAIN (locked limit). */
 long address_space_map(struct address_space *as, const struct map_request *r);
+/* remap_file_pages: within one shared mapping, [start, start + length) shows its object from page `page` on.
+ * -EINVAL: there is no such mapping; -ENOMEM. */
+int address_space_remap_pages(struct address_space *as, vaddr_t start, size_t length, uint64_t page);
 int address_space_unmap(struct address_space *as, vaddr_t addr, size_t length);
 /* attach.c: all mappings of the open file that the first mapping at or above `addr` with such operations has, as
  * far as they lie where a mapping of the whole file at `addr` would have put them. -EINVAL: there is none. */

@@ -516,3 +516,59 @@ HELPER(print_addresses)
 	printf("%p %p", (void *)&here, mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 					    0));
 }
+
+static long
+remap_pages(void *at, size_t size, int prot, size_t page, int flags)
+{
+	return syscall(SYS_remap_file_pages, at, size, prot, page, flags);
+}
+
+TEST(remap_file_pages_shows_other_pages_of_the_object)
+{
+	enum { PAGE = 4096, PAGES = 8 };
+	unsigned char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	for (int i = 0; i < PAGES; i++)
+		p[i * PAGE] = (unsigned char)(i + 1);
+	/* Backwards, in pairs that then touch mappings of the same object. */
+	for (int i = 0; i < PAGES; i++)
+		CHECK_OK(remap_pages(p + i * PAGE, PAGE, 0, (size_t)(PAGES - 1 - i), 0));
+	for (int i = 0; i < PAGES; i++)
+		CHECK_EQ(p[i * PAGE], PAGES - i);
+	p[0] = 99; /* the object's last page, which the last page of the range shows no more */
+	CHECK_OK(remap_pages(p + PAGE, PAGE, 0, PAGES - 1, MAP_NONBLOCK));
+	CHECK_EQ(p[PAGE], 99);
+	CHECK_EQ(p[(PAGES - 1) * PAGE], 1);
+	/* A length that is no whole number of pages is cut; the start is rounded down. */
+	CHECK_OK(remap_pages(p + 100, PAGE + 5, 0, 2, 0));
+	CHECK_EQ(p[0], 3);
+	CHECK_EQ(p[PAGE], 99);
+}
+
+TEST(remap_file_pages_of_a_file_and_what_it_refuses)
+{
+	enum { PAGE = 4096 };
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	unsigned char *p, *q;
+
+	CHECK_OK(ftruncate(fd, 4 * PAGE));
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(pwrite(fd, &i, 1, (off_t)i * PAGE), 1);
+	p = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_OK(close(fd));
+	CHECK_OK(remap_pages(p, 2 * PAGE, 0, 2, 0));
+	CHECK_EQ(p[0], 2);
+	CHECK_EQ(p[PAGE], 3);
+	CHECK_ERRNO(remap_pages(p, PAGE, PROT_READ, 0, 0), EINVAL);
+	CHECK_ERRNO(remap_pages(p, 0, 0, 0, 0), EINVAL);
+	CHECK_ERRNO(remap_pages(p, PAGE, 0, ~0ul, 0), EINVAL);
+	CHECK_ERRNO(remap_pages((void *)~0xffful, 2 * PAGE, 0, 0, 0), EINVAL);
+	CHECK_OK(munmap(p + PAGE, PAGE));
+	CHECK_ERRNO(remap_pages(p, 2 * PAGE, 0, 0, 0), EINVAL);
+	CHECK_ERRNO(remap_pages(p + PAGE, PAGE, 0, 0, 0), EINVAL);
+	q = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(q != MAP_FAILED);
+	CHECK_ERRNO(remap_pages(q, PAGE, 0, 0, 0), EINVAL);
+}

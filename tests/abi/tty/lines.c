@@ -641,3 +641,47 @@ TEST(a_hundred_kilobytes_each_way)
 	check_write_all(p.slave, back, SIZE);
 	CHECK_EXIT(pid, 0);
 }
+
+TEST(locked_settings_stay)
+{
+	/* The layouts of the kernel, not of the C library. */
+	struct { unsigned int iflag, oflag, cflag, lflag; unsigned char line, cc[19]; } lock = { 0 }, got;
+	struct termios t, was;
+	struct pty p;
+
+	pty_open(&p);
+	memset(&got, 0xff, sizeof(got));
+	CHECK_OK(ioctl(p.slave, TIOCGLCKTRMIOS, &got));
+	CHECK_MEM(&got, &lock, sizeof(got));
+	lock.lflag = ECHO | ICANON;
+	lock.iflag = ICRNL;
+	lock.cc[VINTR] = 1;
+	CHECK_OK(ioctl(p.slave, TIOCSLCKTRMIOS, &lock));
+	CHECK_OK(ioctl(p.slave, TIOCGLCKTRMIOS, &got));
+	CHECK_MEM(&got, &lock, sizeof(got));
+
+	CHECK_OK(tcgetattr(p.slave, &was));
+	t = was;
+	t.c_lflag &= ~(unsigned int)(ECHO | ICANON | ISIG);
+	t.c_iflag &= ~(unsigned int)(ICRNL | IXON);
+	t.c_cc[VINTR] = 'x';
+	t.c_cc[VQUIT] = 'y';
+	CHECK_OK(tcsetattr(p.slave, TCSANOW, &t));
+	CHECK_OK(tcgetattr(p.slave, &t));
+	CHECK_EQ(t.c_lflag, was.c_lflag & ~(unsigned int)ISIG);
+	CHECK_EQ(t.c_iflag, was.c_iflag & ~(unsigned int)IXON);
+	CHECK_EQ(t.c_cc[VINTR], was.c_cc[VINTR]);
+	CHECK_EQ(t.c_cc[VQUIT], 'y');
+
+	memset(&lock, 0, sizeof(lock));
+	CHECK_OK(ioctl(p.slave, TIOCSLCKTRMIOS, &lock));
+	t.c_lflag &= ~(unsigned int)ECHO;
+	CHECK_OK(tcsetattr(p.slave, TCSANOW, &t));
+	CHECK_OK(tcgetattr(p.slave, &t));
+	CHECK_EQ(t.c_lflag & ECHO, 0);
+	CHECK_ERRNO(ioctl(p.slave, TIOCGLCKTRMIOS, (void *)8), EFAULT);
+	CHECK_ERRNO(ioctl(p.slave, TIOCSLCKTRMIOS, (void *)8), EFAULT);
+	check_drop_root();
+	CHECK_ERRNO(ioctl(p.slave, TIOCSLCKTRMIOS, &lock), EPERM);
+	CHECK_OK(ioctl(p.slave, TIOCGLCKTRMIOS, &got));
+}

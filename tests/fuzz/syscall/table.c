@@ -52,6 +52,7 @@ static const char *const refinements[] = {
 	"mremap addr=page old_length=advice_sizes new_length=advice_sizes flags=remap_flags new_addr=page",
 	"msync addr=page length=advice_sizes flags=sync_flags",
 	"mincore addr=page length=advice_sizes out=out256",
+	"remap_file_pages start=page length=advice_sizes prot=c:0 page=counts flags=map_flags",
 	"madvise addr=page length=advice_sizes advice=advices",
 	"mlock addr=page length=advice_sizes",
 	"mlock2 addr=page length=advice_sizes flags=rights",
