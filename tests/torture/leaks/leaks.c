@@ -16,6 +16,13 @@
 #define SEVERAL 3
 
 static void
+is_seen(void (*body)(void))
+{
+	storm_take_time();
+	storm_leaves_nothing(body);
+}
+
+static void
 leave_handles(void)
 {
 	/* A second handle for an object that is open already: nothing but the handle is new. */
@@ -24,7 +31,7 @@ leave_handles(void)
 
 TEST(handles_are_counted)
 {
-	storm_leaves_nothing(leave_handles);
+	is_seen(leave_handles);
 }
 
 static void
@@ -35,7 +42,7 @@ leave_open_objects(void)
 
 TEST(open_objects_are_counted)
 {
-	storm_leaves_nothing(leave_open_objects);
+	is_seen(leave_open_objects);
 }
 
 static void
@@ -49,7 +56,7 @@ leave_frames(void)
 
 TEST(frames_are_counted)
 {
-	storm_leaves_nothing(leave_frames);
+	is_seen(leave_frames);
 }
 
 static int watcher, watched;
@@ -69,7 +76,7 @@ leave_slab_objects(void)
 TEST(slab_objects_are_counted)
 {
 	watcher = CHECK_OK(inotify_init1(IN_CLOEXEC));
-	storm_leaves_nothing(leave_slab_objects);
+	is_seen(leave_slab_objects);
 }
 
 static void *
@@ -88,7 +95,7 @@ leave_threads(void)
 
 TEST(threads_are_counted)
 {
-	storm_leaves_nothing(leave_threads);
+	is_seen(leave_threads);
 }
 
 static void
@@ -100,5 +107,5 @@ leave_processes(void)
 
 TEST(processes_are_counted)
 {
-	storm_leaves_nothing(leave_processes);
+	is_seen(leave_processes);
 }
