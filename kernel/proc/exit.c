@@ -295,6 +295,7 @@ thread_exit_user(int status)
 	struct pid_slot *slot;
 	bool last;
 
+	core_park(p, t);
 	ptrace_thread_exits(status);
 	futex_thread_exit(t);
 	vfork_release(t);

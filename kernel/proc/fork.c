@@ -204,6 +204,7 @@ process_copy(struct process *from, const struct clone_request *r, const struct c
 	timers_limit_changed(p); /* the limit on CPU time goes along, the timers do not */
 	p->oom_score_adj = atomic_load(&from->oom_score_adj);
 	p->dumpable = atomic_load(&from->dumpable);
+	p->coredump_filter = atomic_load(&from->coredump_filter);
 	p->membarrier = atomic_load(&from->membarrier);
 	p->io_flusher = READ_ONCE(from->io_flusher);
 	p->no_huge_pages = READ_ONCE(from->no_huge_pages);

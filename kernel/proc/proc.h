@@ -104,6 +104,7 @@ int signal_dequeue_locked(struct process *p, struct thread *t, uint64_t mask, st
 void posix_timer_delivered(struct posix_timer *timer, struct siginfo *info);
 bool signal_default_ignores(int signo);
 bool signal_default_stops(int signo);
+bool signal_default_dumps(int signo);
 
 /* --- signal_deliver.c ----------------------------------------------------------------------------- */
 
@@ -158,6 +159,14 @@ void ptrace_syscall_exit(struct trap_frame *f);
 
 /* exit.c: tell the parent, or its tracer first, that p has become a zombie. True: nobody will wait. */
 bool notify_parent_of_exit_locked(struct process *p);
+
+/* --- core.c ----------------------------------------------------------------------------------------- */
+
+/* The calling thread dies of `info`, whose default action leaves a core file: write one if that is wanted.
+ * The process is ending afterwards, with the status that tells of the file, or as it was. */
+void core_dump(const struct siginfo *info);
+/* The calling thread t ends: not before a core file of its process is written. */
+void core_park(struct process *p, struct thread *t);
 
 /* --- exec and its helpers ------------------------------------------------------------------------- */
 

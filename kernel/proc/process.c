@@ -7,6 +7,7 @@
  * handles, directories) is dropped when its last thread ends; see exit.c.
  */
 #include <tessera/address_space.h>
+#include <tessera/core.h>
 #include <tessera/handle.h>
 #include <tessera/ptrace.h>
 #include <tessera/namespace.h>
@@ -65,10 +66,12 @@ process_alloc(void)
 	list_init(&p->all_node);
 	wait_queue_init(&p->child_wait);
 	wait_queue_init(&p->signal_wait);
+	wait_queue_init(&p->core_wait);
 	signal_queue_init(&p->pending);
 	limits_init(p->limits);
 	p->start_time = clock_monotonic_ns();
 	p->exit_signal = SIGCHLD;
+	p->coredump_filter = CORE_FILTER_DEFAULT;
 	p->dumpable = true;
 	p->mce_kill = 2; /* the system's default */
 	return p;

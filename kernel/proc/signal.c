@@ -26,6 +26,9 @@
 
 #define SET_STOP                                                                                   \
 	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define SET_DUMP                                                                                   \
+	(SET_SYNCHRONOUS | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGXCPU) |       \
+	 SIGNAL_BIT(SIGXFSZ))
 #define SET_IGNORED                                                                                \
 	(SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGURG))
 #define SET_SYNCHRONOUS                                                                            \
@@ -45,6 +48,12 @@ bool
 signal_default_stops(int signo)
 {
 	return SET_STOP & SIGNAL_BIT(signo);
+}
+
+bool
+signal_default_dumps(int signo)
+{
+	return SET_DUMP & SIGNAL_BIT(signo);
 }
 
 /* Does a default action leave this process alone? Process 1 dies only of its own faults. */
@@ -401,7 +410,7 @@ choose_and_wake(struct process *p, struct thread *t, int signo)
 	if (!chosen)
 		return;
 	if (handler == SIG_DFL && !signal_default_ignores(signo) && !signal_default_stops(signo) &&
-	    !signal_spares(p) && !p->group_exit && (signo == SIGKILL || !ptrace_is_traced(judge))) {
+	    !signal_default_dumps(signo) && !signal_spares(p) && !p->group_exit && (signo == SIGKILL || !ptrace_is_traced(judge))) {
 		process_kill_threads_locked(p, signo, NULL);
 		return;
 	}
@@ -432,6 +441,8 @@ signal_send_locked(struct process *p, struct thread *t, int signo, const struct 
 	if (p->thread_count == 0 || (t && t->exiting))
 		return 0;
 	prepare_job_control(p, signo);
+	if (signo == SIGKILL && p->core)
+		thread_kill_locked(p->core); /* nobody waits for the rest of the file */
 	if (p->group_exit || is_ignored(p, t, signo))
 		return 0;
 	if (!realtime && (q->set & SIGNAL_BIT(signo)))

@@ -220,6 +220,8 @@ next_handled(struct siginfo *info, struct signal_action *action)
 			continue;
 		}
 		spin_unlock_irq(&p->signal_lock, flags);
+		if (signal_default_dumps(signo))
+			core_dump(info);
 		process_exit_group(signo);
 	}
 	signal_recompute_locked(p, t);

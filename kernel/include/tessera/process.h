@@ -137,6 +137,10 @@ struct process {
 	bool continued;                   /* [s] wait has yet to tell */
 	int exit_signal;                  /* [P] what the parent gets, SIGCHLD mostly */
 	int parent_death_signal;          /* [p] prctl PR_SET_PDEATHSIG */
+	struct thread *core;              /* [a] set under [s]: it writes a core file, the others wait; NULL */
+	uint32_t core_parked;             /* [s] threads that wait for it */
+	struct wait_queue core_wait;
+	uint32_t coredump_filter;         /* [a] which mappings go into it: <tessera/core.h> */
 	uint32_t pending_count;           /* [s] queued entries, against RLIMIT_SIGPENDING */
 
 	/* accounting */

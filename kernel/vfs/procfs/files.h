@@ -22,6 +22,8 @@ uint32_t count_blocked(void);
 /* process_settings.c */
 int show_oom_adj(struct text *t, struct target *at);
 ssize_t write_oom_adj(struct target *at, char *data, size_t n);
+int show_coredump_filter(struct text *t, struct target *at);
+ssize_t write_coredump_filter(struct target *at, char *data, size_t n);
 int show_timer_slack(struct text *t, struct target *at);
 ssize_t write_timer_slack(struct target *at, char *data, size_t n);
 

@@ -324,7 +324,8 @@ show_status(struct text *t, struct target *at)
 		   at->whole || !at->thread ? p->pid : at->thread->tid, s.pgid, s.sid);
 	if (as)
 		status_memory(t, as);
-	text_print(t, "CoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t%u/%lu\n", s.threads, s.queued,
+	text_print(t, "CoreDumping:\t%d\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t%u/%lu\n",
+		   atomic_load(&p->core) != NULL, s.threads, s.queued,
 		   process_limit(p, RLIMIT_SIGPENDING));
 	print_mask(t, "SigPnd", s.pending);
 	print_mask(t, "ShdPnd", s.shared_pending);
@@ -723,6 +724,8 @@ jump_root(struct target *at, struct path *out)
 	ENTRY_FILE("cgroup", show_cgroup),                                                         \
 	ENTRY_FILE("cmdline", show_cmdline),                                                       \
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm },        \
+	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = show_coredump_filter,         \
+	  .write = write_coredump_filter },                                                        \
 	MAGIC("cwd", jump_cwd),                                                                    \
 	SPACE("environ", 0400, show_environ),                                                      \
 	MAGIC("exe", jump_exe),                                                                    \

@@ -2,6 +2,7 @@
 /*
  * process_settings.c - files below /proc/PID that set something.
  */
+#include <tessera/core.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/string.h>
@@ -58,6 +59,31 @@ write_oom_adj(struct target *at, char *data, size_t n)
 	if (score < READ_ONCE(at->process->oom_score_adj) && !capable(CAP_SYS_RESOURCE))
 		return -EACCES;
 	WRITE_ONCE(at->process->oom_score_adj, score);
+	return (ssize_t)n;
+}
+
+int
+show_coredump_filter(struct text *t, struct target *at)
+{
+	if (at->process->state == PROCESS_ALIVE)
+		text_print(t, "%08x\n", atomic_load(&at->process->coredump_filter));
+	return 0;
+}
+
+/* A number in any of C's three notations. */
+ssize_t
+write_coredump_filter(struct target *at, char *data, size_t n)
+{
+	const char *end;
+	uint64_t v;
+
+	if (parse_u64(data, &end, 0, &v) || v > UINT32_MAX)
+		return -EINVAL;
+	if (*end == '\n')
+		end++;
+	if (*end)
+		return -EINVAL;
+	atomic_store(&at->process->coredump_filter, (uint32_t)v & CORE_FILTER_ALL);
 	return (ssize_t)n;
 }
 

@@ -3,6 +3,7 @@
  * sys.c - /proc/sys: the settings that programs read, and those that root may change.
  */
 #include <tessera/address_space.h>
+#include <tessera/core.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/pipe.h>
@@ -31,7 +32,6 @@ CONSTANT(show_ngroups_max, "65536")
 CONSTANT(show_cap_last_cap, "40")
 CONSTANT(show_overflow_id, "65534")
 CONSTANT(show_threads_max, "65536")
-CONSTANT(show_core_pattern, "core")
 CONSTANT(show_mmap_min_addr, "65536")
 CONSTANT(show_zero, "0")
 CONSTANT(show_one, "1")
@@ -292,6 +292,46 @@ show_file_nr(struct text *t, struct target *at)
 	return 0;
 }
 
+static int
+show_core_pattern(struct text *t, struct target *at)
+{
+	char pattern[CORE_PATTERN_MAX];
+
+	core_pattern_get(pattern);
+	text_print(t, "%s\n", pattern);
+	return 0;
+}
+
+static ssize_t
+write_core_pattern(struct target *at, char *data, size_t n)
+{
+	char *end = strchr(data, '\n');
+	int error;
+
+	if (end)
+		*end = '\0';
+	error = core_pattern_set(data);
+	return error ? error : (ssize_t)n;
+}
+
+static int
+show_core_uses_pid(struct text *t, struct target *at)
+{
+	text_print(t, "%u\n", atomic_load(&core_uses_pid));
+	return 0;
+}
+
+static ssize_t
+write_core_uses_pid(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
+
+	if (r > 0)
+		atomic_store(&core_uses_pid, (uint32_t)v);
+	return r;
+}
+
 #define SETTING(n, show_function, write_function)                                                  \
 	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING, .show = show_function,        \
 	  .write = write_function }
@@ -375,8 +415,8 @@ static const struct entry yama_entries[] = {
 
 static const struct entry kernel_entries[] = {
 	READONLY("cap_last_cap", show_cap_last_cap),
-	READONLY("core_pattern", show_core_pattern),
-	READONLY("core_uses_pid", show_zero),
+	SETTING("core_pattern", show_core_pattern, write_core_pattern),
+	SETTING("core_uses_pid", show_core_uses_pid, write_core_uses_pid),
 	SETTING("dmesg_restrict", show_dmesg_restrict, write_dmesg_restrict),
 	SETTING("domainname", show_domainname, write_domainname),
 	SETTING("hostname", show_hostname, write_hostname),
