@@ -65,7 +65,7 @@ eventfd_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 	if (to->count < sizeof(n))
 		return -EINVAL;
 	if (!take(e, &n)) {
-		if (f->flags & O_NONBLOCK)
+		if (file_may_not_wait(f, rw_flags))
 			return -EAGAIN;
 		if (wait_event_interruptible(&e->read_wait, take(e, &n)))
 			return -ERESTARTSYS;
@@ -87,7 +87,7 @@ eventfd_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_fl
 	if (n == UINT64_MAX)
 		return -EINVAL;
 	if (!add(e, n)) {
-		if (f->flags & O_NONBLOCK)
+		if (file_may_not_wait(f, rw_flags))
 			return -EAGAIN;
 		if (wait_event_interruptible(&e->write_wait, add(e, n)))
 			return -ERESTARTSYS;

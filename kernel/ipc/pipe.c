@@ -204,7 +204,7 @@ pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 				wake_queue(&p->read_wait, POLLIN | POLLRDNORM, 1);
 			return r;
 		}
-		if (f->flags & O_NONBLOCK)
+		if (file_may_not_wait(f, rw_flags))
 			return -EAGAIN;
 		if (wait_event_interruptible(&p->read_wait, can_take(p)))
 			return -ERESTARTSYS;
@@ -324,7 +324,7 @@ pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 			return done;
 		if (failed)
 			return done > 0 ? done : r;
-		if (f->flags & O_NONBLOCK)
+		if (file_may_not_wait(f, rw_flags))
 			return done > 0 ? done : -EAGAIN;
 		if (wait_event_interruptible(&p->write_wait, !is_full(p) || READ_ONCE(p->readers) == 0))
 			return done > 0 ? done : -ERESTARTSYS;

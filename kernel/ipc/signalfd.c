@@ -106,7 +106,7 @@ signalfd_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flag
 
 			if (done > 0)
 				break;
-			if (f->flags & O_NONBLOCK)
+			if (file_may_not_wait(f, rw_flags))
 				return -EAGAIN;
 			error = wait_event_interruptible(&current_process()->signal_wait,
 							 signal_pending_set() & mask);

@@ -134,7 +134,7 @@ timerfd_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 	if (to->count < sizeof(n))
 		return -EINVAL;
 	if (!take(t, &n)) {
-		if (f->flags & O_NONBLOCK)
+		if (file_may_not_wait(f, rw_flags))
 			return -EAGAIN;
 		if (wait_event_interruptible(&t->wait, take(t, &n)))
 			return -ERESTARTSYS;

@@ -12,6 +12,7 @@
 #include <tessera/process.h>
 #include <tessera/slab.h>
 
+#include "io_uring.h"
 #include "linux.h"
 
 #define SPLICE_F_NONBLOCK 2u
@@ -181,6 +182,41 @@ linux_splice(int in_fd, loff_t __user *uin, int out_fd, loff_t __user *uout, siz
 	if (r)
 		return r;
 	r = splice_at(in, uin, out, uout, n, flags);
+	file_put(out);
+	file_put(in);
+	return r;
+}
+
+/* An offset that the kernel holds: -1 is none, and a pipe has none. */
+static long
+check_offset(struct file *f, loff_t pos)
+{
+	if (pos == -1)
+		return 0;
+	return file_pipe(f) ? -ESPIPE : f->mode & FILE_SEEKABLE ? 0 : -EINVAL;
+}
+
+long
+io_uring_splice(int in_fd, loff_t in_pos, int out_fd, loff_t out_pos, size_t n, unsigned int flags)
+{
+	struct file *in, *out;
+	long r;
+
+	if (flags & ~SPLICE_F_KNOWN)
+		return -EINVAL;
+	if (n == 0)
+		return 0;
+	r = get_both(in_fd, out_fd, &in, &out);
+	if (r)
+		return r;
+	r = check_offset(in, in_pos);
+	if (!r)
+		r = check_offset(out, out_pos);
+	if (!r && in->inode && S_ISDIR(in->inode->mode))
+		r = -EINVAL;
+	if (!r)
+		r = splice_files(in, in_pos == -1 ? NULL : &in_pos, out, out_pos == -1 ? NULL : &out_pos,
+				 MIN(n, RW_MAX), flags);
 	file_put(out);
 	file_put(in);
 	return r;

@@ -26,6 +26,7 @@
 #include <tessera/string.h>
 #include <tessera/trace.h>
 #include <tessera/uaccess.h>
+#include <tessera/uring.h>
 
 #include "exec.h"
 #include "proc.h"
@@ -237,6 +238,7 @@ exec_take_over(struct process *p)
 	error = wait_event_killable(&p->threads_wait, READ_ONCE(p->thread_count) == 1);
 	if (error)
 		return -EAGAIN;
+	uring_process_end(p);
 	if (self != p->leader)
 		take_number(p, self);
 	return 0;

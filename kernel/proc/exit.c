@@ -23,6 +23,7 @@
 #include <tessera/sysv.h>
 #include <tessera/seccomp.h>
 #include <tessera/tty.h>
+#include <tessera/uring.h>
 
 #include "proc.h"
 
@@ -53,7 +54,10 @@ leave_process(struct process *p, struct thread *t, int status)
 	t->exiting = true;
 	list_del_init(&t->process_node);
 	p->thread_count--;
+	p->worker_count -= t->worker;
 	last = p->thread_count == 0;
+	if (!last && p->thread_count == p->worker_count)
+		(void)process_kill_threads_locked(p, t == p->leader ? status : p->exit_status, t);
 	/* Behind the lock the last thread, or one that execs, may take the memory away on another CPU. */
 	t->left_process = !last;
 	if (!p->group_exit && (t == p->leader || last))
@@ -88,6 +92,7 @@ release_parts(struct process *p)
 	uint64_t resident;
 
 	timers_exit(p);
+	uring_process_end(p);
 	resident = address_space_resident(p->as);
 	if (p->as->peak_rss > resident)
 		resident = p->as->peak_rss;

@@ -319,6 +319,7 @@ publish_thread(struct process *p, struct thread *t)
 	if (!p->group_exit && !(atomic_load(&current_thread()->work) & WORK_EXIT)) {
 		seccomp_inherit_locked(t);
 		process_add_thread_locked(p, t);
+		p->worker_count += t->worker;
 		if (p->stop_signal != 0 && !p->stopped) {
 			t->work |= WORK_STOP;
 			p->threads_stopping++;
@@ -328,6 +329,61 @@ publish_thread(struct process *p, struct thread *t)
 	spin_unlock_irq(&p->signal_lock, flags);
 	spin_unlock(&p->lock);
 	return error;
+}
+
+int
+process_add_worker(const char *name, void (*fn)(void *), void *arg)
+{
+	struct thread *self = current_thread(), *t = thread_alloc();
+	struct process *p = self->process;
+	pid_t tid;
+	int error = -ENOMEM;
+
+	if (!t)
+		return -ENOMEM;
+	t->process = p;
+	process_get(p);
+	t->cred = self->cred;
+	cred_get((struct cred *)t->cred);
+	string_copy(t->name, name, sizeof(t->name));
+	t->worker = true;
+	t->signal_mask = ~0ull;
+	signal_queue_init(&t->pending);
+	list_init(&t->process_node);
+	list_init(&t->pi_held);
+	t->altstack.flags = 2; /* SS_DISABLE */
+	t->start_time = clock_monotonic_ns();
+	t->syscall_number = UINT64_MAX;
+	arch_thread_init(t, fn, arg);
+	sched_fork(t, self);
+	spin_lock(&process_tree_lock);
+	tid = pid_alloc_locked(0);
+	error = tid < 0 ? tid : 0;
+	if (error == 0) {
+		t->tid = tid;
+		error = publish_thread(p, t);
+		if (error)
+			pid_release_locked(tid);
+	}
+	if (error == 0) {
+		pid_slot_locked(tid)->thread = t;
+		user_charge_locked(t->cred->uid, 1);
+	}
+	spin_unlock(&process_tree_lock);
+	if (error) {
+		thread_put(t);
+		return error == -ERESTARTNOINTR ? -EAGAIN : error;
+	}
+	thread_start(t);
+	return 0;
+}
+
+void __noreturn
+process_worker_exit(void)
+{
+	struct process *p = current_process();
+
+	thread_exit_user(READ_ONCE(p->exit_status));
 }
 
 /* Number and place for the child. Returns its tid or an errno with nothing changed. */

@@ -59,6 +59,7 @@ process_alloc(void)
 	mutex_init(&p->exec_lock, LOCK_EXEC);
 	list_init(&p->threads);
 	wait_queue_init(&p->threads_wait);
+	list_init(&p->uring_pools);
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->tracees);

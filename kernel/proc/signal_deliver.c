@@ -160,6 +160,22 @@ stop_for_signal(struct process *p, struct thread *t, int signo, uint64_t generat
 	stop_begin_locked(p, signo);
 }
 
+bool
+signal_worker_must_end(void)
+{
+	struct thread *t = current_thread();
+	struct process *p = t->process;
+	uint64_t flags = spin_lock_irq(&p->signal_lock);
+	bool end;
+
+	while ((atomic_load(&t->work) & (WORK_EXIT | WORK_STOP)) == WORK_STOP)
+		stop_take_part(p, t, &flags);
+	signal_recompute_locked(p, t);
+	end = atomic_load(&t->work) & WORK_EXIT;
+	spin_unlock_irq(&p->signal_lock, flags);
+	return end;
+}
+
 /* --- taking signals --------------------------------------------------------------------------- */
 
 /*

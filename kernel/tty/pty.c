@@ -173,7 +173,7 @@ master_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 			return done;
 		if (terminal_closed(t) && !master_readable(t))
 			return -EIO;
-		if (f->flags & O_NONBLOCK)
+		if (file_may_not_wait(f, rw_flags))
 			return -EAGAIN;
 		if (wait_event_interruptible(&t->master_wait, master_readable(t) || terminal_closed(t)))
 			return -ERESTARTSYS;
@@ -217,7 +217,7 @@ master_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_fla
 				break;
 			if (now > 0)
 				continue;
-			if (f->flags & O_NONBLOCK) {
+			if (file_may_not_wait(f, rw_flags)) {
 				iov_revert(from, got - put);
 				return done > 0 ? done : -EAGAIN;
 			}

@@ -356,13 +356,13 @@ file_tty(struct file *f)
 static ssize_t
 tty_file_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
-	return tty_read(file_tty(f), to, f->flags & O_NONBLOCK);
+	return tty_read(file_tty(f), to, file_may_not_wait(f, rw_flags));
 }
 
 static ssize_t
 tty_file_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
-	return tty_write(file_tty(f), from, f->flags & O_NONBLOCK);
+	return tty_write(file_tty(f), from, file_may_not_wait(f, rw_flags));
 }
 
 static uint32_t

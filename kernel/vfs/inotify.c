@@ -284,7 +284,7 @@ inotify_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 			return done;
 		if (too_small)
 			return -EINVAL;
-		if (f->flags & O_NONBLOCK)
+		if (file_may_not_wait(f, rw_flags))
 			return -EAGAIN;
 		if (wait_event_interruptible(&n->wait, !list_is_empty(&n->queue)))
 			return -ERESTARTSYS;

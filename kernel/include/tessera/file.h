@@ -161,6 +161,12 @@ ssize_t file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uin
 #define RW_SYNC   4u
 #define RW_NOWAIT 8u
 #define RW_APPEND 16u
+/* For streams' operations: would a wait be against the open object's wish, or this call's? */
+static inline bool
+file_may_not_wait(const struct file *f, uint32_t rw_flags)
+{
+	return (f->flags & O_NONBLOCK) || (rw_flags & RW_NOWAIT);
+}
 /* The operations of a file being opened, from now on `ops` (counts move along). */
 void file_set_ops(struct file *f, const struct file_ops *ops);
 void file_dump(struct file *f); /* to the log, takes no locks */

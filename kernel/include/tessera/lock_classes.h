@@ -13,6 +13,7 @@
 
 #define LOCK_CLASSES(C)                                                                            \
 	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time")       \
+	C(URING_SUBMIT,   MUTEX,    "uring->submit_lock: one thread submits, in order")            \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
 	C(MOUNT_COPY,     MUTEX,    "mount->copy: one tree of mounts is copied at a time")          \
@@ -21,6 +22,8 @@
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
 	C(SYSFS,          RWLOCK,   "the tree of /sys; for reading while a file of it is shown or set")\
+	C(URING,          MUTEX,    "uring->lock: requests, answers, what is registered")          \
+	C(URING_POOLS,    MUTEX,    "process->uring_pools of all processes")                       \
 	C(EPOLL_WATCHERS, MUTEX,    "file->watchers of all files: who watches what")               \
 	C(EPOLL,          MUTEX,    "epoll->lock: set of watched files; outer to inner")           \
 	C(SOCKET_READ,    MUTEX,    "unix_socket->read_lock: one reader of a queue at a time")     \

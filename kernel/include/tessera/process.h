@@ -97,6 +97,8 @@ struct process {
 	struct list threads;              /* [p]+[s] to change, either to read: struct thread.process_node,
 					     the living ones, oldest first */
 	uint32_t thread_count;            /* [p]+[s] alive */
+	uint32_t worker_count;            /* [p]+[s] of these, those that only serve io_uring */
+	struct list uring_pools;          /* ipc/uring/worker.c */
 	struct thread *leader;            /* [p] reference; stays, perhaps dead, until the process is reaped */
 	struct wait_queue threads_wait;   /* exec waits here for the others to end */
 
@@ -210,6 +212,13 @@ void process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns);
 /* End every thread with this wait status (exit_group, fatal signal). Does not return for the caller's
  * own process. */
 void __noreturn process_exit_group(int status);
+/*
+ * A thread of the caller's process that runs fn(arg) and never its program: it takes no signals. It asks
+ * signal_worker_must_end() between its works and after each wait that was interrupted, and ends with
+ * process_worker_exit(). A process whose other threads have ended ends. -EAGAIN, -ENOMEM.
+ */
+int process_add_worker(const char *name, void (*fn)(void *), void *arg);
+void __noreturn process_worker_exit(void);
 void process_kill(struct process *p); /* SIGKILL from the kernel: OOM, hangup of last resort */
 /* May the caller inspect p? The rule of ptrace(2)'s access checks. 0 or -EPERM. */
 int process_may_inspect(struct process *p);

@@ -157,6 +157,8 @@ int signal_kill(pid_t pid, int signo, const struct siginfo *info);
 int signal_kill_thread(pid_t pid, pid_t tid, int signo, const struct siginfo *info); /* pid -1: any */
 /* May the caller send signo to p? 0 or -EPERM. */
 int signal_may_send(struct process *p, int signo);
+/* A worker's part in stopping with its process, and whether it has to end. */
+bool signal_worker_must_end(void);
 void siginfo_user(struct siginfo *out, int signo, int code); /* pid and uid of the caller filled in */
 
 #endif

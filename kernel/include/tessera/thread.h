@@ -158,6 +158,7 @@ struct thread {
 	void __user *rseq;             /* [o] */
 	uint32_t rseq_size, rseq_signature; /* [o] */
 	int exit_signal;               /* [I] */
+	bool worker;                   /* [I] of its process: see process_add_worker() */
 	bool exiting;                  /* [s] */
 	bool left_process;             /* [o] ended before others of its process: its memory may be gone */
 	struct vfork_wait *vfork;      /* [o] parent to release at exec or exit */

@@ -80,7 +80,7 @@ kmsg_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 
 	if (!buf)
 		return -ENOMEM;
-	n = next_record(f->private, buf, MIN(PAGE_SIZE, to->count), !(f->flags & O_NONBLOCK));
+	n = next_record(f->private, buf, MIN(PAGE_SIZE, to->count), !file_may_not_wait(f, rw_flags));
 	if (n > 0 && iov_copy_to(to, buf, (size_t)n) < (size_t)n)
 		n = -EFAULT;
 	kfree(buf);

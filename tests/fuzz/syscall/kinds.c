@@ -170,6 +170,11 @@ SET(personas, { "0", 0 }, { "0xffffffff", 0xffffffff }, { "0x0400000", 0x400000 
 SET(statx_masks, { "0xfff", 0xfff }, { "0x7ff", 0x7ff }, { "0", 0 }, { "0x80000000", 0x80000000 })
 SET(syslogs, { "2", 2 }, { "3", 3 }, { "9", 9 }, { "10", 10 })
 SET(rseq_flags, { "0", 0 }, { "1", 1 })
+SET(uring_flags, { "IORING_SETUP_CQSIZE", 8 }, { "IORING_SETUP_CLAMP", 16 }, { "IORING_SETUP_R_DISABLED", 64 },
+    { "IORING_SETUP_SINGLE_ISSUER", 4096 })
+SET(enter_flags, { "IORING_ENTER_GETEVENTS", 1 }, { "IORING_ENTER_EXT_ARG", 8 })
+SET(uring_commands, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "4", 4 }, { "5", 5 }, { "6", 6 }, { "8", 8 }, { "12", 12 })
+SET(uring_maps, { "0", 0 }, { "0x8000000", 0x8000000 }, { "0x10000000", 0x10000000 })
 SET(queue_counts, { "1", 1 }, { "4", 4 }, { "10", 10 }, { "0", 0 })
 SET(queue_sizes, { "8", 8 }, { "64", 64 }, { "0", 0 })
 SET(ipc_keys, { "IPC_PRIVATE", 0 }, { "0x7e55e7a", 0x7e55e7a }, { "0x7e55e7b", 0x7e55e7b })
@@ -216,7 +221,8 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE) X(ipc_keys, KIND_CHOICE) X(ipc_flags, KIND_FLAGS)              \
 	X(shm_sizes, KIND_CHOICE) X(shm_flags, KIND_FLAGS) X(shm_commands, KIND_CHOICE) X(sem_commands, KIND_CHOICE)     \
 	X(sem_flags, KIND_CHOICE) X(sem_changes, KIND_CHOICE) X(msg_commands, KIND_CHOICE) X(msg_flags, KIND_FLAGS)      \
-	X(msg_types, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
+	X(msg_types, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE)   \
+	X(uring_maps, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
 	{ .name = #set_name, .type = how, .set = set_name, .set_size = sizeof(set_name) / sizeof(set_name[0]) },
@@ -244,7 +250,7 @@ static struct kind kinds[] = {
 	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY),
 	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
-	RESOURCE("mqueue", R_MQUEUE), RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
+	RESOURCE("mqueue", R_MQUEUE), RESOURCE("uring", R_URING), RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
 	SETS(SET_KIND)
 	STRUCT("sigset", 1, "int"),
 	STRUCT("sigaction", 1, "handler action_flags restorer int"),
@@ -292,6 +298,8 @@ static struct kind kinds[] = {
 	STRUCT("sembuf", 0, "counts:2 sem_changes:2 sem_flags:2"),
 	STRUCT("message", 1, "msg_types int int int int"),
 	STRUCT("queue_attr", 1, "c:0 queue_counts queue_sizes c:0 c:0 c:0 c:0 c:0"),
+	STRUCT("uring_params", 1, "c:0:4 counts:4 uring_flags:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0 c:0 c:0 c:0 c:0 c:0 "
+				  "c:0 c:0 c:0 c:0"),
 	STRUCT("ipc_status", 1, "c:0:4 id:4 id:4 c:0 c:0:4 int int int int int int int int int int int"),
 	STRUCT("rseq_area", 1, "c:0 c:0 c:0 c:0"),
 };

@@ -239,6 +239,9 @@ static const char *const refinements[] = {
 	"mq_timedreceive fd=mqueue text=out256 size=queue_sizes priority=out8 timeout=timespec",
 	"mq_notify fd=mqueue event=sigevent",
 	"mq_getsetattr fd=mqueue new_attr=queue_attr old_attr=out256",
+	"io_uring_setup entries=counts params=uring_params > uring",
+	"io_uring_enter fd=uring to_submit=counts min_complete=rights flags=enter_flags arg=c:0 size=c:0",
+	"io_uring_register fd=uring command=uring_commands arg=iovec count=counts",
 	"reboot magic1=c:0 magic2=c:0",
 	"getpid", "gettid",
 };
@@ -270,6 +273,7 @@ const char *const producers[][2] = {
 	{ "pid", "clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, @0x8000, 0, 0, 0)" },
 	{ "timer", "timer_create(CLOCK_MONOTONIC, 0, &out(8))" },
 	{ "brk", "brk(0)" },
+	{ "uring", "io_uring_setup(4, &{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})" },
 	{ "mqueue", "mq_open(\"a\", O_RDWR|O_CREAT|O_NONBLOCK, 0600, 0)" },
 	{ "shm", "shmget(IPC_PRIVATE, 0x8000, 0600)" },
 	{ "sem", "semget(IPC_PRIVATE, 3, 0600)" },

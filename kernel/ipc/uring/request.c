@@ -1,0 +1,871 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request.c - the life of a request: submitted, executed or armed, answered; chains, draining, time.
+ *
+ * The submitter tries each request at once, in the order given, without sleeping. What would sleep waits for the
+ * file's readiness (then a worker tries again) or goes to a worker straight away. A chain goes on where its
+ * request before was answered.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/panic.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+
+#include "uring.h"
+
+#define OP_TIMEOUT      11
+#define OP_LINK_TIMEOUT 15
+
+const struct uring_sqe *
+uring_request_sqe(const struct uring_request *q)
+{
+	return &q->sqe;
+}
+
+struct uring *
+uring_request_ring(const struct uring_request *q)
+{
+	return q->ring;
+}
+
+/* --- making and freeing ----------------------------------------------------------------------- */
+
+static void timer_fired(struct timer *t);
+
+static struct uring_request *
+request_create(struct uring *u, struct uring_pool *pool, const struct uring_sqe *sqe)
+{
+	struct uring_request *q = kzalloc(sizeof(*q));
+
+	if (!q)
+		return NULL;
+	list_init(&q->node);
+	list_init(&q->queue_node);
+	list_init(&q->drain_node);
+	q->ring = u;
+	q->pool = pool;
+	q->sqe = *sqe;
+	q->cred = current_cred();
+	cred_get((struct cred *)q->cred);
+	timer_init(&q->timer, timer_fired);
+	return q;
+}
+
+void
+uring_requests_free(struct list *gone)
+{
+	while (!list_is_empty(gone)) {
+		struct uring_request *q = list_first(gone, struct uring_request, node);
+
+		list_del(&q->node);
+		if (q->file)
+			file_put(q->file);
+		cred_put((struct cred *)q->cred);
+		kfree(q);
+	}
+}
+
+struct file *
+uring_request_file(struct uring_request *q, int *error)
+{
+	struct uring *u = q->ring;
+
+	if (q->file)
+		return q->file;
+	*error = -EBADF;
+	if (q->sqe.flags & SQE_FIXED_FILE) {
+		mutex_lock(&u->lock);
+		if ((uint32_t)q->sqe.fd < u->file_count && u->files[q->sqe.fd]) {
+			q->file = u->files[q->sqe.fd];
+			file_get(q->file);
+		}
+		mutex_unlock(&u->lock);
+	} else {
+		q->file = handle_get(q->sqe.fd, RIGHT_NONE, error);
+	}
+	return q->file;
+}
+
+/* --- queueing --------------------------------------------------------------------------------- */
+
+void
+uring_queue(struct uring_request *q)
+{
+	struct uring_pool *p = q->pool;
+	uint64_t flags = spin_lock_irq(&p->queue_lock);
+
+	if (!q->queued) {
+		q->queued = true;
+		list_add_tail(&p->queue, &q->queue_node);
+	}
+	spin_unlock_irq(&p->queue_lock, flags);
+	wake_queue(&p->wait, 0, UINT32_MAX);
+}
+
+static void
+unqueue(struct uring_request *q)
+{
+	uint64_t flags = spin_lock_irq(&q->pool->queue_lock);
+
+	if (q->queued) {
+		q->queued = false;
+		list_del_init(&q->queue_node);
+	}
+	spin_unlock_irq(&q->pool->queue_lock, flags);
+}
+
+/* Nothing leads to it any more. */
+static void
+disarm(struct uring_request *q)
+{
+	for (uint32_t i = 0; i < q->entries; i++)
+		waiter_remove(&q->entry[i].waiter);
+	q->entries = 0;
+	if (q->timed)
+		(void)timer_cancel(&q->timer);
+	q->timed = false;
+	unqueue(q);
+}
+
+static void
+make_work_locked(struct uring_request *q)
+{
+	q->state = URING_QUEUED;
+	if (list_is_empty(&q->node))
+		list_add_tail(&q->ring->requests, &q->node);
+	uring_queue(q);
+}
+
+/* --- answering -------------------------------------------------------------------------------- */
+
+static void timeouts_look_locked(struct uring *u, struct list *gone);
+
+/* Post, and onto `gone`. */
+static void
+answer_locked(struct uring_request *q, int32_t result, uint32_t flags, struct list *gone)
+{
+	struct uring *u = q->ring;
+
+	disarm(q);
+	list_del_init(&q->drain_node);
+	if (!list_is_empty(&q->node))
+		list_del_init(&q->node);
+	if (!(q->sqe.flags & SQE_SKIP_SUCCESS) || result < 0)
+		uring_post_locked(u, q->sqe.user_data, result, flags);
+	if (q->sqe.opcode != OP_TIMEOUT)
+		u->answers++;
+	u->inflight--;
+	list_add_tail(gone, &q->node);
+}
+
+static bool
+failed(const struct uring_request *q, int32_t result)
+{
+	if (q->sqe.opcode == OP_TIMEOUT && result == -ETIME)
+		return !q->success;
+	return result < 0 || uring_is_short(&q->sqe, result);
+}
+
+/* The next of the chain, if there is one and it may go on. The others are cancelled. */
+static struct uring_request *
+follow_locked(struct uring_request *q, int32_t result, struct list *gone)
+{
+	struct uring_request *n = q->next;
+	bool over = q->ring->dead || atomic_load(&q->pool->ended);
+
+	q->next = NULL;
+	if (!n || (!over && (!failed(q, result) || (q->sqe.flags & SQE_HARDLINK))))
+		return n;
+	while (n) {
+		struct uring_request *after = n->next;
+
+		n->next = NULL;
+		answer_locked(n, -ECANCELED, 0, gone);
+		n = after;
+	}
+	return NULL;
+}
+
+/* Those that waited for all before them, as far as that is so now. */
+static void
+drained_go_on_locked(struct uring *u)
+{
+	struct uring_request *q;
+
+	while ((q = list_first(&u->drained, struct uring_request, drain_node)) != NULL) {
+		uint32_t chain = 0;
+
+		if ((q->sqe.flags & SQE_DRAIN) && u->inflight > 0)
+			return;
+		list_del_init(&q->drain_node);
+		for (struct uring_request *n = q; n; n = n->next)
+			chain++;
+		u->inflight += chain;
+		make_work_locked(q);
+		if (q->sqe.flags & SQE_DRAIN)
+			return;
+	}
+}
+
+void
+uring_complete_locked(struct uring_request *q, int32_t result, uint32_t flags, struct list *gone,
+		      struct uring_request **next)
+{
+	struct uring *u = q->ring;
+	struct uring_request *guard = q->guard, *n;
+
+	assert_mutex_held(&u->lock);
+	if (q->guarded)
+		q->guarded->guard = NULL;
+	if (guard) { /* the next link is what follows the guard */
+		q->next = guard->next;
+		guard->next = NULL;
+		guard->guarded = NULL;
+	}
+	n = follow_locked(q, result, gone);
+	answer_locked(q, result, flags, gone);
+	if (guard) /* it was in time */
+		answer_locked(guard, -ECANCELED, 0, gone);
+	timeouts_look_locked(u, gone);
+	if (n && next)
+		*next = n;
+	else if (n)
+		make_work_locked(n);
+	drained_go_on_locked(u);
+}
+
+static struct uring_request *
+complete(struct uring_request *q, int32_t result, uint32_t flags)
+{
+	struct list gone = LIST_INIT(gone);
+	struct uring_request *next = NULL;
+	struct uring *u = q->ring;
+
+	mutex_lock(&u->lock);
+	uring_complete_locked(q, result, flags, &gone, &next);
+	mutex_unlock(&u->lock);
+	uring_requests_free(&gone);
+	return next;
+}
+
+/* --- waiting for a file ----------------------------------------------------------------------- */
+
+static bool
+poll_woken(struct waiter *w, uint32_t key)
+{
+	struct uring_poll_entry *e = w->private;
+	struct uring_request *q = e->request;
+
+	if (key && !(key & (q->events | POLL_ALWAYS)))
+		return false;
+	uring_queue(q);
+	return true;
+}
+
+struct arming {
+	struct poll_table table; /* first */
+	struct uring_request *request;
+};
+
+static void
+add_queue(struct poll_table *pt, struct file *f, struct wait_queue *w)
+{
+	struct uring_request *q = container_of(pt, struct arming, table)->request;
+	struct uring_poll_entry *e;
+
+	if (q->entries == POLL_QUEUES) {
+		q->no_room = true;
+		return;
+	}
+	e = &q->entry[q->entries++];
+	e->request = q;
+	waiter_init(&e->waiter, NULL);
+	e->waiter.wake = poll_woken;
+	e->waiter.private = e;
+	waiter_add(w, &e->waiter);
+}
+
+/*
+ * Wait for `events` of its file. What it polls already is returned and it is ISSUED as before; 0: it is ARMED and
+ * no longer the caller's.
+ */
+static int
+arm_poll(struct uring_request *q, uint32_t events)
+{
+	struct arming a = { .table = { .add = add_queue, .events = events | POLL_ALWAYS }, .request = q };
+	struct uring *u = q->ring;
+	uint32_t now;
+	int error;
+
+	mutex_lock(&u->lock);
+	error = u->dead || atomic_load(&q->pool->ended) ? -ECANCELED : uring_pool_staff_locked(q->pool);
+	if (error)
+		goto unlock;
+	q->events = events;
+	q->no_room = false;
+	q->state = URING_STATE_ARMED;
+	if (list_is_empty(&q->node))
+		list_add_tail(&u->requests, &q->node);
+	now = file_poll(q->file, &a.table) & (events | POLL_ALWAYS);
+	error = q->no_room ? -ENOMEM : (int)now;
+	if (error > 0 && q->multi) { /* tell, and go on */
+		uring_post_locked(u, q->sqe.user_data, error, CQE_MORE);
+		error = 0;
+	}
+	if (error) {
+		disarm(q);
+		q->state = URING_ISSUED;
+		list_del_init(&q->node);
+	}
+unlock:
+	mutex_unlock(&u->lock);
+	return error;
+}
+
+enum uring_verdict
+uring_poll_add(struct uring_request *q, uint32_t events, bool multi, struct uring_answer *a)
+{
+	int error;
+
+	if (!uring_request_file(q, &error)) {
+		a->result = error;
+		return URING_DONE;
+	}
+	q->polls = true;
+	q->multi = multi;
+	error = arm_poll(q, events);
+	if (error == 0)
+		return URING_ARMED;
+	a->result = error;
+	return URING_DONE;
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void
+timer_fired(struct timer *t)
+{
+	struct uring_request *q = container_of(t, struct uring_request, timer);
+
+	atomic_store(&q->expired, true);
+	uring_queue(q);
+}
+
+enum uring_verdict
+uring_timeout_add(struct uring_request *q, deadline_t until, uint32_t count, bool success)
+{
+	struct uring *u = q->ring;
+	struct list gone = LIST_INIT(gone);
+	int error;
+
+	mutex_lock(&u->lock);
+	error = u->dead || atomic_load(&q->pool->ended) ? -ECANCELED : uring_pool_staff_locked(q->pool);
+	if (error) {
+		uring_complete_locked(q, error, 0, &gone, NULL);
+	} else {
+		q->counts = count > 0;
+		q->target = u->answers + count;
+		q->success = success;
+		q->state = URING_STATE_ARMED;
+		if (list_is_empty(&q->node))
+			list_add_tail(&u->requests, &q->node);
+		q->timed = until != DEADLINE_NEVER;
+		if (q->timed)
+			timer_start(&q->timer, until);
+	}
+	mutex_unlock(&u->lock);
+	uring_requests_free(&gone);
+	return URING_ARMED;
+}
+
+/* Timeouts that waited for so many answers. */
+static void
+timeouts_look_locked(struct uring *u, struct list *gone)
+{
+	struct uring_request *q, *tmp;
+
+	list_for_each_safe (q, tmp, &u->requests, node) {
+		if (q->sqe.opcode != OP_TIMEOUT || q->state != URING_STATE_ARMED || !q->counts ||
+		    u->answers < q->target)
+			continue;
+		disarm(q);
+		if (q->next)
+			make_work_locked(q->next);
+		q->next = NULL;
+		answer_locked(q, 0, 0, gone);
+	}
+}
+
+static struct uring_request *
+find_locked(struct uring *u, uint64_t user_data, int opcode)
+{
+	struct uring_request *q;
+
+	list_for_each (q, &u->requests, node)
+		if (q->sqe.user_data == user_data && q->sqe.opcode == opcode)
+			return q;
+	return NULL;
+}
+
+int
+uring_timeout_update(struct uring_request *self, uint64_t user_data, deadline_t until)
+{
+	struct uring *u = self->ring;
+	struct uring_request *q;
+	int error = -ENOENT;
+
+	mutex_lock(&u->lock);
+	q = find_locked(u, user_data, OP_TIMEOUT);
+	if (!q)
+		q = find_locked(u, user_data, OP_LINK_TIMEOUT);
+	if (q && q->state == URING_STATE_ARMED && !atomic_load(&q->expired)) {
+		(void)timer_cancel(&q->timer);
+		unqueue(q);
+		atomic_store(&q->expired, false);
+		q->timed = true;
+		timer_start(&q->timer, until);
+		error = 0;
+	}
+	mutex_unlock(&u->lock);
+	return error;
+}
+
+/* --- what woke an armed one ------------------------------------------------------------------- */
+
+/* A LINK_TIMEOUT ran out: what it guards ends, if that is not being executed. */
+static void
+guard_expired_locked(struct uring_request *q, struct list *gone)
+{
+	struct uring_request *target = q->guarded, *n;
+
+	q->guarded = NULL;
+	if (target) {
+		target->guard = NULL;
+		if (target->state == URING_ISSUED) {
+			answer_locked(q, -EALREADY, 0, gone);
+			return;
+		}
+		n = q->next;
+		q->next = NULL;
+		while (n) {
+			struct uring_request *after = n->next;
+
+			n->next = NULL;
+			answer_locked(n, -ECANCELED, 0, gone);
+			n = after;
+		}
+		uring_complete_locked(target, -ECANCELED, 0, gone, NULL);
+	}
+	answer_locked(q, target ? -ETIME : -ECANCELED, 0, gone);
+}
+
+void
+uring_fired_locked(struct uring_request *q, struct list *gone, struct uring_request **next)
+{
+	uint32_t events;
+
+	if (q->sqe.opcode == OP_LINK_TIMEOUT) {
+		guard_expired_locked(q, gone);
+		return;
+	}
+	if (q->sqe.opcode == OP_TIMEOUT) {
+		if (atomic_load(&q->expired))
+			uring_complete_locked(q, -ETIME, 0, gone, next);
+		return;
+	}
+	events = file_poll(q->file, NULL) & (q->events | POLL_ALWAYS);
+	if (!events)
+		return; /* somebody was faster; the waiters are still there */
+	if (q->multi) {
+		uring_post_locked(q->ring, q->sqe.user_data, (int32_t)events, CQE_MORE);
+		return;
+	}
+	if (q->polls) {
+		uring_complete_locked(q, (int32_t)events, 0, gone, next);
+		return;
+	}
+	disarm(q);
+	q->state = URING_ISSUED;
+	*next = q;
+}
+
+/* --- executing -------------------------------------------------------------------------------- */
+
+static bool
+wants_again(int32_t result)
+{
+	return result == -ERESTARTSYS || result == -ERESTARTNOINTR || result == -ERESTARTNOHAND ||
+	       result == -ERESTART_RESTARTBLOCK;
+}
+
+/* To a worker, or answered when there can be none. Returns what follows then. */
+static struct uring_request *
+give_to_worker(struct uring_request *q)
+{
+	struct list gone = LIST_INIT(gone);
+	struct uring_request *next = NULL;
+	struct uring *u = q->ring;
+	int error;
+
+	mutex_lock(&u->lock);
+	error = u->dead || atomic_load(&q->pool->ended) ? -ECANCELED : uring_pool_staff_locked(q->pool);
+	if (error)
+		uring_complete_locked(q, error, 0, &gone, &next);
+	else
+		make_work_locked(q);
+	mutex_unlock(&u->lock);
+	uring_requests_free(&gone);
+	return next;
+}
+
+/* The LINK_TIMEOUT that stands behind `q` starts to run. */
+static void
+start_guard(struct uring_request *q)
+{
+	struct uring_request *g = q->next;
+	struct uring_answer a;
+
+	if (!g || g->sqe.opcode != OP_LINK_TIMEOUT)
+		return;
+	mutex_lock(&q->ring->lock);
+	q->next = NULL;
+	q->guard = g;
+	g->guarded = q;
+	mutex_unlock(&q->ring->lock);
+	if (uring_execute(g, false, &a) == URING_DONE) { /* its arguments are wrong */
+		mutex_lock(&q->ring->lock);
+		if (q->guard == g) {
+			struct list gone = LIST_INIT(gone);
+
+			q->guard = NULL;
+			g->guarded = NULL;
+			q->next = g->next;
+			g->next = NULL;
+			answer_locked(g, a.result, 0, &gone);
+			mutex_unlock(&q->ring->lock);
+			uring_requests_free(&gone);
+			return;
+		}
+		mutex_unlock(&q->ring->lock);
+	}
+}
+
+/* One step; returns what is to be issued next. */
+static struct uring_request *
+issue_one(struct uring_request *q, bool may_sleep)
+{
+	struct uring_answer a = { 0 };
+	enum uring_verdict v;
+	int events;
+
+	if (current_thread()->worker && (atomic_load(&current_thread()->work) & WORK_EXIT))
+		return complete(q, -ECANCELED, 0);
+	start_guard(q);
+	for (;;) {
+		v = uring_execute(q, may_sleep, &a);
+		if (v == URING_DONE && wants_again(a.result)) {
+			if (may_sleep && current_thread()->worker && !signal_worker_must_end())
+				continue;
+			a.result = -EINTR;
+		}
+		if (v == URING_WAIT) {
+			events = arm_poll(q, a.events);
+			if (events > 0)
+				continue; /* ready by now */
+			if (events == 0)
+				return NULL;
+			a.result = events;
+			v = URING_DONE;
+		}
+		break;
+	}
+	if (v == URING_DONE)
+		return complete(q, a.result, a.flags);
+	return v == URING_WORKER ? give_to_worker(q) : NULL;
+}
+
+void
+uring_issue(struct uring_request *q, bool may_sleep)
+{
+	while (q)
+		q = issue_one(q, may_sleep);
+}
+
+/* --- submitting ------------------------------------------------------------------------------- */
+
+/* A whole chain begins, or waits for its turn. */
+static void
+start(struct uring_request *q)
+{
+	struct uring *u = q->ring;
+	uint32_t chain = 0;
+	bool wait;
+
+	mutex_lock(&u->lock);
+	wait = !list_is_empty(&u->drained) || ((q->sqe.flags & SQE_DRAIN) && u->inflight > 0);
+	if (wait && uring_pool_staff_locked(q->pool) != 0)
+		wait = false;
+	for (struct uring_request *n = q; n; n = n->next)
+		chain++;
+	if (wait) {
+		q->state = URING_DRAINED;
+		list_add_tail(&u->drained, &q->drain_node);
+		list_add_tail(&u->requests, &q->node);
+	} else {
+		u->inflight += chain;
+	}
+	mutex_unlock(&u->lock);
+	if (!wait)
+		uring_issue(q, false);
+}
+
+/* The next submission, copied: the program may write on. False: none is there. */
+static bool
+take_sqe(struct uring *u, struct uring_sqe *out, bool *bad)
+{
+	struct uring_header *h = uring_header(u);
+	uint32_t index;
+
+	assert_mutex_held(&u->submit_lock);
+	if (u->sq_head == atomic_load(&h->sq_tail))
+		return false;
+	index = READ_ONCE(*uring_array_slot(u, u->sq_head));
+	*bad = index >= u->sq_entries;
+	if (*bad)
+		atomic_add(&h->sq_dropped, 1);
+	else
+		uring_read_sqe(u, index, out);
+	WRITE_ONCE(u->sq_head, u->sq_head + 1);
+	atomic_store_release(&h->sq_head, u->sq_head);
+	return true;
+}
+
+static struct uring_pool *
+submit_begin(struct uring *u, int *error)
+{
+	struct uring_pool *pool = NULL;
+
+	mutex_lock(&u->lock);
+	if (u->flags & URING_DISABLED) {
+		*error = -EBADFD;
+	} else if ((u->flags & URING_SINGLE_ISSUER) && u->issuer &&
+		   u->issuer != current_thread()->tid) {
+		*error = -EEXIST;
+	} else {
+		u->issuer = current_thread()->tid;
+		pool = uring_pool_find_locked(u);
+		*error = pool ? 0 : -EAGAIN;
+	}
+	mutex_unlock(&u->lock);
+	return pool;
+}
+
+long
+uring_submit(struct uring *u, uint32_t count)
+{
+	struct uring_request *head = NULL, *tail = NULL, *q;
+	struct uring_pool *pool;
+	struct uring_sqe sqe;
+	uint32_t taken = 0;
+	bool bad = false, linked;
+	int error = 0;
+
+	mutex_lock(&u->submit_lock);
+	pool = submit_begin(u, &error);
+	if (!pool) {
+		mutex_unlock(&u->submit_lock);
+		return error;
+	}
+	for (; taken < count && take_sqe(u, &sqe, &bad); taken++) {
+		if (bad)
+			continue;
+		q = request_create(u, pool, &sqe);
+		if (!q) {
+			error = -EAGAIN;
+			break;
+		}
+		linked = sqe.flags & (SQE_LINK | SQE_HARDLINK);
+		if (tail)
+			tail->next = q;
+		else
+			head = q;
+		tail = q;
+		if (!linked) {
+			start(head);
+			head = tail = NULL;
+		}
+	}
+	if (head) /* the chain ends with the submission */
+		start(head);
+	mutex_unlock(&u->submit_lock);
+	return taken ? (long)taken : error;
+}
+
+/* --- cancelling ------------------------------------------------------------------------------- */
+
+static bool
+matches(const struct uring_request *q, const struct uring_match *m)
+{
+	if (m->only >= 0 && q->sqe.opcode != m->only)
+		return false;
+	if (m->never >= 0 && q->sqe.opcode == m->never)
+		return false;
+	if (m->file)
+		return q->file == m->file;
+	return m->any || q->sqe.user_data == m->user_data;
+}
+
+static void
+cancel_locked(struct uring_request *q, struct list *gone)
+{
+	if (q->state == URING_DRAINED) {
+		for (struct uring_request *n = q; n; n = n->next)
+			q->ring->inflight++; /* it had not begun */
+	}
+	uring_complete_locked(q, -ECANCELED, 0, gone, NULL);
+}
+
+int
+uring_cancel(struct uring_request *self, const struct uring_match *m)
+{
+	struct uring *u = self->ring;
+	struct list gone = LIST_INIT(gone);
+	struct uring_request *q;
+	int count = 0, error = -ENOENT;
+	bool again = true;
+
+	mutex_lock(&u->lock);
+	while (again) {
+		again = false;
+		list_for_each (q, &u->requests, node) {
+			if (q == self || q->guarded || !matches(q, m))
+				continue;
+			if (q->state == URING_ISSUED) {
+				error = -EALREADY;
+				continue;
+			}
+			cancel_locked(q, &gone); /* others may have gone with it */
+			count++;
+			again = m->all;
+			break;
+		}
+	}
+	mutex_unlock(&u->lock);
+	uring_requests_free(&gone);
+	if (m->all)
+		return count ? count : error;
+	return count ? 0 : error;
+}
+
+void
+uring_cancel_all_locked(struct uring *u, struct uring_pool *pool, struct list *gone)
+{
+	struct uring_request *q;
+	bool again = true;
+
+	while (again) {
+		again = false;
+		list_for_each (q, &u->requests, node) {
+			if (q->state == URING_ISSUED || (pool && q->pool != pool))
+				continue;
+			q->sqe.flags &= (uint8_t)~SQE_HARDLINK; /* nothing follows */
+			cancel_locked(q, gone);
+			again = true;
+			break;
+		}
+	}
+}
+
+/* --- provided buffers ------------------------------------------------------------------------- */
+
+bool
+uring_request_buffer(struct uring_request *q, struct iovec *out)
+{
+	struct uring *u = q->ring;
+	bool found;
+
+	mutex_lock(&u->lock);
+	found = q->sqe.buffer < u->buffer_count;
+	if (found)
+		*out = u->buffers[q->sqe.buffer];
+	mutex_unlock(&u->lock);
+	return found;
+}
+
+int
+uring_provide(struct uring_request *q, uint64_t address, uint32_t size, uint32_t count, uint32_t first)
+{
+	struct uring *u = q->ring;
+	uint32_t done = 0;
+
+	for (; done < count; done++) {
+		struct uring_provided *b = kzalloc(sizeof(*b));
+
+		if (!b)
+			return done ? 0 : -ENOMEM;
+		b->address = address + (uint64_t)done * size;
+		b->size = size;
+		b->group = q->sqe.buffer;
+		b->id = (uint16_t)(first + done);
+		mutex_lock(&u->lock);
+		list_add(&u->provided, &b->node);
+		mutex_unlock(&u->lock);
+	}
+	return 0;
+}
+
+static struct uring_provided *
+provided_take_locked(struct uring *u, uint16_t group)
+{
+	struct uring_provided *b;
+
+	list_for_each (b, &u->provided, node) {
+		if (b->group == group) {
+			list_del(&b->node);
+			return b;
+		}
+	}
+	return NULL;
+}
+
+int
+uring_unprovide(struct uring_request *q, uint32_t count)
+{
+	uint32_t done = 0;
+	struct uring_provided *b;
+
+	for (; done < count; done++) {
+		mutex_lock(&q->ring->lock);
+		b = provided_take_locked(q->ring, q->sqe.buffer);
+		mutex_unlock(&q->ring->lock);
+		if (!b)
+			break;
+		kfree(b);
+	}
+	return done ? (int)done : -ENOENT;
+}
+
+int
+uring_select(struct uring_request *q, uint64_t *address, uint32_t *size, uint32_t *flags)
+{
+	struct uring_provided *b;
+
+	if (!q->selected) {
+		mutex_lock(&q->ring->lock);
+		b = provided_take_locked(q->ring, q->sqe.buffer);
+		mutex_unlock(&q->ring->lock);
+		if (!b)
+			return -ENOBUFS;
+		q->selected = true;
+		q->buffer_address = b->address;
+		q->buffer_size = b->size;
+		q->buffer_id = b->id;
+		kfree(b);
+	}
+	*address = q->buffer_address;
+	*size = *size ? MIN(*size, q->buffer_size) : q->buffer_size;
+	*flags = CQE_BUFFER | (uint32_t)q->buffer_id << 16;
+	return 0;
+}

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io_uring_ops.c - what each operation of io_uring does: mostly the call of the same name.
+ *
+ * uring_execute() is called by the submitter first, which may not sleep, then perhaps by a worker of the same
+ * process with the submitter's ids. A stream's operation is tried without waiting each time and says what it
+ * would wait for. What cannot be tried so goes to a worker.
+ *
+ * A request that names a registered file and whose call only knows handles gets a handle for as long as the call
+ * takes, among the highest numbers.
+ */
+#include <tessera/fork.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/iov.h>
+#include <tessera/poll.h>
+#include <tessera/process.h>
+#include <tessera/socket.h>
+
+#include "clock_id.h"
+#include "io_uring.h"
+#include "linux.h"
+
+#define FSYNC_DATASYNC 1u
+
+#define TIMEOUT_ABS           BIT(0)
+#define TIMEOUT_UPDATE        BIT(1)
+#define TIMEOUT_BOOTTIME      BIT(2)
+#define TIMEOUT_REALTIME      BIT(3)
+#define LINK_TIMEOUT_UPDATE   BIT(4)
+#define TIMEOUT_ETIME_SUCCESS BIT(5)
+
+#define POLL_ADD_MULTI 1u
+
+#define CANCEL_ALL BIT(0)
+#define CANCEL_FD  BIT(1)
+#define CANCEL_ANY BIT(2)
+#define CANCEL_FD_FIXED BIT(3)
+
+#define SPLICE_FD_IN_FIXED BIT(31)
+
+#define VECTOR_FAST 8
+
+/* One operation: what it needs, and its function. */
+struct operation {
+	enum uring_verdict (*run)(struct uring_request *q, const struct uring_sqe *s, bool may_sleep,
+				  struct uring_answer *a);
+	bool file;      /* may name a registered file */
+	bool select;    /* may take a provided buffer */
+	bool priority;  /* sqe->priority has a meaning */
+};
+
+static enum uring_verdict
+done(struct uring_answer *a, long result)
+{
+	a->result = (int32_t)result;
+	return URING_DONE;
+}
+
+static void __user *
+user(uint64_t address)
+{
+	return __force_user(void __user *, address);
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* A handle for a registered file, or the one that was given. */
+static int
+handle_begin(struct uring_request *q, const struct uring_sqe *s, bool *temporary)
+{
+	struct process *p = current_process();
+	uint32_t limit = (uint32_t)MIN(process_limit(p, RLIMIT_NOFILE), (uint64_t)UINT32_MAX);
+	struct file *f;
+	int error, fd;
+
+	*temporary = s->flags & SQE_FIXED_FILE;
+	if (!*temporary)
+		return s->fd;
+	f = uring_request_file(q, &error);
+	if (!f)
+		return error;
+	fd = handle_reserve(p->handles, (int)MIN(limit - limit / 4, (uint32_t)INT32_MAX), limit);
+	if (fd < 0)
+		return fd;
+	file_get(f);
+	handle_install(p->handles, fd, f, handle_rights_of(f), true);
+	return fd;
+}
+
+static void
+handle_end(int fd, bool temporary)
+{
+	if (temporary)
+		(void)handle_close(current_process()->handles, fd);
+}
+
+/* Call `expression` with `fd`. */
+#define WITH_HANDLE(q, s, expression)                                                              \
+	({                                                                                         \
+		bool temporary_;                                                                   \
+		int fd = handle_begin((q), (s), &temporary_);                                      \
+		long result_ = fd;                                                                 \
+		if (fd >= 0 || !temporary_) {                                                      \
+			result_ = (expression);                                                    \
+			handle_end(fd, temporary_);                                                \
+		}                                                                                  \
+		result_;                                                                           \
+	})
+
+/* Whether the handle allows it: registered files were looked at when they were registered. */
+static struct file *
+file_for(struct uring_request *q, const struct uring_sqe *s, uint64_t right, int *error)
+{
+	struct file *f;
+
+	if (!(s->flags & SQE_FIXED_FILE)) {
+		f = handle_get(s->fd, right, error);
+		if (!f)
+			return NULL;
+		file_put(f);
+	}
+	return uring_request_file(q, error);
+}
+
+/* --- reading and writing ---------------------------------------------------------------------- */
+
+static enum uring_verdict
+transfer(struct uring_request *q, const struct uring_sqe *s, struct iov_iter *it, bool write,
+	 struct uring_answer *a)
+{
+	uint32_t flags = s->op_flags;
+	loff_t pos = (loff_t)s->offset, *at = &pos;
+	struct file *f;
+	ssize_t n;
+	int error;
+
+	if (flags & ~(RW_HIPRI | RW_DSYNC | RW_SYNC | RW_NOWAIT | RW_APPEND))
+		return done(a, -EOPNOTSUPP);
+	f = file_for(q, s, write ? RIGHT_WRITE : RIGHT_READ, &error);
+	if (!f)
+		return done(a, error);
+	if (!(f->mode & FILE_SEEKABLE) || pos == -1)
+		at = NULL;
+	else if (pos < 0)
+		return done(a, -EINVAL);
+	if (f->ops->poll)
+		flags |= RW_NOWAIT;
+	else
+		flags &= ~RW_NOWAIT; /* memory: it does not wait */
+	n = write ? file_write_flags(f, it, at, flags) : file_read_flags(f, it, at, flags);
+	if (n == -EAGAIN && !(s->op_flags & RW_NOWAIT)) {
+		a->events = write ? POLLOUT : POLLIN;
+		return URING_WAIT;
+	}
+	return done(a, n);
+}
+
+static enum uring_verdict
+transfer_one(struct uring_request *q, const struct uring_sqe *s, bool write, struct uring_answer *a)
+{
+	uint64_t address = s->address;
+	uint32_t size = s->length;
+	struct iov_iter it;
+	struct iovec one;
+	int error;
+
+	if (s->flags & SQE_BUFFER_SELECT) {
+		error = uring_select(q, &address, &size, &a->flags);
+		if (error)
+			return done(a, error);
+	}
+	if (!user_range_ok(user(address), size))
+		return done(a, -EFAULT);
+	iov_iter_user(&it, &one, user(address), MIN((size_t)size, RW_MAX));
+	return transfer(q, s, &it, write, a);
+}
+
+static enum uring_verdict
+transfer_fixed(struct uring_request *q, const struct uring_sqe *s, bool write, struct uring_answer *a)
+{
+	struct iovec whole, one;
+	struct iov_iter it;
+	uint64_t base;
+
+	if (!uring_request_buffer(q, &whole))
+		return done(a, -EFAULT);
+	base = (uintptr_t)whole.base;
+	if (s->address < base || s->address - base > whole.length ||
+	    s->length > whole.length - (s->address - base))
+		return done(a, -EFAULT);
+	iov_iter_user(&it, &one, user(s->address), MIN((size_t)s->length, RW_MAX));
+	return transfer(q, s, &it, write, a);
+}
+
+static enum uring_verdict
+transfer_vector(struct uring_request *q, const struct uring_sqe *s, bool write, struct uring_answer *a)
+{
+	struct iovec fast[VECTOR_FAST], *v;
+	struct iov_iter it;
+	enum uring_verdict verdict;
+	ssize_t n = iov_import(user(s->address), s->length, fast, &v);
+
+	if (n < 0)
+		return done(a, n);
+	iov_iter_segments(&it, v, s->length, MIN((size_t)n, RW_MAX));
+	verdict = transfer(q, s, &it, write, a);
+	iov_import_free(fast, v);
+	return verdict;
+}
+
+#define RUN(name)                                                                                  \
+	static enum uring_verdict run_##name(struct uring_request *q, const struct uring_sqe *s,   \
+					     bool may_sleep, struct uring_answer *a)
+
+RUN(nop) { return done(a, 0); }
+RUN(read) { return transfer_one(q, s, false, a); }
+RUN(write) { return transfer_one(q, s, true, a); }
+RUN(readv) { return transfer_vector(q, s, false, a); }
+RUN(writev) { return transfer_vector(q, s, true, a); }
+RUN(read_fixed) { return transfer_fixed(q, s, false, a); }
+RUN(write_fixed) { return transfer_fixed(q, s, true, a); }
+
+RUN(fsync)
+{
+	if (s->op_flags & ~FSYNC_DATASYNC || s->address)
+		return done(a, -EINVAL);
+	return done(a, WITH_HANDLE(q, s, s->op_flags & FSYNC_DATASYNC ? linux_fdatasync(fd)
+									    : linux_fsync(fd)));
+}
+
+RUN(sync_range)
+{
+	return done(a, WITH_HANDLE(q, s, linux_sync_file_range(fd, (loff_t)s->offset, s->length,
+							       s->op_flags)));
+}
+
+RUN(fallocate)
+{
+	return done(a, WITH_HANDLE(q, s, linux_fallocate(fd, (int)s->length, (loff_t)s->offset,
+							 (loff_t)s->address)));
+}
+
+RUN(fadvise)
+{
+	return done(a, WITH_HANDLE(q, s, linux_fadvise64(fd, (loff_t)s->offset, (loff_t)s->length,
+							 (int)s->op_flags)));
+}
+
+RUN(madvise) { return done(a, linux_madvise(s->address, s->length, (int)s->op_flags)); }
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+RUN(poll_add)
+{
+	if (s->length & ~POLL_ADD_MULTI)
+		return done(a, -EINVAL);
+	return uring_poll_add(q, s->op_flags & ~(uint32_t)(POLLNVAL), s->length & POLL_ADD_MULTI, a);
+}
+
+static int
+read_time(const struct uring_sqe *s, uint64_t address, uint32_t flags, deadline_t *until)
+{
+	struct timespec64 ts;
+
+	if ((flags & TIMEOUT_BOOTTIME) && (flags & TIMEOUT_REALTIME))
+		return -EINVAL;
+	if (copy_from_user(&ts, user(address), sizeof(ts)))
+		return -EFAULT;
+	if (ts.tv_sec < 0 || ts.tv_nsec < 0)
+		return -EINVAL;
+	if (flags & TIMEOUT_ABS)
+		*until = clock_deadline(flags & TIMEOUT_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC,
+					timespec_ns(&ts));
+	else
+		*until = deadline_after(timespec_ns(&ts));
+	return 0;
+}
+
+static enum uring_verdict
+timeout(struct uring_request *q, const struct uring_sqe *s, uint32_t count, struct uring_answer *a)
+{
+	deadline_t until;
+	int error;
+
+	if (s->buffer || s->file_index || s->length != 1)
+		return done(a, -EINVAL);
+	if (s->op_flags & ~(TIMEOUT_ABS | TIMEOUT_BOOTTIME | TIMEOUT_REALTIME | TIMEOUT_ETIME_SUCCESS))
+		return done(a, -EINVAL);
+	error = read_time(s, s->address, s->op_flags, &until);
+	if (error)
+		return done(a, error);
+	return uring_timeout_add(q, until, count, s->op_flags & TIMEOUT_ETIME_SUCCESS);
+}
+
+RUN(timeout) { return timeout(q, s, (uint32_t)s->offset, a); }
+RUN(link_timeout) { return s->offset ? done(a, -EINVAL) : timeout(q, s, 0, a); }
+
+RUN(timeout_remove)
+{
+	struct uring_match m = { .user_data = s->address, .only = URING_OP_TIMEOUT, .never = -1 };
+	deadline_t until;
+	int error;
+
+	if (s->buffer || s->length || s->file_index)
+		return done(a, -EINVAL);
+	if (!(s->op_flags & (TIMEOUT_UPDATE | LINK_TIMEOUT_UPDATE)))
+		return done(a, s->op_flags ? -EINVAL : uring_cancel(q, &m));
+	error = read_time(s, s->offset, s->op_flags, &until);
+	return done(a, error ? error : uring_timeout_update(q, s->address, until));
+}
+
+RUN(poll_remove)
+{
+	struct uring_match m = { .user_data = s->address, .only = URING_OP_POLL_ADD, .never = -1 };
+
+	if (s->length || s->offset || s->op_flags || s->buffer || s->file_index)
+		return done(a, -EINVAL);
+	return done(a, uring_cancel(q, &m));
+}
+
+RUN(cancel)
+{
+	struct uring_match m = { .user_data = s->address, .only = -1, .never = -1,
+				 .any = s->op_flags & CANCEL_ANY,
+				 .all = s->op_flags & (CANCEL_ALL | CANCEL_ANY) };
+	int error = 0;
+
+	if (s->offset || s->file_index || (s->op_flags & ~(CANCEL_ALL | CANCEL_FD | CANCEL_ANY | CANCEL_FD_FIXED)))
+		return done(a, -EINVAL);
+	if (s->op_flags & CANCEL_FD) {
+		m.file = uring_request_file(q, &error);
+		if (!m.file)
+			return done(a, error);
+	}
+	return done(a, uring_cancel(q, &m));
+}
+
+/* --- names and handles ------------------------------------------------------------------------ */
+
+/* Opening may wait for the other side of a fifo, or a lock of a directory: not here. */
+RUN(openat)
+{
+	if (s->file_index || s->buffer)
+		return done(a, -EINVAL);
+	return may_sleep ? done(a, linux_openat(s->fd, user(s->address), (int)s->op_flags, s->length))
+			 : URING_WORKER;
+}
+
+RUN(openat2)
+{
+	if (s->file_index || s->buffer)
+		return done(a, -EINVAL);
+	return may_sleep ? done(a, linux_openat2(s->fd, user(s->address), user(s->offset), s->length))
+			 : URING_WORKER;
+}
+
+RUN(close)
+{
+	if (s->offset || s->address || s->length || s->op_flags || s->buffer)
+		return done(a, -EINVAL);
+	if (s->file_index)
+		return done(a, uring_update_file(uring_request_ring(q), (uint32_t)s->file_index - 1, NULL));
+	return done(a, linux_close(s->fd));
+}
+
+RUN(files_update)
+{
+	return done(a, io_uring_update_files(uring_request_ring(q), (uint32_t)s->offset, s->address,
+					     s->length));
+}
+
+RUN(statx)
+{
+	if (s->buffer || s->file_index)
+		return done(a, -EINVAL);
+	return done(a, linux_statx(s->fd, user(s->address), s->op_flags, s->length, user(s->offset)));
+}
+
+RUN(renameat)
+{
+	return done(a, linux_renameat2(s->fd, user(s->address), (int)s->length, user(s->offset),
+				       s->op_flags));
+}
+
+RUN(unlinkat)
+{
+	if (s->offset || s->length || s->buffer || s->file_index)
+		return done(a, -EINVAL);
+	return done(a, linux_unlinkat(s->fd, user(s->address), (int)s->op_flags));
+}
+
+RUN(mkdirat)
+{
+	if (s->offset || s->op_flags || s->buffer || s->file_index)
+		return done(a, -EINVAL);
+	return done(a, linux_mkdirat(s->fd, user(s->address), s->length));
+}
+
+RUN(symlinkat)
+{
+	if (s->length || s->op_flags || s->buffer || s->file_index)
+		return done(a, -EINVAL);
+	return done(a, linux_symlinkat(user(s->address), s->fd, user(s->offset)));
+}
+
+RUN(linkat)
+{
+	return done(a, linux_linkat(s->fd, user(s->address), (int)s->length, user(s->offset),
+				    (int)s->op_flags));
+}
+
+RUN(epoll_ctl)
+{
+	if (s->buffer || s->file_index)
+		return done(a, -EINVAL);
+	return done(a, linux_epoll_ctl(s->fd, (int)s->length, (int)s->offset, user(s->address)));
+}
+
+/* --- pipes ------------------------------------------------------------------------------------ */
+
+RUN(splice)
+{
+	loff_t in = (loff_t)s->address, out = (loff_t)s->offset;
+
+	if (s->op_flags & SPLICE_FD_IN_FIXED)
+		return done(a, -EBADF);
+	if (!may_sleep)
+		return URING_WORKER;
+	return done(a, WITH_HANDLE(q, s, io_uring_splice(s->file_index, in, fd, out, s->length,
+							 s->op_flags)));
+}
+
+RUN(tee)
+{
+	if (s->address || s->offset)
+		return done(a, -EINVAL);
+	if (s->op_flags & SPLICE_FD_IN_FIXED)
+		return done(a, -EBADF);
+	if (!may_sleep)
+		return URING_WORKER;
+	return done(a, WITH_HANDLE(q, s, linux_tee(s->file_index, fd, s->length, s->op_flags)));
+}
+
+/* --- sockets ---------------------------------------------------------------------------------- */
+
+static enum uring_verdict
+again_when(struct uring_request *q, const struct uring_sqe *s, long result, uint32_t events,
+	   struct uring_answer *a)
+{
+	int error;
+
+	if (result != -EAGAIN || (s->op_flags & MSG_DONTWAIT))
+		return done(a, result);
+	if (!uring_request_file(q, &error))
+		return done(a, error);
+	a->events = events;
+	return URING_WAIT;
+}
+
+RUN(send)
+{
+	uint32_t flags = s->op_flags | MSG_DONTWAIT;
+
+	return again_when(q, s, WITH_HANDLE(q, s, linux_sendto(fd, user(s->address), s->length, flags, NULL, 0)),
+			  POLLOUT, a);
+}
+
+RUN(recv)
+{
+	uint32_t flags = s->op_flags | MSG_DONTWAIT, size = s->length;
+	uint64_t address = s->address;
+	int error;
+
+	if (s->flags & SQE_BUFFER_SELECT) {
+		error = uring_select(q, &address, &size, &a->flags);
+		if (error)
+			return done(a, error);
+	}
+	return again_when(q, s, WITH_HANDLE(q, s, linux_recvfrom(fd, user(address), size, flags, NULL, NULL)),
+			  POLLIN, a);
+}
+
+RUN(sendmsg)
+{
+	return again_when(q, s, WITH_HANDLE(q, s, linux_sendmsg(fd, user(s->address),
+							     s->op_flags | MSG_DONTWAIT)),
+			  POLLOUT, a);
+}
+
+RUN(recvmsg)
+{
+	return again_when(q, s, WITH_HANDLE(q, s, linux_recvmsg(fd, user(s->address),
+							     s->op_flags | MSG_DONTWAIT)),
+			  POLLIN, a);
+}
+
+/* Accepting waits for readiness first; somebody else may take the connection then, so it is a worker's. */
+RUN(accept)
+{
+	struct file *f;
+	int error = 0;
+
+	if (s->length || s->buffer || s->file_index || s->priority)
+		return done(a, -EINVAL);
+	f = uring_request_file(q, &error);
+	if (!f)
+		return done(a, error);
+	if (!file_socket(f))
+		return done(a, -ENOTSOCK);
+	if (!(f->flags & O_NONBLOCK) && file_socket(f)->state == SOCKET_LISTENING &&
+	    !(file_poll(f, NULL) & (POLLIN | POLL_ALWAYS))) {
+		a->events = POLLIN;
+		return URING_WAIT;
+	}
+	if (!may_sleep)
+		return URING_WORKER;
+	return done(a, WITH_HANDLE(q, s, linux_accept4(fd, user(s->address), user(s->offset),
+						       (int)s->op_flags)));
+}
+
+RUN(connect)
+{
+	if (s->length || s->buffer || s->op_flags || s->file_index)
+		return done(a, -EINVAL);
+	if (!may_sleep)
+		return URING_WORKER;
+	return done(a, WITH_HANDLE(q, s, linux_connect(fd, user(s->address), (int)s->offset)));
+}
+
+RUN(socket)
+{
+	if (s->address || s->op_flags || s->buffer || s->file_index)
+		return done(a, -EINVAL);
+	return done(a, linux_socket(s->fd, (int)s->offset, (int)s->length));
+}
+
+RUN(shutdown)
+{
+	if (s->offset || s->address || s->op_flags || s->buffer || s->file_index)
+		return done(a, -EINVAL);
+	return done(a, WITH_HANDLE(q, s, linux_shutdown(fd, (int)s->length)));
+}
+
+/* --- provided buffers ------------------------------------------------------------------------- */
+
+RUN(provide_buffers)
+{
+	if (s->op_flags || s->file_index || s->fd <= 0 || s->fd > UINT16_MAX)
+		return done(a, s->fd <= 0 || s->fd > UINT16_MAX ? -E2BIG : -EINVAL);
+	if (!user_range_ok(user(s->address), (size_t)s->length * (size_t)s->fd))
+		return done(a, -EFAULT);
+	if (s->offset > UINT16_MAX)
+		return done(a, -E2BIG);
+	if (s->offset + (uint64_t)s->fd > UINT16_MAX + 1ul)
+		return done(a, -EINVAL);
+	return done(a, uring_provide(q, s->address, s->length, (uint32_t)s->fd, (uint32_t)s->offset));
+}
+
+RUN(remove_buffers)
+{
+	if (s->op_flags || s->address || s->length || s->offset || s->file_index || s->fd <= 0)
+		return done(a, -EINVAL);
+	return done(a, uring_unprovide(q, (uint32_t)s->fd));
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static const struct operation operations[] = {
+	[0] = { run_nop },
+	[1] = { run_readv, .file = true, .priority = true },
+	[2] = { run_writev, .file = true, .priority = true },
+	[3] = { run_fsync, .file = true },
+	[4] = { run_read_fixed, .file = true, .priority = true },
+	[5] = { run_write_fixed, .file = true, .priority = true },
+	[URING_OP_POLL_ADD] = { run_poll_add, .file = true },
+	[7] = { run_poll_remove },
+	[8] = { run_sync_range, .file = true },
+	[9] = { run_sendmsg, .file = true },
+	[10] = { run_recvmsg, .file = true },
+	[URING_OP_TIMEOUT] = { run_timeout },
+	[12] = { run_timeout_remove },
+	[13] = { run_accept, .file = true },
+	[14] = { run_cancel, .file = true },
+	[15] = { run_link_timeout },
+	[16] = { run_connect, .file = true },
+	[17] = { run_fallocate, .file = true },
+	[18] = { run_openat },
+	[19] = { run_close },
+	[20] = { run_files_update },
+	[21] = { run_statx },
+	[22] = { run_read, .file = true, .select = true, .priority = true },
+	[23] = { run_write, .file = true, .priority = true },
+	[24] = { run_fadvise, .file = true },
+	[25] = { run_madvise },
+	[26] = { run_send, .file = true },
+	[27] = { run_recv, .file = true, .select = true },
+	[28] = { run_openat2 },
+	[29] = { run_epoll_ctl },
+	[30] = { run_splice, .file = true },
+	[31] = { run_provide_buffers },
+	[32] = { run_remove_buffers },
+	[33] = { run_tee, .file = true },
+	[34] = { run_shutdown, .file = true },
+	[35] = { run_renameat },
+	[36] = { run_unlinkat },
+	[37] = { run_mkdirat },
+	[38] = { run_symlinkat },
+	[39] = { run_linkat },
+	[45] = { run_socket },
+};
+
+bool
+io_uring_knows(unsigned int opcode)
+{
+	return opcode < ARRAY_SIZE(operations) && operations[opcode].run;
+}
+
+enum uring_verdict
+uring_execute(struct uring_request *q, bool may_sleep, struct uring_answer *a)
+{
+	const struct uring_sqe *s = uring_request_sqe(q);
+	const struct operation *o;
+
+	if (!io_uring_knows(s->opcode))
+		return done(a, -EINVAL);
+	o = &operations[s->opcode];
+	if (s->flags & ~0x7fu || s->personality)
+		return done(a, -EINVAL);
+	if ((s->flags & SQE_FIXED_FILE) && !o->file)
+		return done(a, -EBADF);
+	if ((s->flags & SQE_BUFFER_SELECT) && !o->select)
+		return done(a, -EOPNOTSUPP);
+	if (s->priority && !o->priority)
+		return done(a, -EINVAL);
+	if ((s->flags & SQE_ASYNC) && !may_sleep && o->file && s->opcode != URING_OP_POLL_ADD)
+		return URING_WORKER;
+	return o->run(q, s, may_sleep, a);
+}
+
+bool
+uring_is_short(const struct uring_sqe *s, int32_t result)
+{
+	switch (s->opcode) {
+	case 4:
+	case 5:
+	case 22:
+	case 23:
+		return result >= 0 && !(s->flags & SQE_BUFFER_SELECT) && (uint32_t)result != s->length;
+	}
+	return false;
+}
