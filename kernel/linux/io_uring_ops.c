@@ -546,13 +546,13 @@ RUN(shutdown)
 
 RUN(provide_buffers)
 {
-	if (s->op_flags || s->file_index || s->fd <= 0 || s->fd > UINT16_MAX)
-		return done(a, s->fd <= 0 || s->fd > UINT16_MAX ? -E2BIG : -EINVAL);
+	if (s->op_flags || s->file_index || s->fd <= 0 || s->fd > (int32_t)UINT16_MAX)
+		return done(a, s->fd <= 0 || s->fd > (int32_t)UINT16_MAX ? -E2BIG : -EINVAL);
 	if (!user_range_ok(user(s->address), (size_t)s->length * (size_t)s->fd))
 		return done(a, -EFAULT);
 	if (s->offset > UINT16_MAX)
 		return done(a, -E2BIG);
-	if (s->offset + (uint64_t)s->fd > UINT16_MAX + 1ul)
+	if (s->offset + (uint64_t)s->fd > (int32_t)UINT16_MAX + 1ul)
 		return done(a, -EINVAL);
 	return done(a, uring_provide(q, s->address, s->length, (uint32_t)s->fd, (uint32_t)s->offset));
 }
@@ -567,47 +567,47 @@ RUN(remove_buffers)
 /* --- the table -------------------------------------------------------------------------------- */
 
 static const struct operation operations[] = {
-	[0] = { run_nop },
-	[1] = { run_readv, .file = true, .priority = true },
-	[2] = { run_writev, .file = true, .priority = true },
-	[3] = { run_fsync, .file = true },
-	[4] = { run_read_fixed, .file = true, .priority = true },
-	[5] = { run_write_fixed, .file = true, .priority = true },
-	[URING_OP_POLL_ADD] = { run_poll_add, .file = true },
-	[7] = { run_poll_remove },
-	[8] = { run_sync_range, .file = true },
-	[9] = { run_sendmsg, .file = true },
-	[10] = { run_recvmsg, .file = true },
-	[URING_OP_TIMEOUT] = { run_timeout },
-	[12] = { run_timeout_remove },
-	[13] = { run_accept, .file = true },
-	[14] = { run_cancel, .file = true },
-	[15] = { run_link_timeout },
-	[16] = { run_connect, .file = true },
-	[17] = { run_fallocate, .file = true },
-	[18] = { run_openat },
-	[19] = { run_close },
-	[20] = { run_files_update },
-	[21] = { run_statx },
-	[22] = { run_read, .file = true, .select = true, .priority = true },
-	[23] = { run_write, .file = true, .priority = true },
-	[24] = { run_fadvise, .file = true },
-	[25] = { run_madvise },
-	[26] = { run_send, .file = true },
-	[27] = { run_recv, .file = true, .select = true },
-	[28] = { run_openat2 },
-	[29] = { run_epoll_ctl },
-	[30] = { run_splice, .file = true },
-	[31] = { run_provide_buffers },
-	[32] = { run_remove_buffers },
-	[33] = { run_tee, .file = true },
-	[34] = { run_shutdown, .file = true },
-	[35] = { run_renameat },
-	[36] = { run_unlinkat },
-	[37] = { run_mkdirat },
-	[38] = { run_symlinkat },
-	[39] = { run_linkat },
-	[45] = { run_socket },
+	[0] = { .run = run_nop },
+	[1] = { .run = run_readv, .file = true, .priority = true },
+	[2] = { .run = run_writev, .file = true, .priority = true },
+	[3] = { .run = run_fsync, .file = true },
+	[4] = { .run = run_read_fixed, .file = true, .priority = true },
+	[5] = { .run = run_write_fixed, .file = true, .priority = true },
+	[URING_OP_POLL_ADD] = { .run = run_poll_add, .file = true },
+	[7] = { .run = run_poll_remove },
+	[8] = { .run = run_sync_range, .file = true },
+	[9] = { .run = run_sendmsg, .file = true },
+	[10] = { .run = run_recvmsg, .file = true },
+	[URING_OP_TIMEOUT] = { .run = run_timeout },
+	[12] = { .run = run_timeout_remove },
+	[13] = { .run = run_accept, .file = true },
+	[14] = { .run = run_cancel, .file = true },
+	[15] = { .run = run_link_timeout },
+	[16] = { .run = run_connect, .file = true },
+	[17] = { .run = run_fallocate, .file = true },
+	[18] = { .run = run_openat },
+	[19] = { .run = run_close },
+	[20] = { .run = run_files_update },
+	[21] = { .run = run_statx },
+	[22] = { .run = run_read, .file = true, .select = true, .priority = true },
+	[23] = { .run = run_write, .file = true, .priority = true },
+	[24] = { .run = run_fadvise, .file = true },
+	[25] = { .run = run_madvise },
+	[26] = { .run = run_send, .file = true },
+	[27] = { .run = run_recv, .file = true, .select = true },
+	[28] = { .run = run_openat2 },
+	[29] = { .run = run_epoll_ctl },
+	[30] = { .run = run_splice, .file = true },
+	[31] = { .run = run_provide_buffers },
+	[32] = { .run = run_remove_buffers },
+	[33] = { .run = run_tee, .file = true },
+	[34] = { .run = run_shutdown, .file = true },
+	[35] = { .run = run_renameat },
+	[36] = { .run = run_unlinkat },
+	[37] = { .run = run_mkdirat },
+	[38] = { .run = run_symlinkat },
+	[39] = { .run = run_linkat },
+	[45] = { .run = run_socket },
 };
 
 bool
