@@ -421,7 +421,7 @@ linux_capset(void __user *uheader, const void __user *udata)
 
 	if (words == 0)
 		return error;
-	if (h.pid != 0 && h.pid != current_thread()->tid)
+	if (h.pid != 0 && h.pid != current_thread()->local_tid)
 		return -EPERM;
 	if (copy_from_user(data, udata, words * sizeof(data[0])))
 		return -EFAULT;

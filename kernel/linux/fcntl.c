@@ -7,6 +7,7 @@
 #include <tessera/file_lock.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/pipe.h>
 #include <tessera/process.h>
 #include <tessera/signal.h>
@@ -191,7 +192,7 @@ record_lock(struct file *f, unsigned int command, struct linux_flock __user *ul)
 		l.whence = 0;
 		l.start = (int64_t)r.start;
 		l.length = r.end == INT64_MAX ? 0 : (int64_t)(r.end - r.start + 1);
-		l.pid = r.pid;
+		l.pid = pid_shown(r.pid);
 	}
 	return copy_to_user(ul, &l, sizeof(l));
 }
@@ -218,7 +219,7 @@ set_owner(struct file *f, int type, pid_t pid)
 		thread_put(t);
 	}
 	fresh->type = type;
-	fresh->pid = pid;
+	fresh->pid = pid_given(pid);
 	fresh->uid = current_cred()->uid;
 	fresh->euid = current_cred()->euid;
 	spin_lock(&f->lock);
@@ -256,7 +257,7 @@ file_owner_get(struct file *f)
 {
 	struct pid_owner o = get_owner(f);
 
-	return o.type == OWNER_PGRP ? -o.pid : o.pid;
+	return o.type == OWNER_PGRP ? -pid_shown(o.pid) : pid_shown(o.pid);
 }
 
 static long
@@ -301,7 +302,7 @@ owner_command(struct file *f, unsigned int command, uintptr_t arg)
 			return -EINVAL;
 		return set_owner(f, ex.type, ex.pid);
 	default:
-		ex = (struct linux_owner){ o.type, o.pid };
+		ex = (struct linux_owner){ o.type, pid_shown(o.pid) };
 		return copy_to_user((void __user *)arg, &ex, sizeof(ex));
 	}
 }

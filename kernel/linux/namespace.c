@@ -9,7 +9,7 @@
 
 #include "linux.h"
 
-#define CLONE_NEWANY (CLONE_NAMESPACES | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME)
+#define CLONE_NEWANY (CLONE_NAMESPACES | CLONE_NEWUSER | CLONE_NEWTIME)
 
 long
 linux_unshare(unsigned long flags)

@@ -4,6 +4,7 @@
  */
 #include <tessera/fork.h>
 #include <tessera/handle.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 
 #include "linux.h"
@@ -13,13 +14,13 @@
 long
 linux_getpid(void)
 {
-	return current_process()->pid;
+	return current_process()->local_pid;
 }
 
 long
 linux_gettid(void)
 {
-	return current_thread()->tid;
+	return current_thread()->local_tid;
 }
 
 long
@@ -30,7 +31,7 @@ linux_getppid(void)
 
 	spin_lock(&process_tree_lock);
 	parent = current_process()->parent;
-	pid = parent ? parent->pid : 0;
+	pid = parent ? pid_number_locked(current_pid_namespace(), parent->pid) : 0;
 	spin_unlock(&process_tree_lock);
 	return pid;
 }
@@ -39,7 +40,7 @@ long
 linux_set_tid_address(uint32_t __user *address)
 {
 	current_thread()->clear_child_tid = address;
-	return current_thread()->tid;
+	return current_thread()->local_tid;
 }
 
 long

@@ -5,6 +5,7 @@
  */
 #include <tessera/cred.h>
 #include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 #include <tessera/sched.h>
 #include <tessera/string.h>
@@ -343,7 +344,7 @@ is_named(struct process *p, int which, uint32_t who)
 	if (p->state != PROCESS_ALIVE)
 		return false;
 	if (which == PRIO_PGRP)
-		return p->group && p->group->pgid == (pid_t)who;
+		return p->group && pid_number_locked(current_pid_namespace(), p->group->pgid) == (pid_t)who;
 	if (!p->leader)
 		return false;
 	c = thread_cred(p->leader);
@@ -388,7 +389,7 @@ next_named(int which, uint32_t who, pid_t *from)
 static uint32_t
 default_who(int which)
 {
-	return which == PRIO_PGRP ? (uint32_t)process_pgid(current_process()) : uid_shown(current_cred()->uid);
+	return which == PRIO_PGRP ? (uint32_t)pid_shown(process_pgid(current_process())) : uid_shown(current_cred()->uid);
 }
 
 long

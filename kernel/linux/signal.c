@@ -194,7 +194,7 @@ import_info(struct siginfo *info, const struct siginfo __user *from, int signo, 
 	if (copy_from_user(info, from, sizeof(*info)))
 		return -EFAULT;
 	info->signo = signo;
-	if ((info->code >= 0 || info->code == SI_TKILL) && target != current_process()->pid)
+	if ((info->code >= 0 || info->code == SI_TKILL) && target != current_process()->local_pid)
 		return -EPERM;
 	return 0;
 }

@@ -12,8 +12,9 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/cred.h>
-#include <tessera/namespace.h>
 #include <tessera/errno.h>
+#include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -118,19 +119,20 @@ parse_credentials(const void *data, size_t size, struct socket_message *m)
 	given.gid = gid_from_user(given.gid);
 	if (given.uid == ID_INVALID || given.gid == ID_INVALID)
 		return -EINVAL;
-	if (given.pid != current_process()->pid && !capable_here(CAP_SYS_ADMIN))
+	if (given.pid != current_process()->local_pid && !capable_here(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (given.uid != c->uid && given.uid != c->euid && given.uid != c->suid && !capable_here(CAP_SETUID))
 		return -EPERM;
 	if (given.gid != c->gid && given.gid != c->egid && given.gid != c->sgid && !capable_here(CAP_SETGID))
 		return -EPERM;
-	if (given.pid != current_process()->pid) {
+	if (given.pid != current_process()->local_pid) {
 		struct process *p = process_find(given.pid);
 
 		if (!p)
 			return -ESRCH;
 		process_put(p);
 	}
+	given.pid = pid_given(given.pid);
 	m->credentials = given;
 	m->has_credentials = true;
 	return 0;
@@ -274,7 +276,7 @@ put_time(struct control_out *out, uint64_t ns, uint32_t options)
 static void
 put_credentials(struct control_out *out, const struct socket_credentials *c)
 {
-	struct socket_credentials shown = { c->pid, uid_shown(c->uid), gid_shown(c->gid) };
+	struct socket_credentials shown = { pid_shown(c->pid), uid_shown(c->uid), gid_shown(c->gid) };
 
 	put_control(out, SCM_CREDENTIALS, &shown, sizeof(shown));
 }

@@ -6,8 +6,9 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/cred.h>
-#include <tessera/namespace.h>
 #include <tessera/errno.h>
+#include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/poll.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
@@ -371,6 +372,7 @@ tell_peer_cred(struct socket *s, struct option_value *v)
 
 	v->size = sizeof(v->credentials);
 	s->ops->peer_cred(s, &v->credentials.pid, &c);
+	v->credentials.pid = pid_shown(v->credentials.pid);
 	v->credentials.uid = c ? uid_shown(c->euid) : UINT32_MAX;
 	v->credentials.gid = c ? gid_shown(c->egid) : UINT32_MAX;
 	if (c)

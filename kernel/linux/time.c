@@ -62,7 +62,7 @@ foreign_cpu_clock(int clock, uint64_t *ns)
 			thread_put(t);
 		return t->process == current_process() ? 0 : -EINVAL;
 	}
-	p = process_find(pid ? pid : current_process()->pid);
+	p = process_find(pid ? pid : current_process()->local_pid);
 	if (!p)
 		return -EINVAL;
 	*ns = process_cpu_ns(p, user_only);

@@ -12,6 +12,7 @@
  * takes none itself and no reference that might be the last to an address space, and its waits have
  * an end, because the victim may want a lock of ours on its way out.
  */
+#include <tessera/pid_namespace.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/time.h>
@@ -130,7 +131,7 @@ victim_is_dying(void)
 
 	if (since == 0 || clock_monotonic_ns() - since > PATIENCE_NS)
 		return false;
-	p = process_find(atomic_load_relaxed(&victim_pid));
+	p = process_find_in(&init_pid_namespace, atomic_load_relaxed(&victim_pid));
 	if (!p)
 		return false;
 	spin_lock(&p->lock);

@@ -209,6 +209,7 @@ take_number(struct process *p, struct thread *t)
 	pid_slot_locked(mine)->thread = NULL;
 	pid_slot_locked(p->pid)->thread = t;
 	t->tid = p->pid;
+	t->local_tid = p->local_pid;
 	t->start_time = old->start_time;
 	thread_get(t);
 	p->leader = t;

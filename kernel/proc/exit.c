@@ -17,11 +17,12 @@
 #include <tessera/handle.h>
 #include <tessera/kcov.h>
 #include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
-#include <tessera/sysv.h>
 #include <tessera/seccomp.h>
+#include <tessera/sysv.h>
 #include <tessera/tty.h>
 #include <tessera/uring.h>
 
@@ -144,11 +145,14 @@ static struct process *
 find_reaper_locked(struct process *p)
 {
 	struct process *a;
+	struct pid_namespace *ns = p->pid_ns;
 
-	for (a = p->parent; a && a != init_process; a = a->parent)
+	if (ns->level && (!ns->init || ns->init == p))
+		ns = ns->parent; /* who outlives its process 1 has come from outside */
+	for (a = p->parent; a && a != init_process && a != ns->init && a->pid_ns == ns; a = a->parent)
 		if (a->child_subreaper && a->state == PROCESS_ALIVE && a->thread_count > 0)
 			return a;
-	return init_process;
+	return ns->level && ns->init ? ns->init : init_process;
 }
 
 /*
@@ -180,7 +184,7 @@ tell_of_exit_locked(struct process *p, struct process *parent, int signo)
 	bool ignored, reap = false, send = signo > 0;
 	int status = p->exit_status;
 
-	info.child.pid = p->pid;
+	info.child.pid = pid_number_locked(parent->pid_ns, p->pid);
 	info.child.uid = p->leader->cred->uid;
 	info.child.utime = TICKS(p->dead_user_ns);
 	info.child.stime = TICKS(p->dead_system_ns);
@@ -309,6 +313,8 @@ thread_exit_user(int status)
 	if (last) {
 		if (p == init_process)
 			init_died(t, p->exit_status);
+		if (process_is_namespace_init(p))
+			pid_namespace_end(p);
 		release_parts(p);
 		end_session(p);
 	}

@@ -12,6 +12,7 @@
 #include <tessera/fork.h>
 #include <tessera/handle.h>
 #include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/random.h>
 #include <tessera/sched.h>
 #include <tessera/seccomp.h>
@@ -63,6 +64,15 @@ vfork_release(struct thread *t)
 	vfork_put(v);
 }
 
+/* Do the caller's children get numbers of another namespace than its own? Its threads cannot. */
+static bool
+children_elsewhere(void)
+{
+	const struct process *p = current_process();
+
+	return p->namespaces->pid_for_children != &p->pid_ns->ns;
+}
+
 /*
  * Which combinations there are; clone(2), clone3(2). Namespaces of time are not offered: Linux answers EINVAL
  * when built without.
@@ -91,7 +101,9 @@ check_request(const struct clone_request *r)
 	/* What a semaphore is owed cannot be shared across namespaces of IPC. */
 	if ((f & CLONE_NEWIPC) && (f & (CLONE_SYSVSEM | CLONE_THREAD)))
 		return -EINVAL;
-	if ((f & CLONE_THREAD) && (f & CLONE_NEWUSER))
+	if ((f & CLONE_THREAD) && ((f & (CLONE_NEWUSER | CLONE_NEWPID)) || children_elsewhere()))
+		return -EINVAL;
+	if ((f & CLONE_PARENT) && process_is_namespace_init(current_process()))
 		return -EINVAL;
 	if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
 		return -EINVAL;
@@ -290,6 +302,10 @@ publish_process(struct process *p, struct thread *t, const struct clone_request 
 	uint64_t flags;
 
 	p->pid = t->tid;
+	p->local_pid = t->local_tid;
+	p->pid_ns = slot->ns;
+	namespace_get(&slot->ns->ns);
+	pid_namespace_join_locked(p);
 	p->exit_signal = r->flags & CLONE_PARENT ? self->exit_signal : r->exit_signal;
 	slot->process = p;
 	process_publish_locked(p, parent);
@@ -390,6 +406,9 @@ process_worker_exit(void)
 static pid_t
 publish(struct process *p, struct thread *t, const struct clone_request *r)
 {
+	struct pid_namespace *ns = r->flags & CLONE_THREAD
+					   ? p->pid_ns : (struct pid_namespace *)p->namespaces->pid_for_children;
+	pid_t shown = 0;
 	int error;
 
 	spin_lock(&process_tree_lock);
@@ -397,7 +416,7 @@ publish(struct process *p, struct thread *t, const struct clone_request *r)
 	if (error == 0 && !(r->flags & CLONE_THREAD) && signal_pending(current_thread()))
 		error = -ERESTARTNOINTR;
 	if (error == 0) {
-		pid_t tid = pid_alloc_locked(r->set_tid);
+		pid_t tid = pid_alloc_locked(r->set_tid, ns);
 
 		if (tid < 0)
 			error = tid;
@@ -405,6 +424,7 @@ publish(struct process *p, struct thread *t, const struct clone_request *r)
 			t->tid = tid;
 	}
 	if (error == 0) {
+		t->local_tid = pid_number_locked(ns, t->tid);
 		pid_slot_locked(t->tid)->thread = t;
 		if (!(r->flags & CLONE_THREAD)) {
 			publish_process(p, t, r);
@@ -414,12 +434,13 @@ publish(struct process *p, struct thread *t, const struct clone_request *r)
 		}
 	}
 	if (error == 0) {
+		shown = pid_number_locked(current_pid_namespace(), t->tid);
 		user_charge_locked(current_cred()->uid, 1);
 		if (t->ptrace)
 			ptrace_inherit_locked(t);
 	}
 	spin_unlock(&process_tree_lock);
-	return error ? error : t->tid;
+	return error ? error : shown;
 }
 
 /* Sleep until the child releases us: true; or until we are killed. */

@@ -172,7 +172,7 @@ hand_over(struct futex_bucket *b, struct futex_waiter *top, struct thread *from,
 static int
 try_lock_locked(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user *addr, bool try_only)
 {
-	uint32_t value, seen, self = w->thread->tid;
+	uint32_t value, seen, self = w->thread->local_tid;
 	struct futex_waiter *top;
 	struct thread *owner;
 	bool more;
@@ -231,7 +231,7 @@ take_from_dead(struct futex_waiter *w, uint32_t __user *addr)
 	if (get_user(value, addr))
 		return -EFAULT;
 	for (;;) {
-		uint32_t wanted = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED | (uint32_t)w->thread->tid;
+		uint32_t wanted = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED | (uint32_t)w->thread->local_tid;
 
 		if (arch_user_cmpxchg32(addr, value, wanted, &seen))
 			return -EFAULT;
@@ -335,12 +335,12 @@ try_unlock_locked(struct futex_bucket *b, const struct futex_key *key, uint32_t 
 
 	if (error)
 		return error;
-	if ((value & FUTEX_TID_MASK) != (uint32_t)self->tid)
+	if ((value & FUTEX_TID_MASK) != (uint32_t)self->local_tid)
 		return -EPERM;
 	top = find_top(b, key, &more);
 	if (top && top->owner != self) /* it waits for the owner that the word named before */
 		return -EINVAL;
-	wanted = top ? (uint32_t)top->thread->tid | (more ? FUTEX_WAITERS : 0) : 0;
+	wanted = top ? (uint32_t)top->thread->local_tid | (more ? FUTEX_WAITERS : 0) : 0;
 	error = futex_cmpxchg_locked(addr, value, wanted, &seen);
 	if (error || seen != value)
 		return error ? error : -EBUSY;

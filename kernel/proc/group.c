@@ -9,6 +9,7 @@
  * A group is orphaned (POSIX 3.259) when no member has a parent in another group of the same session:
  * nobody is left who would continue it after a stop.
  */
+#include <tessera/pid_namespace.h>
 #include <tessera/slab.h>
 #include <tessera/tty.h>
 
@@ -235,8 +236,8 @@ process_set_group(pid_t pid, pid_t pgid)
 	struct pid_slot *slot;
 	int error;
 
-	if (pid == 0)
-		pid = self->pid;
+	pid = pid ? pid_given(pid) : self->pid;
+	pgid = pid_given(pgid);
 	if (pgid == 0)
 		pgid = pid;
 	if (pgid < 0)
@@ -294,7 +295,7 @@ process_new_session(void)
 		group_detach_locked(p);
 		group_publish_locked(g);
 		group_attach_locked(p, g);
-		result = p->pid;
+		result = p->local_pid;
 	}
 	spin_unlock(&process_tree_lock);
 	group_put(g);
@@ -306,15 +307,16 @@ process_new_session(void)
 pid_t
 process_get_group(pid_t pid)
 {
+	const struct pid_namespace *ns = current_pid_namespace();
 	struct pid_slot *slot;
 	pid_t result = -ESRCH;
 
 	spin_lock(&process_tree_lock);
-	slot = pid_slot_locked(pid ? pid : current_process()->pid);
+	slot = pid_slot_locked(pid ? pid_global_locked(ns, pid) : current_process()->pid);
 	if (slot && slot->thread)
-		result = slot->thread->process->group->pgid;
+		result = pid_number_locked(ns, slot->thread->process->group->pgid);
 	else if (slot && slot->process && slot->process->group)
-		result = slot->process->group->pgid;
+		result = pid_number_locked(ns, slot->process->group->pgid);
 	spin_unlock(&process_tree_lock);
 	return result;
 }
@@ -322,15 +324,16 @@ process_get_group(pid_t pid)
 pid_t
 process_get_session(pid_t pid)
 {
+	const struct pid_namespace *ns = current_pid_namespace();
 	struct pid_slot *slot;
 	pid_t result = -ESRCH;
 
 	spin_lock(&process_tree_lock);
-	slot = pid_slot_locked(pid ? pid : current_process()->pid);
+	slot = pid_slot_locked(pid ? pid_global_locked(ns, pid) : current_process()->pid);
 	if (slot && slot->thread)
-		result = slot->thread->process->group->session->sid;
+		result = pid_number_locked(ns, slot->thread->process->group->session->sid);
 	else if (slot && slot->process && slot->process->group)
-		result = slot->process->group->session->sid;
+		result = pid_number_locked(ns, slot->process->group->session->sid);
 	spin_unlock(&process_tree_lock);
 	return result;
 }

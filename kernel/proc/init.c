@@ -8,6 +8,7 @@
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
 #include <tessera/string.h>
@@ -66,7 +67,7 @@ join_tree(struct process *p, struct thread *t)
 	pid_t pid;
 
 	spin_lock(&process_tree_lock);
-	pid = pid_alloc_locked(1);
+	pid = pid_alloc_locked(1, &init_pid_namespace);
 	spin_unlock(&process_tree_lock);
 	s = session_create(0);
 	g = s ? group_create(0, s) : NULL;
@@ -76,7 +77,10 @@ join_tree(struct process *p, struct thread *t)
 	slot = pid_slot_locked(1);
 	slot->process = p;
 	slot->thread = t;
-	p->pid = t->tid = 1;
+	p->pid = p->local_pid = t->tid = t->local_tid = 1;
+	p->pid_ns = &init_pid_namespace;
+	namespace_get(&p->pid_ns->ns);
+	pid_namespace_join_locked(p);
 	process_publish_locked(p, NULL);
 	group_attach_locked(p, g);
 	spin_lock(&p->lock);

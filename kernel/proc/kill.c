@@ -3,6 +3,7 @@
  * kill.c - who may send what to whom: kill(2), tgkill(2) and their permission rules.
  */
 #include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
 
 #include "proc.h"
 
@@ -42,12 +43,31 @@ signal_may_send(struct process *p, int signo)
 	return error;
 }
 
+/* The sender as p's namespace numbers it. */
+static const struct siginfo *
+info_for_locked(struct process *p, const struct siginfo *info, struct siginfo *theirs)
+{
+	if (!info || p->pid_ns == current_pid_namespace() || !(info->code == SI_USER || info->code == SI_TKILL))
+		return info;
+	*theirs = *info;
+	theirs->kill.pid = pid_number_locked(p->pid_ns, current_process()->pid);
+	return theirs;
+}
+
 static int
 send_checked_locked(struct process *p, int signo, const struct siginfo *info)
 {
 	int error = may_send_locked(p, signo);
+	struct siginfo theirs;
 
-	return error || signo == 0 ? error : signal_send_process(p, signo, info);
+	if (error || signo == 0)
+		return error;
+	/* From above a process 1 can be killed after all. */
+	if (signo == SIGKILL && process_is_namespace_init(p) && current_pid_namespace() != p->pid_ns) {
+		process_kill(p);
+		return 0;
+	}
+	return signal_send_process(p, signo, info_for_locked(p, info, &theirs));
 }
 
 static int
@@ -72,13 +92,14 @@ static int
 kill_all_locked(int signo, const struct siginfo *info)
 {
 	struct process *self = current_process(), *p;
+	struct pid_namespace *ns = current_pid_namespace();
 	int error = -ESRCH;
 	uint32_t count = 0;
 
 	list_for_each(p, &all_processes, all_node) {
 		int e;
 
-		if (p == init_process || p == self)
+		if (p == init_process || p == self || p == ns->init || pid_number_locked(ns, p->pid) == 0)
 			continue;
 		e = send_checked_locked(p, signo, info);
 		count++;
@@ -102,6 +123,7 @@ signal_kill(pid_t pid, int signo, const struct siginfo *info)
 		return -ESRCH;
 	spin_lock(&process_tree_lock);
 	if (pid > 0) {
+		pid = pid_global_locked(current_pid_namespace(), pid);
 		slot = pid_slot_locked(pid);
 		p = slot ? slot->process : NULL;
 		if (!p && slot && slot->thread)
@@ -110,7 +132,8 @@ signal_kill(pid_t pid, int signo, const struct siginfo *info)
 	} else if (pid == -1) {
 		error = kill_all_locked(signo, info);
 	} else {
-		error = kill_group_locked(pid == 0 ? self->group->pgid : -pid, signo, info);
+		error = kill_group_locked(pid == 0 ? self->group->pgid
+						  : pid_global_locked(current_pid_namespace(), -pid), signo, info);
 	}
 	spin_unlock(&process_tree_lock);
 	return error;
@@ -119,6 +142,7 @@ signal_kill(pid_t pid, int signo, const struct siginfo *info)
 int
 signal_kill_thread(pid_t pid, pid_t tid, int signo, const struct siginfo *info)
 {
+	struct siginfo theirs;
 	struct pid_slot *slot;
 	struct thread *t;
 	int error = -ESRCH;
@@ -126,12 +150,14 @@ signal_kill_thread(pid_t pid, pid_t tid, int signo, const struct siginfo *info)
 	if (signo < 0 || signo > SIGNAL_COUNT)
 		return -EINVAL;
 	spin_lock(&process_tree_lock);
+	tid = pid_global_locked(current_pid_namespace(), tid);
+	pid = pid_global_locked(current_pid_namespace(), pid);
 	slot = pid_slot_locked(tid);
 	t = slot ? slot->thread : NULL;
 	if (t && (pid <= 0 || t->process->pid == pid)) {
 		error = may_send_locked(t->process, signo);
 		if (error == 0 && signo != 0) {
-			error = signal_send_thread(t, signo, info);
+			error = signal_send_thread(t, signo, info_for_locked(t->process, info, &theirs));
 			if (error == -ESRCH)
 				error = 0; /* it is just ending: as good as sent */
 		}

@@ -12,6 +12,7 @@
 #include <tessera/fork.h>
 #include <tessera/inode.h>
 #include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/slab.h>
 #include <tessera/sysv.h>
 #include <tessera/uts.h>
@@ -46,7 +47,7 @@ const struct namespace_type namespace_types[NAMESPACE_KINDS] = {
 	[NAMESPACE_IPC] = { "ipc", CLONE_NEWIPC, ipc_release },
 	[NAMESPACE_MOUNT] = { "mnt", CLONE_NEWNS, mount_namespace_release },
 	[NAMESPACE_NET] = { "net", CLONE_NEWNET, plain_release },
-	[NAMESPACE_PID] = { "pid", CLONE_NEWPID, plain_release },
+	[NAMESPACE_PID] = { "pid", CLONE_NEWPID, pid_namespace_release },
 	[NAMESPACE_TIME] = { "time", CLONE_NEWTIME, plain_release },
 	[NAMESPACE_USER] = { "user", CLONE_NEWUSER, user_namespace_release },
 	[NAMESPACE_UTS] = { "uts", CLONE_NEWUTS, plain_release },
@@ -55,7 +56,6 @@ const struct namespace_type namespace_types[NAMESPACE_KINDS] = {
 static struct namespace init_cgroup = { { 1 }, NAMESPACE_CGROUP, 0xeffffffb, &init_user_namespace };
 static struct ipc_holder init_ipc = { { { 1 }, NAMESPACE_IPC, 0xefffffff, &init_user_namespace }, &init_ipc_namespace };
 static struct namespace init_net = { { 1 }, NAMESPACE_NET, 0xf0000000, &init_user_namespace };
-static struct namespace init_pid = { { 1 }, NAMESPACE_PID, 0xeffffffc, &init_user_namespace };
 static struct namespace init_time = { { 1 }, NAMESPACE_TIME, 0xeffffffa, &init_user_namespace };
 
 struct namespaces init_namespaces = {
@@ -65,11 +65,10 @@ struct namespaces init_namespaces = {
 		[NAMESPACE_IPC] = &init_ipc.ns,
 		[NAMESPACE_MOUNT] = &init_mount_namespace.ns,
 		[NAMESPACE_NET] = &init_net,
-		[NAMESPACE_PID] = &init_pid,
 		[NAMESPACE_TIME] = &init_time,
 		[NAMESPACE_UTS] = &init_uts_namespace.ns,
 	},
-	.pid_for_children = &init_pid,
+	.pid_for_children = &init_pid_namespace.ns,
 };
 
 static uint64_t next_number = FIRST_NUMBER; /* [a] */
@@ -200,6 +199,7 @@ static int
 renew(struct namespaces *n, uint64_t flags, struct user_namespace *owner, struct ipc_namespace *ipc,
       struct fs_context *fs)
 {
+	struct namespace *pid;
 	int error = 0;
 
 	if (flags & CLONE_NEWUTS)
@@ -210,6 +210,13 @@ renew(struct namespaces *n, uint64_t flags, struct user_namespace *owner, struct
 		error = set_one(n, NAMESPACE_NET, create_plain(NAMESPACE_NET, owner));
 	if (!error && (flags & CLONE_NEWCGROUP))
 		error = set_one(n, NAMESPACE_CGROUP, create_plain(NAMESPACE_CGROUP, owner));
+	if (!error && (flags & CLONE_NEWPID)) {
+		pid = pid_namespace_create(n->pid_for_children, owner);
+		if (IS_ERR(pid))
+			return PTR_ERR(pid);
+		namespace_put(n->pid_for_children);
+		n->pid_for_children = pid;
+	}
 	if (!error && (flags & CLONE_NEWNS))
 		error = set_one(n, NAMESPACE_MOUNT, mount_namespace_copy(n->of[NAMESPACE_MOUNT], owner, fs));
 	return error;
@@ -248,7 +255,8 @@ process_namespace(struct process *p, struct thread *t, enum namespace_kind kind,
 		if (p->namespaces && t && t->cred)
 			ns = &t->cred->user_ns->ns;
 	} else if (p->namespaces) {
-		ns = children ? p->namespaces->pid_for_children : p->namespaces->of[kind];
+		ns = children ? p->namespaces->pid_for_children
+		     : kind == NAMESPACE_PID ? &p->pid_ns->ns : p->namespaces->of[kind];
 	}
 	if (ns)
 		namespace_get(ns);
@@ -277,6 +285,10 @@ enter_one(struct namespaces *n, struct namespace *ns, struct cred *c, struct ipc
 		if (!cred_capable_in(c, c->user_ns, CAP_SYS_CHROOT))
 			return -EPERM;
 		if (ref_count(&current_process()->fs->refs) > 1)
+			error = -EINVAL;
+		break;
+	case NAMESPACE_PID:
+		if (!pid_namespace_is_inside(ns, &current_pid_namespace()->ns))
 			error = -EINVAL;
 		break;
 	case NAMESPACE_IPC:

@@ -17,6 +17,7 @@
 #include <tessera/types.h>
 
 struct memory_object;
+struct pid_namespace;
 
 /* --- pid.c: numbers. All under process_tree_lock. ------------------------------------------------ */
 
@@ -29,13 +30,21 @@ struct pid_slot {
 	struct process *process;       /* not counted: cleared when it is reaped */
 	struct process_group *group;
 	struct session *session;
+	struct pid_namespace *ns;      /* [I] reference: the innermost in which it has a number */
+	pid_t numbers[];               /* [I] by level, from the first namespace on */
 };
 
-/* A new number with an empty slot (the caller fills it at once). want 0: the next free one.
- * -EAGAIN: none left, -EEXIST: `want` is taken, -ENOMEM. */
-pid_t pid_alloc_locked(pid_t want);
+/* New numbers in `ns` and all above, with an empty slot (the caller fills it at once); that of the first namespace is
+ * returned. want 0: the next free one of `ns`. -EAGAIN: none left, -EEXIST: `want` is taken, -ENOMEM. */
+pid_t pid_alloc_locked(pid_t want, struct pid_namespace *ns);
 struct pid_slot *pid_slot_locked(pid_t pid); /* NULL: number not in use */
 void pid_release_locked(pid_t pid);          /* give the number back if nobody uses its slot */
+
+/* --- pid_namespace.c */
+void pid_namespace_join_locked(struct process *p);  /* it is born, pid_ns and local_pid are set */
+void pid_namespace_leave_locked(struct process *p); /* it has been reaped */
+bool process_is_namespace_init(const struct process *p);
+void pid_namespace_end(struct process *p);          /* p, the caller, is process 1 of one and ends. Sleeps. */
 
 /* --- process.c ------------------------------------------------------------------------------------ */
 

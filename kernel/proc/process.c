@@ -9,8 +9,9 @@
 #include <tessera/address_space.h>
 #include <tessera/core.h>
 #include <tessera/handle.h>
-#include <tessera/ptrace.h>
 #include <tessera/namespace.h>
+#include <tessera/pid_namespace.h>
+#include <tessera/ptrace.h>
 #include <tessera/random.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
@@ -86,6 +87,8 @@ process_put(struct process *p)
 		struct process *parent = p->parent;
 
 		assert(p->thread_count == 0 && !p->as && !p->handles && !p->fs && !p->ipc && !p->namespaces);
+		if (p->pid_ns)
+			namespace_put(&p->pid_ns->ns);
 		actions_put(p->actions);
 		signal_queue_flush(&p->pending, ~0ull);
 		slab_free(process_cache, p);
@@ -131,6 +134,7 @@ process_reap_locked(struct process *p)
 	list_del_init(&p->all_node);
 	group_detach_locked(p);
 	ptrace_unlink_locked(leader);
+	pid_namespace_leave_locked(p);
 	slot->process = NULL;
 	slot->thread = NULL;
 	pid_release_locked(p->pid);

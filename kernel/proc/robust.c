@@ -39,7 +39,7 @@ abandon(struct thread *t, uint64_t entry, int64_t offset, bool pi, bool pending)
 	for (;;) {
 		uint32_t wanted = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 
-		if ((value & FUTEX_TID_MASK) != (uint32_t)t->tid)
+		if ((value & FUTEX_TID_MASK) != (uint32_t)t->local_tid)
 			return 0;
 		if (arch_user_cmpxchg32(addr, value, wanted, &seen))
 			return -EFAULT;

@@ -185,7 +185,7 @@ install_locked(struct process *p, struct seccomp_filter *f, uint32_t flags)
 	if (flags & SECCOMP_SYNC) {
 		t = find_stranger_locked(p);
 		if (t)
-			return flags & SECCOMP_SYNC_ESRCH ? -ESRCH : t->tid;
+			return flags & SECCOMP_SYNC_ESRCH ? -ESRCH : t->local_tid;
 	}
 	f->previous = self->seccomp;
 	if (f->previous)

@@ -17,6 +17,7 @@
 #include <tessera/file.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/uaccess.h>
@@ -298,6 +299,7 @@ receive(struct seccomp_listener *l, void __user *arg)
 	if (!n)
 		return -ENOENT;
 	wake_poll(&l->queue, POLLOUT | POLLWRNORM);
+	out.pid = (uint32_t)pid_shown((pid_t)out.pid);
 	if (copy_to_user(arg, &out, sizeof(out)) == 0)
 		return 0;
 	spin_lock(&l->lock);

@@ -36,7 +36,6 @@
 	 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
 
 /* Process 1 took a fault of its own: its protection from default actions is over. */
-static bool init_unprotected; /* [a] */
 
 bool
 signal_default_ignores(int signo)
@@ -60,7 +59,7 @@ signal_default_dumps(int signo)
 bool
 signal_spares(struct process *p)
 {
-	return p == init_process && !atomic_load(&init_unprotected);
+	return (p == init_process || process_is_namespace_init(p)) && !atomic_load(&p->unprotected);
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */
@@ -551,8 +550,8 @@ force(int signo, const struct siginfo *info, bool always)
 	leaf = spin_lock_irq(&a->lock);
 	if (always || blocked || a->action[signo].handler == SIG_IGN)
 		a->action[signo].handler = SIG_DFL;
-	if (a->action[signo].handler == SIG_DFL && p == init_process)
-		atomic_store(&init_unprotected, true);
+	if (a->action[signo].handler == SIG_DFL)
+		atomic_store(&p->unprotected, true);
 	spin_unlock_irq(&a->lock, leaf);
 	if (blocked) {
 		t->signal_mask &= ~SIGNAL_BIT(signo);
@@ -659,7 +658,7 @@ siginfo_user(struct siginfo *out, int signo, int code)
 	struct process *p = current_process();
 
 	*out = (struct siginfo){ .signo = signo, .code = code };
-	out->kill.pid = p ? p->pid : 0;
+	out->kill.pid = p ? p->local_pid : 0;
 	out->kill.uid = current_cred()->uid;
 }
 

@@ -28,6 +28,7 @@
  * sees (2), or (3) sees (1); a wake between (1) and schedule() makes schedule() come straight back.
  */
 #include <tessera/arch.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/arch/trap_frame.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
@@ -53,7 +54,7 @@ notify_parent_of_stop(struct process *p, int code, int signo)
 	spin_lock(&process_tree_lock);
 	parent = p->parent;
 	if (parent && p->state == PROCESS_ALIVE) {
-		info.child.pid = p->pid;
+		info.child.pid = pid_number_locked(parent->pid_ns, p->pid);
 		info.child.uid = current_cred()->uid;
 		info.child.status = signo;
 		info.child.utime = TICKS(user);
@@ -359,7 +360,7 @@ thread_return_to_user(struct trap_frame *f)
 		atomic_and(&t->work, ~WORK_RESUME);
 		if (t->set_child_tid) {
 			/* As Linux: a bad address is the program's own affair. */
-			(void)put_user((uint32_t)t->tid, t->set_child_tid);
+			(void)put_user((uint32_t)t->local_tid, t->set_child_tid);
 			t->set_child_tid = NULL;
 		}
 	}

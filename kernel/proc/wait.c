@@ -11,6 +11,7 @@
  * its end to the tracer first; one that the parent itself traces is looked at as a tracee only.
  */
 #include <tessera/fork.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 #include <tessera/wait.h>
 
@@ -85,7 +86,7 @@ fill_common(struct thread *t, struct wait_result *out)
 {
 	struct cred *c = thread_cred(t);
 
-	*out = (struct wait_result){ .pid = t->tid, .uid = c->uid };
+	*out = (struct wait_result){ .pid = pid_number_locked(current_pid_namespace(), t->tid), .uid = c->uid };
 	cred_put(c);
 }
 
@@ -342,12 +343,12 @@ process_wait(int which, pid_t id, int options, struct wait_result *out)
 	case P_PID:
 		if (id <= 0)
 			return -EINVAL;
+		q.id = pid_given(id);
 		break;
 	case P_PGID:
 		if (id < 0)
 			return -EINVAL;
-		if (id == 0)
-			q.id = process_pgid(current_process());
+		q.id = id ? pid_given(id) : process_pgid(current_process());
 		break;
 	case P_PIDFD:
 		if (id < 0)

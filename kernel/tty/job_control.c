@@ -10,6 +10,7 @@
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 #include <tessera/signal.h>
 
@@ -219,7 +220,7 @@ job_set_foreground(struct tty *t, pid_t pgid)
 	if (t->session != sid)
 		return -ENOTTY;
 	if (!process_group_exists_in_session(pgid, sid)) {
-		struct process *p = process_find(pgid);
+		struct process *p = process_find_in(&init_pid_namespace, pgid);
 
 		if (!p)
 			return -ESRCH;
@@ -270,7 +271,7 @@ job_hang_up(struct tty *t)
 	t->session = t->foreground = 0;
 	spin_unlock(&process_tree_lock);
 	if (sid != 0)
-		leader = process_find(sid);
+		leader = process_find_in(&init_pid_namespace, sid);
 	if (leader) {
 		signal_send_process(leader, SIGHUP, NULL);
 		signal_send_process(leader, SIGCONT, NULL);

@@ -4,8 +4,9 @@
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
-#include <tessera/inode.h>
 #include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 #include <tessera/string.h>
 #include <tessera/uaccess.h>
@@ -320,7 +321,7 @@ foreground(struct tty *t, struct file *f, int32_t __user *arg)
 {
 	if (f->ops == &tty_file_ops && !job_is_controlling(t))
 		return -ENOTTY;
-	return put_user((int32_t)t->foreground, arg);
+	return put_user((int32_t)pid_shown(t->foreground), arg);
 }
 
 static long
@@ -335,7 +336,7 @@ set_foreground(struct tty *t, const int32_t __user *arg)
 		return error;
 	if (get_user(pgid, arg))
 		return -EFAULT;
-	return job_set_foreground(t, pgid);
+	return job_set_foreground(t, pid_given(pgid));
 }
 
 static long
@@ -345,7 +346,7 @@ session_id(struct tty *t, struct file *f, int32_t __user *arg)
 		return -ENOTTY;
 	if (t->session == 0)
 		return -ENOTTY;
-	return put_user((int32_t)t->session, arg);
+	return put_user((int32_t)pid_shown(t->session), arg);
 }
 
 /* TIOCSTI: as if typed. Only into one's own terminal, or with CAP_SYS_ADMIN. */

@@ -319,7 +319,8 @@ static int
 instance(struct filesystem_type *type, const char *source, const char *options,
 	 struct filesystem **out)
 {
-	struct filesystem *fs = type->single ? find_single(type) : NULL;
+	bool single = type->single && !(type->is_another && type->is_another());
+	struct filesystem *fs = single ? find_single(type) : NULL;
 	int error;
 
 	if (type->instance)
@@ -337,7 +338,7 @@ instance(struct filesystem_type *type, const char *source, const char *options,
 		kfree(fs);
 		return error;
 	}
-	*out = type->single ? keep_single(fs) : fs;
+	*out = single ? keep_single(fs) : fs;
 	return *out ? 0 : -ENOMEM;
 }
 

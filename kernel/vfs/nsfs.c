@@ -10,6 +10,7 @@
 #include <tessera/handle.h>
 #include <tessera/namespace.h>
 #include <tessera/panic.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/print.h>
 #include <tessera/uaccess.h>
 
@@ -56,6 +57,16 @@ open_user(struct user_namespace *ns)
 	return nsfs_open(&ns->ns);
 }
 
+/* Not out of the caller's own: -EPERM. */
+static long
+open_parent(struct pid_namespace *ns)
+{
+	if (!ns->parent || !pid_namespace_is_inside(&ns->parent->ns, &current_pid_namespace()->ns))
+		return -EPERM;
+	namespace_get(&ns->parent->ns);
+	return nsfs_open(&ns->parent->ns);
+}
+
 static long
 nsfs_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 {
@@ -66,7 +77,7 @@ nsfs_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 		return open_user(ns->owner);
 	case NS_GET_PARENT:
 		if (ns->kind == NAMESPACE_PID)
-			return -EPERM; /* of the first */
+			return open_parent((struct pid_namespace *)ns);
 		return ns->kind == NAMESPACE_USER ? open_user(ns->owner) : -EINVAL;
 	case NS_GET_NSTYPE:
 		return (long)namespace_types[ns->kind].flag;

@@ -176,6 +176,7 @@ struct dentry {
 };
 
 struct filesystem_type {
+	bool (*is_another)(void);      /* a single one: does the caller get one of its own? Empty: never */
 	bool user_mount;               /* who owns its mount namespace may mount it */
 	const char *name;
 	uint32_t magic;                /* statfs f_type */

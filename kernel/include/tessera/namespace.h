@@ -60,7 +60,7 @@ uint64_t namespace_count(void);           /* of all kinds */
 /* [I] all */
 struct namespaces {
 	struct refcount refs;
-	struct namespace *of[NAMESPACE_KINDS]; /* references; USER: NULL, see struct cred */
+	struct namespace *of[NAMESPACE_KINDS]; /* references; NULL: USER, see struct cred; PID, see struct process */
 	struct namespace *pid_for_children;    /* reference */
 };
 

@@ -24,6 +24,7 @@ struct handle_table;
 struct ipc_namespace;
 struct mount;
 struct namespaces;
+struct pid_namespace;
 struct tty;
 
 #define RLIMIT_CPU 0
@@ -87,7 +88,10 @@ enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_REAPED };
  */
 struct process {
 	struct refcount refs;
-	pid_t pid;                        /* [I] */
+	pid_t pid;                        /* [I] in the first namespace */
+	pid_t local_pid;                  /* [I] in its own */
+	struct pid_namespace *pid_ns;     /* [I] once published: reference */
+	bool unprotected;                 /* [a] a process 1 that its own fault ends */
 	enum process_state state;         /* [P] */
 	struct spinlock lock;             /* class PROCESS */
 	struct spinlock signal_lock;      /* class SIGNAL */
@@ -184,9 +188,11 @@ process_get(struct process *p)
 	ref_get(&p->refs);
 }
 void process_put(struct process *p);
-/* With a reference, or NULL. */
+/* By number in the caller's namespace; with a reference, or NULL. */
 struct process *process_find(pid_t pid);
 struct thread *thread_find(pid_t tid);
+struct process *process_find_in(struct pid_namespace *ns, pid_t pid);
+struct thread *thread_find_in(struct pid_namespace *ns, pid_t tid);
 /* The process with the smallest pid >= `pid` (zombies too), with a reference: /proc's listing. */
 struct process *process_next(pid_t pid);
 struct thread *process_thread_next(struct process *p, pid_t tid); /* likewise among its threads */

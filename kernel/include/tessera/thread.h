@@ -89,6 +89,7 @@ struct thread {
 
 	/* identity */
 	pid_t tid;                     /* [I] in the initial namespace; 0: kernel thread without one */
+	pid_t local_tid;               /* [I] in its own namespace */
 	char name[16];                 /* [o] written by itself or under process->lock: comm */
 	struct process *process;       /* [I] NULL: kernel thread */
 	struct list process_node;      /* [p] process->threads */

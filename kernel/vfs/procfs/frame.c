@@ -53,7 +53,7 @@ target_of(const struct node *n, struct target *at)
 	*at = (struct target){ .whole = n->tid == 0, .fd = n->fd };
 	if (n->pid == 0)
 		return 0;
-	at->process = process_find(n->pid);
+	at->process = process_find_in(&init_pid_namespace, n->pid);
 	if (at->process && at->process->start_time != n->start) {
 		process_put(at->process);
 		at->process = NULL;
@@ -68,10 +68,20 @@ target_of(const struct node *n, struct target *at)
 	return 0;
 }
 
+/* The numbers that an instance of procfs shows: of who mounted it. */
+static struct pid_namespace *
+namespace_of_proc(const struct filesystem *fs)
+{
+	return fs->private ? fs->private : &init_pid_namespace;
+}
+
 int
 target_get(const struct inode *i, struct target *at)
 {
-	return target_of(node_of(i), at);
+	int error = target_of(node_of(i), at);
+
+	at->ns = namespace_of_proc(i->fs);
+	return error;
 }
 
 struct process *
@@ -192,9 +202,9 @@ node_evict(struct inode *i)
 
 /* The process of which `tid` is a thread, with a reference; or NULL. */
 static struct process *
-process_of_thread(pid_t tid)
+process_of_thread(struct pid_namespace *ns, pid_t tid)
 {
-	struct thread *t = thread_find(tid);
+	struct thread *t = thread_find_in(ns, tid);
 	struct process *p = t ? t->process : NULL;
 
 	if (p)
@@ -228,12 +238,12 @@ find_child(const struct node *dir, struct target *at, const char *name, size_t l
 	if (list->each->flags & ENTRY_FD) {
 		out->fd = (int)number;
 	} else if (list->each->flags & ENTRY_THREAD) {
-		out->tid = (pid_t)number;
+		out->tid = pid_global(at->ns, (pid_t)number);
 	} else {
-		p = process_find((pid_t)number);
+		p = process_find_in(at->ns, (pid_t)number);
 		if (!p) { /* a thread's number: its directory is not listed, but is there */
-			p = process_of_thread((pid_t)number);
-			out->tid = (pid_t)number;
+			p = process_of_thread(at->ns, (pid_t)number);
+			out->tid = pid_global(at->ns, (pid_t)number);
 		}
 		if (!p)
 			return false;
@@ -675,7 +685,24 @@ proc_mount(struct filesystem *fs, const char *source, const char *options)
 		inode_put(root);
 		return -ENOMEM;
 	}
+	fs->private = current_pid_namespace();
+	namespace_get(&current_pid_namespace()->ns);
 	return 0;
+}
+
+static void
+proc_unmount(struct filesystem *fs)
+{
+	struct pid_namespace *ns = fs->private;
+
+	namespace_put(&ns->ns);
+}
+
+/* The first namespace's is one; any other's is made anew each time. */
+static bool
+proc_is_another(void)
+{
+	return current_pid_namespace() != &init_pid_namespace;
 }
 
 static int
@@ -693,6 +720,8 @@ static struct filesystem_type proc_type = {
 	.no_cache = true,
 	.mount = proc_mount,
 	.remount = proc_remount,
+	.unmount = proc_unmount,
+	.is_another = proc_is_another,
 };
 
 void

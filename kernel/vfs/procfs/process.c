@@ -78,6 +78,28 @@ struct snapshot {
 	int exit_signal, exit_status;
 };
 
+/* As the instance of procfs that is being read numbers it. */
+static pid_t
+shown(const struct target *at, pid_t pid)
+{
+	return pid_number(at->ns, pid);
+}
+
+/* Its numbers from there down to the process's own namespace. */
+static void
+status_numbers(struct text *t, const struct target *at, const char *name, pid_t pid)
+{
+	const struct pid_namespace *path[PID_NAMESPACE_DEPTH + 1], *n = at->process->pid_ns;
+	uint32_t depth = 0;
+
+	for (; n && n->level >= at->ns->level; n = n->parent)
+		path[depth++] = n;
+	text_print(t, "%s:", name);
+	while (depth-- > 0)
+		text_print(t, "\t%d", pid_number(path[depth], pid));
+	text_print(t, "\n");
+}
+
 static void
 gather_family(struct process *p, struct snapshot *s)
 {
@@ -185,8 +207,9 @@ show_stat(struct text *t, struct target *at)
 	struct snapshot s;
 
 	gather(at, &s);
-	text_print(t, "%d (%s) %c %d %d %d %u %d %u", at->whole || !th ? p->pid : th->tid, s.name,
-		   state_letter(at), s.parent, s.pgid, s.sid, s.tty_number, s.tty_group,
+	text_print(t, "%d (%s) %c %d %d %d %u %d %u", shown(at, at->whole || !th ? p->pid : th->tid), s.name,
+		   state_letter(at), shown(at, s.parent), shown(at, s.pgid), shown(at, s.sid), s.tty_number,
+		   shown(at, s.tty_group),
 		   p->did_exec ? 0x400000u : 0x400040u);
 	text_print(t, " %lu %lu %lu %lu %lu %lu %lu %lu", s.minor, s.children_minor, s.major,
 		   s.children_major, s.user_ns / TICK_NS, s.system_ns / TICK_NS,
@@ -312,16 +335,19 @@ show_status(struct text *t, struct target *at)
 	gather(at, &s);
 	text_print(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n"
 		      "TracerPid:\t%d\n",
-		   s.name, s.umask, letter, state_name(letter), p->pid,
-		   at->whole || !at->thread ? p->pid : at->thread->tid, s.parent,
+		   s.name, s.umask, letter, state_name(letter), shown(at, p->pid),
+		   shown(at, at->whole || !at->thread ? p->pid : at->thread->tid), shown(at, s.parent),
 		   at->thread ? ptrace_tracer_pid(at->thread) : 0);
 	if (c)
 		status_ids(t, c);
 	text_print(t, "FDSize:\t%u\nGroups:\t", handles ? handles->size : 0);
 	for (uint32_t i = 0; c && i < c->group_count; i++)
 		text_print(t, "%u ", gid_shown(c->groups[i]));
-	text_print(t, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", c && c->group_count ? "" : " ", p->pid,
-		   at->whole || !at->thread ? p->pid : at->thread->tid, s.pgid, s.sid);
+	text_print(t, "%s\n", c && c->group_count ? "" : " ");
+	status_numbers(t, at, "NStgid", p->pid);
+	status_numbers(t, at, "NSpid", at->whole || !at->thread ? p->pid : at->thread->tid);
+	status_numbers(t, at, "NSpgid", s.pgid);
+	status_numbers(t, at, "NSsid", s.sid);
 	if (as)
 		status_memory(t, as);
 	text_print(t, "CoreDumping:\t%d\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t%u/%lu\n",
@@ -647,7 +673,7 @@ show_children(struct text *t, struct target *at)
 		spin_lock(&process_tree_lock);
 		list_for_each(c, &at->process->children, sibling)
 			if (is_child_of(at, c) && n++ < room)
-				pids[n - 1] = c->pid;
+				pids[n - 1] = pid_number_locked(at->ns, c->pid);
 		spin_unlock(&process_tree_lock);
 		for (size_t i = 0; n <= room && i < n; i++)
 			text_print(t, "%d ", pids[i]);
@@ -779,17 +805,24 @@ const struct entry thread_entries[] = {
 
 /* --- task/TID ------------------------------------------------------------------------------------ */
 
+/* The smallest number >= `from` of the instance's namespace that a thread of the process has. */
 static long
 task_next(struct target *at, long from)
 {
-	struct thread *t = process_thread_next(at->process, (pid_t)from);
-	long tid = -1;
+	struct thread *t = process_thread_next(at->process, at->ns->level ? 0 : (pid_t)from);
+	long best = -1;
 
-	if (t) {
-		tid = t->tid;
+	while (t) {
+		pid_t tid = t->tid;
+		long number = pid_number(at->ns, tid);
+
 		thread_put(t);
+		if (number >= from && number > 0 && (best < 0 || number < best))
+			best = number;
+		/* In the first namespace they come in order. */
+		t = at->ns->level ? process_thread_next(at->process, tid + 1) : NULL;
 	}
-	return tid;
+	return best;
 }
 
 static long

@@ -11,6 +11,7 @@
 #define TESSERA_VFS_PROCFS_PROCFS_H
 
 #include <tessera/inode.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 #include <tessera/text.h>
 #include <tessera/types.h>
@@ -21,6 +22,7 @@ struct target {
 	struct thread *thread;     /* the one of task/TID, or the leader; NULL: gone */
 	bool whole;                /* /proc/PID: sums over threads; false: /proc/PID/task/TID */
 	const struct cred *opener; /* of the file being written; borrowed */
+	struct pid_namespace *ns;  /* whose numbers it shows; borrowed of the file system */
 	int fd;                    /* below fd/ and fdinfo/ */
 };
 

@@ -24,17 +24,21 @@
 static ssize_t
 self_readlink(struct target *at, char *buf, size_t size)
 {
-	if (!current_process())
-		return -ENOENT; /* the kernel's own thread */
-	return scnprintf(buf, size, "%d", current_process()->pid);
+	pid_t pid = current_process() ? pid_number(at->ns, current_process()->pid) : 0;
+
+	if (!pid)
+		return -ENOENT; /* the kernel's own thread, or one of another namespace */
+	return scnprintf(buf, size, "%d", pid);
 }
 
 static ssize_t
 thread_self_readlink(struct target *at, char *buf, size_t size)
 {
-	if (!current_process())
+	pid_t pid = current_process() ? pid_number(at->ns, current_process()->pid) : 0;
+
+	if (!pid)
 		return -ENOENT;
-	return scnprintf(buf, size, "%d/task/%d", current_process()->pid, current_thread()->tid);
+	return scnprintf(buf, size, "%d/task/%d", pid, pid_number(at->ns, current_thread()->tid));
 }
 
 static ssize_t
@@ -287,7 +291,7 @@ static long
 process_find_name(struct target *at, const char *name, size_t length)
 {
 	long n = parse_number(name, length);
-	struct thread *t = n > 0 ? thread_find((pid_t)n) : NULL;
+	struct thread *t = n > 0 ? thread_find_in(at->ns, (pid_t)n) : NULL;
 
 	if (!t)
 		return -1;
@@ -300,14 +304,7 @@ process_find_name(struct target *at, const char *name, size_t length)
 static long
 process_next_number(struct target *at, long from)
 {
-	struct process *p = process_next((pid_t)MAX(from, 1l));
-	long n = -1;
-
-	if (p) {
-		n = p->pid;
-		process_put(p);
-	}
-	return n;
+	return pid_next_process(at->ns, (pid_t)MAX(from, 1l));
 }
 
 static const struct entry process_entry = {
