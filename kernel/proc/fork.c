@@ -373,10 +373,11 @@ process_add_worker(const char *name, void (*fn)(void *), void *arg)
 	arch_thread_init(t, fn, arg);
 	sched_fork(t, self);
 	spin_lock(&process_tree_lock);
-	tid = pid_alloc_locked(0);
+	tid = pid_alloc_locked(0, p->pid_ns);
 	error = tid < 0 ? tid : 0;
 	if (error == 0) {
 		t->tid = tid;
+		t->local_tid = pid_number_locked(p->pid_ns, tid);
 		error = publish_thread(p, t);
 		if (error)
 			pid_release_locked(tid);
