@@ -141,13 +141,13 @@ vfs_symlink(const char *target, int dirfd, const char *name)
 #define AT_EMPTY_PATH     0x1000
 
 /*
- * Debian's rule (protected_hardlinks): a name for another's file is only given to who could read
+ * Unless protected_hardlinks is off: a name for another's file is only given to who could read
  * and write it anyway, and never for one that gives its owner's rights.
  */
 static bool
 may_link(struct inode *i)
 {
-	if (inode_owner_or_capable(i))
+	if (!READ_ONCE(vfs_protection.hardlinks) || inode_owner_or_capable(i))
 		return true;
 	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) ||
 		(i->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))

@@ -202,6 +202,30 @@ create_locked(struct last_name *w, struct dentry *d, mode_t mode)
 	return error;
 }
 
+/* Debian's kernel's settings; its sysctl(8) makes the last two 1 and 2. */
+struct vfs_protection vfs_protection = { .symlinks = 1, .hardlinks = 1 };
+
+/*
+ * O_CREAT found that `i` is there already. In a sticky directory that others may write to they may have
+ * put it there for the caller to fall into: protected_fifos, protected_regular.
+ */
+static int
+may_open_existing(const struct inode *dir, const struct inode *i)
+{
+	int fifos = READ_ONCE(vfs_protection.fifos), regular = READ_ONCE(vfs_protection.regular);
+
+	if ((S_ISFIFO(i->mode) && !fifos) || (S_ISREG(i->mode) && !regular))
+		return 0;
+	if (!(dir->mode & S_ISVTX) || i->uid == dir->uid || i->uid == current_cred()->fsuid)
+		return 0;
+	if (dir->mode & 0002)
+		return -EACCES;
+	if ((dir->mode & 0020) &&
+	    ((S_ISFIFO(i->mode) && fifos >= 2) || (S_ISREG(i->mode) && regular >= 2)))
+		return -EACCES;
+	return 0;
+}
+
 /*
  * The last component for O_CREAT: found, or made. *out gets references, *created says which.
  */
@@ -337,7 +361,9 @@ vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int 
 		error = -EISDIR;
 	else if (((flags & O_DIRECTORY) || w.slash) && !S_ISDIR(p.dentry->inode->mode))
 		error = -ENOTDIR;
-	else
+	else if ((flags & O_CREAT) && !created && w.kind == LAST_NORMAL)
+		error = may_open_existing(w.parent.dentry->inode, p.dentry->inode);
+	if (!error)
 		opened = f;
 	if (opened) {
 		f = NULL;

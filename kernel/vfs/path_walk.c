@@ -485,7 +485,7 @@ last_name_find(struct last_name *l, struct path *out)
 }
 
 /*
- * Debian's rule (protected_symlinks): at the end of a name, a link in a directory like /tmp
+ * Unless protected_symlinks is off: at the end of a name, a link in a directory like /tmp
  * (sticky, and writable by all) is only followed for its owner, or when it belongs to the
  * directory's owner.
  */
@@ -494,7 +494,7 @@ may_follow(const struct last_name *l, const struct path *link)
 {
 	const struct inode *dir = l->parent.dentry->inode, *i = link->dentry->inode;
 
-	return i->uid == current_cred()->fsuid ||
+	return !READ_ONCE(vfs_protection.symlinks) || i->uid == current_cred()->fsuid ||
 	       (dir->mode & (S_ISVTX | 0002)) != (S_ISVTX | 0002) || dir->uid == i->uid;
 }
 

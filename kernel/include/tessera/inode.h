@@ -315,6 +315,17 @@ int vfs_truncate_path(const struct path *p, loff_t size);
 #define SEAL_WRITE        8u
 #define SEAL_FUTURE_WRITE 16u
 
+/*
+ * /proc/sys/fs/protected_*: rules for sticky directories that others may write to. 0: off.
+ */
+struct vfs_protection {
+	int symlinks;  /* [a] 1: followed only for their owner or the directory's */
+	int hardlinks; /* [a] 1: made only of what one owns, or may read and write */
+	int fifos;     /* [a] 1: O_CREAT opens no FIFO of another; 2: nor where only a group may write */
+	int regular;   /* [a] the same of regular files */
+};
+extern struct vfs_protection vfs_protection;
+
 /* inode->attributes: an O_TMPFILE that linkat may give a name. */
 #define INODE_LINKABLE BIT(31)
 

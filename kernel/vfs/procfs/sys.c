@@ -34,7 +34,6 @@ CONSTANT(show_overflow_id, "65534")
 CONSTANT(show_threads_max, "65536")
 CONSTANT(show_mmap_min_addr, "65536")
 CONSTANT(show_zero, "0")
-CONSTANT(show_one, "1")
 CONSTANT(show_file_max, "9223372036854775807")
 CONSTANT(show_nr_open, "1048576")
 CONSTANT(show_printk, "4\t4\t1\t7")
@@ -243,6 +242,26 @@ write_randomize(struct target *at, char *data, size_t n)
 		WRITE_ONCE(randomize_va_space, (int)v);
 	return r;
 }
+
+#define PROTECTION(name, most)                                                                     \
+	static int show_##name(struct text *t, struct target *at)                                  \
+	{                                                                                          \
+		text_print(t, "%d\n", vfs_protection.name);                                        \
+		return 0;                                                                          \
+	}                                                                                          \
+	static ssize_t write_##name(struct target *at, char *data, size_t n)                       \
+	{                                                                                          \
+		uint64_t v;                                                                        \
+		ssize_t r = parse_setting(data, n, 0, most, &v);                                   \
+                                                                                                   \
+		if (r > 0)                                                                         \
+			WRITE_ONCE(vfs_protection.name, (int)v);                                   \
+		return r;                                                                          \
+	}
+PROTECTION(symlinks, 1)
+PROTECTION(hardlinks, 1)
+PROTECTION(fifos, 2)
+PROTECTION(regular, 2)
 
 static int
 show_dmesg_restrict(struct text *t, struct target *at)
@@ -471,8 +490,10 @@ static const struct entry fs_entries[] = {
 	ENTRY_DIR("mqueue", mqueue_entries),
 	READONLY("nr_open", show_nr_open),
 	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
-	READONLY("protected_hardlinks", show_one),
-	READONLY("protected_symlinks", show_one),
+	SETTING("protected_fifos", show_fifos, write_fifos),
+	SETTING("protected_hardlinks", show_hardlinks, write_hardlinks),
+	SETTING("protected_regular", show_regular, write_regular),
+	SETTING("protected_symlinks", show_symlinks, write_symlinks),
 	READONLY("suid_dumpable", show_zero),
 	{ 0 },
 };

@@ -112,7 +112,6 @@ __vdso_clock_gettime(int clock, struct timespec *out)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_TAI:
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
@@ -123,7 +122,7 @@ __vdso_clock_gettime(int clock, struct timespec *out)
 	}
 	if (!read_clocks(&monotonic, &realtime))
 		return (int)system_call(CALL_clock_gettime, (void *)(long)clock, out);
-	ns = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI
+	ns = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE
 		     ? realtime : monotonic;
 	out->tv_sec = (int64_t)(ns / NSEC_PER_SEC);
 	out->tv_nsec = (int64_t)(ns % NSEC_PER_SEC);
