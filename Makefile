@@ -324,6 +324,9 @@ $(abi_exe): build/abi/%: $$(wildcard tests/abi/$$*/*.c tests/abi/$$*/*.h tests/a
 	$(say) ABI $@
 	$(q)$(HOSTCC) $(CFLAGS_abi) -o $@ $(filter %.c,$^) -lm -lrt
 
+# Its cases hold both kernels to the list of what is refused.
+build/abi/contract: kernel/linux/refusals.def
+
 abi: $(abi_exe)
 
 # -------------------------------------------------------------------------------------------- fuzzers
