@@ -141,6 +141,31 @@ def test_planted_hang_is_found_with_its_stack(kcov, tmp_path):
     assert "planted_hang+" in text and "kdb> locks" in text and "fuzz-worker" in text, text
 
 
+@pytest.mark.xdist_group("kcov")
+def test_planted_unkillable_process_is_found_with_its_stack(kcov, tmp_path):
+    """A process that SIGKILL does not end: in what it waits, and kdb's stack of it, stand in the finding."""
+    status, said = planted(tmp_path, "stuck")
+    assert status == 1 and "FINDING: finding: a process cannot be killed" in said, said
+    [answers] = (tmp_path / "findings").glob("*/kdb")
+    assert "planted_stuck+" in answers.read_text(), answers.read_text()
+    [heard] = (tmp_path / "findings").glob("*/said")
+    assert re.search(r"/proc/\d+/stat: \d+ \(fuzz-worker\) D ", heard.read_text()), heard.read_text()
+
+
+@pytest.mark.xdist_group("kcov")
+def test_planted_leak_is_found(kcov, tmp_path):
+    status, said = planted(tmp_path, "leak", "--check", "3")
+    assert status == 1 and "FINDING: finding: leak: slab.kmalloc-" in said, said
+
+
+@pytest.mark.xdist_group("kcov")
+def test_planted_use_after_free_is_found(kcov, tmp_path):
+    status, said = planted(tmp_path, "free")
+    assert status == 1 and "FINDING: BUG: " in said or "FINDING: KASAN: " in said or "FINDING: PANIC: " in said, said
+    [console] = (tmp_path / "findings").glob("*/console")
+    assert "planted_use_after_free" in console.read_text(), said
+
+
 def test_minimiser_keeps_what_matters():
     """A program that 'breaks' when a dup of a pipe meets a close: nothing else stays."""
 

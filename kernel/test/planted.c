@@ -6,6 +6,9 @@
  *	panic (or `planted` alone)   the machine comes down
  *	lock                         two locks are taken in the wrong order
  *	hang                         the CPU goes round for ever, interrupts off
+ *	stuck                        the thread waits for what never comes, and SIGKILL does not wake it
+ *	leak                         memory that nobody will free
+ *	free                         memory is read after it was freed
  *
  * In the kcov variant only. The two calls may be far apart; nothing but their order matters.
  */
@@ -17,7 +20,9 @@
 #include <tessera/panic.h>
 #include <tessera/string.h>
 #include <tessera/test.h>
+#include <tessera/slab.h>
 #include <tessera/thread.h>
+#include <tessera/wait.h>
 
 #define CALL_FLOCK    73
 #define CALL_EVENTFD2 290
@@ -50,6 +55,41 @@ planted_hang(void)
 		arch_cpu_relax();
 }
 
+static void __noinline
+planted_stuck(void)
+{
+	static struct wait_queue never = WAIT_QUEUE_INIT(never);
+
+	wait_event(&never, READ_ONCE(armed_by) == 0);
+}
+
+static void __noinline
+planted_leak(void)
+{
+	static void *last;
+
+	/* More than what the fuzzer thinks a cache may keep. */
+	for (int i = 0; i < 32; i++) {
+		void **object = kmalloc(48, 0);
+
+		if (object)
+			*object = last;
+		last = object;
+	}
+}
+
+static void __noinline
+planted_use_after_free(void)
+{
+	uint32_t *words = kmalloc(48, 0);
+
+	if (!words)
+		return;
+	words[2] = 1;
+	kfree(words);
+	(void)READ_ONCE(words[2]);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -57,6 +97,9 @@ static const struct {
 	{ "panic", planted_panic },
 	{ "lock", planted_lock_order },
 	{ "hang", planted_hang },
+	{ "stuck", planted_stuck },
+	{ "leak", planted_leak },
+	{ "free", planted_use_after_free },
 };
 
 void

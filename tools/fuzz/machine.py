@@ -21,6 +21,7 @@ import look  # noqa: E402
 TOP = Path(__file__).resolve().parent.parent.parent
 MAGIC = b"tessera-fuzz-log"
 RUNNING = 1
+STUCK = "finding: a process cannot be killed"
 
 # What a kernel says on its console when something is wrong, the reason behind.
 TROUBLE = re.compile(
@@ -88,6 +89,7 @@ class Follower(threading.Thread):
         super().__init__(daemon=True)
         self.stream, self.ended, self.tell = stream, ended, tell
         self.last = time.monotonic()
+        self.stuck = False  # a process does not die: kdb shall say where it is
 
     def run(self):
         program = None
@@ -103,6 +105,7 @@ class Follower(threading.Thread):
                 program.append(line)
             else:
                 self.ended.said.append(line)
+                self.stuck |= line == STUCK
                 if line.startswith("stat seconds="):
                     self.ended.stats = dict(w.split("=") for w in line.split()[1:])
                     self.tell(self.ended.stats)
@@ -134,7 +137,9 @@ def run(command, adds, *, build="kcov", cpus=2, mem=512, limit=120, silence=150,
         while machine.poll() is None:
             time.sleep(0.2)
             now = time.monotonic()
-            if (now - follower.last > silence or now > end) and not silent:
+            if follower.stuck and not silent:
+                time.sleep(5)  # the program's text comes behind
+            if (now - follower.last > silence or now > end or follower.stuck) and not silent:
                 silent = True
                 ended.kdb = look.ask(*sockets)
                 machine.terminate()

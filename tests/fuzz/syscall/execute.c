@@ -18,14 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/sem.h>
-#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -45,7 +41,8 @@
 #define INTERRUPT_US    8000  /* blocking calls are interrupted that often */
 #define FINISH_MS       30    /* how long the first thread waits for the others */
 #define LIMIT_MS        600   /* then the program is killed */
-#define STUCK_MS        20000 /* then it is a finding */
+#define STUCK_MS        20000 /* then it is a finding, if we could look that often meanwhile: ... */
+#define STUCK_LOOKS     2000  /* ... the host may give its machine little time */
 
 /* Of the worker: [I] after execute_init */
 static int kcov[MAX_THREADS] = { -1, -1, -1, -1 };
@@ -145,6 +142,30 @@ on_fault(int signo, siginfo_t *info, void *context)
 		raw_call(SYS_exit_group, 128 + (uint64_t)signo, 0, 0, 0, 0, 0);
 }
 
+/*
+ * Every signal frame of this handler is changed as its thread asked, and then returned from. Pages that the
+ * places lie in may be gone, so the changes are made by raw_fill(), where a fault goes on behind.
+ */
+static void
+on_frame(int signo, siginfo_t *info, void *context)
+{
+	const uint64_t *edit = info->si_value.sival_ptr;
+	const ucontext_t *uc = context;
+	uint64_t fpu = (uint64_t)uc->uc_mcontext.fpregs;
+
+	(void)signo;
+	if (info->si_code != SI_QUEUE || (uint64_t)edit < DATA || (uint64_t)edit >= DATA + MAX_THREADS * DATA_SIZE)
+		return;
+	for (uint64_t n = edit[0] % (FRAME_EDITS + 1); n > 0; n--) {
+		uint64_t place = edit[2 * n - 1];
+
+		if (!(place & FRAME_FPU))
+			raw_fill((uint64_t)uc + place % 936, edit + 2 * n, 8);
+		else if (fpu)
+			raw_fill(fpu + place % FRAME_FPU, edit + 2 * n, 8);
+	}
+}
+
 static void
 own_add(long pid)
 {
@@ -237,6 +258,29 @@ resolve(unsigned int thread, const struct value *v)
 	}
 }
 
+/* `many` of the edits {place, value} at `edits`. */
+static long
+do_frame(unsigned int thread, const uint64_t *edits, uint64_t many)
+{
+	siginfo_t info = { .si_signo = SIGUSR2, .si_code = SI_QUEUE };
+	uint64_t *copy_of = data_alloc(thread, 8 * (1 + 2 * FRAME_EDITS));
+	struct {
+		void *handler;
+		uint64_t flags;
+		void *restorer;
+		uint64_t mask;
+	} action = { on_frame, SA_SIGINFO | SA_NODEFER | 0x04000000, raw_restorer, 0 };
+
+	if (!copy_of || (uint64_t)edits < DATA || (uint64_t)edits >= DATA + MAX_THREADS * DATA_SIZE)
+		return -EFAULT;
+	copy_of[0] = many;
+	copy(copy_of + 1, edits, 16 * FRAME_EDITS);
+	info.si_value.sival_ptr = copy_of;
+	raw_call(SYS_rt_sigaction, SIGUSR2, (uint64_t)&action, 0, 8, 0, 0);
+	return raw_call(SYS_rt_tgsigqueueinfo, (uint64_t)raw_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
+			(uint64_t)raw_call(SYS_gettid, 0, 0, 0, 0, 0, 0), SIGUSR2, (uint64_t)&info, 0, 0);
+}
+
 static long
 do_clone3(const uint64_t *arg)
 {
@@ -269,7 +313,7 @@ fail_allocation(unsigned int thread, unsigned int n)
 }
 
 static long
-do_call(const struct desc *d, const uint64_t *arg)
+do_call(unsigned int thread, const struct desc *d, const uint64_t *arg)
 {
 	long result;
 
@@ -295,6 +339,8 @@ do_call(const struct desc *d, const uint64_t *arg)
 			raw_touch(arg[0]);
 			return 0;
 		}
+		if (d->nr == PSEUDO_FRAME)
+			return do_frame(thread, (const uint64_t *)arg[0], arg[1]);
 		if (d->nr == PSEUDO_FILL) {
 			if (arg[0] >= ARENA && arg[0] < ARENA + ARENA_PAGES * 4096 && arg[1])
 				raw_fill(arg[0], (const void *)arg[1], 64);
@@ -328,7 +374,7 @@ run_call(unsigned int thread, unsigned int index)
 	if (rule_allows(d, arg, own, owned < 64 ? owned : 64)) {
 		if (c->fail)
 			fail_allocation(thread, c->fail);
-		result = do_call(d, arg);
+		result = do_call(thread, d, arg);
 		if (c->fail)
 			fail_allocation(thread, 0);
 	}
@@ -429,7 +475,8 @@ child(const struct program *p)
 	/* The line to the host is not a program's to stop or to write to. */
 	dup2(0, 1);
 	dup2(0, 2);
-	if (chdir(folder) < 0)
+	/* System V objects and message queues outlive who made them, but not their namespace. */
+	if (unshare(CLONE_NEWIPC) < 0 || chdir(folder) < 0)
 		_exit(111);
 	make_files();
 	set_limit(RLIMIT_AS, 768ul << 20);
@@ -562,7 +609,7 @@ wait_for(pid_t pid, const struct program *p)
 	uint64_t start = now_ms(), now;
 	bool signalled = !p->kill_signal, killed = false;
 
-	for (;;) {
+	for (unsigned int looks = 0;; looks++) {
 		pid_t done = waitpid(pid, NULL, WNOHANG | __WALL);
 
 		if (done == pid || (done < 0 && errno == ECHILD))
@@ -577,7 +624,7 @@ wait_for(pid_t pid, const struct program *p)
 			kill(pid, SIGKILL);
 			killed = true;
 		}
-		if (now - start > STUCK_MS)
+		if (now - start > STUCK_MS && looks > STUCK_LOOKS)
 			return false;
 		pause_ms(signalled ? 4 : 1);
 	}
@@ -589,7 +636,7 @@ reap_rest(void)
 {
 	uint64_t start = now_ms();
 
-	for (;;) {
+	for (unsigned int looks = 0;; looks++) {
 		pid_t done = waitpid(-1, NULL, WNOHANG | __WALL);
 
 		if (done < 0 && errno == ECHILD)
@@ -597,28 +644,38 @@ reap_rest(void)
 		if (done != 0)
 			continue;
 		kill_children();
-		if (now_ms() - start > STUCK_MS)
+		if (now_ms() - start > STUCK_MS && looks > STUCK_LOOKS)
 			return false;
 		pause_ms(1);
 	}
 }
 
-/* System V objects outlive who made them. */
+/*
+ * Whoever lives on in spite of SIGKILL: its state, what it waits in, in which call. The host asks kdb for the
+ * kernel's stacks (tools/fuzz/look.py).
+ */
 static void
-remove_sysv(void)
+tell_stuck(void)
 {
-	char ds[256];
-	int highest;
+	static const char *const files[] = { "stat", "wchan", "syscall" };
+	DIR *proc = opendir("/proc");
 
-	highest = shmctl(0, IPC_INFO, (void *)ds);
-	for (int i = 0; i <= highest; i++)
-		shmctl(shmctl(i, SHM_STAT, (void *)ds), IPC_RMID, NULL);
-	highest = msgctl(0, IPC_INFO, (void *)ds);
-	for (int i = 0; i <= highest; i++)
-		msgctl(msgctl(i, MSG_STAT, (void *)ds), IPC_RMID, NULL);
-	highest = semctl(0, 0, IPC_INFO, ds);
-	for (int i = 0; i <= highest; i++)
-		semctl(semctl(i, 0, SEM_STAT, ds), 0, IPC_RMID);
+	for (struct dirent *e; proc && (e = readdir(proc));)
+		for (size_t i = 0; e->d_name[0] >= '0' && e->d_name[0] <= '9' && i < sizeof(files) / sizeof(files[0]); i++) {
+			char name[300], text[300];
+			ssize_t n;
+			int fd;
+
+			snprintf(name, sizeof(name), "/proc/%s/%s", e->d_name, files[i]);
+			fd = open(name, O_RDONLY | O_CLOEXEC);
+			n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+			if (fd >= 0)
+				close(fd);
+			if (n > 0)
+				report("  %s: %.*s", name, (int)n - (text[n - 1] == '\n'), text);
+		}
+	if (proc)
+		closedir(proc);
 }
 
 void
@@ -643,7 +700,8 @@ execute_run(const struct program *p, struct progress *shared, struct run_result 
 	r->stuck |= !reap_rest();
 	while (umount2(folder, MNT_DETACH) == 0)
 		;
-	remove_sysv();
+	if (r->stuck)
+		tell_stuck();
 	r->calls = progress->calls;
 	r->ms = now_ms() - start;
 }

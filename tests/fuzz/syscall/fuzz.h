@@ -101,6 +101,11 @@ enum special { PLAIN, SPECIAL_FORK, SPECIAL_VFORK, SPECIAL_CLONE, SPECIAL_CLONE3
 /* Calls that the kernel does not know: the program's own deeds between its calls. */
 #define PSEUDO_FILL  2000 /* fill(@page, "bytes"): store into the arena */
 #define PSEUDO_TOUCH 2001 /* touch(@page): load from the arena */
+#define PSEUDO_FRAME 2002 /* sigframe(&{place, value, ...}): a signal whose frame is changed before it is returned from */
+
+/* Where in a frame: an offset into the ucontext, or into the area that its fpstate points to. */
+#define FRAME_FPU   0x1000u
+#define FRAME_EDITS 4
 
 struct desc {
 	unsigned int nr;

@@ -19,7 +19,8 @@ static const char *const paths[] = {
 static const char *const outside[] = {
 	"/dev/null", "/dev/zero", "/dev/full", "/dev/ptmx", "/dev/tty", "/dev/random", "/proc/self/maps", "/proc/self/mem",
 	"/proc/self/fd", "/proc/self/task", "/proc/self/status", "/proc/self/environ", "/proc/self/fd/3", "/proc/self/exe",
-	"/proc/self/cwd", "/proc/self/root", "/proc/self/ns/mnt", "/proc/self/oom_score_adj", "/proc/self/stat",
+	"/proc/self/cwd", "/proc/self/root", "/proc/self/ns/mnt", "/proc/self/ns/ipc", "/proc/self/ns/uts", "/proc/self/ns/pid",
+	"/proc/self/ns/user", "/proc/self/oom_score_adj", "/proc/self/stat",
 	"/proc/self/smaps", "/proc/self/pagemap", "/proc/self/limits", "/proc/self/mounts", "/proc/self/fdinfo/3",
 	"/proc/self/timers", "/proc/self/comm", "/proc/self/clear_refs", "/proc/meminfo", "/proc/loadavg", "/bin/true",
 	"/proc/self/auxv", "/proc/self/cmdline", "/proc/thread-self/comm", "/proc/tessera/counters", "/proc/slabinfo",

@@ -87,7 +87,8 @@ SET(socket_options, N(SO_TYPE), N(SO_ERROR), N(SO_SNDBUF), N(SO_RCVBUF), N(SO_PA
 SET(cmsg_types, { "SCM_RIGHTS", 1 }, { "SCM_CREDENTIALS", 2 })
 SET(clone_flags, N(CLONE_VM), N(CLONE_FS), N(CLONE_FILES), N(CLONE_SIGHAND), N(CLONE_PIDFD), N(CLONE_VFORK), N(CLONE_PARENT),
     N(CLONE_THREAD), N(CLONE_SYSVSEM), N(CLONE_SETTLS), N(CLONE_PARENT_SETTID), N(CLONE_CHILD_CLEARTID), N(CLONE_CHILD_SETTID),
-    N(CLONE_DETACHED), N(SIGCHLD), N(SIGUSR1), N(CLONE_IO), N(CLONE_NEWNS), N(CLONE_NEWUSER), N(CLONE_NEWUTS), N(CLONE_NEWIPC), N(CLONE_NEWNET), N(CLONE_NEWCGROUP), N(CLONE_NEWPID), N(CLONE_CLEAR_SIGHAND))
+    N(CLONE_DETACHED), N(SIGCHLD), N(SIGUSR1), N(CLONE_IO), N(CLONE_NEWNS), N(CLONE_CLEAR_SIGHAND),
+    N(CLONE_NEWUSER), N(CLONE_NEWUTS), N(CLONE_NEWIPC), N(CLONE_NEWNET), N(CLONE_NEWCGROUP), N(CLONE_NEWPID))
 SET(thread_flags, N(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD), N(CLONE_CHILD_CLEARTID),
     N(CLONE_CHILD_SETTID), N(CLONE_PARENT_SETTID), N(CLONE_SYSVSEM))
 SET(wait_options, N(WNOHANG), N(WUNTRACED), N(WCONTINUED), N(WEXITED), N(WNOWAIT), N(__WALL), N(__WNOTHREAD), N(__WCLONE))
@@ -190,6 +191,21 @@ SET(sem_changes, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "0xffff", 0xffff }, { "0x
 SET(msg_commands, N(IPC_RMID), N(IPC_SET), N(IPC_STAT), N(IPC_INFO), N(MSG_STAT), N(MSG_INFO))
 SET(msg_flags, N(IPC_NOWAIT), N(MSG_NOERROR), { "MSG_EXCEPT", 020000 }, { "MSG_COPY", 040000 })
 SET(msg_types, { "1", 1 }, { "0", 0 }, { "2", 2 }, { "0xffffffffffffffff", UINT64_MAX }, { "0xfffffffffffffffe", UINT64_MAX - 1 })
+/* struct ucontext, then (0x1000) the area of fxsave with Linux's words at 464 and the xsave header at 512. */
+SET(frame_places, { "FRAME_FLAGS", 0 }, { "FRAME_LINK", 8 }, { "FRAME_STACK", 16 }, { "FRAME_STACK_FLAGS", 24 },
+    { "FRAME_STACK_SIZE", 32 }, { "FRAME_R8", 40 }, { "FRAME_RBX", 128 }, { "FRAME_RSP", 160 }, { "FRAME_RIP", 168 },
+    { "FRAME_EFLAGS", 176 }, { "FRAME_SELECTORS", 184 }, { "FRAME_FPSTATE", 224 }, { "FRAME_MASK", 296 },
+    { "FRAME_FCW", 0x1000 }, { "FRAME_FTW", 0x1004 }, { "FRAME_MXCSR", 0x1018 }, { "FRAME_ST0", 0x1020 },
+    { "FRAME_XMM0", 0x10a0 }, { "FRAME_MAGIC1", 0x11d0 }, { "FRAME_EXTENDED_SIZE", 0x11d4 }, { "FRAME_XFEATURES", 0x11d8 },
+    { "FRAME_XSTATE_SIZE", 0x11e0 }, { "FRAME_XSTATE_BV", 0x1200 }, { "FRAME_XCOMP_BV", 0x1208 },
+    { "FRAME_XHEADER", 0x1210 }, { "FRAME_YMM", 0x1240 }, { "FRAME_MAGIC2", 0x1340 })
+/* The value's upper words matter where the place is the start of several fields. */
+SET(frame_values, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "0xffffffff", 0xffffffff }, { "0x1f80", 0x1f80 },
+    { "0x8000000000000000", 1ul << 63 }, { "0x46505853", 0x46505853 }, { "0x46505845", 0x46505845 }, { "0x344", 0x344 },
+    { "0x340", 0x340 }, { "0x200", 0x200 }, { "7", 7 }, { "0x2b0000000000033", 0x2b0000000000033 },
+    { "0x2b000000000002b", 0x2b000000000002b }, { "0x2b0000000000023", 0x2b0000000000023 },
+    { "0x18000000000010", 0x18000000000010 }, { "0x100", 0x100 }, { "0x4000", 0x4000 }, { "0x3202", 0x3202 },
+    { "0x7ffffffff000", 0x7ffffffff000 }, { "0x800000000000", 0x800000000000 }, { "0xffff800000000000", 0xffff800000000000 })
 /* No argument by themselves: names for the parts of others. */
 SET(parts, N(LOCK_NB), N(S_IFREG), N(S_IFIFO), N(S_IFSOCK), N(S_IFCHR), N(S_IFBLK), N(S_IFDIR), N(FALLOC_FL_PUNCH_HOLE),
     N(SCHED_RESET_ON_FORK))
@@ -221,7 +237,7 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE) X(ipc_keys, KIND_CHOICE) X(ipc_flags, KIND_FLAGS)              \
 	X(shm_sizes, KIND_CHOICE) X(shm_flags, KIND_FLAGS) X(shm_commands, KIND_CHOICE) X(sem_commands, KIND_CHOICE)     \
 	X(sem_flags, KIND_CHOICE) X(sem_changes, KIND_CHOICE) X(msg_commands, KIND_CHOICE) X(msg_flags, KIND_FLAGS)      \
-	X(msg_types, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE)   \
+	X(msg_types, KIND_CHOICE) X(frame_places, KIND_CHOICE) X(frame_values, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE)   \
 	X(uring_maps, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
@@ -301,6 +317,7 @@ static struct kind kinds[] = {
 	STRUCT("uring_params", 1, "c:0:4 counts:4 uring_flags:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0 c:0 c:0 c:0 c:0 c:0 "
 				  "c:0 c:0 c:0 c:0"),
 	STRUCT("ipc_status", 1, "c:0:4 id:4 id:4 c:0 c:0:4 int int int int int int int int int int int"),
+	STRUCT("frame_edits", 4, "frame_places frame_values"),
 	STRUCT("rseq_area", 1, "c:0 c:0 c:0 c:0"),
 };
 static unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);

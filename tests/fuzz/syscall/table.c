@@ -31,6 +31,7 @@ struct desc descs[] = {
 #include "../../../kernel/linux/calls.h"
 	CALL2(PSEUDO_FILL, fill, page, at, bytes, what)
 	CALL1(PSEUDO_TOUCH, touch, page, at)
+	CALL2(PSEUDO_FRAME, sigframe, edits, edits, count, many)
 };
 unsigned int desc_count = sizeof(descs) / sizeof(descs[0]);
 
@@ -41,6 +42,7 @@ static const char *const refinements[] = {
 	"creat > file",
 	"fill at=page what=bytes",
 	"touch at=page",
+	"sigframe edits=frame_edits many=counts",
 	"lseek offset=length whence=whence",
 	"mmap addr=page length=advice_sizes prot=prot flags=map_flags fd=fd offset=advice_sizes",
 	"munmap addr=page length=advice_sizes",
