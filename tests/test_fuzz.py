@@ -37,7 +37,7 @@ def built_parsers():
     make("fuzz-parsers")
 
 
-def fuzz(folder, *words, timeout=300):
+def fuzz(folder, *words, timeout=420):
     done = subprocess.run(
         [TESSERA, "fuzz", "--corpus", folder / "corpus", "--findings", folder / "findings", *words],
         cwd=TOP,
@@ -118,7 +118,7 @@ def test_planted_bug_is_found_and_made_small(kcov, tmp_path):
 def planted(folder, kind, *words):
     return fuzz(
         folder,
-        *("--minutes", "1", "--seed", "5", "--cpus", "1", "--append", f"planted={kind}", "--no-minimise", "--first"),
+        *("--minutes", "4", "--seed", "5", "--cpus", "1", "--append", f"planted={kind}", "--no-minimise", "--first"),
         *("--calls", "eventfd2,flock,getpid", *words),
     )
 
@@ -149,7 +149,7 @@ def test_planted_unkillable_process_is_found_with_its_stack(kcov, tmp_path):
     [answers] = (tmp_path / "findings").glob("*/kdb")
     assert "planted_stuck+" in answers.read_text(), answers.read_text()
     [heard] = (tmp_path / "findings").glob("*/said")
-    assert re.search(r"/proc/\d+/stat: \d+ \(fuzz-worker\) D ", heard.read_text()), heard.read_text()
+    assert re.search(r"/proc/\d+/task/\d+/stat: \d+ \(fuzz-worker\) D ", heard.read_text()), heard.read_text()
 
 
 @pytest.mark.xdist_group("kcov")

@@ -8,6 +8,7 @@ was a finding.
 """
 import argparse
 import hashlib
+import re
 import sys
 import tempfile
 import time
@@ -35,7 +36,7 @@ def options():
     parser.add_argument("--cpus", type=int, default=2, help="of the machine, with a worker on each (2)")
     parser.add_argument("--mem", type=int, default=512, help="of the machine, in MiB (512)")
     parser.add_argument("--build", default="kcov", help="the kernel's variant (kcov); others give no coverage")
-    parser.add_argument("--calls", default="", help="generate these calls only: names with commas between")
+    parser.add_argument("--calls", default="", help="generate these calls only, from programs that have one: names with commas between")
     parser.add_argument("--append", default="", help="arguments for the kernel")
     parser.add_argument("--corpus", type=Path, default=TOP / "build/fuzz/corpus", help="where programs are kept")
     parser.add_argument("--findings", type=Path, default=TOP / "build/fuzz/findings")
@@ -62,11 +63,12 @@ class SyscallFuzzer:
         args.corpus.mkdir(parents=True, exist_ok=True)
 
     def corpus(self):
-        """All programs: the tree's first, then what was found here."""
+        """All programs, the tree's first, then what was found here; of them those with a call that --calls names."""
+        only = self.args.calls.replace(",", "|") or r"\w+"
         texts = []
         for folder in (TREE_CORPUS, self.args.corpus):
             for path in sorted(folder.glob("*.txt")):
-                texts += [t for t in path.read_text().split("\n\n") if t.strip()]
+                texts += [t for t in path.read_text().split("\n\n") if t.strip() and re.search(rf"\b({only})\(", t)]
         self.hashes = {hashlib.sha1(t.strip().encode()).hexdigest() for t in texts}
         return "\n\n".join(t.strip() for t in texts) + "\n"
 

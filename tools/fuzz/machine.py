@@ -21,6 +21,7 @@ import look  # noqa: E402
 TOP = Path(__file__).resolve().parent.parent.parent
 MAGIC = b"tessera-fuzz-log"
 RUNNING = 1
+START = 180  # seconds in which a machine may be silent until the fuzzer has said its first word
 STUCK = "finding: a process cannot be killed"
 
 # What a kernel says on its console when something is wrong, the reason behind.
@@ -139,7 +140,8 @@ def run(command, adds, *, build="kcov", cpus=2, mem=512, limit=120, silence=150,
             now = time.monotonic()
             if follower.stuck and not silent:
                 time.sleep(5)  # the program's text comes behind
-            if (now - follower.last > silence or now > end or follower.stuck) and not silent:
+            patience = silence if ended.said else max(silence, START)
+            if (now - follower.last > patience or now > end or follower.stuck) and not silent:
                 silent = True
                 ended.kdb = look.ask(*sockets)
                 machine.terminate()

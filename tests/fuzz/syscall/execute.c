@@ -371,7 +371,10 @@ run_call(unsigned int thread, unsigned int index)
 		arg[a] = resolve(thread, &c->arg[a]);
 	if (!forked)
 		progress->at[thread] = index + 1;
-	if (rule_allows(d, arg, own, owned < 64 ? owned : 64)) {
+	/* Who would trace the first process is the worker, which does not know how. */
+	bool own_tracer = d->nr != SYS_ptrace || arg[0] != 0 || forked;
+
+	if (own_tracer && rule_allows(d, arg, own, owned < 64 ? owned : 64)) {
 		if (c->fail)
 			fail_allocation(thread, c->fail);
 		result = do_call(thread, d, arg);
@@ -655,25 +658,39 @@ reap_rest(void)
  * kernel's stacks (tools/fuzz/look.py).
  */
 static void
-tell_stuck(void)
+tell_threads(const char *pid)
 {
 	static const char *const files[] = { "stat", "wchan", "syscall" };
-	DIR *proc = opendir("/proc");
+	char name[600], text[300];
+	DIR *tasks;
 
-	for (struct dirent *e; proc && (e = readdir(proc));)
-		for (size_t i = 0; e->d_name[0] >= '0' && e->d_name[0] <= '9' && i < sizeof(files) / sizeof(files[0]); i++) {
-			char name[300], text[300];
+	snprintf(name, sizeof(name), "/proc/%s/task", pid);
+	tasks = opendir(name);
+	for (struct dirent *e; tasks && (e = readdir(tasks));)
+		for (size_t i = 0; e->d_name[0] != '.' && i < sizeof(files) / sizeof(files[0]); i++) {
 			ssize_t n;
 			int fd;
 
-			snprintf(name, sizeof(name), "/proc/%s/%s", e->d_name, files[i]);
+			snprintf(name, sizeof(name), "/proc/%s/task/%s/%s", pid, e->d_name, files[i]);
 			fd = open(name, O_RDONLY | O_CLOEXEC);
-			n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+			n = fd < 0 ? -1 : read(fd, text, sizeof(text));
 			if (fd >= 0)
 				close(fd);
 			if (n > 0)
 				report("  %s: %.*s", name, (int)n - (text[n - 1] == '\n'), text);
 		}
+	if (tasks)
+		closedir(tasks);
+}
+
+static void
+tell_stuck(void)
+{
+	DIR *proc = opendir("/proc");
+
+	for (struct dirent *e; proc && (e = readdir(proc));)
+		if (e->d_name[0] >= '0' && e->d_name[0] <= '9')
+			tell_threads(e->d_name);
 	if (proc)
 		closedir(proc);
 }

@@ -206,6 +206,25 @@ SET(frame_values, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "0xffffffff", 0xffffffff
     { "0x2b000000000002b", 0x2b000000000002b }, { "0x2b0000000000023", 0x2b0000000000023 },
     { "0x18000000000010", 0x18000000000010 }, { "0x100", 0x100 }, { "0x4000", 0x4000 }, { "0x3202", 0x3202 },
     { "0x7ffffffff000", 0x7ffffffff000 }, { "0x800000000000", 0x800000000000 }, { "0xffff800000000000", 0xffff800000000000 })
+SET(listener_flags, { "8", 8 }, { "8|16", 24 }, { "8|32", 40 }, { "8|4", 12 })
+SET(notice_ioctls, { "NOTIF_RECV", 0xc0502100 }, { "NOTIF_SEND", 0xc0182101 }, { "NOTIF_ID_VALID", 0x40082102 },
+    { "NOTIF_ADDFD", 0x40182103 })
+SET(notice_ids, { "0", 0 }, { "1", 1 }, { "2", 2 })
+/* By the kind of their fourth argument: a number or none, room, a vector, what is stored. */
+SET(ptrace_requests, { "PTRACE_SEIZE", 0x4206 }, { "PTRACE_ATTACH", 16 }, { "PTRACE_INTERRUPT", 0x4207 }, { "PTRACE_LISTEN", 0x4208 },
+    { "PTRACE_CONT", 7 }, { "PTRACE_SINGLESTEP", 9 }, { "PTRACE_SYSCALL", 24 }, { "PTRACE_SYSEMU", 31 },
+    { "PTRACE_SINGLEBLOCK", 33 }, { "PTRACE_DETACH", 17 }, { "PTRACE_KILL", 8 }, { "PTRACE_SETOPTIONS", 0x4200 },
+    { "PTRACE_POKEUSR", 6 }, { "PTRACE_POKEDATA", 5 }, { "PTRACE_TRACEME", 0 }, { "PTRACE_ARCH_PRCTL", 30 })
+SET(ptrace_outs, { "PTRACE_PEEKDATA", 2 }, { "PTRACE_PEEKUSR", 3 }, { "PTRACE_GETREGS", 12 }, { "PTRACE_GETFPREGS", 14 },
+    { "PTRACE_GETEVENTMSG", 0x4201 }, { "PTRACE_GETSIGINFO", 0x4202 }, { "PTRACE_PEEKSIGINFO", 0x4209 },
+    { "PTRACE_GETSIGMASK", 0x420a }, { "PTRACE_GET_SYSCALL_INFO", 0x420e }, { "PTRACE_SECCOMP_GET_FILTER", 0x420c },
+    { "PTRACE_GET_RSEQ_CONFIGURATION", 0x420f }, { "PTRACE_SECCOMP_GET_METADATA", 0x420d })
+SET(ptrace_sets, { "PTRACE_GETREGSET", 0x4204 }, { "PTRACE_SETREGSET", 0x4205 })
+SET(ptrace_writes, { "PTRACE_SETREGS", 13 }, { "PTRACE_SETFPREGS", 15 }, { "PTRACE_SETSIGINFO", 0x4203 }, { "PTRACE_SETSIGMASK", 0x420b })
+SET(ptrace_addresses, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "0x202", 0x202 }, { "8", 8 }, { "0x80", 0x80 }, { "0x78", 0x78 },
+    { "0x90", 0x90 }, { "0x350", 0x350 }, { "0x380", 0x380 }, { "0x388", 0x388 }, { "0x40000001000", 0x40000001000 }, { "0x100", 0x100 })
+SET(ptrace_numbers, { "0", 0 }, { "0x1", 1 }, { "SIGSTOP", 19 }, { "10", 10 }, { "0x7f", 0x7f }, { "0x1000ff", 0x1000ff },
+    { "0x100000", 0x100000 }, { "0x402019", 0x402019 }, { "0xd0101", 0xd0101 }, { "0x155", 0x155 }, { "0x3003", 0x3003 })
 /* No argument by themselves: names for the parts of others. */
 SET(parts, N(LOCK_NB), N(S_IFREG), N(S_IFIFO), N(S_IFSOCK), N(S_IFCHR), N(S_IFBLK), N(S_IFDIR), N(FALLOC_FL_PUNCH_HOLE),
     N(SCHED_RESET_ON_FORK))
@@ -237,7 +256,10 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(rseq_flags, KIND_CHOICE) X(rights, KIND_CHOICE) X(ipc_keys, KIND_CHOICE) X(ipc_flags, KIND_FLAGS)              \
 	X(shm_sizes, KIND_CHOICE) X(shm_flags, KIND_FLAGS) X(shm_commands, KIND_CHOICE) X(sem_commands, KIND_CHOICE)     \
 	X(sem_flags, KIND_CHOICE) X(sem_changes, KIND_CHOICE) X(msg_commands, KIND_CHOICE) X(msg_flags, KIND_FLAGS)      \
-	X(msg_types, KIND_CHOICE) X(frame_places, KIND_CHOICE) X(frame_values, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE)   \
+	X(msg_types, KIND_CHOICE) X(frame_places, KIND_CHOICE) X(frame_values, KIND_CHOICE) X(listener_flags, KIND_CHOICE)            \
+	X(notice_ioctls, KIND_CHOICE) X(notice_ids, KIND_CHOICE) X(ptrace_requests, KIND_CHOICE) X(ptrace_outs, KIND_CHOICE) \
+	X(ptrace_sets, KIND_CHOICE) X(ptrace_writes, KIND_CHOICE) X(ptrace_addresses, KIND_CHOICE)                       \
+	X(ptrace_numbers, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE) \
 	X(uring_maps, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
@@ -266,7 +288,8 @@ static struct kind kinds[] = {
 	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY),
 	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
-	RESOURCE("mqueue", R_MQUEUE), RESOURCE("uring", R_URING), RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
+	RESOURCE("mqueue", R_MQUEUE), RESOURCE("listener", R_LISTENER), RESOURCE("uring", R_URING),
+	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
 	SETS(SET_KIND)
 	STRUCT("sigset", 1, "int"),
 	STRUCT("sigaction", 1, "handler action_flags restorer int"),
@@ -317,6 +340,12 @@ static struct kind kinds[] = {
 	STRUCT("uring_params", 1, "c:0:4 counts:4 uring_flags:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0 c:0 c:0 c:0 c:0 c:0 "
 				  "c:0 c:0 c:0 c:0"),
 	STRUCT("ipc_status", 1, "c:0:4 id:4 id:4 c:0 c:0:4 int int int int int int int int int int int"),
+	/* Of struct seccomp_notif_resp and the one that adds a descriptor, whichever it is taken for. */
+	STRUCT("notice", 1, "notice_ids counts:4 fd:4 code_values:4 rights:4 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0"),
+	/* As many words as Linux's user_fpregs_struct has; the first are user_regs_struct. */
+	STRUCT("registers", 1, "int int int int int int int int int int int int int int int counts frame_values frame_values "
+			       "frame_values page frame_values page page int int int int int int int int int int int "
+			       "int int int int int int int int int int int int int int int int int int int int int int int int int int int int int int"),
 	STRUCT("frame_edits", 4, "frame_places frame_values"),
 	STRUCT("rseq_area", 1, "c:0 c:0 c:0 c:0"),
 };

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "fuzz.h"
 
@@ -31,6 +32,13 @@ struct desc descs[] = {
 #include "../../../kernel/linux/calls.h"
 	CALL2(PSEUDO_FILL, fill, page, at, bytes, what)
 	CALL1(PSEUDO_TOUCH, touch, page, at)
+	/* One number, several contracts. */
+	CALL4(SYS_ptrace, ptrace_out, long, request, pid_t, pid, unsigned long, addr, unsigned long, data)
+	CALL4(SYS_ptrace, ptrace_in, long, request, pid_t, pid, unsigned long, addr, unsigned long, data)
+	CALL4(SYS_ptrace, ptrace_set, long, request, pid_t, pid, unsigned long, addr, unsigned long, data)
+	CALL5(SYS_prctl, prctl_seccomp, int, option, unsigned long, a2, unsigned long, a3, unsigned long, a4, unsigned long, a5)
+	CALL3(SYS_ioctl, ioctl_notice, int, fd, unsigned int, command, unsigned long, arg)
+	CALL3(SYS_seccomp, seccomp_listener, unsigned int, operation, unsigned int, flags, void *, arg)
 	CALL2(PSEUDO_FRAME, sigframe, edits, edits, count, many)
 };
 unsigned int desc_count = sizeof(descs) / sizeof(descs[0]);
@@ -171,6 +179,13 @@ static const char *const refinements[] = {
 	"ioprio_set which=counts who=pid value=ioprio_values",
 	"prctl option=prctls a2=counts a3=rights a4=c:0 a5=c:0",
 	"seccomp operation=seccomp_ops flags=seccomp_flags arg=bpf_program",
+	"seccomp_listener operation=c:1 flags=listener_flags arg=bpf_program > listener",
+	"prctl_seccomp option=c:22 a2=c:2 a3=bpf_program a4=c:0 a5=c:0",
+	"ioctl_notice fd=listener command=notice_ioctls arg=notice",
+	"ptrace request=ptrace_requests addr=ptrace_addresses data=ptrace_numbers",
+	"ptrace_out request=ptrace_outs addr=ptrace_addresses data=out256",
+	"ptrace_in request=ptrace_sets addr=ptrace_addresses data=iovec_data",
+	"ptrace_set request=ptrace_writes addr=ptrace_addresses data=registers",
 	"arch_prctl option=arch_prctls address=page",
 	"personality persona=personas",
 	"capget uheader=cap_header udata=out256",
@@ -273,6 +288,7 @@ const char *const producers[][2] = {
 	{ "pid", "fork()" },
 	{ "pid", "clone(SIGCHLD, 0, 0, 0, 0)" },
 	{ "pid", "clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, @0x8000, 0, 0, 0)" },
+	{ "listener", "seccomp_listener(1, 8, &{3, &{0x20:2, 0:1, 0:1, 0:4, 0x15:2, 0:1, 1:1, 39:4, 6:2, 0:2, 0x7fc00000:4}})" },
 	{ "timer", "timer_create(CLOCK_MONOTONIC, 0, &out(8))" },
 	{ "brk", "brk(0)" },
 	{ "uring", "io_uring_setup(4, &{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})" },
