@@ -212,6 +212,7 @@ static struct filesystem_type devpts_type = {
 	.magic = DEVPTS_MAGIC,
 	.no_device = true,
 	.single = true,
+	.user_mount = true, /* the one that the namespace shows already; its inodes keep their owners */
 	.mount = devpts_mount,
 	.remount = devpts_remount,
 	.show_options = devpts_show_options,

@@ -3,7 +3,9 @@
  * super.c - instances of tmpfs: options, limits, the root directory; and files without a mount
  * (memfd).
  */
+#include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/namespace.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
@@ -91,9 +93,11 @@ parse_one(char *option, struct options *o)
 		o->max_inodes = n;
 		o->inodes_given = true;
 	} else if (strcmp(option, "uid") == 0) {
-		o->uid = (uid_t)n;
+		o->uid = uid_from_user((uid_t)n);
+		return o->uid == ID_INVALID ? -EINVAL : 0;
 	} else if (strcmp(option, "gid") == 0) {
-		o->gid = (gid_t)n;
+		o->gid = gid_from_user((gid_t)n);
+		return o->gid == ID_INVALID ? -EINVAL : 0;
 	} else {
 		return -EINVAL;
 	}
@@ -131,6 +135,8 @@ tmpfs_fill(struct filesystem *fs, const char *options)
 		.max_pages = total_pages() / 2,
 		.max_inodes = total_pages() / 2,
 		.mode = 01777,
+		.uid = current_cred()->fsuid,
+		.gid = current_cred()->fsgid,
 	};
 	struct tmpfs *t;
 	struct inode *root;

@@ -209,3 +209,20 @@ TEST(mountinfo_is_of_the_namespace)
 	}
 	CHECK(!strstr(text, "here-only"));
 }
+
+TEST(what_one_mounts_is_ones_own)
+{
+	struct stat st;
+
+	CHECK_OK(mkdir("m", 0755));
+	CHECK_OK(chmod(".", 0755));
+	drop_root();
+	become_root_inside();
+	CHECK_OK(unshare(CLONE_NEWNS));
+	CHECK_OK(mount("none", "m", "tmpfs", 0, "mode=755"));
+	CHECK_OK(stat("m", &st));
+	CHECK_EQ(st.st_uid, 0);
+	CHECK_EQ(st.st_gid, 0);
+	CHECK_OK(mkdir("m/sub", 0700));
+	CHECK_ERRNO(mount("none", "/mnt", "tmpfs", 0, "uid=1"), EINVAL);
+}
