@@ -13,6 +13,7 @@
  * sleeps killably and is ended in step 4 of the first.
  */
 #include <tessera/address_space.h>
+#include <tessera/aio.h>
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
 #include <tessera/cred.h>
@@ -240,6 +241,7 @@ exec_take_over(struct process *p)
 	if (error)
 		return -EAGAIN;
 	uring_process_end(p);
+	aio_process_end(p);
 	if (self != p->leader)
 		take_number(p, self);
 	return 0;

@@ -13,6 +13,7 @@
  * sees either a living child or a complete zombie.
  */
 #include <tessera/address_space.h>
+#include <tessera/aio.h>
 #include <tessera/config.h>
 #include <tessera/handle.h>
 #include <tessera/kcov.h>
@@ -94,6 +95,7 @@ release_parts(struct process *p)
 
 	timers_exit(p);
 	uring_process_end(p);
+	aio_process_end(p);
 	resident = address_space_resident(p->as);
 	if (p->as->peak_rss > resident)
 		resident = p->as->peak_rss;

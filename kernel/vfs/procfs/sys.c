@@ -3,6 +3,7 @@
  * sys.c - /proc/sys: the settings that programs read, and those that root may change.
  */
 #include <tessera/address_space.h>
+#include <tessera/aio.h>
 #include <tessera/core.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -304,6 +305,15 @@ write_pipe_max_size(struct target *at, char *data, size_t n)
 	return r;
 }
 
+CONSTANT(show_aio_max, "65536")
+
+static int
+show_aio_nr(struct text *t, struct target *at)
+{
+	text_print(t, "%u\n", aio_event_count());
+	return 0;
+}
+
 static int
 show_file_nr(struct text *t, struct target *at)
 {
@@ -485,6 +495,8 @@ static const struct entry mqueue_entries[] = {
 };
 
 static const struct entry fs_entries[] = {
+	READONLY("aio-max-nr", show_aio_max),
+	READONLY("aio-nr", show_aio_nr),
 	READONLY("file-max", show_file_max),
 	READONLY("file-nr", show_file_nr),
 	ENTRY_DIR("mqueue", mqueue_entries),

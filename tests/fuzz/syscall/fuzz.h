@@ -96,6 +96,7 @@ struct kind {
 #define R_SHM     (1u << 21)
 #define R_SEM     (1u << 22)
 #define R_MSG     (1u << 23)
+#define R_AIO     (1u << 24)
 
 enum special { PLAIN, SPECIAL_FORK, SPECIAL_VFORK, SPECIAL_CLONE, SPECIAL_CLONE3, SPECIAL_SIGRETURN };
 

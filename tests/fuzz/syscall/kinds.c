@@ -171,6 +171,7 @@ SET(personas, { "0", 0 }, { "0xffffffff", 0xffffffff }, { "0x0400000", 0x400000 
 SET(statx_masks, { "0xfff", 0xfff }, { "0x7ff", 0x7ff }, { "0", 0 }, { "0x80000000", 0x80000000 })
 SET(syslogs, { "2", 2 }, { "3", 3 }, { "9", 9 }, { "10", 10 })
 SET(rseq_flags, { "0", 0 }, { "1", 1 })
+SET(aio_commands, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "7", 7 }, { "8", 8 })
 SET(uring_flags, { "IORING_SETUP_CQSIZE", 8 }, { "IORING_SETUP_CLAMP", 16 }, { "IORING_SETUP_R_DISABLED", 64 },
     { "IORING_SETUP_SINGLE_ISSUER", 4096 })
 SET(enter_flags, { "IORING_ENTER_GETEVENTS", 1 }, { "IORING_ENTER_EXT_ARG", 8 })
@@ -259,7 +260,7 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(msg_types, KIND_CHOICE) X(frame_places, KIND_CHOICE) X(frame_values, KIND_CHOICE) X(listener_flags, KIND_CHOICE)            \
 	X(notice_ioctls, KIND_CHOICE) X(notice_ids, KIND_CHOICE) X(ptrace_requests, KIND_CHOICE) X(ptrace_outs, KIND_CHOICE) \
 	X(ptrace_sets, KIND_CHOICE) X(ptrace_writes, KIND_CHOICE) X(ptrace_addresses, KIND_CHOICE)                       \
-	X(ptrace_numbers, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE) \
+	X(ptrace_numbers, KIND_CHOICE) X(aio_commands, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE) \
 	X(uring_maps, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
@@ -288,7 +289,7 @@ static struct kind kinds[] = {
 	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY),
 	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
-	RESOURCE("mqueue", R_MQUEUE), RESOURCE("listener", R_LISTENER), RESOURCE("uring", R_URING),
+	RESOURCE("mqueue", R_MQUEUE), RESOURCE("listener", R_LISTENER), RESOURCE("uring", R_URING), RESOURCE("aio", R_AIO),
 	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
 	SETS(SET_KIND)
 	STRUCT("sigset", 1, "int"),
@@ -337,6 +338,9 @@ static struct kind kinds[] = {
 	STRUCT("sembuf", 0, "counts:2 sem_changes:2 sem_flags:2"),
 	STRUCT("message", 1, "msg_types int int int int"),
 	STRUCT("queue_attr", 1, "c:0 queue_counts queue_sizes c:0 c:0 c:0 c:0 c:0"),
+	STRUCT("iocb", 1, "int c:0:4 c:0:4 aio_commands:2 c:0:2 fd:4 page length length c:0 c:0:4 c:0:4"),
+	STRUCT("iocbs", 1, "iocb iocb iocb iocb"),
+	STRUCT("aio_id", 1, "c:0"),
 	STRUCT("uring_params", 1, "c:0:4 counts:4 uring_flags:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0 c:0 c:0 c:0 c:0 c:0 "
 				  "c:0 c:0 c:0 c:0"),
 	STRUCT("ipc_status", 1, "c:0:4 id:4 id:4 c:0 c:0:4 int int int int int int int int int int int"),
