@@ -160,3 +160,32 @@ TEST(aio_context_is_the_process_s_own)
 	CHECK_EXIT(pid, 0);
 	CHECK_OK(syscall(SYS_io_destroy, c));
 }
+
+TEST(aio_pgetevents_takes_a_mask_for_the_wait)
+{
+	aio_context_t c = context(8);
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	struct iocb w = block(IOCB_CMD_PWRITE, fd, "hello", 5, 0);
+	struct timespec none = { 0, 0 };
+	uint64_t set = 1ull << (SIGUSR1 - 1);
+	struct {
+		const void *mask;
+		size_t size;
+	} mask = { &set, sizeof(set) }, odd = { &set, 4 }, bad = { check_bad_address(), sizeof(set) };
+	struct io_event e[2];
+	sigset_t now;
+
+	CHECK_EQ(syscall(SYS_io_pgetevents, c, 0, 2, e, &none, &mask), 0);
+	CHECK_EQ(submit(c, &w), 1);
+	CHECK_EQ(syscall(SYS_io_pgetevents, c, 1, 2, e, NULL, &mask), 1);
+	CHECK_EQ(e[0].res, 5);
+	CHECK_OK(sigprocmask(SIG_BLOCK, NULL, &now));
+	CHECK_EQ(sigismember(&now, SIGUSR1), 0);
+	CHECK_EQ(syscall(SYS_io_pgetevents, c, 0, 2, e, &none, NULL), 0);
+	CHECK_ERRNO(syscall(SYS_io_pgetevents, c, 0, 2, e, &none, &odd), EINVAL);
+	CHECK_ERRNO(syscall(SYS_io_pgetevents, c, 0, 2, e, &none, &bad), EFAULT);
+	CHECK_ERRNO(syscall(SYS_io_pgetevents, c, 0, 2, e, &none, check_bad_address()), EFAULT);
+	CHECK_ERRNO(syscall(SYS_io_pgetevents, c, 0, 2, e, check_bad_address(), NULL), EFAULT);
+	CHECK_ERRNO(syscall(SYS_io_pgetevents, 12345, 0, 2, e, &none, NULL), EINVAL);
+	CHECK_OK(syscall(SYS_io_destroy, c));
+}
