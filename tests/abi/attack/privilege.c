@@ -254,6 +254,82 @@ TEST(no_new_privs_and_nosuid_hold)
 }
 
 /* A write by somebody else, and a change of owner, take the bits away. */
+HELPER(tell_who_one_is)
+{
+	_exit(geteuid() == 0 ? 10 : geteuid() == CHECK_NOBODY ? 11 : 12);
+}
+
+/* A set-uid program under a tracer of no rights runs without its owner's; its memory is the tracer's to write. */
+TEST(setuid_exec_under_a_tracer_gives_nothing)
+{
+	int status;
+
+	enter_suid_place();
+	copy_self("suid", 04755);
+	for (int tracer_is_root = 0; tracer_is_root < 2; tracer_is_root++) {
+		pid_t pid = check_fork();
+
+		if (pid == 0) {
+			if (!tracer_is_root)
+				check_drop_root();
+			pid = check_fork();
+			if (pid == 0) {
+				if (tracer_is_root)
+					check_drop_root();
+				else
+					CHECK_OK(syscall(SYS_ptrace, 0 /* TRACEME */, 0, 0, 0));
+				if (tracer_is_root)
+					raise(SIGSTOP);
+				execl("suid", "suid", "--helper", "tell_who_one_is", (char *)NULL);
+				_exit(54);
+			}
+			if (tracer_is_root) {
+				CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+				CHECK_OK(syscall(SYS_ptrace, 0x4206 /* SEIZE */, pid, 0, 0));
+				kill(pid, SIGCONT);
+			}
+			for (;;) {
+				CHECK_EQ(waitpid(pid, &status, 0), pid);
+				if (!WIFSTOPPED(status))
+					break;
+				CHECK_OK(syscall(SYS_ptrace, 7 /* CONT */, pid, 0, 0));
+			}
+			CHECK_EQ(status, (tracer_is_root ? 10 : 11) << 8);
+			_exit(0);
+		}
+		CHECK_EXIT(pid, 0);
+	}
+}
+
+/* Who traces a program keeps his hold of it when it executes another that he may not read, but not of its memory. */
+TEST(a_tracer_may_not_read_a_program_it_may_only_run)
+{
+	unsigned long word;
+	int status;
+
+	enter_suid_place();
+	copy_self("unreadable", 0711);
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		check_drop_root();
+		pid = check_fork();
+		if (pid == 0) {
+			CHECK_OK(syscall(SYS_ptrace, 0 /* TRACEME */, 0, 0, 0));
+			execl("unreadable", "unreadable", "--helper", "tell_who_one_is", (char *)NULL);
+			_exit(54);
+		}
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK_EQ(status, SIGTRAP << 8 | 0x7f);
+		CHECK_ERRNO(syscall(SYS_ptrace, 1 /* PEEKTEXT */, pid, &word, &word), EIO);
+		CHECK_ERRNO(syscall(SYS_ptrace, 4 /* POKETEXT */, pid, &word, 0), EIO);
+		CHECK_OK(syscall(SYS_ptrace, 7 /* CONT */, pid, 0, 0));
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK_EQ(status, 11 << 8);
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+}
+
 TEST(setuid_bit_does_not_survive_writing)
 {
 	struct stat st;
