@@ -117,10 +117,6 @@ SET(prctls, N(PR_SET_PDEATHSIG), N(PR_GET_PDEATHSIG), N(PR_GET_DUMPABLE), N(PR_S
     N(PR_SET_SECUREBITS), N(PR_SET_TIMERSLACK), N(PR_GET_TIMERSLACK), N(PR_SET_CHILD_SUBREAPER), N(PR_GET_CHILD_SUBREAPER),
     N(PR_SET_NO_NEW_PRIVS), N(PR_GET_NO_NEW_PRIVS), N(PR_GET_TID_ADDRESS), N(PR_SET_THP_DISABLE), N(PR_GET_THP_DISABLE),
     N(PR_CAP_AMBIENT), N(PR_SET_MM), N(PR_SET_VMA), N(PR_GET_TSC))
-SET(ptrace_requests, { "1", 1 }, { "3", 3 }, { "4", 4 }, { "6", 6 }, { "7", 7 }, { "9", 9 }, { "12", 12 }, { "13", 13 },
-    { "15", 15 }, { "16", 16 }, { "17", 17 }, { "24", 24 }, { "31", 31 }, { "0x4200", 0x4200 }, { "0x4202", 0x4202 },
-    { "0x4203", 0x4203 }, { "0x4204", 0x4204 }, { "0x4205", 0x4205 }, { "0x4206", 0x4206 }, { "0x4207", 0x4207 },
-    { "0x4208", 0x4208 }, { "0x4209", 0x4209 }, { "0x420a", 0x420a }, { "0x420b", 0x420b }, { "0x420e", 0x420e })
 SET(seccomp_ops, { "1", 1 }, { "2", 2 }, { "3", 3 })
 SET(seccomp_flags, { "1", 1 }, { "2", 2 }, { "4", 4 }, { "8", 8 }, { "16", 16 }, { "32", 32 })
 SET(bpf_codes, { "0x06", 0x06 }, { "0x20", 0x20 }, { "0x15", 0x15 }, { "0x02", 0x02 }, { "0x60", 0x60 }, { "0x44", 0x44 })
@@ -248,7 +244,7 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(fcntls, KIND_CHOICE) X(fcntl_args, KIND_CHOICE) X(lock_commands, KIND_CHOICE) X(lock_types, KIND_CHOICE)       \
 	X(flocks, KIND_CHOICE) X(owner_types, KIND_CHOICE) X(fallocate_modes, KIND_CHOICE) X(fadvices, KIND_CHOICE)      \
 	X(splice_flags, KIND_FLAGS) X(rw_flags, KIND_FLAGS) X(rlimits, KIND_CHOICE) X(rlimit_values, KIND_CHOICE)        \
-	X(usages, KIND_CHOICE) X(prctls, KIND_CHOICE) X(arch_prctls, KIND_CHOICE) X(ptrace_requests, KIND_CHOICE) X(seccomp_ops, KIND_CHOICE) X(seccomp_flags, KIND_FLAGS)                                 \
+	X(usages, KIND_CHOICE) X(prctls, KIND_CHOICE) X(arch_prctls, KIND_CHOICE) X(seccomp_ops, KIND_CHOICE) X(seccomp_flags, KIND_FLAGS)                                 \
 	X(bpf_codes, KIND_CHOICE) X(bpf_values, KIND_CHOICE) X(futex_ops, KIND_CHOICE)              \
 	X(futex_words, KIND_CHOICE) X(futex_sizes, KIND_CHOICE) X(policies, KIND_CHOICE) X(priorities, KIND_CHOICE)      \
 	X(prio_whats, KIND_CHOICE) X(nices, KIND_CHOICE) X(inotify_masks, KIND_FLAGS) X(rename_flags, KIND_FLAGS)        \

@@ -178,7 +178,6 @@ static const char *const refinements[] = {
 	"ioprio_get which=counts who=pid",
 	"ioprio_set which=counts who=pid value=ioprio_values",
 	"prctl option=prctls a2=counts a3=rights a4=c:0 a5=c:0",
-	"ptrace request=ptrace_requests pid=pid addr=page",
 	"seccomp operation=seccomp_ops flags=seccomp_flags arg=bpf_program",
 	"seccomp_listener operation=c:1 flags=listener_flags arg=bpf_program > listener",
 	"prctl_seccomp option=c:22 a2=c:2 a3=bpf_program a4=c:0 a5=c:0",
