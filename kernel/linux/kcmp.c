@@ -48,6 +48,20 @@ compare_files(struct process *p, int fd1, struct process *q, int fd2)
 	return result;
 }
 
+/* Have the first threads of the two one list of what semaphores are owed? None at all is one, too. */
+static long
+compare_undo(pid_t pid1, pid_t pid2)
+{
+	struct thread *t = thread_find(pid1), *u = thread_find(pid2);
+	long result = t && u ? same(READ_ONCE(t->sem_undo), READ_ONCE(u->sem_undo)) : -ESRCH;
+
+	if (t)
+		thread_put(t);
+	if (u)
+		thread_put(u);
+	return result;
+}
+
 static long
 compare(struct process *p, struct process *q, int type, unsigned long i, unsigned long j)
 {
@@ -65,7 +79,7 @@ compare(struct process *p, struct process *q, int type, unsigned long i, unsigne
 	case KCMP_IO:
 		return 0;
 	case KCMP_SYSVSEM:
-		return -EOPNOTSUPP;
+		return compare_undo(p->pid, q->pid);
 	}
 	return -EINVAL;
 }

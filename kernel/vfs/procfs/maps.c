@@ -70,11 +70,27 @@ struct usage {
 #define SHARE_SHIFT   12
 #define MEASURE_BATCH 512 /* leaves looked at in one hold of page_table_lock */
 
+/*
+ * How many leaves show the page. Leaves of anonymous memory are counted by the page's references alone; a
+ * block that is split somewhere has one for each small leaf, so of such a block it is only known that it is
+ * shared.
+ */
+static uint32_t
+sharers(const struct page *head, bool block)
+{
+	uint32_t refs;
+
+	if (!(head->flags & PAGE_ANON))
+		return MAX(atomic_load_relaxed(&head->mapcount), 1u);
+	refs = MAX(atomic_load_relaxed(&head->refcount), 1u);
+	return block ? MIN(refs, 2u) : refs;
+}
+
 static void
 count_leaf(struct usage *u, const struct mapping *m, struct page *p, size_t size, unsigned int prot)
 {
 	struct page *head = p->flags & PAGE_TAIL ? p->head : p;
-	uint32_t maps = MAX(atomic_load_relaxed(&head->mapcount), 1u);
+	uint32_t maps = sharers(head, p->flags & (PAGE_HEAD | PAGE_TAIL));
 	uint64_t share = ((uint64_t)size << SHARE_SHIFT) / maps;
 	bool anonymous = head->flags & PAGE_ANON;
 	/* Memory without a store behind it can only be lost: it counts as dirty. */

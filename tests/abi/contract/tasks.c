@@ -4,6 +4,9 @@
 
 #include <linux/futex.h>
 #include <linux/kcmp.h>
+#include <linux/sched.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -43,6 +46,29 @@ TEST(kcmp_tells_what_a_child_shares)
 }
 
 #define BE(level) (2 << 13 | (level))
+
+TEST(kcmp_of_what_semaphores_are_owed)
+{
+	struct sembuf up = { .sem_op = 1, .sem_flg = SEM_UNDO };
+	int set = CHECK_OK(semget(IPC_PRIVATE, 1, 0600));
+	pid_t self = getpid(), child = check_fork();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	/* Neither has a list; then one has. */
+	CHECK_EQ(compare(self, child, KCMP_SYSVSEM, 0, 0), 0);
+	CHECK_OK(semop(set, &up, 1));
+	CHECK(compare(self, child, KCMP_SYSVSEM, 0, 0) > 0);
+	CHECK_EQ(compare(self, self, KCMP_SYSVSEM, 0, 0), 0);
+	/* A child that shares the list. */
+	pid_t sharer = (pid_t)CHECK_OK(syscall(SYS_clone, CLONE_SYSVSEM | SIGCHLD, 0, 0, 0, 0));
+	if (sharer == 0)
+		for (;;)
+			pause();
+	CHECK_EQ(compare(self, sharer, KCMP_SYSVSEM, 0, 0), 0);
+	CHECK_OK(semctl(set, 0, IPC_RMID));
+}
 
 TEST(io_priority_is_kept_inherited_and_told)
 {

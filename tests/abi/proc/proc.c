@@ -608,3 +608,55 @@ TEST(wchan_of_a_sleeper)
 	CHECK_EQ(read(fd, name, sizeof(name)), 1);
 	CHECK_EQ(name[0], '0');
 }
+
+/* The KiB that /proc/self/smaps has for one word of the mapping at `at`. */
+static long
+smaps_of(const void *at, const char *word)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[256], want[64];
+	bool inside = false;
+	long kib = -1;
+
+	CHECK(f);
+	snprintf(want, sizeof(want), "%lx-", (unsigned long)at);
+	while (kib < 0 && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, want, strlen(want)) == 0)
+			inside = true;
+		else if (inside && strncmp(line, word, strlen(word)) == 0)
+			kib = atol(line + strlen(word));
+	}
+	fclose(f);
+	return kib;
+}
+
+TEST(smaps_tells_what_a_fork_shares)
+{
+	enum { SIZE = 256 << 10 };
+	char *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
+
+	CHECK(p != MAP_FAILED);
+	/* Of other rights than its neighbours may have, so that it stays a mapping of its own. */
+	CHECK_OK(madvise(p, SIZE, MADV_NOHUGEPAGE));
+	CHECK_OK(madvise(p, SIZE, MADV_DONTDUMP));
+	for (int i = 0; i < SIZE; i += 4096)
+		((volatile char *)p)[i] = 1;
+	CHECK_EQ(smaps_of(p, "Private_Dirty:"), SIZE >> 10);
+	CHECK_EQ(smaps_of(p, "Shared_Dirty:"), 0);
+	CHECK_EQ(smaps_of(p, "Pss:"), SIZE >> 10);
+	child = check_fork();
+	if (child == 0) {
+		CHECK_EQ(smaps_of(p, "Private_Dirty:"), 0);
+		CHECK_EQ(smaps_of(p, "Shared_Dirty:"), SIZE >> 10);
+		CHECK_EQ(smaps_of(p, "Pss:"), SIZE >> 11);
+		for (int i = 0; i < SIZE / 2; i += 4096)
+			((volatile char *)p)[i] = 2;
+		CHECK_EQ(smaps_of(p, "Private_Dirty:"), SIZE >> 11);
+		CHECK_EQ(smaps_of(p, "Shared_Dirty:"), SIZE >> 11);
+		_exit(0);
+	}
+	CHECK_EXIT(child, 0);
+	CHECK_EQ(smaps_of(p, "Private_Dirty:"), SIZE >> 10);
+	CHECK_EQ(smaps_of(p, "Pss:"), SIZE >> 10);
+}

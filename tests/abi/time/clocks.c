@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/times.h>
+#include <sys/timex.h>
 
 static volatile sig_atomic_t signals_seen;
 static siginfo_t got;
@@ -460,4 +461,23 @@ TEST(sleep_deadlines_of_many_processes)
 	}
 	for (int i = 0; i < COUNT; i++)
 		CHECK_EXIT(pids[i], 0);
+}
+
+TEST(adjtime_tells_what_is_left_to_anybody)
+{
+	struct timeval left = { 7, 7 }, none = { 0, 0 };
+	struct timex t = { .modes = ADJ_OFFSET_SS_READ };
+
+	CHECK_OK(adjtime(&none, NULL)); /* takes back what there was */
+	CHECK_OK(adjtime(NULL, &left));
+	CHECK_EQ(left.tv_sec, 0);
+	CHECK_EQ(left.tv_usec, 0);
+	check_drop_root();
+	left.tv_sec = 7;
+	CHECK_OK(adjtime(NULL, &left));
+	CHECK_EQ(left.tv_sec, 0);
+	CHECK(adjtimex(&t) >= 0);
+	CHECK_EQ(t.modes, ADJ_OFFSET_SS_READ);
+	CHECK_EQ(t.offset, 0);
+	CHECK_ERRNO(adjtime(&none, NULL), EPERM);
 }
