@@ -108,6 +108,7 @@ enum uring_verdict uring_execute(struct uring_request *q, bool may_sleep, struct
 /* How many bytes a request must move for a linked one to follow; 0: any result but an error does. */
 bool uring_is_short(const struct uring_sqe *s, int32_t result);
 
+/* What it asks for, the kernel's copy; the ring that it came by. */
 const struct uring_sqe *uring_request_sqe(const struct uring_request *q);
 struct uring *uring_request_ring(const struct uring_request *q);
 /* Its file, borrowed; NULL: *error. */
