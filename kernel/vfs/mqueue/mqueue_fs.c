@@ -96,7 +96,7 @@ make(struct inode *dir, struct dentry *d, mode_t mode, const struct mqueue_attri
 	struct entry *e = kzalloc(sizeof(*e) + d->length);
 	struct mqueue *q = NULL;
 	struct inode *i;
-	int error = -ENOMEM;
+	int error;
 
 	if (!e)
 		return -ENOMEM;
