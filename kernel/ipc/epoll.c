@@ -351,15 +351,16 @@ any_ready(struct epoll *ep)
 /*
  * Report up to `max` items. Each is taken off the ready list before its file is asked, so that an event
  * that comes while it is being asked puts it back: nothing is lost. Items that stay ready go to the
- * tail afterwards, so that busy files do not starve the others, and the next sleeper is told of them.
+ * tail afterwards, so that busy files do not starve the others, and the next sleeper is told of them. An event
+ * that the taker refuses stays as it was, the first of the list: its error counts when it is the first too.
  */
 static int
-collect(struct epoll *ep, struct epoll_event *out, int max)
+collect(struct epoll *ep, const struct epoll_taker *taker, int max)
 {
 	struct list taken = LIST_INIT(taken), again = LIST_INIT(again);
 	struct epoll_item *i;
 	uint64_t flags;
-	int done = 0;
+	int done = 0, error = 0;
 
 	mutex_lock_nested(&ep->lock);
 	flags = spin_lock_irq(&ep->ready_lock);
@@ -371,17 +372,24 @@ collect(struct epoll *ep, struct epoll_event *out, int max)
 		i->is_ready = false;
 		spin_unlock_irq(&ep->ready_lock, flags);
 		events = item_ask(i, NULL);
-		if (events && out) {
-			out[done].events = events;
-			out[done].data = i->event.data;
-			if (i->event.events & EPOLLONESHOT)
+		if (events && taker) {
+			struct epoll_event e = { .events = events, .data = i->event.data };
+
+			error = taker->take(taker->context, done, &e);
+			if (!error && (i->event.events & EPOLLONESHOT))
 				WRITE_ONCE(i->event.events, i->event.events & MODE_BITS);
 		}
 		flags = spin_lock_irq(&ep->ready_lock);
+		if (error) {
+			if (!i->is_ready)
+				list_add(&taken, &i->ready_node);
+			i->is_ready = true;
+			break;
+		}
 		if (!events)
 			continue;
 		done++;
-		if ((!out || !(i->event.events & (EPOLLET | EPOLLONESHOT))) && !i->is_ready) {
+		if ((!taker || !(i->event.events & (EPOLLET | EPOLLONESHOT))) && !i->is_ready) {
 			i->is_ready = true;
 			list_add_tail(&again, &i->ready_node);
 		}
@@ -392,23 +400,23 @@ collect(struct epoll *ep, struct epoll_event *out, int max)
 	list_splice_tail(&ep->ready, &taken);
 	spin_unlock_irq(&ep->ready_lock, flags);
 	mutex_unlock(&ep->lock);
-	if (out && done > 0 && any_ready(ep))
+	if (taker && done > 0 && any_ready(ep))
 		wake_one(&ep->wait);
-	return done;
+	return done ? done : error;
 }
 
 long
-epoll_wait_events(struct file *epoll, struct epoll_event *out, int max, deadline_t until)
+epoll_wait_events(struct file *epoll, const struct epoll_taker *taker, int max, deadline_t until)
 {
 	struct epoll *ep = epoll_of(epoll);
 	bool interrupted = false;
 
 	for (;;) {
 		struct waiter w;
-		int done = any_ready(ep) ? collect(ep, out, max) : 0;
+		int done = any_ready(ep) ? collect(ep, taker, max) : 0;
 		int error = 0;
 
-		if (done > 0 || until == 0)
+		if (done != 0 || until == 0)
 			return done;
 		if (interrupted)
 			return -EINTR;

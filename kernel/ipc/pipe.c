@@ -55,6 +55,7 @@ struct pipe {
 	uint32_t head, tail;     /* buffers written and read so far */
 	uint32_t readers, writers;
 	uint32_t reader_opens, writer_opens;
+	bool unnamed;            /* [I] of pipe(2): opening an end again, by /proc, waits for nobody */
 	bool draining;           /* the oldest bytes are somebody's already; read_wait tells of the end */
 	struct wait_queue read_wait, write_wait;
 	struct page *spare;      /* the last page emptied: most pipes hold one message at a time */
@@ -639,6 +640,7 @@ pipe_create_files(uint32_t flags, struct file **read_end, struct file **write_en
 
 	if (!i || !p)
 		goto fail;
+	p->unnamed = true;
 	snprintf(name, sizeof(name), "pipe:[%lu]", i->number);
 	r = anonymous_inode_open(i, name, &pipe_ops, O_RDONLY | (flags & O_NONBLOCK), NULL);
 	w = anonymous_inode_open(i, name, &pipe_ops, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), NULL);
@@ -717,7 +719,7 @@ fifo_open(struct inode *i, struct file *f)
 
 	if (!p)
 		return -ENOMEM;
-	if ((f->flags & O_NONBLOCK) && !(f->mode & FILE_READ) && READ_ONCE(p->readers) == 0) {
+	if (!p->unnamed && (f->flags & O_NONBLOCK) && !(f->mode & FILE_READ) && READ_ONCE(p->readers) == 0) {
 		pipe_put(p);
 		return -ENXIO;
 	}
@@ -726,8 +728,8 @@ fifo_open(struct inode *i, struct file *f)
 	f->mode = (f->mode | FILE_STREAM) & ~FILE_SEEKABLE;
 	seen = end_opened(p, f);
 	/* poll: hang-up only once a writer has come and gone */
-	f->position = (f->mode & FILE_READ) && !seen.other ? (loff_t)seen.other_opens : -1;
-	if (both || seen.other || (f->flags & O_NONBLOCK))
+	f->position = (f->mode & FILE_READ) && !seen.other && !p->unnamed ? (loff_t)seen.other_opens : -1;
+	if (both || seen.other || p->unnamed || (f->flags & O_NONBLOCK))
 		return 0;
 	if (wait_for_other(p, f, seen.other_opens)) {
 		pipe_release(f);

@@ -13,7 +13,6 @@
 #define OP_ADD    1
 #define OP_DELETE 2
 #define EVENTS_MAX (INT32_MAX / (int)sizeof(struct epoll_event))
-#define BATCH      64  /* the most one call reports */
 
 long
 linux_epoll_create1(int flags)
@@ -59,16 +58,26 @@ linux_epoll_ctl(int epfd, int op, int fd, struct linux_epoll_event __user *event
 	return error;
 }
 
-/* Through the stack: at most BATCH events a call, which is all a caller may count on. */
-static long
-wait_events(struct file *epoll, struct epoll_event __user *out, int max, deadline_t until)
-{
-	struct epoll_event batch[BATCH];
-	long done = epoll_wait_events(epoll, batch, MIN(max, BATCH), until);
+/* Where a wait puts what it reports. */
+struct user_events {
+	struct epoll_event __user *out;
+};
 
-	if (done > 0 && copy_to_user(out, batch, (size_t)done * sizeof(batch[0])))
-		return -EFAULT;
-	return done;
+static int
+take_event(void *context, int index, const struct epoll_event *e)
+{
+	const struct user_events *to = context;
+
+	return copy_to_user(to->out + index, e, sizeof(*e)) ? -EFAULT : 0;
+}
+
+static long
+wait_events(struct file *epoll, void __user *out, int max, deadline_t until)
+{
+	struct user_events to = { out };
+	const struct epoll_taker taker = { take_event, &to };
+
+	return epoll_wait_events(epoll, &taker, max, until);
 }
 
 static long

@@ -263,12 +263,16 @@ linux_sched_getattr(pid_t pid, struct sched_attr __user *uattr, unsigned int siz
 long
 linux_sched_get_priority_max(int policy)
 {
+	if (policy == SCHED_DEADLINE) /* known by name: its threads have no priority */
+		return 0;
 	return !is_known(policy) ? -EINVAL : is_realtime(policy) ? RT_PRIORITY_MAX : 0;
 }
 
 long
 linux_sched_get_priority_min(int policy)
 {
+	if (policy == SCHED_DEADLINE)
+		return 0;
 	return !is_known(policy) ? -EINVAL : is_realtime(policy) ? 1 : 0;
 }
 

@@ -23,6 +23,25 @@ struct linux_utsname {
 	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
 };
 
+#define PERSONALITY_UNAME26 0x0020000u /* for programs that know no third version */
+
+/* "6.1.0-name": as 2.6 it is "2.6.61-name", as Linux makes it of its own. */
+static void
+copy_release(char *out, size_t size)
+{
+	const char *rest;
+	uint64_t major, minor;
+
+	if (!(current_thread()->personality & PERSONALITY_UNAME26) || parse_u64(kernel_release, &rest, 10, &major) ||
+	    *rest != '.' || parse_u64(rest + 1, &rest, 10, &minor)) {
+		string_copy(out, kernel_release, size);
+		return;
+	}
+	while (*rest == '.' || (*rest >= '0' && *rest <= '9'))
+		rest++;
+	snprintf(out, size, "2.6.%lu%s", minor + 60, rest);
+}
+
 long
 linux_uname(struct linux_utsname __user *out)
 {
@@ -30,7 +49,7 @@ linux_uname(struct linux_utsname __user *out)
 
 	memset(&u, 0, sizeof(u));
 	string_copy(u.sysname, "Linux", sizeof(u.sysname)); /* whose interface it is */
-	string_copy(u.release, kernel_release, sizeof(u.release));
+	copy_release(u.release, sizeof(u.release));
 	string_copy(u.version, kernel_version, sizeof(u.version));
 	string_copy(u.machine, "x86_64", sizeof(u.machine));
 	uts_get_names(u.nodename, u.domainname);

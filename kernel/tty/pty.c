@@ -265,7 +265,9 @@ open_peer(struct tty *t, uint32_t open_flags)
 		return -ENOMEM;
 	inode_get(t->node);
 	f->inode = t->node;
+	f->flags |= open_flags & O_NOCTTY; /* as of an open by name: looked at below, never shown */
 	error = tty_open_file(t, f);
+	f->flags &= ~O_NOCTTY;
 	if (error) {
 		file_put(f);
 		return error;

@@ -359,7 +359,7 @@ port_start(struct serial_port *p, uint32_t index)
 	reg_write(p, UART_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
 	reg_write(p, UART_IER, IER_RX);
 	snprintf(name, sizeof(name), "ttyS%u", index);
-	chrdev_register(name, p->tty.device, 0620, &tty_file_ops, serial_open);
+	chrdev_register(name, p->tty.device, 0600, &tty_file_ops, serial_open);
 }
 
 void

@@ -26,6 +26,8 @@ enum lock_family { FAMILY_POSIX, FAMILY_OFD, FAMILY_FLOCK };
 
 struct file_lock {
 	struct list node;
+	struct list all_node;     /* in all_locks while held */
+	const struct inode *inode;
 	const void *owner;        /* handle table or open object */
 	enum lock_family family;
 	struct file_lock_range range;
@@ -42,10 +44,32 @@ struct inode_locks {
 struct waiting {
 	struct list node;
 	const void *owner, *blocker;
+	const struct file_lock *want, *in_the_way; /* the latter as it was when the wait began */
 };
 
 static struct spinlock file_locks_lock = SPINLOCK_INIT(INODE_CACHE);
 static struct list waiting_owners = LIST_INIT(waiting_owners); /* file_locks_lock */
+static struct list all_locks = LIST_INIT(all_locks);           /* file_locks_lock: for listing */
+static long lock_count, waiting_count;                         /* file_locks_lock */
+
+/* `h` begins to be held, behind `where` in its inode's list. */
+static void
+hold_locked(struct list *where, struct file_lock *h)
+{
+	list_add(where, &h->node);
+	list_add_tail(&all_locks, &h->all_node);
+	lock_count++;
+}
+
+/* `h` is held no longer; the caller frees what is in `dead`. */
+static void
+unhold_locked(struct file_lock *h, struct list *dead)
+{
+	list_del(&h->node);
+	list_del(&h->all_node);
+	lock_count--;
+	list_add(dead, &h->node);
+}
 
 /* The inode's list, made on first use. NULL: no memory. */
 static struct inode_locks *
@@ -140,7 +164,7 @@ cut_locked(struct inode_locks *l, const struct file_lock *want, struct file_lock
 			*spare_used = true;
 			spare->range.start = want->range.end + 1;
 			h->range.end = want->range.start - 1;
-			list_add(&h->node, &spare->node);
+			hold_locked(&h->node, spare);
 			return;
 		}
 		if (h->range.start < want->range.start) {
@@ -148,8 +172,7 @@ cut_locked(struct inode_locks *l, const struct file_lock *want, struct file_lock
 		} else if (h->range.end > want->range.end) {
 			h->range.start = want->range.end + 1;
 		} else {
-			list_del(&h->node);
-			list_add(dead, &h->node);
+			unhold_locked(h, dead);
 		}
 	}
 }
@@ -170,8 +193,7 @@ merge_locked(struct inode_locks *l, struct file_lock *n, struct list *dead)
 			n->range.end = h->range.end;
 		else
 			continue;
-		list_del(&h->node);
-		list_add(dead, &h->node);
+		unhold_locked(h, dead);
 	}
 }
 
@@ -206,7 +228,7 @@ set_lock(struct inode *i, const struct file_lock *want, bool wait)
 	if (!l || !n || !spare)
 		goto out;
 	for (;;) {
-		struct waiting w = { .owner = want->owner };
+		struct waiting w = { .owner = want->owner, .want = want };
 		uint64_t generation;
 
 		spin_lock(&file_locks_lock);
@@ -222,11 +244,14 @@ set_lock(struct inode *i, const struct file_lock *want, bool wait)
 			goto out;
 		}
 		generation = l->generation;
+		w.in_the_way = in_the_way;
 		list_add(&waiting_owners, &w.node);
+		waiting_count++;
 		spin_unlock(&file_locks_lock);
 		error = wait_for_change(l, generation);
 		spin_lock(&file_locks_lock);
 		list_del(&w.node);
+		waiting_count--;
 		spin_unlock(&file_locks_lock);
 		if (error)
 			goto out;
@@ -235,7 +260,7 @@ set_lock(struct inode *i, const struct file_lock *want, bool wait)
 	if (want->range.type != FILE_LOCK_UNLOCK) {
 		*n = *want;
 		n_used = true;
-		list_add_tail(&l->held, &n->node);
+		hold_locked(l->held.prev, n);
 		if (want->family != FAMILY_FLOCK)
 			merge_locked(l, n, &dead);
 	}
@@ -258,6 +283,7 @@ wanted(struct file *f, const struct file_lock_range *r, bool ofd)
 	struct process *p = current_process();
 
 	return (struct file_lock){
+		.inode = f->inode,
 		.owner = ofd ? (const void *)f : p->handles,
 		.family = ofd ? FAMILY_OFD : FAMILY_POSIX,
 		.range = { r->start, r->end, r->type, ofd ? -1 : p->pid },
@@ -292,6 +318,7 @@ int
 file_flock(struct file *f, int type, bool wait)
 {
 	struct file_lock want = {
+		.inode = f->inode,
 		.owner = f,
 		.family = FAMILY_FLOCK,
 		.range = { 0, UINT64_MAX, type, current_process()->pid },
@@ -313,8 +340,7 @@ drop_all(struct inode *i, const void *owner, bool posix)
 	spin_lock(&file_locks_lock);
 	list_for_each_safe(h, tmp, &l->held, node)
 		if (h->owner == owner && (h->family == FAMILY_POSIX) == posix) {
-			list_del(&h->node);
-			list_add(&dead, &h->node);
+			unhold_locked(h, &dead);
 			l->generation++;
 		}
 	spin_unlock(&file_locks_lock);
@@ -333,4 +359,74 @@ void
 file_locks_release(struct file *f)
 {
 	drop_all(f->inode, f, false);
+}
+
+/* --- listing ----------------------------------------------------------------------------------------- */
+
+static struct file_lock_info
+describe(const struct file_lock *h, bool waits)
+{
+	static const char *const kinds[] = {
+		[FAMILY_POSIX] = "POSIX ", [FAMILY_OFD] = "OFDLCK", [FAMILY_FLOCK] = "FLOCK ",
+	};
+
+	return (struct file_lock_info){
+		.kind = kinds[h->family],
+		.range = h->range,
+		.waits = waits,
+		.device = h->inode->fs->device,
+		.inode = h->inode->number,
+	};
+}
+
+/* Is `h` the lock that `w` met? The address alone could be a later lock's. */
+static bool
+waits_for(const struct waiting *w, const struct file_lock *h)
+{
+	return w->in_the_way == h && w->want->inode == h->inode && w->blocker == h->owner;
+}
+
+static long
+list_locked(struct file_lock_info *out)
+{
+	struct file_lock *h;
+	struct waiting *w;
+	long n = 0;
+
+	list_for_each(h, &all_locks, all_node) {
+		out[n++] = describe(h, false);
+		list_for_each(w, &waiting_owners, node)
+			if (waits_for(w, h))
+				out[n++] = describe(w->want, true);
+	}
+	return n;
+}
+
+struct file_lock_info *
+file_locks_list(long *count)
+{
+	struct file_lock_info *out;
+	long room;
+
+	for (;;) {
+		spin_lock(&file_locks_lock);
+		room = lock_count + waiting_count;
+		spin_unlock(&file_locks_lock);
+		*count = 0;
+		if (room == 0)
+			return NULL;
+		out = kmalloc((size_t)room * sizeof(*out), 0);
+		if (!out) {
+			*count = -ENOMEM;
+			return NULL;
+		}
+		spin_lock(&file_locks_lock);
+		if (lock_count + waiting_count <= room) {
+			*count = list_locked(out);
+			spin_unlock(&file_locks_lock);
+			return out;
+		}
+		spin_unlock(&file_locks_lock);
+		kfree(out);
+	}
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * objects.c - kdb's commands about what programs hold: handles, sockets, System V IPC, mounts,
- * inodes.
- * objects.c - kdb's commands about what programs hold: handles, sockets, mounts, inodes; and /sys.
+ * inodes; and the tree of /sys.
  */
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/socket.h>
-#include <tessera/sysv.h>
 #include <tessera/sysfs.h>
+#include <tessera/sysv.h>
 
 #include "commands.h"
 

@@ -37,7 +37,18 @@ void file_locks_close(struct file *f, struct handle_table *owner);
 void file_locks_release(struct file *f);
 /* The inode is destroyed. */
 void file_locks_free(struct inode *i);
-/* Call fn for each lock of all files: /proc/locks. */
+/*
+ * All locks of all files, each followed by who waits for it, as an array for the caller to kfree; *count: how
+ * many. NULL: none, or no memory (*count is -ENOMEM then).
+ */
+struct file_lock_info {
+	const char *kind;              /* as /proc/locks writes it: "POSIX ", "OFDLCK", "FLOCK " */
+	struct file_lock_range range;
+	bool waits;
+	dev_t device;
+	ino_t inode;
+};
+struct file_lock_info *file_locks_list(long *count);
 
 /* ipc/epoll.c: the open object ends, nobody watches it any more. */
 void file_watchers_gone(struct file *f);

@@ -74,8 +74,13 @@ bool file_is_signalfd(const struct file *f);
 void signalfd_set_mask(struct file *f, uint64_t mask);
 /* epoll_ctl(2); op 1 add, 2 delete, 3 modify. EEXIST, ENOENT, ELOOP, EINVAL, EPERM, ENOMEM. */
 int epoll_control(struct file *epoll, int op, int fd, struct file *f, const struct epoll_event *event);
-/* Up to `max` events into `out` (kernel memory). Count, 0 at the deadline, -EINTR. */
-long epoll_wait_events(struct file *epoll, struct epoll_event *out, int max, deadline_t until);
+/* Up to `max` events. Count, 0 at the deadline, -EINTR, or the taker's error about the first. */
+struct epoll_taker {
+	/* Take event number `index` of this wait, or refuse it with an errno. May fault; takes no locks but memory's. */
+	int (*take)(void *context, int index, const struct epoll_event *e);
+	void *context;
+};
+long epoll_wait_events(struct file *epoll, const struct epoll_taker *taker, int max, deadline_t until);
 /* timerfd_settime(2), ns. clock-absolute when `absolute`. interval 0: once. value 0: disarm. */
 int timerfd_set(struct file *f, bool absolute, bool cancel_on_set, uint64_t value, uint64_t interval,
 		uint64_t *old_value, uint64_t *old_interval); /* -EINVAL: not a timerfd */

@@ -46,6 +46,7 @@ enum thread_state {
 #define SCHED_RR    2
 #define SCHED_BATCH 3
 #define SCHED_IDLE  5
+#define SCHED_DEADLINE 6 /* known by name only */
 #define SCHED_RESET_ON_FORK 0x40000000
 
 /* thread->work: reasons to call thread_return_to_user(). Tested by assembly: see THREAD_WORK. */

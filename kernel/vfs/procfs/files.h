@@ -36,6 +36,9 @@ ssize_t write_gid_map(struct target *at, char *data, size_t n);
 ssize_t write_setgroups(struct target *at, char *data, size_t n);
 extern const struct entry namespace_entries[];
 
+/* locks.c */
+int show_locks(struct text *t, struct target *at);
+
 /* net.c: /proc/PID/net */
 extern const struct entry net_entries[];
 

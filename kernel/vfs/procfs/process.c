@@ -586,6 +586,58 @@ show_wchan(struct text *t, struct target *at)
 	return 0;
 }
 
+static void
+print_step(struct text *t, const struct stack_step *s)
+{
+	uint64_t offset;
+	const char *name = symbol_find(s->pc, &offset);
+
+	text_print(t, "[<0>] %s+0x%lx\n", name ? name : "?", name ? offset : 0);
+}
+
+/* Steps of a sleeping thread's stack, gathered where nothing can be allocated. */
+#define STEPS_MAX 32
+struct steps {
+	uint32_t count;
+	struct stack_step step[STEPS_MAX];
+};
+
+static bool
+keep_step(void *ctx, const struct stack_step *s)
+{
+	struct steps *all = ctx;
+
+	if (s->entry)
+		return false;
+	all->step[all->count++] = *s;
+	return all->count < STEPS_MAX;
+}
+
+/* The calls that a sleeper waits in, the innermost first; nothing of one that runs. proc(5). */
+static int
+show_stack(struct text *t, struct target *at)
+{
+	struct thread *th = at->thread;
+	struct steps *all;
+	uint64_t flags;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EACCES;
+	all = kzalloc(sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	if (th) {
+		flags = spin_lock_irq(&th->lock);
+		if (READ_ONCE(th->state) == THREAD_SLEEPING && !READ_ONCE(th->on_cpu) && !READ_ONCE(th->queued))
+			arch_stack_walk(arch_thread_frame_pointer(th), keep_step, all);
+		spin_unlock_irq(&th->lock, flags);
+	}
+	for (uint32_t i = 0; i < all->count; i++)
+		print_step(t, &all->step[i]);
+	kfree(all);
+	return 0;
+}
+
 static int
 show_syscall(struct text *t, struct target *at)
 {
@@ -628,6 +680,14 @@ static int
 show_personality(struct text *t, struct target *at)
 {
 	text_print(t, "%08x\n", at->thread ? at->thread->personality : 0);
+	return 0;
+}
+
+/* Nobody has logged in, as far as an audit would know: there is none. */
+static int
+show_no_login(struct text *t, struct target *at)
+{
+	text_print(t, "%u", UINT32_MAX);
 	return 0;
 }
 
@@ -761,6 +821,7 @@ jump_root(struct target *at, struct path *out)
 	ENTRY_FILE("limits", show_limits),                                                         \
 	{ .name = "gid_map", .mode = S_IFREG | 0644, .show = show_gid_map, .write = write_gid_map }, \
 	{ .name = "ns", .mode = S_IFDIR | 0511, .flags = ENTRY_INSPECT, .children = namespace_entries },                                                       \
+	ENTRY_FILE("loginuid", show_no_login),                                                     \
 	SPACE("maps", 0444, show_maps),                                                            \
 	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT | ENTRY_SPACE,             \
 	  .file_ops = &memory_file_ops },                                                          \
@@ -777,11 +838,13 @@ jump_root(struct target *at, struct path *out)
 	MAGIC("root", jump_root),                                                                  \
 	ENTRY_FILE("schedstat", show_schedstat),                                                   \
 	{ .name = "setgroups", .mode = S_IFREG | 0644, .show = show_setgroups, .write = write_setgroups },                                                   \
+	ENTRY_FILE("sessionid", show_no_login),                                                    \
 	SPACE("smaps", 0444, show_smaps),                                                          \
 	SPACE("smaps_rollup", 0444, show_smaps_rollup),                                            \
 	ENTRY_FILE("stat", show_stat),                                                             \
 	ENTRY_FILE("statm", show_statm),                                                           \
 	ENTRY_FILE("status", show_status),                                                         \
+	PRIVATE("stack", 0400, show_stack),                                                        \
 	PRIVATE("syscall", 0400, show_syscall),                                                    \
 	{ .name = "uid_map", .mode = S_IFREG | 0644, .show = show_uid_map, .write = write_uid_map },                                                        \
 	ENTRY_FILE("wchan", show_wchan)

@@ -331,6 +331,7 @@ const struct entry root_entries[] = {
 	ENTRY_FILE("filesystems", show_filesystems),
 	ENTRY_FILE("interrupts", show_interrupts),
 	ENTRY_FILE("loadavg", show_loadavg),
+	ENTRY_FILE("locks", show_locks),
 	ENTRY_FILE("meminfo", show_meminfo),
 	ENTRY_FILE("modules", show_modules),
 	{ .name = "net", .mode = S_IFLNK | 0777, .readlink = net_readlink },

@@ -95,7 +95,7 @@ show_uevent(struct text *t, void *object)
 	const struct device *d = object;
 
 	text_print(t, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n", DEV_MAJOR(d->number), DEV_MINOR(d->number), d->name);
-	if (d->mode != 0600 && d->mode != 0620)
+	if (d->mode != 0600)
 		text_print(t, "DEVMODE=0%o\n", d->mode);
 	return 0;
 }

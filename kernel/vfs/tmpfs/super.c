@@ -230,7 +230,8 @@ tmpfs_show_options(struct filesystem *fs, char *out, size_t size)
 	if (t->uid)
 		at += (size_t)scnprintf(out + at, size - at, ",uid=%u", t->uid);
 	if (t->gid)
-		scnprintf(out + at, size - at, ",gid=%u", t->gid);
+		at += (size_t)scnprintf(out + at, size - at, ",gid=%u", t->gid);
+	scnprintf(out + at, size - at, ",inode64");
 }
 
 static struct filesystem_type tmpfs_type = {
@@ -245,6 +246,21 @@ static struct filesystem_type tmpfs_type = {
 	.show_options = tmpfs_show_options,
 };
 
+/* The root's limit is the memory there is, which df shall say. */
+static int
+rootfs_statfs(struct filesystem *fs, struct fs_stat *st)
+{
+	struct memory_stats m;
+	int error = tmpfs_statfs(fs, st);
+
+	if (!error && st->blocks == 0) {
+		memory_stats(&m);
+		st->blocks = m.total;
+		st->free = st->available = m.free;
+	}
+	return error;
+}
+
 /* The root file system, which cannot be mounted a second time. */
 static struct filesystem_type rootfs_type = {
 	.name = "rootfs",
@@ -252,7 +268,7 @@ static struct filesystem_type rootfs_type = {
 	.no_device = true,
 	.single = true,
 	.mount = tmpfs_mount,
-	.statfs = tmpfs_statfs,
+	.statfs = rootfs_statfs,
 	.remount = tmpfs_remount,
 	.show_options = tmpfs_show_options,
 };

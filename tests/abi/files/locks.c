@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/sysmacros.h>
 
 static int
 set(int fd, int command, int type, off_t start, off_t length)
@@ -285,4 +286,67 @@ TEST(record_locks_outlive_an_exec_that_is_watched)
 		CHECK_EXIT(pid, 0);
 		close(gone[0]);
 	}
+}
+
+/* The line of /proc/locks about inode `ino` that begins, after its number, with `start`; or NULL. */
+static const char *
+proc_lock(ino_t ino, const char *start)
+{
+	static char line[256];
+	char want[32], *body;
+	FILE *f = fopen("/proc/locks", "r");
+
+	CHECK(f);
+	snprintf(want, sizeof(want), ":%lu ", (unsigned long)ino);
+	while (fgets(line, sizeof(line), f)) {
+		body = strstr(line, ": ");
+		if (body && strstr(line, want) && strncmp(body + 2, start, strlen(start)) == 0) {
+			fclose(f);
+			line[strcspn(line, "\n")] = '\0';
+			return body + 2;
+		}
+	}
+	fclose(f);
+	return NULL;
+}
+
+TEST(proc_locks_lists_holders_and_waiters)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_start = 10, .l_len = 5 };
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600)), other;
+	char want[128];
+	struct stat st;
+	pid_t pid;
+
+	CHECK_OK(fstat(fd, &st));
+	CHECK(!proc_lock(st.st_ino, ""));
+	CHECK_OK(fcntl(fd, F_SETLK, &l));
+	snprintf(want, sizeof(want), "POSIX  ADVISORY  WRITE %d %02x:%02x:%lu 10 14", getpid(), major(st.st_dev),
+		 minor(st.st_dev), (unsigned long)st.st_ino);
+	CHECK(proc_lock(st.st_ino, "POSIX"));
+	CHECK_STR(proc_lock(st.st_ino, "POSIX"), want);
+	l = (struct flock){ .l_type = F_RDLCK, .l_start = 100 };
+	CHECK_OK(fcntl(fd, F_OFD_SETLK, &l));
+	snprintf(want, sizeof(want), "OFDLCK ADVISORY  READ -1 %02x:%02x:%lu 100 EOF", major(st.st_dev),
+		 minor(st.st_dev), (unsigned long)st.st_ino);
+	CHECK(proc_lock(st.st_ino, "OFDLCK"));
+	CHECK_STR(proc_lock(st.st_ino, "OFDLCK"), want);
+	CHECK_OK(flock(fd, LOCK_SH));
+	CHECK(proc_lock(st.st_ino, "FLOCK  ADVISORY  READ "));
+	CHECK_OK(flock(fd, LOCK_EX));
+	CHECK(!proc_lock(st.st_ino, "FLOCK  ADVISORY  READ "));
+	CHECK(proc_lock(st.st_ino, "FLOCK  ADVISORY  WRITE "));
+	pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(close(fd)); /* or the locks of the open object would stay ours too */
+		other = CHECK_OK(open("f", O_RDWR));
+		CHECK_OK(flock(other, LOCK_EX));
+		_exit(0);
+	}
+	check_wait_asleep(pid, 0);
+	snprintf(want, sizeof(want), "-> FLOCK  ADVISORY  WRITE %d ", pid);
+	CHECK(proc_lock(st.st_ino, want));
+	CHECK_OK(close(fd));
+	CHECK_EXIT(pid, 0);
+	CHECK(!proc_lock(st.st_ino, ""));
 }

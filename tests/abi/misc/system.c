@@ -28,6 +28,23 @@ TEST(uname_fields)
 	CHECK_ERRNO(syscall(SYS_uname, check_bad_address()), EFAULT);
 }
 
+TEST(uname_of_a_program_that_knows_only_2_6)
+{
+	struct utsname now, old;
+	int persona = CHECK_OK(personality(0xffffffff));
+	unsigned int major, minor, then;
+
+	CHECK_OK(uname(&now));
+	CHECK_OK(personality((unsigned long)persona | UNAME26));
+	CHECK_OK(uname(&old));
+	CHECK_OK(personality((unsigned long)persona));
+	CHECK_EQ(sscanf(now.release, "%u.%u", &major, &minor), 2);
+	CHECK_EQ(sscanf(old.release, "2.6.%u", &then), 1);
+	CHECK_EQ(then, minor + 60);
+	CHECK_STR(strchr(old.release, '-'), strchr(now.release, '-'));
+	CHECK_STR(old.version, now.version);
+}
+
 TEST(sethostname_rules)
 {
 	char old[65], now[65], text[80];

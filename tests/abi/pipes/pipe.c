@@ -393,3 +393,32 @@ TEST(splice_moves_between_pipe_and_file)
 	CHECK_STR(text, "012345");
 	CHECK_ERRNO(splice(from, NULL, to, NULL, 6, 0), EINVAL);
 }
+
+/* By /proc/self/fd an end can be opened again, and that does not wait as a fifo would. */
+TEST(pipe_end_opened_again_does_not_wait)
+{
+	struct pollfd p = { .events = POLLIN };
+	char path[40], buffer[8];
+	int fds[2], again;
+
+	CHECK_OK(pipe(fds));
+	check_write_all(fds[1], "left", 4);
+	CHECK_OK(close(fds[1]));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+	again = CHECK_OK(open(path, O_RDONLY));
+	CHECK_EQ(read(again, buffer, sizeof(buffer)), 4);
+	CHECK_EQ(read(again, buffer, sizeof(buffer)), 0);
+	p.fd = again;
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLHUP);
+	/* The other end of it can be made so too. */
+	fds[1] = CHECK_OK(open(path, O_WRONLY));
+	check_write_all(fds[1], "new", 3);
+	CHECK_EQ(read(again, buffer, sizeof(buffer)), 3);
+	CHECK_OK(close(again));
+	CHECK_OK(close(fds[0]));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[1]);
+	again = CHECK_OK(open(path, O_WRONLY | O_NONBLOCK));
+	CHECK_OK(signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0);
+	CHECK_ERRNO(write(again, "x", 1), EPIPE);
+}

@@ -430,3 +430,47 @@ TEST(epoll_level_triggered_wakes_the_next_sleeper)
 	CHECK_EQ(two_results[0], 1);
 	CHECK_EQ(two_results[1], 1);
 }
+
+TEST(epoll_reports_as_many_as_there_is_room_for)
+{
+	enum { FILES = 300 };
+	static struct epoll_event events[FILES + 10];
+	bool seen[FILES] = { false };
+	int ep = CHECK_OK(epoll_create1(0));
+
+	for (int i = 0; i < FILES; i++) {
+		struct epoll_event e = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
+		int fd = CHECK_OK(eventfd(1, 0));
+
+		CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e));
+	}
+	CHECK_EQ(epoll_wait(ep, events, FILES + 10, 0), FILES);
+	for (int i = 0; i < FILES; i++) {
+		CHECK_EQ(events[i].events, EPOLLIN);
+		CHECK(!seen[events[i].data.u32]);
+		seen[events[i].data.u32] = true;
+	}
+	CHECK_EQ(epoll_wait(ep, events, 100, 0), 100);
+}
+
+/* Two events, room that can be written for one: that one is reported, the other is still there. */
+TEST(epoll_event_that_cannot_be_written_stays)
+{
+	struct epoll_event *events = (struct epoll_event *)(check_page_end() - sizeof(*events));
+	int ep = CHECK_OK(epoll_create1(0)), fds[2];
+	struct epoll_event again[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct epoll_event e = { .events = EPOLLIN | EPOLLET | EPOLLONESHOT, .data.u32 = (uint32_t)i };
+
+		fds[i] = CHECK_OK(eventfd(1, 0));
+		CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &e));
+	}
+	CHECK_EQ(epoll_wait(ep, events, 2, 0), 1);
+	uint32_t first = events->data.u32;
+	CHECK_ERRNO(epoll_wait(ep, events + 1, 1, 0), EFAULT);
+	CHECK_ERRNO(epoll_wait(ep, check_bad_address(), 2, 0), EFAULT);
+	CHECK_EQ(epoll_wait(ep, again, 2, 0), 1);
+	CHECK_EQ(again[0].data.u32, 1 - first);
+	CHECK_EQ(epoll_wait(ep, again, 2, 0), 0);
+}

@@ -659,4 +659,29 @@ TEST(smaps_tells_what_a_fork_shares)
 	CHECK_EXIT(child, 0);
 	CHECK_EQ(smaps_of(p, "Private_Dirty:"), SIZE >> 10);
 	CHECK_EQ(smaps_of(p, "Pss:"), SIZE >> 10);
+
+TEST(stack_of_a_sleeper)
+{
+	char path[40];
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	check_wait_asleep(pid, 0);
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	slurp(path);
+	CHECK(strncmp(text, "[<0>] ", 6) == 0);
+	CHECK(strstr(text, "+0x"));
+	CHECK_OK(setresuid(CHECK_NOBODY, CHECK_NOBODY, CHECK_NOBODY));
+	CHECK_ERRNO(open(path, O_RDONLY), EACCES);
+}
+
+TEST(nobody_has_logged_in)
+{
+	slurp("/proc/self/loginuid");
+	CHECK_STR(text, "4294967295");
+	slurp("/proc/self/sessionid");
+	CHECK_STR(text, "4294967295");
 }

@@ -65,6 +65,9 @@ TEST(priority_ranges_of_policies)
 	CHECK_EQ(sched_get_priority_min(SCHED_OTHER), 0);
 	CHECK_EQ(sched_get_priority_max(SCHED_OTHER), 0);
 	CHECK_ERRNO(sched_get_priority_max(77), EINVAL);
+	CHECK_EQ(sched_get_priority_min(6), 0); /* SCHED_DEADLINE */
+	CHECK_EQ(sched_get_priority_max(6), 0);
+	CHECK_ERRNO(sched_get_priority_max(7), EINVAL);
 }
 
 TEST(scheduler_policy_set_and_get)
@@ -232,4 +235,36 @@ TEST(a_busy_process_does_not_starve_another)
 	CHECK(check_now_ms() - start < 5000);
 	CHECK_OK(kill(busy, SIGKILL));
 	CHECK_KILLED(busy, SIGKILL);
+}
+
+#define IO_PRIORITY(class, data) ((class) << 13 | (data))
+
+static long
+io_get(int which, int who)
+{
+	return syscall(SYS_ioprio_get, which, who);
+}
+
+static long
+io_set(int which, int who, int value)
+{
+	return syscall(SYS_ioprio_set, which, who, value);
+}
+
+TEST(io_priority_errors)
+{
+	CHECK_ERRNO(io_get(0, 0), EINVAL);
+	CHECK_ERRNO(io_get(4, 0), EINVAL);
+	CHECK_ERRNO(io_set(0, 0, IO_PRIORITY(2, 0)), EINVAL);
+	CHECK_ERRNO(io_set(1, 0, IO_PRIORITY(0, 1)), EINVAL);
+	CHECK_ERRNO(io_set(1, 0, IO_PRIORITY(4, 0)), EINVAL);
+	CHECK_OK(io_set(1, 0, IO_PRIORITY(3, 5)));
+	CHECK_ERRNO(io_get(1, 0x7ffffff0), ESRCH);
+	CHECK_ERRNO(io_set(1, 0x7ffffff0, 0), ESRCH);
+	CHECK_ERRNO(io_get(2, 0x7ffffff0), ESRCH);
+	CHECK_ERRNO(io_set(3, 0x7ffffff0, 0), ESRCH);
+	check_drop_root();
+	CHECK_ERRNO(io_set(1, 0, IO_PRIORITY(1, 0)), EPERM);
+	CHECK_ERRNO(io_set(1, 1, IO_PRIORITY(2, 0)), EPERM);
+	CHECK_OK(io_set(1, 0, IO_PRIORITY(2, 0)));
 }

@@ -191,3 +191,42 @@ pty_wait_ready(void)
 		FAIL("the child is not ready (got nothing, want a byte)");
 	check_read_all(ready[0], &c, 1);
 }
+
+/* As openpty() of a server that leads a session, and then login_tty() of its child. */
+TEST(peer_opened_without_becoming_the_controlling_terminal)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		int zero = 0, master, slave;
+
+		CHECK_OK(setsid());
+		master = CHECK_OK(posix_openpt(O_RDWR | O_NOCTTY));
+		CHECK_OK(ioctl(master, TIOCSPTLCK, &zero));
+		slave = CHECK_OK(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY));
+		CHECK_EQ(fcntl(slave, F_GETFL) & O_NOCTTY, 0);
+		CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);
+		pid_t child = check_fork();
+		if (child == 0) {
+			CHECK_OK(setsid());
+			CHECK_OK(ioctl(slave, TIOCSCTTY, 0));
+			CHECK_OK(open("/dev/tty", O_RDWR));
+			_exit(0);
+		}
+		CHECK_EXIT(child, 0);
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+	pid = check_fork();
+	if (pid == 0) {
+		int zero = 0, master;
+
+		CHECK_OK(setsid());
+		master = CHECK_OK(posix_openpt(O_RDWR | O_NOCTTY));
+		CHECK_OK(ioctl(master, TIOCSPTLCK, &zero));
+		CHECK_OK(ioctl(master, TIOCGPTPEER, O_RDWR));
+		CHECK_OK(open("/dev/tty", O_RDWR));
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+}
