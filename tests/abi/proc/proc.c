@@ -659,6 +659,7 @@ TEST(smaps_tells_what_a_fork_shares)
 	CHECK_EXIT(child, 0);
 	CHECK_EQ(smaps_of(p, "Private_Dirty:"), SIZE >> 10);
 	CHECK_EQ(smaps_of(p, "Pss:"), SIZE >> 10);
+}
 
 TEST(stack_of_a_sleeper)
 {
