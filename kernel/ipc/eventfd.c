@@ -136,6 +136,21 @@ static const struct file_ops eventfd_ops = {
 	.fdinfo = eventfd_fdinfo,
 };
 
+bool
+file_is_eventfd(const struct file *f)
+{
+	return f->ops == &eventfd_ops;
+}
+
+void
+eventfd_signal(struct file *f, uint64_t n)
+{
+	struct eventfd *e = eventfd_of(f);
+
+	if (add(e, n))
+		wake_poll(&e->read_wait, POLLIN | POLLRDNORM);
+}
+
 struct file *
 eventfd_create_file(uint64_t value, bool semaphore, uint32_t flags)
 {

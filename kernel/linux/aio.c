@@ -145,7 +145,7 @@ eventfd_get(const struct linux_iocb *b, struct file **out)
 	*out = handle_get((int)b->result_fd, RIGHT_WRITE, &error);
 	if (!*out)
 		return error;
-	if (strcmp((*out)->ops->name, "eventfd") == 0)
+	if (file_is_eventfd(*out))
 		return 0;
 	file_put(*out);
 	*out = NULL;
@@ -155,12 +155,7 @@ eventfd_get(const struct linux_iocb *b, struct file **out)
 static void
 eventfd_tell(struct file *f)
 {
-	uint64_t one = 1;
-	struct iov_iter it;
-	loff_t pos = 0;
-
-	iov_iter_kernel(&it, &one, sizeof(one));
-	(void)f->ops->write(f, &it, &pos, RW_NOWAIT);
+	eventfd_signal(f, 1);
 	file_put(f);
 }
 

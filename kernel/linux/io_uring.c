@@ -407,7 +407,7 @@ register_eventfd(struct uring *u, const int32_t __user *arg, bool async)
 	f = handle_get(fd, RIGHT_WRITE, &error);
 	if (!f)
 		return error;
-	if (strcmp(f->ops->name, "eventfd") != 0)
+	if (!file_is_eventfd(f))
 		error = -EINVAL;
 	else
 		error = uring_set_eventfd(u, f, async);

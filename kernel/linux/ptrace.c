@@ -133,9 +133,9 @@ peek_user(struct thread *t, unsigned long addr, uint64_t __user *out)
 	if (!in_user(addr))
 		return -EIO;
 	if (addr < USER_REGISTERS_END)
-		value = arch_register_get(t, addr / sizeof(value));
+		value = arch_register_get(t, (unsigned int)(addr / sizeof(value)));
 	else if (addr >= USER_DEBUG && addr < USER_DEBUG_END)
-		value = arch_debug_get(t, (addr - USER_DEBUG) / sizeof(value));
+		value = arch_debug_get(t, (unsigned int)((addr - USER_DEBUG) / sizeof(value)));
 	return put_user(value, out);
 }
 
@@ -145,10 +145,10 @@ poke_user(struct thread *t, unsigned long addr, uint64_t value)
 	if (!in_user(addr))
 		return -EIO;
 	if (addr < USER_REGISTERS_END)
-		return arch_register_set(t, addr / sizeof(value), value);
+		return arch_register_set(t, (unsigned int)(addr / sizeof(value)), value);
 	if (addr < USER_DEBUG || addr >= USER_DEBUG_END)
 		return -EIO;
-	return arch_debug_set(t, (addr - USER_DEBUG) / sizeof(value), value);
+	return arch_debug_set(t, (unsigned int)((addr - USER_DEBUG) / sizeof(value)), value);
 }
 
 /* --- sets of registers --------------------------------------------------------------------------------- */

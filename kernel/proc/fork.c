@@ -152,7 +152,7 @@ copy_parts(struct process *p, struct process *from, uint64_t flags, const struct
 	}
 	p->namespaces = namespaces_copy(from->namespaces, flags, c, p->ipc, p->fs);
 	if (IS_ERR(p->namespaces)) {
-		error = PTR_ERR(p->namespaces);
+		error = (int)PTR_ERR(p->namespaces);
 		p->namespaces = NULL;
 		return error;
 	}

@@ -187,7 +187,7 @@ static int
 set_one(struct namespaces *n, enum namespace_kind kind, struct namespace *ns)
 {
 	if (IS_ERR(ns))
-		return PTR_ERR(ns);
+		return (int)PTR_ERR(ns);
 	if (!ns)
 		return -ENOMEM;
 	namespace_put(n->of[kind]);
@@ -213,7 +213,7 @@ renew(struct namespaces *n, uint64_t flags, struct user_namespace *owner, struct
 	if (!error && (flags & CLONE_NEWPID)) {
 		pid = pid_namespace_create(n->pid_for_children, owner);
 		if (IS_ERR(pid))
-			return PTR_ERR(pid);
+			return (int)PTR_ERR(pid);
 		namespace_put(n->pid_for_children);
 		n->pid_for_children = pid;
 	}

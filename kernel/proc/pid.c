@@ -66,7 +66,7 @@ pid_t
 pid_alloc_locked(pid_t want, struct pid_namespace *ns)
 {
 	struct pid_slot *slot;
-	pid_t number = 0, result;
+	pid_t number, result;
 
 	assert_held(&process_tree_lock);
 	if (ns->ended)

@@ -115,7 +115,7 @@ stop_here(struct process *p, struct thread *t, const struct report *r, uint64_t 
 	pt->resume_signal = 0;
 	pt->reported = pt->listening = false;
 	pt->trap = r->kind == PTRACE_STOP_GROUP ? 0 : pt->trap & ~PTRACE_TRAP_STOP;
-	pt->stop = r->kind;
+	pt->stop = (uint8_t)r->kind;
 	while (stays(t)) {
 		atomic_store(&t->state, THREAD_STOPPED); /* (1) */
 		spin_unlock_irq(&p->signal_lock, *flags);

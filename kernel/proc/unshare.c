@@ -90,7 +90,7 @@ make(struct process *p, uint64_t flags, struct fresh *f)
 		return 0;
 	n = namespaces_copy(p->namespaces, flags, c, f->ipc, f->fs);
 	if (IS_ERR(n))
-		return PTR_ERR(n);
+		return (int)PTR_ERR(n);
 	f->namespaces = n;
 	return 0;
 }

@@ -107,7 +107,7 @@ storm_over(long long end)
 static inline bool
 storm_lives(const char *name)
 {
-	static const char *const single[] = { "threads", "processes", "open", "handles" };
+	static const char *const single[] = { "threads", "processes", "open", "handles", "namespaces" };
 
 	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
 		if (strcmp(name, single[i]) == 0)

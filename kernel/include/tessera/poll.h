@@ -67,6 +67,9 @@ struct iov_iter;
 /* Files of the ipc room, with one reference, or NULL: no memory. */
 struct file *epoll_create_file(void);
 struct file *eventfd_create_file(uint64_t value, bool semaphore, uint32_t flags);
+bool file_is_eventfd(const struct file *f);
+/* Add `n` to the counter of an eventfd, and wake who waits for it; what does not fit is lost. Never sleeps. */
+void eventfd_signal(struct file *f, uint64_t n);
 struct file *timerfd_create_file(int clock, uint32_t flags);
 struct file *signalfd_create_file(uint64_t mask, uint32_t flags);
 bool file_is_epoll(const struct file *f);

@@ -61,7 +61,7 @@ uring_requests_free(struct list *gone)
 
 		list_del(&q->node);
 		if (q->file)
-			file_put(q->file);
+			file_put_late(q->file); /* a file of a ring may hold the next ring, and so on */
 		cred_put((struct cred *)q->cred);
 		kfree(q);
 	}

@@ -181,13 +181,9 @@ put_aside(struct uring *u, const struct uring_cqe *c)
 static void
 tell_eventfd(struct uring *u)
 {
-	uint64_t one = 1;
-	struct iov_iter it;
-
 	if (!u->eventfd || (atomic_load(&uring_header(u)->cq_flags) & CQ_NO_EVENTFD))
 		return;
-	iov_iter_kernel(&it, &one, sizeof(one));
-	(void)u->eventfd->ops->write(u->eventfd, &it, &u->eventfd->position, RW_NOWAIT);
+	eventfd_signal(u->eventfd, 1);
 }
 
 void
@@ -299,7 +295,7 @@ uring_unset_files(struct uring *u)
 		return -ENXIO;
 	for (uint32_t i = 0; i < count; i++)
 		if (old[i])
-			file_put(old[i]);
+			file_put_late(old[i]);
 	kfree(old);
 	return 0;
 }
@@ -356,7 +352,7 @@ uring_unset_eventfd(struct uring *u)
 	mutex_unlock(&u->lock);
 	if (!old)
 		return -ENXIO;
-	file_put(old);
+	file_put_late(old);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <tessera/fault_inject.h>
 #include <tessera/handle.h>
 #include <tessera/memory_check.h>
+#include <tessera/namespace.h>
 #include <tessera/page.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
@@ -99,7 +100,7 @@ show_counters(struct text *t, struct target *at)
 		   m.total, m.free, m.kernel, m.slab, m.page_tables, m.anonymous, m.cached, kernel_stacks_kept());
 	text_print(t, "threads %lu\nprocesses %u\nopen %lu\nhandles %lu\n", thread_count(), process_count(),
 		   file_count(), handle_count_all());
-	text_print(t, "sysfs_nodes %lu\n", sysfs_count());
+	text_print(t, "sysfs_nodes %lu\nnamespaces %lu\n", sysfs_count(), namespace_count());
 	file_counts(type_line, t);
 	slab_for_each(slab_count, t);
 	event_lines(t);
