@@ -306,6 +306,9 @@ thread_exit_user(int status)
 	struct pid_slot *slot;
 	bool last;
 
+	/* Before anybody can learn of the end: who has joined the thread may use its buffer. */
+	if (config_kcov)
+		kcov_thread_exit();
 	core_park(p, t);
 	ptrace_thread_exits(status);
 	futex_thread_exit(t);
@@ -320,8 +323,6 @@ thread_exit_user(int status)
 		release_parts(p);
 		end_session(p);
 	}
-	if (config_kcov)
-		kcov_thread_exit();
 	spin_lock(&process_tree_lock);
 	user_charge_locked(t->cred->uid, -1);
 	ptrace_tracer_ends_locked(t, &dead);

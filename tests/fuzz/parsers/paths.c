@@ -85,6 +85,7 @@ text(struct input *in, char *out, size_t room)
 
 uint32_t watch_count;
 struct rwlock mount_lock;
+struct vfs_protection vfs_protection = { .symlinks = 1 };
 
 void spin_lock(struct spinlock *l) { MUST(!l->holder_cpu); l->holder_cpu = 1; }
 void spin_unlock(struct spinlock *l) { MUST(l->holder_cpu); l->holder_cpu = 0; }
