@@ -5,6 +5,9 @@
  * It is one directory. A name is an entry with a reference to its inode; the inode's private pointer is the
  * queue, which goes with it. mq_open and mq_unlink work on the instance directly; who wants to see the names
  * mounts it, mostly on /dev/mqueue. The namespace refers to the instance, never the other way round.
+ *
+ * Entries are all in memory, and names of queues mostly new ones: dentries are not kept when nobody uses
+ * them, or each name that was ever asked for in vain or removed would stay as a cached absence.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -258,6 +261,7 @@ static struct filesystem_type mqueue_type = {
 	.name = "mqueue",
 	.magic = MQUEUE_MAGIC,
 	.no_device = true,
+	.no_cache = true,
 	.instance = mqueue_instance,
 	.unmount = mqueue_unmount,
 	.statfs = mqueue_statfs,

@@ -6,6 +6,7 @@
  * The table is kernel/linux/calls.h; of its types only the spelling counts here.
  */
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -95,9 +96,11 @@ make(const struct call *c, const long *a)
 	return syscall(c->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+/* shmget, semget, msgget make private objects, that go with a namespace of the case's own. */
 static void
 prepare(void)
 {
+	CHECK_OK(unshare(CLONE_NEWIPC));
 	files = CHECK_OK(open("f", O_RDWR | O_CREAT, 0644));
 	check_write_all(files, "0123456789abcdef", 16);
 	right = CHECK_OK(mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
