@@ -693,7 +693,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < nodes; i++)
 		for (int p = i; p >= 0 && !node[i].gone; p = node[p].parent)
 			node[i].gone = node[p].gone;
-	root = node[root].gone ? 0 : root;
+	/* Where names are not believed a later walk makes the root a second name, which is not the root. */
+	root = node[root].gone || (doubtful && node[root].mount == &mount[1]) ? 0 : root;
 	cwd = node[cwd].gone ? 0 : cwd;
 	at = node[at].gone ? 0 : at;
 	for (int i = 0; i < nodes; i++)
