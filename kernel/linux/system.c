@@ -6,6 +6,7 @@
 #include <tessera/cred.h>
 #include <tessera/fork.h>
 #include <tessera/page.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
@@ -169,15 +170,34 @@ linux_getrandom(char __user *buf, size_t count, unsigned int flags)
 #define REBOOT_POWER_OFF 0x4321fedcu
 #define REBOOT_RESTART2  0xa1b2c3d4u
 
+/* In a namespace of PIDs only that can be ended. */
+static long
+restart_namespace(struct pid_namespace *n, uint32_t command)
+{
+	switch (command) {
+	case REBOOT_RESTART:
+	case REBOOT_RESTART2:
+		pid_namespace_restart(n, SIGHUP);
+	case REBOOT_HALT:
+	case REBOOT_POWER_OFF:
+		pid_namespace_restart(n, SIGINT);
+	}
+	return -EINVAL;
+}
+
 long
 linux_reboot(uint32_t magic1, uint32_t magic2, uint32_t command, void __user *arg)
 {
-	if (!capable(CAP_SYS_BOOT))
+	struct pid_namespace *n = current_pid_namespace();
+
+	if (!capable_in(n->ns.owner ? n->ns.owner : &init_user_namespace, CAP_SYS_BOOT))
 		return -EPERM;
 	/* Linus Torvalds' and his daughters' birthdays. */
 	if (magic1 != REBOOT_MAGIC1 || (magic2 != 672274793 && magic2 != 85072278 &&
 					magic2 != 369367448 && magic2 != 537993216))
 		return -EINVAL;
+	if (n->parent)
+		return restart_namespace(n, command);
 	switch (command) {
 	case REBOOT_RESTART:
 	case REBOOT_RESTART2:

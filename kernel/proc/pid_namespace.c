@@ -130,4 +130,19 @@ pid_namespace_end(struct process *p)
 		(void)wait_event_deadline(&n->fewer, is_alone(n), WAIT_UNINTERRUPTIBLE,
 					  clock_monotonic_ns() + 50 * NSEC_PER_MSEC);
 	}
+	spin_lock(&process_tree_lock);
+	if (n->end_status)
+		p->exit_status = n->end_status;
+	spin_unlock(&process_tree_lock);
+}
+
+void __noreturn
+pid_namespace_restart(struct pid_namespace *n, int signo)
+{
+	spin_lock(&process_tree_lock);
+	n->end_status = signo; /* a wait status of a signal is its number */
+	if (n->init)
+		process_kill(n->init);
+	spin_unlock(&process_tree_lock);
+	process_exit_group(0);
 }

@@ -27,6 +27,7 @@ struct pid_namespace {
 	bool ended;                    /* [P] process 1 is dying or dead: nobody is born here any more */
 	uint32_t processes;            /* [P] living and zombies, those below too */
 	struct wait_queue fewer;       /* processes went down */
+	int end_status;                /* [P] how process 1 shall be seen to have ended, 0: as it did */
 };
 
 extern struct pid_namespace init_pid_namespace;
@@ -34,6 +35,8 @@ extern struct pid_namespace init_pid_namespace;
 /* Below `parent`, with one reference. ERR_PTR(-ENOSPC, -ENOMEM). */
 struct namespace *pid_namespace_create(struct namespace *parent, struct user_namespace *owner);
 void pid_namespace_release(struct namespace *ns);
+/* Who would restart or stop the machine from inside ends the namespace: its process 1 is seen to die of `signo`. */
+void __noreturn pid_namespace_restart(struct pid_namespace *ns, int signo);
 bool pid_namespace_is_inside(const struct namespace *ns, const struct namespace *of);
 struct pid_namespace *current_pid_namespace(void); /* borrowed */
 

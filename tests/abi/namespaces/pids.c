@@ -3,6 +3,7 @@
 #include "ns.h"
 
 #include <dirent.h>
+#include <linux/reboot.h>
 
 /* A child that is process 1 of a namespace of its own. */
 static pid_t
@@ -121,6 +122,46 @@ TEST(process_one_dies_of_a_kill_from_above_and_of_its_own_faults)
 		_exit(1);
 	}
 	CHECK_KILLED(pid, SIGSEGV);
+}
+
+TEST(who_restarts_inside_ends_the_namespace)
+{
+	static const struct {
+		unsigned int command;
+		int signo;
+	} of[] = {
+		{ LINUX_REBOOT_CMD_RESTART, SIGHUP },
+		{ LINUX_REBOOT_CMD_HALT, SIGINT },
+		{ LINUX_REBOOT_CMD_POWER_OFF, SIGINT },
+	};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		pid_t pid = fork_inside();
+
+		if (pid == 0) {
+			if (fork() == 0) { /* not by process 1 itself: it is killed */
+				syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, of[i].command, 0);
+				_exit(1);
+			}
+			for (;;)
+				pause();
+		}
+		CHECK_KILLED(pid, of[i].signo);
+		pid = fork_inside();
+		if (pid == 0) {
+			syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, of[i].command, 0);
+			_exit(1);
+		}
+		CHECK_KILLED(pid, of[i].signo);
+	}
+	pid_t pid = fork_inside();
+	if (pid == 0) {
+		CHECK_ERRNO(syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_CAD_OFF, 0),
+			    EINVAL);
+		CHECK_ERRNO(syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, 1, LINUX_REBOOT_CMD_RESTART, 0), EINVAL);
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
 }
 
 TEST(all_die_with_process_one)
