@@ -21,5 +21,5 @@ w -h | wc -l; w | sed -n 2p; tload -V | cut -c1-12
 slabtop -o | sed -n '7p'
 echo sysctl; sysctl -n kernel.ostype vm.overcommit_memory kernel.pid_max fs.nr_open | sed 3d; sysctl -w kernel.hostname=other >/dev/null && uname -n && sysctl -qw kernel.hostname=tessera; sysctl kernel.no.such 2>&1; sysctl -a 2>/dev/null | grep -c '^kernel.random.uuid'
 echo kill; kill -l 9; kill -TERM $one; wait $one 2>/dev/null; echo $?; pkill -f 'renamed 3000'; wait $other 2>/dev/null; echo $?
-sleep 0.2 & pidwait -f 'sleep 0.2'; echo waited $?
+sleep 3 & pidwait -f 'sleep 3'; echo waited $?
 pkill -9 sleep; until ! pgrep sleep >/dev/null; do :; done; pgrep sleep; echo none $?

@@ -10,4 +10,4 @@ echo fuser; fuser d/file 2>/dev/null | tr ' ' '\n' | grep -x "$shell\|$child" | 
 fuser d 2>&1 >/dev/null | grep -v socket | grep -o 'c' | sort | uniq -c; fuser d/fifo 2>/dev/null; echo $?; fuser -k -TERM d/file >/dev/null 2>&1; wait $shell 2>/dev/null; echo $?
 pkill sleep
 echo killall; sleep 1001 & sleep 1002 & killall -e sleep; echo $?; wait; killall sleep; killall -0 nothing; echo $?; sleep 5 & killall -w -s INT sleep; echo gone $?
-echo prtstat; sleep 1000 & until [ "$(ps -o comm=,stat= -p $!)" = "sleep           S" ]; do :; done; prtstat $! | head -2 | sed "s/$!/N/; s/CPU#: [0-9]*/CPU/" | tr -s ' '; prtstat -r $! | grep -c .; pslog $! | grep -c . ; kill $!
+echo prtstat; sleep 1000 & until [ "$(ps -o comm=,stat= -p $!)" = "sleep           S" ]; do :; done; prtstat $! | head -2 | sed "s/$!/N/; s/CPU#: *[0-9]*/CPU/" | tr -s ' '; prtstat -r $! | grep -c .; pslog $! | grep -c . ; kill $!
