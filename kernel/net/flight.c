@@ -4,7 +4,8 @@
  *
  * A file in a message is held by the message. If it is a socket, its queue may hold messages that carry
  * files in turn, even itself: such a knot keeps itself alive when the last handle is closed. It is
- * found by counting, whenever a socket closes while any is in flight:
+ * found by counting, whenever a socket is released while any is in flight; so a knot alone waits for the
+ * next socket to go, as on Linux:
  *
  *   1. Candidates are the sockets in flight to which nothing but messages refers: their files have as many
  *      references as there are messages that carry them.

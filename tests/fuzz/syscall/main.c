@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -143,15 +144,20 @@ slack_of(const char *name)
 	return strncmp(name, "slab.", 5) == 0 || strncmp(name, "file.", 5) == 0 ? 4 : -1;
 }
 
-/* What lives, with "frames": those in use but for caches. What is freed late is freed first. */
+/*
+ * What lives, with "frames": those in use but for caches. What is freed late is freed first. Sockets that keep each
+ * other in flight go when another one closes.
+ */
 static unsigned int
 read_counters(struct counter *c)
 {
-	int settle = open("/proc/tessera/counters", O_WRONLY | O_CLOEXEC);
+	int settle = open("/proc/tessera/counters", O_WRONLY | O_CLOEXEC), last = socket(AF_UNIX, SOCK_DGRAM, 0);
 	long frames = 0;
 	unsigned int n = 0;
 	FILE *f;
 
+	if (last >= 0)
+		close(last);
 	if (settle >= 0) {
 		(void)!write(settle, "settle", 6);
 		close(settle);

@@ -91,6 +91,22 @@ SCENARIO(epoll)
 	close(ep);
 }
 
+/*
+ * More pipes than the slabs in hand have room for: somewhere in the row it is the page for a new slab that is
+ * refused, which a single object meets by chance alone.
+ */
+SCENARIO(slabs_grow)
+{
+	int fd[80][2];
+
+	for (int i = 0; i < 80; i++)
+		OK(pipe(fd[i]));
+	for (int i = 0; i < 80; i++) {
+		close(fd[i][0]);
+		close(fd[i][1]);
+	}
+}
+
 SCENARIO(poll_many)
 {
 	struct pollfd p[80];
