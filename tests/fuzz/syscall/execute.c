@@ -60,13 +60,11 @@ static bool forked;
 static size_t data_used[MAX_THREADS];
 static char stacks[MAX_THREADS][STACK_SIZE] __attribute__((aligned(16)));
 
-long raw_call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 long raw_clone(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t flags, uint64_t stack);
 long raw_vfork(void);
 void raw_sigreturn(uint64_t sp) __attribute__((noreturn));
 void raw_thread(void (*fn)(unsigned int), unsigned int thread, void *stack);
 void raw_touch(uint64_t at);
-void raw_fill(uint64_t at, const void *from, size_t n);
 void raw_restorer(void);
 extern const char touch_begin[], touch_end[], fill_begin[], fill_end[];
 void tiny_child(void);
@@ -76,6 +74,7 @@ void tiny_child(void);
  * stack that it was given, or ends at once if it was given none.
  */
 __asm__(".text\n"
+	".globl raw_call, raw_fill\n"
 	"raw_call:\n"
 	"	mov %rdi, %rax; mov %rsi, %rdi; mov %rdx, %rsi; mov %rcx, %rdx; mov %r8, %r10; mov %r9, %r8\n"
 	"	mov 8(%rsp), %r9; syscall; ret\n"
@@ -341,12 +340,17 @@ do_call(unsigned int thread, const struct desc *d, const uint64_t *arg)
 		}
 		if (d->nr == PSEUDO_FRAME)
 			return do_frame(thread, (const uint64_t *)arg[0], arg[1]);
+		if (d->nr == PSEUDO_URING)
+			return uring_submit((int)arg[0], (const uint8_t *)arg[1], arg[2], arg[3]);
 		if (d->nr == PSEUDO_FILL) {
 			if (arg[0] >= ARENA && arg[0] < ARENA + ARENA_PAGES * 4096 && arg[1])
 				raw_fill(arg[0], (const void *)arg[1], 64);
 			return 0;
 		}
-		return raw_call(d->nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+		result = raw_call(d->nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+		if (d->nr == SYS_io_uring_setup && result >= 0)
+			uring_remember(result, (const void *)arg[1]);
+		return result;
 	}
 	if (result == 0) {
 		forked = true;
@@ -504,6 +508,7 @@ child(const struct program *p)
 	memset(results, 0xff, sizeof(results));
 	owned = 0;
 	forked = false;
+	uring_forget();
 	own_add(getpid());
 	run_all();
 }

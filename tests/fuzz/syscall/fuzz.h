@@ -104,10 +104,12 @@ enum special { PLAIN, SPECIAL_FORK, SPECIAL_VFORK, SPECIAL_CLONE, SPECIAL_CLONE3
 #define PSEUDO_FILL  2000 /* fill(@page, "bytes"): store into the arena */
 #define PSEUDO_TOUCH 2001 /* touch(@page): load from the arena */
 #define PSEUDO_FRAME 2002 /* sigframe(&{place, value, ...}): a signal whose frame is changed before it is returned from */
+#define PSEUDO_URING 2003 /* uring_*(fd, &{entries}, count, flags): written to the ring, then io_uring_enter() */
 
 /* Where in a frame: an offset into the ucontext, or into the area that its fpstate points to. */
 #define FRAME_FPU   0x1000u
 #define FRAME_EDITS 4
+#define MAX_SQES    4 /* that one uring_*() submits */
 
 struct desc {
 	unsigned int nr;
@@ -215,6 +217,17 @@ void execute_run(const struct program *p, struct progress *progress, struct run_
 uint64_t *execute_trace(unsigned int thread, uint64_t *count);
 void execute_compares(bool on); /* the next runs record comparisons instead */
 bool rule_allows(const struct desc *d, const uint64_t *arg, const int *own, unsigned int owned);
+
+/* In the child: the kernel called by the instruction; n bytes stored, up to the first that cannot be. */
+long raw_call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+void raw_fill(uint64_t at, const void *from, size_t n);
+
+struct io_uring_params;
+void uring_forget(void);
+void uring_remember(long fd, const struct io_uring_params *params);
+/* What io_uring_enter() returns; -EBADF, -EFAULT: there was nothing to submit to. */
+long uring_submit(long fd, const uint8_t *sqes, uint64_t count, uint64_t flags);
+
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- random numbers: xorshift, one state per worker --------------------------------------------- */

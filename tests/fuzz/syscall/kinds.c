@@ -176,6 +176,20 @@ SET(uring_flags, { "IORING_SETUP_CQSIZE", 8 }, { "IORING_SETUP_CLAMP", 16 }, { "
     { "IORING_SETUP_SINGLE_ISSUER", 4096 })
 SET(enter_flags, { "IORING_ENTER_GETEVENTS", 1 }, { "IORING_ENTER_EXT_ARG", 8 })
 SET(uring_commands, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "4", 4 }, { "5", 5 }, { "6", 6 }, { "8", 8 }, { "12", 12 })
+SET(sqe_flags, { "IOSQE_FIXED_FILE", 1 }, { "IOSQE_IO_DRAIN", 2 }, { "IOSQE_IO_LINK", 4 }, { "IOSQE_IO_HARDLINK", 8 },
+    { "IOSQE_ASYNC", 16 }, { "IOSQE_BUFFER_SELECT", 32 }, { "IOSQE_CQE_SKIP_SUCCESS", 64 })
+SET(sqe_rw_ops, { "IORING_OP_NOP", 0 }, { "IORING_OP_FSYNC", 3 }, { "IORING_OP_READ_FIXED", 4 }, { "IORING_OP_WRITE_FIXED", 5 },
+    { "IORING_OP_POLL_ADD", 6 }, { "IORING_OP_POLL_REMOVE", 7 }, { "IORING_OP_SYNC_FILE_RANGE", 8 }, { "IORING_OP_ACCEPT", 13 },
+    { "IORING_OP_ASYNC_CANCEL", 14 }, { "IORING_OP_FALLOCATE", 17 }, { "IORING_OP_CLOSE", 19 }, { "IORING_OP_FILES_UPDATE", 20 },
+    { "IORING_OP_READ", 22 }, { "IORING_OP_WRITE", 23 }, { "IORING_OP_FADVISE", 24 }, { "IORING_OP_MADVISE", 25 },
+    { "IORING_OP_SEND", 26 }, { "IORING_OP_RECV", 27 }, { "IORING_OP_EPOLL_CTL", 29 }, { "IORING_OP_SPLICE", 30 },
+    { "IORING_OP_PROVIDE_BUFFERS", 31 }, { "IORING_OP_REMOVE_BUFFERS", 32 }, { "IORING_OP_TEE", 33 }, { "IORING_OP_SHUTDOWN", 34 },
+    { "IORING_OP_MSG_RING", 40 }, { "IORING_OP_SOCKET", 45 })
+SET(sqe_path_ops, { "IORING_OP_OPENAT", 18 }, { "IORING_OP_STATX", 21 }, { "IORING_OP_UNLINKAT", 36 }, { "IORING_OP_MKDIRAT", 37 })
+SET(sqe_message_ops, { "IORING_OP_READV", 1 }, { "IORING_OP_WRITEV", 2 }, { "IORING_OP_SENDMSG", 9 }, { "IORING_OP_RECVMSG", 10 },
+    { "IORING_OP_CONNECT", 16 })
+SET(sqe_time_ops, { "IORING_OP_TIMEOUT", 11 }, { "IORING_OP_TIMEOUT_REMOVE", 12 }, { "IORING_OP_LINK_TIMEOUT", 15 })
+SET(sqe_names, { "0", 0 }, { "1", 1 }, { "2", 2 })
 SET(uring_maps, { "0", 0 }, { "0x8000000", 0x8000000 }, { "0x10000000", 0x10000000 })
 SET(queue_counts, { "1", 1 }, { "4", 4 }, { "10", 10 }, { "0", 0 })
 SET(queue_sizes, { "8", 8 }, { "64", 64 }, { "0", 0 })
@@ -261,6 +275,8 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(notice_ioctls, KIND_CHOICE) X(notice_ids, KIND_CHOICE) X(ptrace_requests, KIND_CHOICE) X(ptrace_outs, KIND_CHOICE) \
 	X(ptrace_sets, KIND_CHOICE) X(ptrace_writes, KIND_CHOICE) X(ptrace_addresses, KIND_CHOICE)                       \
 	X(ptrace_numbers, KIND_CHOICE) X(aio_commands, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE) \
+	X(sqe_flags, KIND_FLAGS) X(sqe_rw_ops, KIND_CHOICE) X(sqe_path_ops, KIND_CHOICE) X(sqe_message_ops, KIND_CHOICE) \
+	X(sqe_time_ops, KIND_CHOICE) X(sqe_names, KIND_CHOICE) \
 	X(uring_maps, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
@@ -343,6 +359,11 @@ static struct kind kinds[] = {
 	STRUCT("aio_id", 1, "c:0"),
 	STRUCT("uring_params", 1, "c:0:4 counts:4 uring_flags:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0:4 c:0 c:0 c:0 c:0 c:0 c:0 "
 				  "c:0 c:0 c:0 c:0"),
+	/* struct io_uring_sqe: what its address leads to decides which operations fit. */
+	STRUCT("sqe_rw", 4, "sqe_rw_ops:1 sqe_flags:1 counts:2 fd:4 length page advice_sizes:4 poll_events:4 sqe_names counts:2 c:0:2 fd:4 c:0 c:0"),
+	STRUCT("sqe_path", 4, "sqe_path_ops:1 sqe_flags:1 c:0:2 dirfds:4 out256 path modes:4 open_flags:4 sqe_names c:0:2 c:0:2 counts:4 c:0 c:0"),
+	STRUCT("sqe_message", 4, "sqe_message_ops:1 sqe_flags:1 c:0:2 socket:4 counts msghdr c:1:4 message_flags:4 sqe_names counts:2 c:0:2 c:0:4 c:0 c:0"),
+	STRUCT("sqe_time", 4, "sqe_time_ops:1 sqe_flags:1 c:0:2 c:0:4 counts timespec c:1:4 timer_flags:4 sqe_names c:0:2 c:0:2 c:0:4 c:0 c:0"),
 	STRUCT("ipc_status", 1, "c:0:4 id:4 id:4 c:0 c:0:4 int int int int int int int int int int int"),
 	/* Of struct seccomp_notif_resp and the one that adds a descriptor, whichever it is taken for. */
 	STRUCT("notice", 1, "notice_ids counts:4 fd:4 code_values:4 rights:4 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0"),

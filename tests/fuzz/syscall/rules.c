@@ -107,6 +107,23 @@ paths_allowed(const struct desc *d, const uint64_t *arg)
 	return true;
 }
 
+/* Entries of a ring name paths too, and never only read. */
+static bool
+entries_allowed(const uint64_t *arg)
+{
+	for (unsigned int i = 0; i < MAX_SQES; i++) {
+		const uint8_t *sqe = (const uint8_t *)string_at(arg[1] + i * 64ul);
+		const char *path;
+
+		if (!sqe)
+			return false;
+		path = string_at(((const uint64_t *)sqe)[2]);
+		if (!path || leads_out(path))
+			return false;
+	}
+	return true;
+}
+
 static bool
 processes_allowed(const struct desc *d, const uint64_t *arg, const int *own, unsigned int owned)
 {
@@ -133,6 +150,8 @@ rule_allows(const struct desc *d, const uint64_t *arg, const int *own, unsigned 
 	if (!paths_allowed(d, arg) || !processes_allowed(d, arg, own, owned))
 		return false;
 	switch (d->nr) {
+	case PSEUDO_URING:
+		return strcmp(d->name, "uring_path") != 0 || entries_allowed(arg);
 	case SYS_reboot:
 		return (uint32_t)arg[0] != 0xfee1dead;
 	case SYS_pivot_root:

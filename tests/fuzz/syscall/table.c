@@ -40,6 +40,11 @@ struct desc descs[] = {
 	CALL3(SYS_ioctl, ioctl_notice, int, fd, unsigned int, command, unsigned long, arg)
 	CALL3(SYS_seccomp, seccomp_listener, unsigned int, operation, unsigned int, flags, void *, arg)
 	CALL2(PSEUDO_FRAME, sigframe, edits, edits, count, many)
+	/* Entries by what their address is: a buffer, a path, a message, a time. */
+	CALL4(PSEUDO_URING, uring_rw, int, fd, void *, sqes, unsigned int, count, unsigned int, flags)
+	CALL4(PSEUDO_URING, uring_path, int, fd, void *, sqes, unsigned int, count, unsigned int, flags)
+	CALL4(PSEUDO_URING, uring_message, int, fd, void *, sqes, unsigned int, count, unsigned int, flags)
+	CALL4(PSEUDO_URING, uring_time, int, fd, void *, sqes, unsigned int, count, unsigned int, flags)
 };
 unsigned int desc_count = sizeof(descs) / sizeof(descs[0]);
 
@@ -264,6 +269,10 @@ static const char *const refinements[] = {
 	"io_cancel id=aio iocb=iocb result=out256",
 	"io_uring_setup entries=counts params=uring_params > uring",
 	"io_uring_enter fd=uring to_submit=counts min_complete=rights flags=enter_flags arg=c:0 size=c:0",
+	"uring_rw fd=uring sqes=sqe_rw count=counts flags=enter_flags",
+	"uring_path fd=uring sqes=sqe_path count=counts flags=enter_flags",
+	"uring_message fd=uring sqes=sqe_message count=counts flags=enter_flags",
+	"uring_time fd=uring sqes=sqe_time count=counts flags=enter_flags",
 	"io_uring_register fd=uring command=uring_commands arg=iovec count=counts",
 	"reboot magic1=c:0 magic2=c:0",
 	"getpid", "gettid",
