@@ -18,7 +18,8 @@ def run_kernel_tests(vm, which, *options):
     assert (
         done and int(done[1]) + int(done[2]) > 0
     ), f"the tests did not come to their end\n{machine}"
-    return re.findall(r"ktest: FAIL (.*)", machine.console)
+    # With the places that the kernel tells of a leak.
+    return re.findall(r"ktest: FAIL (.*(?:\n\[ *[\d.]+\] ktest:   .*)*)", machine.console)
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 4])
