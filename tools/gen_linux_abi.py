@@ -19,8 +19,8 @@ IMPLIED = ("rt_sigreturn", "restart_syscall")
 
 HEAD = """# What Linux programs find
 
-*Made by `tools/gen_linux_abi.py` from `kernel/linux/calls.h`, `kernel/linux/refusals.def` and the tests; edit
-those, then run the tool.*
+*Made by `tools/gen_linux_abi.py` from `kernel/linux/calls.h`, `refusals.def` and `absent.def` beside it, and the
+tests; edit those, then run the tool.*
 
 The measure is Linux 6.1 on x86-64, as Debian 12 builds it. Of its {all} calls Tessera has {have}: {complete}
 without a known difference, {partly} that refuse some flag or command. {absent} are absent: who makes one gets
@@ -80,6 +80,12 @@ def refusal_lines():
     return lines
 
 
+def absent_lines():
+    lines = ["## What is absent\n\n| call | |\n|---|---|\n"]
+    lines += [f"| `{call}` | {why} |\n" for call, why in linux_abi.absences().items()]
+    return lines + ["\n"]
+
+
 def page():
     table = rows()
     kinds = [kind for _, _, kind, _ in table]
@@ -91,7 +97,7 @@ def page():
         "none": len([k for k in kinds if k.startswith("as on")]),
     }
     counts["have"] = counts["complete"] + counts["partly"]
-    lines = [HEAD.format(**counts), *refusal_lines(), "## Every call\n\n"]
+    lines = [HEAD.format(**counts), *refusal_lines(), *absent_lines(), "## Every call\n\n"]
     lines.append("| number | call | status | tests |\n|---|---|---|---|\n")
     for number, name, kind, users in table:
         kind = f"[partly](#{name})" if kind == "partly" else kind
@@ -118,6 +124,9 @@ def complaints(text):
         for file in re.findall(r"\w+/\w+", told):
             if file not in users.get(name, []):
                 yield f"docs/linux-abi.md: {file} does not test {name}: run tools/gen_linux_abi.py"
+    for call in linux_abi.absences():
+        if call in have or call not in names:
+            yield f"absent.def: {call} is there, or no call at all"
     for r in linux_abi.refusals():
         if r.call not in have:
             yield f"refusals.def: {r.call} is no call of Tessera's"

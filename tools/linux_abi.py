@@ -3,6 +3,7 @@
 
 kernel/linux/calls.h       the calls that there are
 kernel/linux/refusals.def  flags, commands and options of them that are refused
+kernel/linux/absent.def    calls that are missing altogether, and why
 tools/linux-calls.txt      all calls of Linux 6.1
 tests/abi/*/*.c            the tests: which calls a file exercises
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 CALLS = TOP / "kernel/linux/calls.h"
 REFUSALS = TOP / "kernel/linux/refusals.def"
+ABSENT = TOP / "kernel/linux/absent.def"
 LINUX = TOP / "tools/linux-calls.txt"
 TESTS = TOP / "tests/abi"
 
@@ -120,6 +122,15 @@ def refusals():
     if len(rows) != len(re.findall(r"^REFUSED\(", text, re.M)):
         raise SystemExit(f"{REFUSALS}: a line is not REFUSED(call, flag, error, \"why\")")
     return [Refusal(*row) for row in rows]
+
+
+def absences():
+    """{call: why it is missing}"""
+    text = ABSENT.read_text()
+    rows = re.findall(r'^ABSENT\((\w+), "([^"]*)"\)$', text, re.M)
+    if len(rows) != len(re.findall(r"^ABSENT\(", text, re.M)):
+        raise SystemExit(f"{ABSENT}: a line is not ABSENT(call, \"why\")")
+    return dict(rows)
 
 
 def probed():

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process_vm.c - process_vm_readv and process_vm_writev: from one program's memory to another's.
+ * process_vm.c - process_vm_readv, process_vm_writev: from one program's memory to another's; process_madvise,
+ * process_mrelease: what another does with its memory.
  */
 #include <tessera/address_space.h>
+#include <tessera/cred.h>
+#include <tessera/fork.h>
 #include <tessera/iov.h>
 #include <tessera/process.h>
 #include <tessera/signal.h>
 #include <tessera/slab.h>
+#include <tessera/wait.h>
 
 #include "linux.h"
 
@@ -109,4 +113,105 @@ linux_process_vm_writev(pid_t pid, const struct iovec __user *lvec, unsigned lon
 			const struct iovec __user *rvec, unsigned long rcount, unsigned long flags)
 {
 	return process_vm(pid, lvec, lcount, rvec, rcount, flags, true);
+}
+
+/* --- advice to another process ---------------------------------------------------------------------- */
+
+#define MADV_WILLNEED 3
+#define MADV_COLD     20
+#define MADV_PAGEOUT  21
+
+/* Bytes advised, or why there were none. */
+static ssize_t
+advise_segments(struct address_space *as, const struct iovec *v, unsigned long n, int advice)
+{
+	ssize_t done = 0;
+	int error = 0;
+
+	for (unsigned long i = 0; i < n && error == 0; i++) {
+		if (signal_fatal_pending(current_thread()))
+			error = -EINTR;
+		else
+			error = address_space_advise(as, (vaddr_t)v[i].base, v[i].length, advice);
+		if (error == 0)
+			done += (ssize_t)v[i].length;
+	}
+	return done > 0 ? done : error;
+}
+
+/* By whom p may be advised, and how. */
+static ssize_t
+advise_process(struct process *p, const struct iovec *v, unsigned long n, int advice)
+{
+	struct address_space *as;
+	ssize_t result;
+
+	if (advice != MADV_WILLNEED && advice != MADV_COLD && advice != MADV_PAGEOUT)
+		return -EINVAL;
+	as = process_address_space(p); /* in this order: see process_may_inspect() */
+	result = as ? process_may_inspect(p) : -ESRCH;
+	if (result == -EPERM)
+		result = -EACCES;
+	if (result == 0 && !capable(CAP_SYS_NICE))
+		result = -EPERM;
+	if (result == 0)
+		result = advise_segments(as, v, n, advice);
+	if (as)
+		address_space_put(as);
+	return result;
+}
+
+long
+linux_process_madvise(int pidfd, const struct iovec __user *vec, unsigned long segments, int advice,
+		      unsigned int flags)
+{
+	struct iovec fast[8], *v;
+	struct process *p;
+	int error = 0;
+	ssize_t result;
+
+	if (flags != 0)
+		return -EINVAL;
+	result = iov_import(vec, segments, fast, &v);
+	if (result < 0)
+		return result;
+	p = pidfd_get(pidfd, NULL, &error);
+	if (p) {
+		result = advise_process(p, v, segments, advice);
+		process_put(p);
+	} else {
+		result = error;
+	}
+	iov_import_free(fast, v);
+	return result;
+}
+
+/*
+ * The memory of a process that is being killed. It gives it back itself, and nothing here keeps it from running
+ * that far: the caller waits until that has happened.
+ */
+long
+linux_process_mrelease(int pidfd, unsigned int flags)
+{
+	struct process *p;
+	uint64_t irq;
+	bool ends;
+	int error = 0;
+
+	if (flags != 0)
+		return -EINVAL;
+	p = pidfd_get(pidfd, NULL, &error);
+	if (!p)
+		return error;
+	irq = spin_lock_irq(&p->signal_lock);
+	ends = p->group_exit;
+	spin_unlock_irq(&p->signal_lock, irq);
+	if (READ_ONCE(p->state) != PROCESS_ALIVE)
+		error = -ESRCH;
+	else if (!ends)
+		error = -EINVAL;
+	else
+		error = wait_event_killable(&p->threads_wait, READ_ONCE(p->state) != PROCESS_ALIVE);
+	process_put(p);
+	return error;
 }

@@ -354,6 +354,7 @@ mapping_split(struct mapping *m, vaddr_t addr)
 	upper->end = m->end;
 	upper->flags = m->flags;
 	upper->key = m->key;
+	upper->policy = m->policy;
 	upper->has_anon = m->has_anon;
 	upper->object_page = mapping_index(m, addr);
 	upper->object = m->object;
@@ -383,6 +384,7 @@ static bool
 can_join(const struct mapping *low, const struct mapping *high)
 {
 	return low->end == high->start && low->flags == high->flags && low->key == high->key &&
+	       memory_policy_equal(&low->policy, &high->policy) &&
 	       low->object == high->object && low->file == high->file &&
 	       !(low->flags & MAPPING_DEVICE) &&
 	       (!low->object || low->object_page + mapping_pages(low) == high->object_page);

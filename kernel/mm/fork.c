@@ -105,6 +105,7 @@ copy_mapping(struct mapping *m, struct address_space *to, struct tlb_batch *b)
 		return -ENOMEM;
 	}
 	copy->key = m->key;
+	copy->policy = m->policy;
 	copy->object_page = m->object_page;
 	copy->object = m->object;
 	copy->has_anon = m->has_anon;

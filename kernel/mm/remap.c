@@ -122,6 +122,7 @@ move_mapping(struct mapping *m, vaddr_t old, size_t old_len, vaddr_t to, size_t 
 	n->end = to + new_len;
 	n->flags = m->flags & ~(uint32_t)MAPPING_HEAP;
 	n->key = m->key;
+	n->policy = m->policy;
 	n->has_anon = m->has_anon;
 	n->object = m->object;
 	n->object_page = m->object ? mapping_index(m, old) : to >> PAGE_SHIFT;

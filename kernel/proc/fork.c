@@ -250,6 +250,7 @@ thread_copy(struct process *p, const struct clone_request *r, struct cred *c, in
 	t->personality = self->personality;
 	t->timer_slack_ns = self->timer_slack_ns;
 	t->io_priority = READ_ONCE(self->io_priority);
+	t->memory_policy = self->memory_policy;
 	t->start_time = clock_monotonic_ns();
 	t->syscall_number = UINT64_MAX;
 	if (r->flags & CLONE_CHILD_CLEARTID)

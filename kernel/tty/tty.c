@@ -480,6 +480,17 @@ tty_hang_up(struct tty *t)
 	wake_poll(&t->write_wait, POLLHUP | POLLOUT);
 }
 
+void
+tty_hang_up_current(void)
+{
+	struct tty *t = job_current_terminal();
+
+	if (!t)
+		return;
+	tty_hang_up(t);
+	tty_put(t);
+}
+
 /* --- /dev/tty, /dev/console --------------------------------------------------------------------- */
 
 static int

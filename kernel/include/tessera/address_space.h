@@ -14,6 +14,7 @@
 #include <tessera/list.h>
 #include <tessera/lock.h>
 #include <tessera/memory_object.h>
+#include <tessera/memory_policy.h>
 #include <tessera/rbtree.h>
 
 struct file;
@@ -53,6 +54,7 @@ struct mapping {
 	uint32_t flags;                  /* [w] MAPPING_* */
 	uint8_t key;                     /* [w] protection key */
 	bool has_anon;                   /* [a] a private mapping of an object got pages of its own */
+	struct memory_policy policy;     /* [w] */
 	uint64_t object_page;            /* [w] index in the object of `start`; for anonymous: start >> 12 */
 	struct memory_object *object;    /* [w] a reference, or NULL: private anonymous */
 	struct file *file;               /* [w] a reference, or NULL: name in maps, vm_file */

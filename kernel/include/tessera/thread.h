@@ -19,6 +19,7 @@
 #include <tessera/list.h>
 #include <tessera/lock.h>
 #include <tessera/lock_stat.h>
+#include <tessera/memory_policy.h>
 #include <tessera/rbtree.h>
 #include <tessera/signal.h>
 #include <tessera/time.h>
@@ -174,6 +175,7 @@ struct thread {
 	uint32_t personality;          /* [o] */
 	uint64_t timer_slack_ns;       /* [o] */
 	uint16_t io_priority;          /* [a] as set by ioprio_set; 0: none */
+	struct memory_policy memory_policy; /* [o] set_mempolicy */
 	struct kcov_thread kcov;       /* [o] */
 	uint64_t fail_nth;             /* [o] allocations until one fails; 0: none shall */
 	uint64_t fail_more;            /* [o] how many behind that one fail too */

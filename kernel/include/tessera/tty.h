@@ -16,6 +16,8 @@ void tty_put(struct tty *t);
 /* "tty4:64"-like number for /proc/PID/stat; 0: none. */
 uint32_t tty_device_number(struct tty *t);
 /* The foreground group, for /proc/PID/stat's tpgid; -1: none. */
+/* vhangup: the terminal of the caller's session, if it has one, for all who have it open. */
+void tty_hang_up_current(void);
 int32_t tty_foreground_group(struct tty *t);
 /* The session leader ends: hang up its terminal, SIGHUP and SIGCONT to the foreground group.
  * No locks held. */

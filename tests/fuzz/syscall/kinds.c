@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <linux/mempolicy.h>
 #include <linux/openat2.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
@@ -56,6 +57,10 @@ SET(advices, N(MADV_NORMAL), N(MADV_RANDOM), N(MADV_SEQUENTIAL), N(MADV_WILLNEED
     N(MADV_REMOVE), N(MADV_DONTFORK), N(MADV_DOFORK), N(MADV_HUGEPAGE), N(MADV_NOHUGEPAGE), N(MADV_DONTDUMP), N(MADV_DODUMP),
     N(MADV_WIPEONFORK), N(MADV_KEEPONFORK), N(MADV_COLD), N(MADV_PAGEOUT), N(MADV_POPULATE_READ), N(MADV_POPULATE_WRITE),
     N(MADV_MERGEABLE))
+SET(memory_policies, N(MPOL_DEFAULT), N(MPOL_PREFERRED), N(MPOL_BIND), N(MPOL_INTERLEAVE), N(MPOL_LOCAL), N(MPOL_F_STATIC_NODES),
+    N(MPOL_F_RELATIVE_NODES))
+SET(policy_flags, N(MPOL_F_NODE), N(MPOL_F_ADDR), N(MPOL_F_MEMS_ALLOWED))
+SET(node_bits, { "0", 0 }, { "2", 2 }, { "65", 65 }, { "1025", 1025 }, { "0x10000", 0x10000 })
 SET(mlock_flags, N(MCL_CURRENT), N(MCL_FUTURE), N(MCL_ONFAULT))
 SET(mask_how, N(SIG_BLOCK), N(SIG_UNBLOCK), N(SIG_SETMASK))
 SET(action_flags, N(SA_NOCLDSTOP), N(SA_NOCLDWAIT), N(SA_SIGINFO), N(SA_ONSTACK), N(SA_RESTART), N(SA_NODEFER), N(SA_RESETHAND),
@@ -249,6 +254,7 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(open_flags, KIND_FLAGS) X(fd_flags, KIND_FLAGS) X(modes, KIND_CHOICE) X(node_modes, KIND_CHOICE)               \
 	X(devices, KIND_CHOICE) X(at_flags, KIND_FLAGS) X(whence, KIND_CHOICE) X(prot, KIND_FLAGS)                       \
 	X(map_flags, KIND_FLAGS) X(remap_flags, KIND_FLAGS) X(sync_flags, KIND_FLAGS) X(advices, KIND_CHOICE)            \
+	X(memory_policies, KIND_FLAGS) X(policy_flags, KIND_FLAGS) X(node_bits, KIND_CHOICE)                             \
 	X(mlock_flags, KIND_FLAGS) X(mask_how, KIND_CHOICE) X(action_flags, KIND_FLAGS) X(stack_flags, KIND_FLAGS)       \
 	X(poll_events, KIND_FLAGS) X(epoll_events, KIND_FLAGS) X(epoll_ops, KIND_CHOICE) X(itimers, KIND_CHOICE)         \
 	X(clocks, KIND_CHOICE) X(timer_flags, KIND_FLAGS) X(small_times, KIND_CHOICE) X(seconds, KIND_CHOICE)            \
