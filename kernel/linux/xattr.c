@@ -11,6 +11,7 @@
 #include <tessera/inode.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/watch.h>
 
 #include "linux.h"
 #include "user_name.h"
@@ -126,6 +127,8 @@ set(struct where w, const char __user *uname, const void __user *uvalue, size_t 
 				? p.dentry->inode->ops->set_xattr(
 					  p.dentry->inode, name, value, size, flags)
 				: -EOPNOTSUPP;
+	if (!error)
+		watch_tell_dentry(p.dentry, WATCH_ATTRIB);
 	path_put(&p);
 free_value:
 	kfree(value);
@@ -203,6 +206,8 @@ drop(struct where w, const char __user *uname)
 		error = allowed(i, name, MAY_WRITE);
 	if (!error)
 		error = i->ops->remove_xattr ? i->ops->remove_xattr(i, name) : -EOPNOTSUPP;
+	if (!error)
+		watch_tell_dentry(p.dentry, WATCH_ATTRIB);
 	path_put(&p);
 	return error;
 }

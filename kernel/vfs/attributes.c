@@ -7,6 +7,7 @@
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/namespace.h>
+#include <tessera/posix_acl.h>
 #include <tessera/process.h>
 #include <tessera/watch.h>
 
@@ -130,6 +131,7 @@ vfs_set_attributes(const struct path *p, struct inode_change *c)
 {
 	struct inode *i = p->dentry->inode;
 	int error = mount_want_write(p->mount);
+	struct posix_acl *list = NULL;
 
 	if (error)
 		return error;
@@ -141,8 +143,12 @@ vfs_set_attributes(const struct path *p, struct inode_change *c)
 	error = change_allowed(i, c);
 	if (!error && i->ops->set_attributes)
 		error = i->ops->set_attributes(i, c);
+	if (!error && (c->what & ATTR_MODE))
+		error = posix_acl_chmod(i, c->mode, &list);
 	if (!error)
 		apply(i, c);
+	if (list)
+		posix_acl_replace(i, list);
 	write_unlock(&i->lock);
 	if (!error)
 		watch_tell_dentry(p->dentry, change_event(c));

@@ -9,6 +9,7 @@
 #include <tessera/errno.h>
 #include <tessera/file_lock.h>
 #include <tessera/inode.h>
+#include <tessera/posix_acl.h>
 #include <tessera/panic.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
@@ -70,6 +71,8 @@ inode_put(struct inode *i)
 		object_put(i->object);
 	file_locks_free(i);
 	kfree(i->watches);
+	posix_acl_put(i->acl);
+	posix_acl_put(i->default_acl);
 	spin_lock(&i->fs->inodes_lock);
 	list_del(&i->fs_node);
 	spin_unlock(&i->fs->inodes_lock);

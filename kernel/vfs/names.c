@@ -11,6 +11,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/posix_acl.h>
 #include <tessera/string.h>
 #include <tessera/watch.h>
 
@@ -75,7 +76,7 @@ vfs_mkdir(int dirfd, const char *name, mode_t mode)
 	if (error)
 		return error;
 	dir = w.parent.dentry->inode;
-	mode = S_IFDIR | (mode & (0777 | S_ISVTX) & ~fs_context_umask());
+	mode = S_IFDIR | posix_acl_new_mode(dir, mode & (0777 | S_ISVTX));
 	error = dir->ops->mkdir ? dir->ops->mkdir(dir, d, mode) : -EPERM;
 	return create_end(&w, d, error);
 }
@@ -99,7 +100,7 @@ vfs_mknod_path(int dirfd, const char *name, mode_t mode, dev_t rdev, struct path
 	if (error)
 		return error;
 	dir = w.parent.dentry->inode;
-	mode &= S_IFMT | (07777 & ~fs_context_umask());
+	mode = (mode & S_IFMT) | posix_acl_new_mode(dir, mode & 07777);
 	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !capable(CAP_MKNOD))
 		error = -EPERM;
 	else if (S_ISREG(mode))

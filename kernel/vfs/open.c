@@ -10,6 +10,7 @@
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/pipe.h>
+#include <tessera/posix_acl.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
@@ -196,7 +197,7 @@ create_locked(struct last_name *w, struct dentry *d, mode_t mode)
 	if (!error && !dir->ops->create)
 		error = -EACCES;
 	if (!error)
-		error = dir->ops->create(dir, d, S_IFREG | (mode & 07777 & ~fs_context_umask()));
+		error = dir->ops->create(dir, d, S_IFREG | posix_acl_new_mode(dir, mode & 07777));
 	if (!error)
 		watch_tell_inode(dir, WATCH_CREATE, d->name, 0);
 	return error;
@@ -292,7 +293,7 @@ open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 	if (error)
 		goto put_dir;
 	write_lock(&d->lock);
-	error = d->ops->tmpfile(d, S_IFREG | (mode & 07777 & ~fs_context_umask()), &i);
+	error = d->ops->tmpfile(d, S_IFREG | posix_acl_new_mode(d, mode & 07777), &i);
 	write_unlock(&d->lock);
 	if (error)
 		goto put_dir;

@@ -9,18 +9,23 @@
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/namespace.h>
+#include <tessera/posix_acl.h>
 
 #include "vfs.h"
 
-/* The mode bits alone. */
+/* The mode bits, and between owner and others the access control list, if there is one. */
 static bool
 mode_allows(const struct inode *i, const struct cred *c, int mask)
 {
 	mode_t mode = i->mode;
+	int said;
 
 	if (c->fsuid == i->uid)
-		mode >>= 6;
-	else if (cred_in_group(c, i->gid))
+		return (mask & ~(mode >> 6) & 7) == 0;
+	said = READ_ONCE(i->acl) && (mode & 070) ? posix_acl_permission(i, mask) : -EAGAIN;
+	if (said != -EAGAIN)
+		return said == 0;
+	if (cred_in_group(c, i->gid))
 		mode >>= 3;
 	return (mask & ~mode & 7) == 0;
 }

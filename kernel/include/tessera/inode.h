@@ -52,6 +52,7 @@ struct filesystem;
 struct fs_stat;
 struct inode;
 struct mount;
+struct posix_acl;
 
 /* What stat and statx tell. */
 struct file_stat {
@@ -148,6 +149,7 @@ struct inode {
 	void *pipe;                          /* fifo.c: the pipe of a named pipe */
 	void *locks;                         /* file_lock.c: POSIX and flock locks */
 	void *watches;                       /* inotify */
+	struct posix_acl *acl, *default_acl; /* [l] references; read as vfs/posix_acl.c says */
 	uint32_t seals;                      /* [l] memfd */
 	uint8_t write_hint;                  /* [a] fcntl's F_SET_RW_HINT */
 	uint32_t attributes;                 /* [l] append-only and immutable flags */

@@ -6,6 +6,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/pipe.h>
+#include <tessera/posix_acl.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -43,6 +44,7 @@ tmpfs_inode_create(struct filesystem *fs, struct inode *dir, mode_t mode, dev_t 
 	struct tmpfs *t = tmpfs_of(fs);
 	struct tmpfs_inode *ti;
 	struct inode *i;
+	int error;
 
 	if (charge(&t->inodes, READ_ONCE(t->max_inodes), 1))
 		return NULL;
@@ -58,6 +60,7 @@ tmpfs_inode_create(struct filesystem *fs, struct inode *dir, mode_t mode, dev_t 
 	ti->next_position = 2;
 	i->private = ti;
 	inode_inherit(i, dir, mode);
+	error = posix_acl_inherit(i, dir);
 	i->rdev = rdev;
 	i->ops = &tmpfs_file_ops;
 	if (S_ISDIR(mode)) {
@@ -68,13 +71,16 @@ tmpfs_inode_create(struct filesystem *fs, struct inode *dir, mode_t mode, dev_t 
 	} else if (S_ISREG(mode)) {
 		i->file_ops = &regular_file_ops;
 		i->object = object_create(&tmpfs_object_ops, 0, t);
-		if (!i->object) {
-			inode_put(i);
-			return NULL;
-		}
-		i->object->inode = i;
+		if (i->object)
+			i->object->inode = i;
+		else
+			error = -ENOMEM;
 	} else if (S_ISLNK(mode)) {
 		i->ops = &tmpfs_link_ops;
+	}
+	if (error) {
+		inode_put(i);
+		return NULL;
 	}
 	return i;
 }

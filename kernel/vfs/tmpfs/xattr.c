@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xattr.c - extended attributes of tmpfs: trusted.* and security.*, as Linux's; user.* is refused.
+ * xattr.c - extended attributes of tmpfs: trusted.*, security.* and the access control lists in system.*, as
+ * Linux's; user.* is refused.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/posix_acl.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -27,7 +29,13 @@ supported(const char *name)
 static bool
 is_acl(const char *name)
 {
-	return starts_with(name, "system.posix_acl_");
+	return strcmp(name, POSIX_ACL_ACCESS) == 0 || strcmp(name, POSIX_ACL_DEFAULT) == 0;
+}
+
+static bool
+is_default(const char *name)
+{
+	return strcmp(name, POSIX_ACL_DEFAULT) == 0;
 }
 
 static struct tmpfs_xattr *
@@ -57,7 +65,7 @@ tmpfs_get_xattr(struct inode *i, const char *name, void *buf, size_t size)
 	ssize_t n = -ENODATA;
 
 	if (is_acl(name))
-		return -ENODATA;
+		return posix_acl_get_xattr(i, is_default(name), buf, size);
 	if (!supported(name))
 		return -EOPNOTSUPP;
 	mutex_lock(&t->xattrs_lock);
@@ -80,6 +88,8 @@ tmpfs_set_xattr(struct inode *i, const char *name, const void *buf, size_t size,
 	struct tmpfs_xattr *x, *old;
 	int error = 0;
 
+	if (is_acl(name))
+		return posix_acl_set_xattr(i, is_default(name), buf, size);
 	if (!supported(name))
 		return -EOPNOTSUPP;
 	x = kmalloc(sizeof(*x) + size, 0);
@@ -113,30 +123,39 @@ tmpfs_set_xattr(struct inode *i, const char *name, const void *buf, size_t size,
 	return error;
 }
 
+/* One more name at buf + *at. 0 or -ERANGE. */
+static int
+list_one(const char *name, char *buf, size_t size, size_t *at)
+{
+	size_t n = strlen(name) + 1;
+
+	if (size) {
+		if (*at + n > size)
+			return -ERANGE;
+		memcpy(buf + *at, name, n);
+	}
+	*at += n;
+	return 0;
+}
+
 ssize_t
 tmpfs_list_xattr(struct inode *i, char *buf, size_t size)
 {
 	struct tmpfs_inode *t = tmpfs_inode_of(i);
 	struct tmpfs_xattr *x;
 	size_t at = 0;
+	int error = 0;
 
+	if (READ_ONCE(i->acl))
+		error = list_one(POSIX_ACL_ACCESS, buf, size, &at);
+	if (!error && READ_ONCE(i->default_acl))
+		error = list_one(POSIX_ACL_DEFAULT, buf, size, &at);
 	mutex_lock(&t->xattrs_lock);
-	list_for_each(x, &t->xattrs, node) {
-		size_t n = strlen(x->name) + 1;
-
-		if (starts_with(x->name, "trusted.") && !capable(CAP_SYS_ADMIN))
-			continue;
-		if (size) {
-			if (at + n > size) {
-				mutex_unlock(&t->xattrs_lock);
-				return -ERANGE;
-			}
-			memcpy(buf + at, x->name, n);
-		}
-		at += n;
-	}
+	list_for_each(x, &t->xattrs, node)
+		if (!error && (!starts_with(x->name, "trusted.") || capable(CAP_SYS_ADMIN)))
+			error = list_one(x->name, buf, size, &at);
 	mutex_unlock(&t->xattrs_lock);
-	return (ssize_t)at;
+	return error ? error : (ssize_t)at;
 }
 
 int
@@ -145,6 +164,8 @@ tmpfs_remove_xattr(struct inode *i, const char *name)
 	struct tmpfs_inode *t = tmpfs_inode_of(i);
 	struct tmpfs_xattr *x;
 
+	if (is_acl(name))
+		return posix_acl_set_xattr(i, is_default(name), NULL, 0);
 	if (!supported(name))
 		return -EOPNOTSUPP;
 	mutex_lock(&t->xattrs_lock);
