@@ -7,12 +7,10 @@ cat >lib.cc <<'C'
 void refuse(const std::string &what) { throw std::runtime_error("refused: " + what); }
 C
 cat >main.cc <<'C'
-#include <algorithm>
 #include <coroutine>
 #include <future>
 #include <iostream>
 #include <map>
-#include <numeric>
 #include <thread>
 #include <vector>
 void refuse(const std::string &);
@@ -33,7 +31,7 @@ int main()
 {
 	std::map<int, std::vector<int>> m;
 	for (int i = 0; i < 1000; i++) m[i % 7].push_back(i);
-	for (auto &[k, v] : m) std::cout << k << ':' << std::accumulate(v.begin(), v.end(), 0) << ' ';
+	for (auto &[k, v] : m) std::cout << k << ':' << v.size() << '/' << v.back() << ' ';
 	std::cout << '\n';
 	std::vector<std::future<long>> f;
 	for (long i = 0; i < 4; i++)
@@ -47,5 +45,5 @@ int main()
 	std::cout << '\n';
 }
 C
-g++ -std=c++20 -fPIC -shared lib.cc -o liblib.so && g++ -std=c++20 -O1 main.cc -L. -llib -Wl,-rpath,"$PWD" -o main && ./main
+g++ -std=c++20 -fPIC -shared lib.cc -o liblib.so && g++ -std=c++20 main.cc -L. -llib -Wl,-rpath,"$PWD" -o main && ./main
 echo 'template <class T> T f(T a) { return a.no; } int main() { return f(1); }' >bad.cc; g++ -c bad.cc 2>&1 | head -3

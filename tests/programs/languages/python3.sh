@@ -14,7 +14,7 @@ async def main():
     got = asyncio.Event()
     loop.add_signal_handler(signal.SIGUSR1, got.set)
     os.kill(os.getpid(), signal.SIGUSR1)
-    await asyncio.wait_for(got.wait(), 10)
+    await asyncio.wait_for(got.wait(), 100)
     p = await asyncio.create_subprocess_exec("sh", "-c", "read x; echo got $x; exit 3", stdin=-1, stdout=-1)
     out, _ = await p.communicate(b"line\n")
     print("asyncio", out, p.returncode)
@@ -24,7 +24,7 @@ async def main():
     print(await r.readline())
     w.close(); server.close()
     try:
-        await asyncio.wait_for(asyncio.sleep(10), 0.01)
+        await asyncio.wait_for(asyncio.sleep(1000), 0.01)
     except asyncio.TimeoutError:
         print("timeout")
     print(sum(await asyncio.gather(*(loop.run_in_executor(None, square, n) for n in range(10)))))
@@ -50,11 +50,14 @@ if __name__ == "__main__":
         a, b = socket.socketpair(); s.register(b, selectors.EVENT_READ); print(type(s).__name__, s.select(0)); a.send(b"x"); print(len(s.select(0)))
     fds = socket.socketpair(); r, w = os.pipe(); socket.send_fds(fds[0], [b"m"], [w]); m2, got, _, _ = socket.recv_fds(fds[1], 10, 1); os.write(got[0], b"passed"); print(m2, os.read(r, 10))
     def child():
-        os.execvp("sh", ["sh", "-c", "stty -a | grep -o 'rows [0-9]*'; tty | grep -o /dev/pts; echo typed $(head -1)"])
+        os.execvp("sh", ["sh", "-c", "stty -a | grep -o 'rows [0-9]*'; tty | grep -o /dev/pts; echo ready; echo typed $(head -1)"])
     pid, fd = pty.fork()
     if pid == 0:
         child()
-    os.write(fd, b"words\n"); out = b""
+    # The echo of what is typed must not come into the middle of a line of the child's.
+    out = b""
+    while b"ready\r\n" not in out: out += os.read(fd, 1024)
+    os.write(fd, b"words\n")
     try:
         while chunk := os.read(fd, 1024): out += chunk
     except OSError as e:
@@ -62,14 +65,14 @@ if __name__ == "__main__":
     print(sorted(out.decode().replace("\r", "").split("\n"))); os.waitpid(pid, 0)
     print(subprocess.run(["sh", "-c", "exit $(ulimit -n)"], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (77, 77))).returncode)
     try:
-        subprocess.run(["sleep", "10"], timeout=0.05)
+        subprocess.run(["sleep", "1000"], timeout=0.05)
     except subprocess.TimeoutExpired as e:
         print("expired", e.cmd)
     print(ctypes.CDLL(None).getpid() == os.getpid(), struct.unpack("I", fcntl.ioctl(r, 0x541b, b"\0" * 4)))
     db = sqlite3.connect(":memory:"); db.execute("create table t(x)"); db.executemany("insert into t values (?)", [(i,) for i in range(100)]); print(db.execute("select sum(x) from t").fetchone())
     with tempfile.TemporaryDirectory() as d:
         shutil.copytree("/etc", d + "/etc", symlinks=True); print(os.path.exists(d + "/etc/passwd"), zlib.crc32(open("/etc/hosts", "rb").read()) != 0)
-    e = threading.Event(); t = threading.Timer(0.02, e.set); t.start(); print(e.wait(10)); signal.signal(signal.SIGALRM, lambda *a: print("alarm")); signal.setitimer(signal.ITIMER_REAL, 0.02)
+    e = threading.Event(); t = threading.Timer(0.02, e.set); t.start(); print(e.wait(100)); signal.signal(signal.SIGALRM, lambda *a: print("alarm")); signal.setitimer(signal.ITIMER_REAL, 0.02)
     time.sleep(0.2)
     fd = os.memfd_create("x", os.MFD_ALLOW_SEALING); os.ftruncate(fd, 10); fcntl.fcntl(fd, 1033, 4); print(os.fstat(fd).st_size, fcntl.fcntl(fd, 1034))
     print(os.copy_file_range(os.open("p.py", 0), os.open("copy", os.O_RDWR | os.O_CREAT), 100), os.posix_fallocate(os.open("copy", os.O_RDWR), 0, 1000), os.stat("copy").st_size)

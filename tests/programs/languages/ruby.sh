@@ -9,8 +9,8 @@ puts q.size, 400.times.sum { q.pop }
 r, w = IO.pipe
 pid = fork { r.close; w.write "child"; w.close; exit!(9) }
 w.close; puts r.read; Process.wait pid; puts $?.exitstatus
-trap("USR1") { puts "usr1" }; Process.kill "USR1", Process.pid; sleep 0.05
-begin; Timeout.timeout(0.05) { sleep 10 }; rescue Timeout::Error => e; puts e.class; end
+r, w = IO.pipe; trap("USR1") { w.syswrite "usr1\n" }; Process.kill "USR1", Process.pid; puts r.gets
+begin; Timeout.timeout(0.05) { sleep 1000 }; rescue Timeout::Error => e; puts e.class; end
 UNIXServer.open("s") { |s| t = Thread.new { c = s.accept; c.puts c.gets.upcase; c.close }; UNIXSocket.open("s") { |c| c.puts "hello"; puts c.read }; t.join }
 out, err, st = Open3.capture3("cat; echo bad >&2; exit 4", stdin_data: "in"); p out, err, st.exitstatus
 puts IO.popen(["tr", "a-z", "A-Z"], "r+") { |io| io.write "loud"; io.close_write; io.read }

@@ -14,7 +14,7 @@ ls db*
 # The writer holds its transaction until it is told; the reader sees the state of before.
 mkfifo go
 sqlite3 db >writer <<'SQL' &
-.timeout 10000
+.timeout 60000
 begin immediate;
 insert into t values (100000, 'new', 1);
 .shell read x < go
@@ -27,6 +27,6 @@ echo > go
 wait
 cat writer
 sqlite3 db "select count(*) from t where id = 100000"
-for i in 1 2 3 4; do sqlite3 -cmd '.timeout 30000' db "insert into t(word) values ('p$i'); update t set n = n + 1 where id = 1" & done; wait
+for i in 1 2 3 4; do sqlite3 -cmd '.timeout 60000' db "insert into t(word) values ('p$i'); update t set n = n + 1 where id = 1" & done; wait
 sqlite3 db "select n from t where id = 1; select count(*) from t where word like 'p_'; pragma wal_checkpoint(truncate); pragma integrity_check;"
 sqlite3 db .dump | sqlite3 copy && sqlite3 copy 'select count(*) from t' && sqlite3 db vacuum && echo vacuumed

@@ -16,6 +16,6 @@ file mkdir a/b/c; file copy data a/b/c/data; puts [lsort [glob -directory a/b/c 
 file attributes data -permissions 0600; puts [file attributes data -permissions]
 puts [catch {exec sh -c "exit 5"} message options] ; puts [lrange [dict get $options -errorcode] 0 0][lindex [dict get $options -errorcode] 2] 
 puts [lsort -integer {10 9 2 33 1}] ; puts [expr {2**100}] ; puts [clock format 0 -gmt 1]
-set pid [exec sleep 10 &] ; puts [catch {exec sh -c "kill $pid"}]
+set pid [exec sleep 1000 &] ; puts [catch {exec sh -c "kill $pid"}]
 puts [catch {open /no/such/file} message]$message
 TCL

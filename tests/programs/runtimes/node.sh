@@ -3,7 +3,7 @@
 # seconds: 180
 export NO_COLOR=1
 mkdir watched
-echo 'process.on("message", m => { process.send({ got: m.a + 1 }); process.exit(5) })' >child.js
+echo 'process.on("message", m => { process.send({ got: m.a + 1 }, () => process.exit(5)) })' >child.js
 cat >main.js <<'X'
 const { Worker } = require('worker_threads'), fs = require('fs'), cp = require('child_process'), net = require('net')
 const zlib = require('zlib'), crypto = require('crypto'), os = require('os')
@@ -21,7 +21,8 @@ async function main() {
 	console.log((await Promise.all([1, 2, 3].map(workerData => on(new Worker(work, { eval: true, workerData }), 'message')))).join())
 	console.log(zlib.gunzipSync(zlib.gzipSync(Buffer.alloc(100000, 1))).length, crypto.createHash('sha256').update('a').digest('hex').slice(0, 8))
 	console.log(await new Promise(done => crypto.pbkdf2('a', 'b', 1000, 16, 'sha1', (e, k) => done(k.toString('hex')))))
-	const f = cp.fork('child.js'); f.send({ a: 1 }); console.log((await on(f, 'message')).got, await on(f, 'exit'))
+	const f = cp.fork('child.js'), gone = on(f, 'exit'), told = on(f, 'message')
+	f.send({ a: 1 }); console.log((await told).got, await gone)
 	const seen = new Promise(done => { const w = fs.watch('watched', (e, n) => { w.close(); done(`${e} ${n}`) }) })
 	fs.writeFileSync('watched/new', '1'); console.log(await seen)
 	const signal = on(process, 'SIGUSR2'); const awake = setTimeout(() => { }, 60000)
@@ -34,6 +35,6 @@ async function main() {
 main()
 X
 node --expose-gc main.js; echo "status $?"
-node --max-old-space-size=20 -e 'let a = []; for (;;) a.push(new Array(10000).fill(1.5))' 2>&1 | grep -o 'heap out of memory'
+node --max-old-space-size=20 -e 'let a = []; for (;;) a.push(new Array(10000).fill(1.5))' >log 2>&1; echo "status $?"; grep -o 'heap out of memory' log | sort -u
 node -e 'function f(n) { return f(n + 1) + 1 } try { f(0) } catch (e) { console.log(e.constructor.name) }; process.exitCode = 7'; echo "status $?"
 node -e 'throw new Error("no")' 2>&1 | grep Error; echo '1 + 1' | node -p

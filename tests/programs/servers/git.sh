@@ -20,7 +20,7 @@ git gc -q && git fsck --full && git count-objects -v | grep -E 'count|in-pack|pa
 cd .. && git clone -q r s && git clone -q --no-local r t && git clone -q --bare r b.git && cd t && git log --oneline | wc -l
 echo more >>f10 && git stash | sed 's/WIP.*/WIP/' && git status --short && git stash pop -q && git status --short && git checkout -q f10
 git tag -a v1 -m one HEAD~3 && git describe && git grep -n 99 | wc -l && git blame -s f1 | tail -1
-git bisect start HEAD HEAD~10 >/dev/null && git bisect run sh -c 'test $(wc -l <f5) -lt 506' | grep -E 'first bad|^    c'; git bisect reset -q
+git bisect start HEAD HEAD~10 >/dev/null && git bisect run sh -c 'test $(wc -l <f5) -lt 506' | grep -E 'first bad|^    c'; git bisect reset 2>/dev/null
 git worktree add -q ../wt HEAD~2 && git worktree list | wc -l && git rebase -q HEAD~4 && git remote add bare ../b.git && git checkout -qb pushed && git commit -q --allow-empty -m pushed && git push -q bare pushed
 git archive HEAD | tar t | wc -l; git bundle create -q ../x.bundle main && git clone -q -b main ../x.bundle ../y && git -C ../y rev-parse HEAD
 cd ../b.git && git branch && git rev-parse pushed && git cat-file -p pushed^{tree} | head -2
