@@ -1,6 +1,7 @@
 #!/bin/sh
 # bubblewrap: a sandbox by root and by an ordinary user, with a root, processes and users of its own
 # seconds: 60
+
 # A root that can be pivoted, which the first file system of all cannot be on Linux.
 cat > inside.sh <<'EOF'
 sandbox="bwrap --ro-bind / / --proc /proc --dev /dev --tmpfs /tmp --unshare-all --share-net --die-with-parent"
