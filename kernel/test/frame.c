@@ -119,15 +119,17 @@ add_objects(void *ctx, const char *name, size_t size, uint64_t used, uint64_t to
 		*(int64_t *)ctx += (int64_t)used;
 }
 
+/* Stacks kept for reuse, each in a region, are nobody's. */
 static struct counts
 take_counts(void)
 {
-	struct counts c = { .threads = (int64_t)thread_count() };
+	int64_t kept = (int64_t)kernel_stacks_kept();
+	struct counts c = { .threads = (int64_t)thread_count(), .objects = -kept / (KERNEL_STACK_SIZE / PAGE_SIZE) };
 	struct memory_stats m;
 
 	slab_drain_quarantine();
 	memory_stats(&m);
-	c.frames = (int64_t)(m.kernel + m.anonymous + m.cached);
+	c.frames = (int64_t)(m.kernel + m.anonymous + m.cached) - kept;
 	slab_for_each(add_objects, &c.objects);
 	return c;
 }

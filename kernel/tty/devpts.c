@@ -2,29 +2,55 @@
 /*
  * devpts.c - /dev/pts: one node for each pseudo-terminal, and ptmx.
  *
+ * Each mount is an instance with terminals and numbers of its own. A ptmx makes terminals of the instance it
+ * lies in; one elsewhere, as /dev/ptmx, of the instance mounted on the name "pts" beside it. A master keeps
+ * its instance. See the kernel's Documentation/filesystems/devpts.
+ *
  * A node's inode belongs to its pty, so that chmod and chown stick however often the name is dropped
- * from the cache; names are looked up in the table of ptys. There is one instance, which stays
- * once it was mounted.
+ * from the cache; names are looked up in the instance's table of ptys, which pty.c keeps.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/print.h>
+#include <tessera/slab.h>
 #include <tessera/string.h>
 
 #include "tty_private.h"
 
 #define DEVPTS_MAGIC 0x1cd1
-#define GID_TTY      5
 #define PTMX_DEVICE  DEV(5, 2)
+#define PTMX_NUMBER  2 /* of its inode; terminal N's is 3 + N */
+#define LIMIT_NONE   (1u << 20)
 
-static struct filesystem *devpts; /* [I] after the first mount */
-static struct inode *ptmx_inode;  /* [I] likewise, a reference */
+struct options {
+	uid_t uid;
+	gid_t gid;
+	bool uid_given, gid_given;
+	mode_t mode, ptmx_mode;
+	uint32_t max;
+};
+
+/* [I] immutable  [r] changed by remount, read without a lock */
+struct instance {
+	struct pty_table ptys;
+	struct inode *ptmx;     /* [I] a reference */
+	struct options options; /* [r] */
+};
+
+static struct filesystem_type devpts_type;
+
+static struct instance *
+instance_of(const struct filesystem *fs)
+{
+	return fs->private;
+}
 
 static int
 node_open(struct inode *i, struct file *f)
 {
-	struct tty *t = pty_find(DEV_MINOR(i->rdev));
+	struct tty *t = pty_find(&instance_of(i->fs)->ptys, DEV_MINOR(i->rdev));
 	int error;
 
 	if (!t)
@@ -61,17 +87,18 @@ parse_index(const char *name, size_t length, uint32_t *index)
 static int
 root_lookup(struct inode *dir, struct dentry *d)
 {
+	struct instance *in = instance_of(dir->fs);
 	uint32_t index;
 	struct tty *t;
 
 	if (strcmp(d->name, "ptmx") == 0) {
-		inode_get(ptmx_inode);
-		dentry_attach(d, ptmx_inode);
+		inode_get(in->ptmx);
+		dentry_attach(d, in->ptmx);
 		return 0;
 	}
 	if (!parse_index(d->name, d->length, &index))
 		return 0;
-	t = pty_find(index);
+	t = pty_find(&in->ptys, index);
 	if (!t)
 		return 0;
 	if (t->node) {
@@ -86,16 +113,17 @@ root_lookup(struct inode *dir, struct dentry *d)
 static bool
 root_revalidate(struct dentry *d)
 {
+	struct instance *in = instance_of(d->fs);
 	struct inode *i = d->inode;
 	uint32_t index;
 	struct tty *t;
 	bool same;
 
-	if (i == ptmx_inode)
+	if (i == in->ptmx)
 		return true;
 	if (!parse_index(d->name, d->length, &index))
 		return i == NULL;
-	t = pty_find(index);
+	t = pty_find(&in->ptys, index);
 	same = i == (t ? t->node : NULL);
 	if (t)
 		tty_put(t);
@@ -112,6 +140,8 @@ static const struct inode_ops root_ops = {
 static int
 root_readdir(struct file *f, struct dir_context *ctx)
 {
+	struct instance *in = instance_of(f->inode->fs);
+
 	if (ctx->position == 0 && !ctx->emit(ctx, ".", 1, 1, f->inode->number, S_IFDIR >> 12))
 		return 0;
 	if (ctx->position <= 1) {
@@ -121,11 +151,12 @@ root_readdir(struct file *f, struct dir_context *ctx)
 		ctx->position = 2;
 	}
 	if (ctx->position == 2) {
-		if (!ctx->emit(ctx, "ptmx", 4, 3, ptmx_inode->number, S_IFCHR >> 12))
+		if (!ctx->emit(ctx, "ptmx", 4, 3, PTMX_NUMBER, S_IFCHR >> 12))
 			return 0;
 		ctx->position = 3;
 	}
-	for (uint32_t n = pty_next((uint32_t)(ctx->position - 3)); n != UINT32_MAX; n = pty_next(n + 1)) {
+	for (uint32_t n = pty_next(&in->ptys, (uint32_t)(ctx->position - 3)); n != UINT32_MAX;
+	     n = pty_next(&in->ptys, n + 1)) {
 		char name[12];
 		int length = snprintf(name, sizeof(name), "%u", n);
 
@@ -141,79 +172,230 @@ static const struct file_ops root_file_ops = {
 	.readdir = root_readdir,
 };
 
-/* The inode of a new pty: owned by who opened it, group tty, mode 0620. NULL: not mounted, memory. */
-struct inode *
-devpts_node_create(struct tty *t)
-{
-	struct inode *i;
+/* --- for pty.c ---------------------------------------------------------------------------------- */
 
-	if (!devpts)
-		return NULL;
-	i = inode_create(devpts, S_IFCHR | 0620);
+int
+devpts_find(const struct path *ptmx, struct path *root)
+{
+	int error = 0;
+
+	if (ptmx->dentry->fs->type == &devpts_type) {
+		*root = (struct path){ ptmx->mount, ptmx->dentry->fs->root };
+		path_get(root);
+		return 0;
+	}
+	error = path_sibling(ptmx, "pts", root);
+	if (error)
+		return -ENODEV;
+	if (root->dentry->fs->type == &devpts_type && root->dentry == root->dentry->fs->root)
+		return 0;
+	path_put(root);
+	return -ENODEV;
+}
+
+struct pty_table *
+devpts_table(struct filesystem *fs)
+{
+	return &instance_of(fs)->ptys;
+}
+
+uint32_t
+devpts_limit(struct filesystem *fs)
+{
+	return READ_ONCE(instance_of(fs)->options.max);
+}
+
+struct inode *
+devpts_node_create(struct filesystem *fs, struct tty *t)
+{
+	const struct options *o = &instance_of(fs)->options;
+	struct inode *i = inode_create(fs, S_IFCHR | o->mode);
+
 	if (!i)
 		return NULL;
 	i->ops = &node_ops;
 	i->file_ops = &tty_file_ops;
 	i->rdev = t->device;
-	i->gid = GID_TTY;
+	if (o->uid_given)
+		i->uid = o->uid;
+	if (o->gid_given)
+		i->gid = o->gid;
 	i->number = 3 + t->index;
 	return i;
 }
 
-/* The pty ends: names found from now on lead nowhere. Called once, by the master's release. */
-void
-devpts_node_remove(struct tty *t)
+/* --- instances ---------------------------------------------------------------------------------- */
+
+static int
+parse_one(char *option, struct options *o)
 {
-	inode_put(t->node);
+	char *value = strchr(option, '=');
+	const char *end;
+	uint64_t n;
+	bool octal;
+
+	if (!value)
+		return strcmp(option, "newinstance") == 0 ? 0 : -EINVAL; /* they all are */
+	*value++ = '\0';
+	octal = strcmp(option, "mode") == 0 || strcmp(option, "ptmxmode") == 0;
+	if (parse_u64(value, &end, octal ? 8 : 10, &n) != 0 || *end || n > INT32_MAX)
+		return -EINVAL;
+	if (strcmp(option, "mode") == 0) {
+		o->mode = (mode_t)n & 07777;
+	} else if (strcmp(option, "ptmxmode") == 0) {
+		o->ptmx_mode = (mode_t)n & 07777;
+	} else if (strcmp(option, "max") == 0) {
+		o->max = (uint32_t)n;
+		return n > LIMIT_NONE ? -EINVAL : 0;
+	} else if (strcmp(option, "uid") == 0) {
+		o->uid = uid_from_user((uid_t)n);
+		o->uid_given = true;
+		return o->uid == ID_INVALID ? -EINVAL : 0;
+	} else if (strcmp(option, "gid") == 0) {
+		o->gid = gid_from_user((gid_t)n);
+		o->gid_given = true;
+		return o->gid == ID_INVALID ? -EINVAL : 0;
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What is not named is as if never set, at remount too. 0, -EINVAL, -ENOMEM; *o is then unchanged. */
+static int
+parse_options(const char *text, struct options *o)
+{
+	struct options fresh = { .mode = 0600, .max = LIMIT_NONE };
+	char *copy, *at;
+	int error = 0;
+
+	copy = kstrdup(text ? text : "");
+	if (!copy)
+		return -ENOMEM;
+	for (at = copy; at && !error;) {
+		char *comma = strchr(at, ',');
+
+		if (comma)
+			*comma++ = '\0';
+		if (*at)
+			error = parse_one(at, &fresh);
+		at = comma;
+	}
+	kfree(copy);
+	if (!error)
+		*o = fresh;
+	return error;
+}
+
+static struct inode *
+make_root(struct filesystem *fs)
+{
+	struct inode *root = inode_create(fs, S_IFDIR | 0755);
+
+	if (!root)
+		return NULL;
+	root->ops = &root_ops;
+	root->file_ops = &root_file_ops;
+	root->links = 2;
+	root->number = 1;
+	return root;
+}
+
+static struct inode *
+make_ptmx(struct filesystem *fs, mode_t mode)
+{
+	struct inode *i = inode_create(fs, S_IFCHR | mode);
+
+	if (!i)
+		return NULL;
+	i->ops = &ptmx_ops;
+	i->file_ops = &tty_file_ops;
+	i->rdev = PTMX_DEVICE;
+	i->number = PTMX_NUMBER;
+	return i;
 }
 
 static int
 devpts_mount(struct filesystem *fs, const char *source, const char *options)
 {
-	struct inode *root = inode_create(fs, S_IFDIR | 0755);
+	struct instance *in = kzalloc(sizeof(*in));
+	struct inode *root;
+	int error;
 
+	if (!in)
+		return -ENOMEM;
+	pty_table_init(&in->ptys);
+	error = parse_options(options, &in->options);
+	if (error)
+		goto free;
+	fs->private = in;
+	error = -ENOMEM;
+	in->ptmx = make_ptmx(fs, in->options.ptmx_mode);
+	if (!in->ptmx)
+		goto free;
+	root = make_root(fs);
 	if (!root)
-		return -ENOMEM;
-	root->ops = &root_ops;
-	root->file_ops = &root_file_ops;
-	root->links = 2;
-	root->uid = root->gid = 0;
-	ptmx_inode = inode_create(fs, S_IFCHR | 0666);
-	if (!ptmx_inode) {
-		inode_put(root);
-		return -ENOMEM;
-	}
-	ptmx_inode->ops = &ptmx_ops;
-	ptmx_inode->file_ops = &tty_file_ops;
-	ptmx_inode->rdev = PTMX_DEVICE;
-	ptmx_inode->uid = ptmx_inode->gid = 0;
+		goto ptmx;
 	fs->root = dentry_create_root(fs, root);
-	if (!fs->root)
-		return -ENOMEM;
-	ref_get(&fs->refs);
-	devpts = fs;
-	return 0;
+	if (fs->root)
+		return 0;
+	inode_put(root);
+ptmx:
+	inode_put(in->ptmx);
+free:
+	kfree(in);
+	return error;
+}
+
+static void
+devpts_unmount(struct filesystem *fs)
+{
+	struct instance *in = instance_of(fs);
+
+	inode_put(in->ptmx);
+	kfree(in);
 }
 
 static int
 devpts_remount(struct filesystem *fs, const char *options)
 {
+	struct instance *in = instance_of(fs);
+	struct options o;
+	int error = parse_options(options, &o);
+
+	if (error)
+		return error;
+	in->options = o;
+	write_lock(&in->ptmx->lock);
+	in->ptmx->mode = S_IFCHR | o.ptmx_mode;
+	write_unlock(&in->ptmx->lock);
 	return 0;
 }
 
 static void
 devpts_show_options(struct filesystem *fs, char *out, size_t size)
 {
-	scnprintf(out, size, ",gid=%d,mode=620,ptmxmode=666", GID_TTY);
+	const struct options *o = &instance_of(fs)->options;
+	size_t at = 0;
+
+	out[0] = '\0';
+	if (o->uid_given)
+		at += (size_t)scnprintf(out + at, size - at, ",uid=%u", uid_shown(o->uid));
+	if (o->gid_given)
+		at += (size_t)scnprintf(out + at, size - at, ",gid=%u", gid_shown(o->gid));
+	at += (size_t)scnprintf(out + at, size - at, ",mode=%03o,ptmxmode=%03o", o->mode, o->ptmx_mode);
+	if (o->max < LIMIT_NONE)
+		scnprintf(out + at, size - at, ",max=%u", o->max);
 }
 
 static struct filesystem_type devpts_type = {
 	.name = "devpts",
 	.magic = DEVPTS_MAGIC,
 	.no_device = true,
-	.single = true,
-	.user_mount = true, /* the one that the namespace shows already; its inodes keep their owners */
+	.user_mount = true,
+	.own_devices = true,
 	.mount = devpts_mount,
+	.unmount = devpts_unmount,
 	.remount = devpts_remount,
 	.show_options = devpts_show_options,
 };

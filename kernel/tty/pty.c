@@ -2,12 +2,12 @@
 /*
  * pty.c - pseudo-terminals: a terminal whose line is a program.
  *
- * Opening /dev/ptmx makes terminal N and gives its master: what is written there is typed, what the
- * terminal prints is read there. /dev/pts/N is the terminal itself, locked until TIOCSPTLCK clears.
- * When the master is closed the terminal is hung up; while no terminal file is open the master
- * reads EIO, as on Linux.
+ * Opening a ptmx makes terminal N of an instance of devpts and gives its master: what is written there is
+ * typed, what the terminal prints is read there. The node N is the terminal itself, locked until TIOCSPTLCK
+ * clears. When the master is closed the terminal is hung up and its number free; while no terminal file is
+ * open the master reads EIO, as on Linux.
  *
- * The table of numbers holds no reference: an entry is removed before the last reference goes.
+ * The tables of numbers hold no reference: an entry is removed before the last reference goes.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -15,19 +15,18 @@
 #include <tessera/inode.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
-#include <tessera/radix.h>
 #include <tessera/signal.h>
 #include <tessera/slab.h>
 #include <tessera/uaccess.h>
 
 #include "tty_private.h"
 
-#define MAJOR_PTS 136
-#define PTY_MAX   4096
-#define CHUNK     256
+#define MAJOR_PTS   136
+#define PTY_MAX     4096 /* of all instances, as Linux's kernel.pty.max */
+#define CHUNK       256
 
 static struct mutex table_lock = MUTEX_INIT(table_lock, SLEEP_LEAF);
-static struct radix_tree table; /* table_lock: struct tty * by number */
+static uint32_t pty_count; /* table_lock: of all instances */
 
 static void
 pty_start_output(struct tty *t)
@@ -48,53 +47,69 @@ static const struct tty_driver pty_driver = {
 	.release = pty_release,
 };
 
+void
+pty_table_init(struct pty_table *p)
+{
+	radix_init(&p->by_number);
+	p->count = 0;
+}
+
 struct tty *
-pty_find(uint32_t index)
+pty_find(struct pty_table *p, uint32_t index)
 {
 	struct tty *t;
 
 	mutex_lock(&table_lock);
-	t = radix_get(&table, index);
-
+	t = radix_get(&p->by_number, index);
 	if (t && !ref_get_unless_zero(&t->refs))
 		t = NULL;
 	mutex_unlock(&table_lock);
 	return t;
 }
 
-/* The smallest number in use >= index, or UINT32_MAX. */
 uint32_t
-pty_next(uint32_t index)
+pty_next(struct pty_table *p, uint32_t index)
 {
 	uint64_t at = index;
 	bool found;
 
 	mutex_lock(&table_lock);
-	found = radix_next(&table, &at) != NULL;
+	found = radix_next(&p->by_number, &at) != NULL;
 	mutex_unlock(&table_lock);
 	return found ? (uint32_t)at : UINT32_MAX;
 }
 
+/* The smallest free number of the instance becomes t's. 0, -ENOSPC, -ENOMEM. */
 static int
-number_take(struct tty *t, uint32_t *index)
+number_take(struct filesystem *instance, struct tty *t, uint32_t *index)
 {
+	struct pty_table *p = devpts_table(instance);
 	int error = -ENOSPC;
 	uint64_t at;
 
 	mutex_lock(&table_lock);
-	if (radix_find_free(&table, 0, PTY_MAX - 1, &at)) {
+	if (pty_count < PTY_MAX && p->count < devpts_limit(instance) &&
+	    radix_find_free(&p->by_number, 0, PTY_MAX - 1, &at)) {
 		*index = (uint32_t)at;
-		error = radix_set(&table, at, t, NULL);
+		error = radix_set(&p->by_number, at, t, NULL);
+	}
+	if (!error) {
+		p->count++;
+		pty_count++;
 	}
 	mutex_unlock(&table_lock);
 	return error;
 }
 
 static void
-number_release(uint32_t index)
+number_release(struct filesystem *instance, uint32_t index)
 {
+	struct pty_table *p = devpts_table(instance);
+
 	mutex_lock(&table_lock);
-	radix_remove(&table, index);
+	radix_remove(&p->by_number, index);
+	p->count--;
+	pty_count--;
 	mutex_unlock(&table_lock);
 }
 
@@ -254,24 +269,23 @@ master_poll(struct file *f, struct poll_table *pt)
 	return events;
 }
 
-/* TIOCGPTPEER: the terminal's own file, without going through a name. */
+/* TIOCGPTPEER: the terminal's own file, by the node beside the master's ptmx, whatever is mounted over its name. */
 static long
-open_peer(struct tty *t, uint32_t open_flags)
+open_peer(struct tty *t, struct file *master, uint32_t open_flags)
 {
-	struct file *f = file_create(&tty_file_ops, open_flags & ~O_CLOEXEC, NULL);
-	int fd, error;
+	struct path ptmx = { master->mount, master->dentry }, root;
+	int error = devpts_find(&ptmx, &root);
+	char name[12];
+	struct file *f;
+	int fd;
 
-	if (!f)
-		return -ENOMEM;
-	inode_get(t->node);
-	f->inode = t->node;
-	f->flags |= open_flags & O_NOCTTY; /* as of an open by name: looked at below, never shown */
-	error = tty_open_file(t, f);
-	f->flags &= ~O_NOCTTY;
-	if (error) {
-		file_put(f);
+	if (error)
 		return error;
-	}
+	snprintf(name, sizeof(name), "%u", t->index);
+	error = root.dentry->fs == t->instance ? vfs_open_child(&root, name, open_flags, &f) : -ENODEV;
+	path_put(&root);
+	if (error)
+		return error;
 	fd = handle_open(f, RIGHT_ALL, open_flags & O_CLOEXEC);
 	if (fd < 0)
 		file_put(f);
@@ -308,7 +322,7 @@ master_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 	case TIOCGPTLCK: return put_user((int32_t)t->locked, p);
 	case TIOCPKT: return set_flag(t, &t->packet, p);
 	case TIOCGPKT: return put_user((int32_t)t->packet, p);
-	case TIOCGPTPEER: return open_peer(t, (uint32_t)arg);
+	case TIOCGPTPEER: return open_peer(t, f, (uint32_t)arg);
 	case TIOCINQ:
 		flags = spin_lock_irq(&t->lock);
 		n = t->output_head - t->output_tail;
@@ -334,8 +348,9 @@ master_release(struct file *f)
 	flags = spin_lock_irq(&t->lock);
 	t->master_open = false;
 	spin_unlock_irq(&t->lock, flags);
-	devpts_node_remove(t);
-	number_release(t->index);
+	inode_put(t->node);
+	number_release(t->instance, t->index);
+	filesystem_put(t->instance);
 	tty_hang_up(t);
 	tty_put(t);
 }
@@ -356,9 +371,9 @@ static const struct file_ops master_ops = {
 	.dump = master_dump,
 };
 
-/* open of /dev/ptmx. 0, -ENOMEM, -ENOSPC. */
-int
-pty_open_master(struct inode *i, struct file *f)
+/* A new terminal of `instance`, whose reference it takes over when it succeeds. 0, -ENOMEM, -ENOSPC. */
+static int
+pty_create(struct filesystem *instance, struct tty **out)
 {
 	struct tty *t = kzalloc(sizeof(*t));
 	uint32_t index;
@@ -370,29 +385,43 @@ pty_open_master(struct inode *i, struct file *f)
 	t->termios.cflag = B38400 | CS8 | CREAD;
 	t->locked = true;
 	t->master_open = true;
-	error = number_take(t, &index);
+	error = number_take(instance, t, &index);
 	if (error)
 		goto free;
 	t->index = index;
 	t->device = DEV(MAJOR_PTS, index);
-	t->node = devpts_node_create(t);
-	if (!t->node) {
-		error = -ENOMEM;
-		goto number;
+	t->instance = instance;
+	t->node = devpts_node_create(instance, t);
+	if (t->node) {
+		*out = t;
+		return 0;
 	}
-	f->private = t;
-	file_set_ops(f, &master_ops);
-	f->mode = (f->mode | FILE_STREAM) & ~FILE_SEEKABLE;
-	return 0;
-number:
-	number_release(index);
+	error = -ENOMEM;
+	number_release(instance, index);
 free:
 	kfree(t);
 	return error;
 }
 
-void
-pty_init(void)
+/* open of a ptmx. 0, -ENODEV: no devpts belongs to it, -ENOMEM, -ENOSPC. */
+int
+pty_open_master(struct inode *i, struct file *f)
 {
-	radix_init(&table);
+	struct path ptmx = { f->mount, f->dentry }, root;
+	struct tty *t;
+	int error = devpts_find(&ptmx, &root);
+
+	if (error)
+		return error;
+	ref_get(&root.dentry->fs->refs);
+	error = pty_create(root.dentry->fs, &t);
+	if (error) {
+		filesystem_put(root.dentry->fs);
+	} else {
+		f->private = t;
+		file_set_ops(f, &master_ops);
+		f->mode = (f->mode | FILE_STREAM) & ~FILE_SEEKABLE;
+	}
+	path_put(&root);
+	return error;
 }

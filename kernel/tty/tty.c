@@ -521,7 +521,6 @@ void
 tty_init(void)
 {
 	serial_init();
-	pty_init();
 	devpts_init();
 	chrdev_register("tty", DEV(MAJOR_TTY_AUX, 0), 0666, &tty_file_ops, open_current_terminal);
 	chrdev_register("console", DEV(MAJOR_TTY_AUX, 1), 0600, &tty_file_ops, open_console);

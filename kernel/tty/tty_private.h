@@ -21,6 +21,7 @@
 #include <tessera/atomic.h>
 #include <tessera/file.h>
 #include <tessera/lock.h>
+#include <tessera/radix.h>
 #include <tessera/tty.h>
 #include <tessera/types.h>
 #include <tessera/wait.h>
@@ -29,7 +30,9 @@
 
 #define TTY_RING 4096 /* also the longest canonical line, with its end */
 
+struct filesystem;
 struct inode;
+struct path;
 struct tty;
 
 struct tty_driver {
@@ -103,7 +106,8 @@ struct tty {
 	bool locked;                     /* [l] TIOCSPTLCK */
 	bool packet;                     /* [l] TIOCPKT */
 	uint8_t packet_status;           /* [l] */
-	struct inode *node;              /* [I] devpts' inode, a reference */
+	struct inode *node;              /* [I] devpts' inode, a reference while the master is open */
+	struct filesystem *instance;     /* [I] of devpts, likewise */
 };
 
 /* tty.c */
@@ -155,13 +159,24 @@ void job_hang_up(struct tty *t);
 long tty_ioctl(struct tty *t, struct file *f, unsigned int command, uintptr_t arg);
 
 /* pty.c, devpts.c, serial.c */
-void pty_init(void);
 void devpts_init(void);
-struct inode *devpts_node_create(struct tty *t);
-void devpts_node_remove(struct tty *t);
 int pty_open_master(struct inode *i, struct file *f);
-struct tty *pty_find(uint32_t index);
-uint32_t pty_next(uint32_t index);
+
+/* The terminals of one instance of devpts by number. Holds no references: an entry goes before its terminal. */
+struct pty_table {
+	struct radix_tree by_number; /* pty.c's table_lock: struct tty * */
+	uint32_t count;              /* table_lock */
+};
+void pty_table_init(struct pty_table *p);
+struct tty *pty_find(struct pty_table *p, uint32_t index); /* with a reference, or NULL */
+uint32_t pty_next(struct pty_table *p, uint32_t index); /* the smallest in use >= index, or UINT32_MAX */
+
+/* The root of the instance that the file ptmx makes terminals of, with references. 0, -ENODEV. */
+int devpts_find(const struct path *ptmx, struct path *root);
+struct pty_table *devpts_table(struct filesystem *fs);
+uint32_t devpts_limit(struct filesystem *fs); /* how many terminals it may have */
+/* The inode of a new pty, owned as the mount's options say. NULL: no memory. */
+struct inode *devpts_node_create(struct filesystem *fs, struct tty *t);
 void serial_init(void);
 struct tty *serial_port(uint32_t index);
 

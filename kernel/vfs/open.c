@@ -53,8 +53,9 @@ may_open(const struct path *p, uint32_t *flags, bool created)
 		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		/* Who makes a file system in a namespace of its own makes no devices by that. */
-		if ((READ_ONCE(p->mount->flags) & MOUNT_NODEV) || p->mount->fs->user_ns != &init_user_namespace)
+		/* Who makes a file system in a namespace of its own makes no devices by that; devpts' are its own. */
+		if ((READ_ONCE(p->mount->flags) & MOUNT_NODEV) ||
+		    (p->mount->fs->user_ns != &init_user_namespace && !p->mount->fs->type->own_devices))
 			return -EACCES;
 		*flags &= ~O_TRUNC;
 		break;
@@ -183,6 +184,24 @@ vfs_open_exec(const struct path *p, struct file **out)
 	struct file *f = new_object(O_RDONLY);
 
 	return f ? open_object(p, O_RDONLY, f, out) : -ENFILE;
+}
+
+int
+vfs_open_child(const struct path *dir, const char *name, uint32_t flags, struct file **out)
+{
+	struct path p = { dir->mount, lookup_child(dir->dentry, name, strlen(name)) };
+	struct file *f;
+	int error;
+
+	if (IS_ERR(p.dentry))
+		return (int)PTR_ERR(p.dentry);
+	f = p.dentry->inode ? new_object(flags) : NULL;
+	if (f)
+		error = open_object(&p, flags, f, out);
+	else
+		error = p.dentry->inode ? -ENFILE : -ENOENT;
+	dentry_put(p.dentry);
+	return error;
 }
 
 /* Make `d`, a negative child of w->parent whose lock is held for writing. */

@@ -110,6 +110,24 @@ lookup_child(struct dentry *parent, const char *name, size_t length)
 	return d;
 }
 
+int
+path_sibling(const struct path *p, const char *name, struct path *out)
+{
+	struct dentry *dir = dentry_parent(p->dentry), *d = lookup_child(dir, name, strlen(name));
+
+	dentry_put(dir);
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	if (!d->inode) {
+		dentry_put(d);
+		return -ENOENT;
+	}
+	*out = (struct path){ p->mount, d };
+	mount_get(out->mount);
+	mount_follow(out);
+	return 0;
+}
+
 static int
 climb(struct last_name *w)
 {

@@ -180,6 +180,7 @@ struct dentry {
 struct filesystem_type {
 	bool (*is_another)(void);      /* a single one: does the caller get one of its own? Empty: never */
 	bool user_mount;               /* who owns its mount namespace may mount it */
+	bool own_devices;              /* its device nodes are of its making, and good wherever it is mounted */
 	const char *name;
 	uint32_t magic;                /* statfs f_type */
 	bool no_device;                /* "nodev" in /proc/filesystems */
@@ -191,7 +192,7 @@ struct filesystem_type {
 	int (*statfs)(struct filesystem *fs, struct fs_stat *st);
 	int (*remount)(struct filesystem *fs, const char *options); /* empty: -EINVAL unless no options */
 	void (*show_options)(struct filesystem *fs, char *out, size_t size);
-	bool single;                   /* one instance for all mounts: proc, devfs, devpts */
+	bool single;                   /* one instance for all mounts: proc, devfs */
 	bool no_cache;                 /* names are forgotten as soon as nobody uses them: proc */
 	struct list node;
 };
@@ -269,6 +270,9 @@ struct path {
 int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *out);
 void path_get(const struct path *p);
 void path_put(struct path *p);
+/* What `name` in the directory of `p` leads to, mounts followed, links not; permissions are not asked. 0 with
+ * references in *out, -ENOENT, -ENOMEM. */
+int path_sibling(const struct path *p, const char *name, struct path *out);
 /* Absolute name as seen from the caller's root, "(unreachable)" and " (deleted)" as Linux writes.
  * Returns a pointer into buf, or ERR_PTR(-ENAMETOOLONG). */
 char *path_name(const struct path *p, char *buf, size_t size);
@@ -282,6 +286,8 @@ char *path_name_from(const struct path *p, const struct path *root, char *buf, s
 /* --- operations on names (vfs/namei ops): permission checks, locking, then inode_ops ----------- */
 int vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
 	     struct file **out);
+/* The child `name` of the directory `dir` itself, mounts on it and the caller's permissions ignored. */
+int vfs_open_child(const struct path *dir, const char *name, uint32_t flags, struct file **out);
 /* For exec, which has checked MAY_EXEC itself: a program need not be readable by who runs it. */
 int vfs_open_exec(const struct path *p, struct file **out);
 int vfs_mkdir(int dirfd, const char *name, mode_t mode);
@@ -400,6 +406,7 @@ struct file *anonymous_inode_open(struct inode *i, const char *name, const struc
 struct timespec64 inode_now(void);
 
 int filesystem_register(struct filesystem_type *t);
+void filesystem_put(struct filesystem *fs); /* may sleep: the last one frees all that is cached of it */
 void vfs_init(void);                 /* caches, rootfs (tmpfs) mounted as / */
 /* Unpack a cpio archive into /. Frames of page-aligned file data become tmpfs's own. */
 int initramfs_unpack(paddr_t start, size_t size);
