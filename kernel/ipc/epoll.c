@@ -18,6 +18,11 @@
  * ready_lock, which is the last: wake-ups take it inside a wait queue's lock. An epoll may watch an
  * epoll; locks nest from watching to watched, and there are no loops, which is checked when an item
  * is added.
+ *
+ * An event goes up all ways from its file, through epolls that watch epolls, with interrupts off. Rows of epolls
+ * that each watch all of the row below would make these as many as a power of their number, so how many ways of
+ * each length a file may have is limited, as on Linux. Whoever searches marks what he has seen with the search's
+ * number, and looks at each epoll once.
  */
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
@@ -32,6 +37,7 @@
 #include <tessera/thread.h>
 
 #define DEPTH_MAX   5      /* epolls inside epolls */
+#define WAY_MAX     4      /* the longest way up from a file: epolls that are watched themselves */
 #define QUEUES_MAX  4      /* wait queues that one file's poll may name */
 #define MODE_BITS   (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP)
 
@@ -45,6 +51,8 @@ struct epoll {
 	struct list ready;           /* [r] */
 	struct wait_queue wait;      /* epoll_wait sleeps here */
 	struct wait_queue poll_wait; /* who polls or watches this epoll */
+	uint64_t searched;           /* [w] the search that has seen it last, */
+	int levels;                  /* [w] and what that found */
 };
 
 struct epoll_item {
@@ -69,6 +77,10 @@ struct item_table {
 };
 
 static struct mutex watchers_lock = MUTEX_INIT(watchers_lock, EPOLL_WATCHERS);
+static uint64_t search; /* watchers_lock */
+
+/* How many ways up from a file may pass so many epolls below the last: Linux's numbers; 0: any. */
+static const uint32_t ways_max[WAY_MAX + 1] = { 0, 500, 100, 50, 10 };
 
 static const struct file_ops epoll_ops;
 
@@ -212,33 +224,100 @@ item_remove(struct epoll *ep, struct epoll_item *i)
 	kfree(i);
 }
 
-/* How many epolls, one above the other, watch `f`? watchers_lock held; bounded since nesting is. */
+/* How many epolls, one above the other, watch `ep`? watchers_lock held, a new search. */
 static int
-levels_above(struct file *f)
+levels_above(struct epoll *ep)
 {
 	struct epoll_item *i;
 	int most = 0;
 
-	list_for_each(i, &f->watchers, file_node)
-		most = MAX(most, 1 + levels_above(i->epoll->file));
+	if (ep->searched == search)
+		return ep->levels;
+	list_for_each(i, &ep->file->watchers, file_node)
+		most = MAX(most, 1 + levels_above(i->epoll));
+	ep->searched = search;
+	ep->levels = most;
 	return most;
 }
 
-/* How deep do epolls nest below `f`, and is `target` among them? -ELOOP for either. */
+/* How many, one below the other, does it watch? -ELOOP: `target` is one of them, or it is `target`. The same. */
 static int
-check_nesting(struct file *f, const struct epoll *target, int depth)
+levels_below(struct epoll *ep, const struct epoll *target)
 {
-	struct epoll *ep;
-	int error = 0;
+	int most = 0;
 
-	if (!file_is_epoll(f))
-		return 0;
-	ep = epoll_of(f);
-	if (ep == target || depth > DEPTH_MAX)
+	if (ep == target)
 		return -ELOOP;
-	for (struct rb_node *n = rb_first(&ep->items); n && !error; n = rb_next(n))
-		error = check_nesting(container_of(n, struct epoll_item, node)->file, target, depth + 1);
-	return error;
+	if (ep->searched == search)
+		return ep->levels;
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		struct file *f = container_of(n, struct epoll_item, node)->file;
+		int levels = file_is_epoll(f) ? levels_below(epoll_of(f), target) : -1;
+
+		if (levels == -ELOOP)
+			return levels;
+		most = MAX(most, levels + 1);
+	}
+	ep->searched = search;
+	ep->levels = most;
+	return most;
+}
+
+/* May `ep` watch `watched`, without a loop and without too many levels? watchers_lock held. 0 or -ELOOP. */
+static int
+check_nesting(struct epoll *ep, struct epoll *watched)
+{
+	int above, below;
+
+	search++;
+	above = levels_above(ep);
+	search++;
+	below = levels_below(watched, ep);
+	return below < 0 || 1 + above + below > DEPTH_MAX ? -ELOOP : 0;
+}
+
+/* Count the ways up from `f`, which `length` epolls are below. True: too many. watchers_lock held. */
+static bool
+too_many_ways(struct file *f, uint32_t length, uint32_t ways[WAY_MAX + 1])
+{
+	struct epoll_item *i;
+
+	if (length > WAY_MAX)
+		return true;
+	list_for_each(i, &f->watchers, file_node) {
+		struct file *above = i->epoll->file;
+
+		if (!list_is_empty(&above->watchers)) {
+			if (too_many_ways(above, length + 1, ways))
+				return true;
+		} else if (ways_max[length] && ++ways[length] > ways_max[length]) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is there a file at or below `f` with too many ways up? watchers_lock held, a new search. */
+static bool
+is_crowded(struct file *f)
+{
+	uint32_t ways[WAY_MAX + 1] = { 0 };
+	struct epoll *ep;
+
+	if (!file_is_epoll(f)) {
+		if (f->epoll_search == search)
+			return false;
+		f->epoll_search = search;
+		return too_many_ways(f, 0, ways);
+	}
+	ep = epoll_of(f);
+	if (ep->searched == search)
+		return false;
+	ep->searched = search;
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n))
+		if (is_crowded(container_of(n, struct epoll_item, node)->file))
+			return true;
+	return false;
 }
 
 static int
@@ -261,6 +340,13 @@ item_add(struct epoll *ep, int fd, struct file *f, const struct epoll_event *eve
 	if (it.too_many) {
 		item_remove(ep, i);
 		return -ENOSPC;
+	}
+	if (file_is_epoll(f) || !list_is_empty(&ep->file->watchers)) {
+		search++;
+		if (is_crowded(f)) {
+			item_remove(ep, i);
+			return -EINVAL;
+		}
 	}
 	return 0;
 }
@@ -300,7 +386,7 @@ epoll_control(struct file *epoll, int op, int fd, struct file *f, const struct e
 	ep = epoll_of(epoll);
 	mutex_lock(&watchers_lock);
 	if (op == 1 && file_is_epoll(f))
-		error = check_nesting(f, ep, 1 + levels_above(epoll));
+		error = check_nesting(ep, epoll_of(f));
 	mutex_lock(&ep->lock);
 	i = item_find(ep, f, fd);
 	if (!error) {

@@ -5,6 +5,7 @@
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
 #include <tessera/fork.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 #include <tessera/sched.h>
 #include <tessera/signal.h>
@@ -236,6 +237,11 @@ linux_pidfd_send_signal(int pidfd, int signo, const struct siginfo __user *uinfo
 	p = pidfd_get_for_signal(pidfd, &error);
 	if (!p)
 		return error;
+	/* The handle may have come from a namespace above, whose processes have no number here. */
+	if (!pid_namespace_is_inside(&p->pid_ns->ns, &current_pid_namespace()->ns)) {
+		process_put(p);
+		return -EINVAL;
+	}
 	if (uinfo) {
 		error = copy_from_user(&info, uinfo, sizeof(info));
 		if (!error && info.signo != signo)

@@ -16,8 +16,10 @@
  * and object under the list's lock and then starts from the object. A page on the list has a living
  * object: it leaves the list before it leaves the object.
  */
+#include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/iov.h>
+#include <tessera/signal.h>
 #include <tessera/string.h>
 #include <tessera/wait.h>
 
@@ -286,12 +288,19 @@ page_cache_peek(struct memory_object *o, uint64_t index, struct page **out, uint
 
 /* --- read and write --------------------------------------------------------------------------- */
 
+/* A transfer may be of two GiB, and others wait for the file's lock: who is killed has what he has. */
+static bool
+is_over(ssize_t done)
+{
+	return done > 0 && unlikely(signal_fatal_pending(current_thread()));
+}
+
 ssize_t
 object_read(struct memory_object *o, uint64_t offset, uint64_t size, struct iov_iter *to)
 {
 	ssize_t done = 0;
 
-	while (to->count > 0 && offset < size) {
+	while (to->count > 0 && offset < size && !is_over(done)) {
 		size_t in_page = offset % PAGE_SIZE;
 		size_t room = MIN(PAGE_SIZE - in_page, to->count), n = MIN(room, size - offset);
 		struct page *p;
@@ -363,7 +372,7 @@ object_write(struct memory_object *o, uint64_t offset, struct iov_iter *from)
 {
 	ssize_t done = 0;
 
-	while (from->count > 0) {
+	while (from->count > 0 && !is_over(done)) {
 		uint64_t index = offset / PAGE_SIZE;
 		size_t in_page = offset % PAGE_SIZE;
 		size_t n = MIN(PAGE_SIZE - in_page, from->count), moved;

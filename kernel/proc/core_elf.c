@@ -268,7 +268,7 @@ put_notes(struct core_out *o, const struct core *c)
 	put_files(o, c);
 	put_fpu(o, c, self);
 	list_for_each(t, &c->p->threads, process_node) {
-		if (t == self)
+		if (t == self || t->worker) /* a worker has no registers of the program's */
 			continue;
 		put_status(o, c, t);
 		put_fpu(o, c, t);

@@ -467,13 +467,13 @@ long
 process_exec(int dirfd, const char *path, uint64_t argv, uint64_t envp, int flags)
 {
 	struct exec_source a = { .user = argv }, e = { .user = envp };
-	pid_t tid = current_thread()->tid;
+	uint64_t message = current_thread()->ptrace ? ptrace_number(current_thread()->tid) : 0;
 	long error;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	error = exec_program(dirfd, path, &a, &e, flags);
 	if (!error)
-		ptrace_exec(tid);
+		ptrace_exec(message);
 	return error;
 }

@@ -364,7 +364,7 @@ process_add_worker(const char *name, void (*fn)(void *), void *arg)
 	cred_get((struct cred *)t->cred);
 	string_copy(t->name, name, sizeof(t->name));
 	t->worker = true;
-	t->signal_mask = ~0ull;
+	t->signal_mask = ~SIGNAL_UNBLOCKABLE;
 	signal_queue_init(&t->pending);
 	list_init(&t->process_node);
 	list_init(&t->pi_held);
@@ -480,6 +480,7 @@ process_clone(const struct clone_request *r)
 	struct vfork_wait *v = NULL;
 	struct file *pidfd_file = NULL;
 	int error = check_request(r), fd = -1;
+	uint64_t message;
 	unsigned int event;
 	struct cred *c;
 	struct thread *t;
@@ -532,11 +533,12 @@ process_clone(const struct clone_request *r)
 		ref_get(&v->refs);
 		t->vfork = v;
 	}
+	message = current_thread()->ptrace ? ptrace_number(t->tid) : 0; /* it may have ended when it is told */
 	thread_start(t);
 	if (event)
-		ptrace_stop_event(event, (uint64_t)tid);
+		ptrace_stop_event(event, message);
 	if (v && vfork_sleep(v))
-		ptrace_stop_event(PTRACE_EVENT_VFORK_DONE, (uint64_t)tid);
+		ptrace_stop_event(PTRACE_EVENT_VFORK_DONE, message);
 	return tid;
 
 drop_fd:

@@ -166,6 +166,19 @@ hand_over(struct futex_bucket *b, struct futex_waiter *top, struct thread *from,
 /* --- taking ----------------------------------------------------------------------------------- */
 
 /*
+ * Nobody has the number that the word named. Whoever had it may have ended since, and marked the word before its
+ * number went: then the word is looked at again.
+ */
+static int
+owner_is_gone(uint32_t __user *addr, uint32_t value)
+{
+	uint32_t now;
+	int error = futex_read_locked(addr, &now);
+
+	return error ? error : now == value ? -ESRCH : -EBUSY;
+}
+
+/*
  * One try, bucket locked. 0: it is ours. -EINPROGRESS: w is queued behind the owner. -EFAULT: fault the
  * word in and try again. -EBUSY: drop the lock for a moment and try again. Else an error.
  */
@@ -204,7 +217,7 @@ try_lock_locked(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user 
 	if (value & FUTEX_TID_MASK) {
 		owner = thread_find(value & FUTEX_TID_MASK);
 		if (!owner)
-			return -ESRCH;
+			return owner_is_gone(addr, value | FUTEX_WAITERS);
 	} else {
 		owner = top->owner;
 		thread_get(owner);
@@ -386,7 +399,7 @@ futex_pi_thread_exit(struct thread *t)
 		struct futex_waiter *w, *top;
 		struct futex_bucket *b;
 		struct futex_key key;
-		bool more;
+		bool more, mine;
 
 		spin_lock(&pi_lock);
 		t->pi_exiting = true;
@@ -401,10 +414,11 @@ futex_pi_thread_exit(struct thread *t)
 		b = futex_bucket_of(&key);
 		spin_lock(&b->lock);
 		top = find_top(b, &key, &more);
-		if (top && top->owner == t)
+		mine = top && top->owner == t;
+		if (mine)
 			hand_over(b, top, t, true);
 		spin_unlock(&b->lock);
-		if (!top)
+		if (!mine) /* w is on its way off, and may be less urgent than we are */
 			step_aside(tries, WAIT_UNINTERRUPTIBLE);
 	}
 }

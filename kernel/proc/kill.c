@@ -62,11 +62,6 @@ send_checked_locked(struct process *p, int signo, const struct siginfo *info)
 
 	if (error || signo == 0)
 		return error;
-	/* From above a process 1 can be killed after all. */
-	if (signo == SIGKILL && process_is_namespace_init(p) && current_pid_namespace() != p->pid_ns) {
-		process_kill(p);
-		return 0;
-	}
 	return signal_send_process(p, signo, info_for_locked(p, info, &theirs));
 }
 

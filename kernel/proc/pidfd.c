@@ -9,7 +9,7 @@
 #include <tessera/fork.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
-#include <tessera/inode.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
 
@@ -43,7 +43,7 @@ static void
 pidfd_info(struct file *f, void (*print)(void *ctx, const char *fmt, ...), void *ctx)
 {
 	struct process *p = f->private;
-	int pid = READ_ONCE(p->state) == PROCESS_REAPED ? -1 : p->pid;
+	int pid = READ_ONCE(p->state) == PROCESS_REAPED ? -1 : pid_shown(p->pid);
 
 	print(ctx, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
 }

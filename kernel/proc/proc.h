@@ -162,7 +162,7 @@ void ptrace_notify_locked(struct thread *t);
 unsigned int ptrace_clone_event(uint64_t flags, int exit_signal); /* which one the tracer wants; 0: none */
 void ptrace_stop_event(unsigned int event, uint64_t message);     /* if the tracer wants it */
 void ptrace_stop_step(void);                                      /* stepped into a handler */
-void ptrace_exec(pid_t old_tid);
+void ptrace_exec(uint64_t old);
 void ptrace_thread_exits(int status);
 void ptrace_syscall_exit(struct trap_frame *f);
 

@@ -36,6 +36,7 @@
  */
 #include <tessera/arch.h>
 #include <tessera/cred.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/wait.h>
@@ -105,6 +106,10 @@ unlink_both_locked(struct thread *t)
 		if (!p->stopped)
 			p->threads_stopping++;
 		atomic_or(&t->work, WORK_STOP);
+		if (pt->stop == PTRACE_RUNS) {
+			thread_interrupt(t, false);
+			thread_kick(t);
+		}
 	}
 	if (pt->stop != PTRACE_RUNS) {
 		if (pt->stepping)
@@ -330,7 +335,7 @@ ptrace_thread_ended_locked(struct thread *t, int status)
 		return false;
 	to = t->ptrace->tracer->process;
 	action = signal_action_of(to, SIGCHLD);
-	info.child.pid = t->tid;
+	info.child.pid = pid_number_locked(to->pid_ns, t->tid);
 	info.child.uid = t->cred->uid;
 	info.code = status & 0x7f ? CLD_KILLED : CLD_EXITED;
 	info.child.status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
@@ -386,6 +391,19 @@ ptrace_tracer_pid(struct thread *t)
 		pid = t->ptrace->tracer->process->pid;
 	spin_unlock(&process_tree_lock);
 	return pid;
+}
+
+uint64_t
+ptrace_number(pid_t tid)
+{
+	struct thread *t = current_thread();
+	pid_t number = 0;
+
+	spin_lock(&process_tree_lock);
+	if (ptrace_is_traced(t))
+		number = pid_number_locked(t->ptrace->tracer->process->pid_ns, tid);
+	spin_unlock(&process_tree_lock);
+	return (uint64_t)number;
 }
 
 bool

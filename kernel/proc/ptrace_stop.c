@@ -19,6 +19,7 @@
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
 #include <tessera/fork.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/sched.h>
 
 #include "proc.h"
@@ -44,7 +45,6 @@ tell_tracer(struct process *p, struct thread *t, const struct report *r)
 	uint64_t user, sys;
 
 	thread_times(t, &user, &sys);
-	info.child.pid = t->tid;
 	info.child.uid = current_cred()->uid;
 	info.child.status = r->code & 0x7f;
 	info.child.utime = (int64_t)(user / (NSEC_PER_SEC / 100));
@@ -52,6 +52,7 @@ tell_tracer(struct process *p, struct thread *t, const struct report *r)
 	spin_lock(&process_tree_lock);
 	if (ptrace_is_traced(t)) {
 		to = t->ptrace->tracer->process;
+		info.child.pid = pid_number_locked(to->pid_ns, t->tid);
 		action = signal_action_of(to, SIGCHLD);
 		if (action.handler != SIG_IGN && !(action.flags & SA_NOCLDSTOP))
 			(void)signal_send_process(to, SIGCHLD, &info);
@@ -145,11 +146,20 @@ info_of(int signo, int code)
 	struct siginfo info;
 
 	siginfo_user(&info, signo, code);
-	info.kill.pid = current_thread()->tid;
+	info.kill.pid = current_thread()->local_tid;
 	return info;
 }
 
 /* --- signals ---------------------------------------------------------------------------------------- */
+
+/* The tracer as p numbers it, 0: it is of another namespace. The tree's lock, which would tell, is not held. */
+static pid_t
+number_for(const struct process *p, const struct process *tracer)
+{
+	if (p->pid_ns == tracer->pid_ns)
+		return tracer->local_pid;
+	return p->pid_ns->level ? 0 : tracer->pid;
+}
 
 /*
  * `signo` was taken out of the queues: the tracer decides what is delivered in its place. 0: nothing.
@@ -171,7 +181,7 @@ ptrace_stop_signal(struct process *p, struct thread *t, int signo, struct siginf
 	} else {
 		*info = (struct siginfo){ .signo = wanted, .code = SI_USER };
 		if (ptrace_is_traced(t)) {
-			info->kill.pid = t->ptrace->tracer->process->pid;
+			info->kill.pid = number_for(p, t->ptrace->tracer->process);
 			info->kill.uid = t->ptrace->tracer_cred->uid;
 		}
 	}
@@ -307,9 +317,9 @@ ptrace_stop_step(void)
 	stop_and_send(&r, false);
 }
 
-/* The calling thread has a new program; it was `old_tid` before. */
+/* The calling thread has a new program; `old` is what its tracer knew it as before. */
 void
-ptrace_exec(pid_t old_tid)
+ptrace_exec(uint64_t old)
 {
 	struct thread *t = current_thread();
 	struct process *p = t->process;
@@ -319,7 +329,7 @@ ptrace_exec(pid_t old_tid)
 	if (!t->ptrace)
 		return;
 	if (wants_event(t, PTRACE_EVENT_EXEC)) {
-		ptrace_stop_event(PTRACE_EVENT_EXEC, (uint64_t)old_tid);
+		ptrace_stop_event(PTRACE_EVENT_EXEC, old);
 		return;
 	}
 	siginfo_user(&info, SIGTRAP, SI_USER);

@@ -18,6 +18,7 @@
  * threads for the wake-ups. A fatal signal is acted upon by the sender: every thread gets SIGKILL and
  * WORK_EXIT at once, so that no thread has to run to end the others.
  */
+#include <tessera/pid_namespace.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -426,6 +427,21 @@ info_from_kernel(struct siginfo *info, int signo)
 }
 
 /*
+ * May this signal do to a namespace's process 1 what its own processes cannot? The kernel's may, and what comes
+ * from another namespace: that is one above, for below nobody has a name for it. Timers and files send in
+ * anybody's context, so theirs says nothing.
+ */
+static bool
+comes_from_above(const struct process *p, const struct siginfo *info)
+{
+	if (!info || info->code == SI_KERNEL)
+		return true;
+	if (info->code > 0 || info->code == SI_TIMER || info->code == SI_SIGIO)
+		return false;
+	return !pid_namespace_is_inside(&current_pid_namespace()->ns, &p->pid_ns->ns);
+}
+
+/*
  * Send to p (t NULL) or to its thread t; p->signal_lock held. Returns 0, also when the signal was
  * dropped because nobody would notice, or -EAGAIN for a real-time signal that cannot be queued.
  */
@@ -434,7 +450,7 @@ signal_send_locked(struct process *p, struct thread *t, int signo, const struct 
 {
 	struct signal_queue *q = t ? &t->pending : &p->pending;
 	struct signal_entry *e = NULL;
-	bool realtime = signo >= SIGRTMIN;
+	bool realtime = signo >= SIGRTMIN, imposed;
 
 	assert_held(&p->signal_lock);
 	if (p->thread_count == 0 || (t && t->exiting))
@@ -442,8 +458,14 @@ signal_send_locked(struct process *p, struct thread *t, int signo, const struct 
 	prepare_job_control(p, signo);
 	if (signo == SIGKILL && p->core)
 		thread_kill_locked(p->core); /* nobody waits for the rest of the file */
-	if (p->group_exit || is_ignored(p, t, signo))
+	imposed = (signo == SIGKILL || signo == SIGSTOP) && process_is_namespace_init(p) &&
+		  comes_from_above(p, info);
+	if (p->group_exit || (!imposed && is_ignored(p, t, signo)))
 		return 0;
+	if (imposed && signo == SIGKILL) {
+		process_kill_threads_locked(p, SIGKILL, NULL);
+		return 0;
+	}
 	if (!realtime && (q->set & SIGNAL_BIT(signo)))
 		return 0;
 	if (signo != SIGKILL) {

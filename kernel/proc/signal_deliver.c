@@ -161,6 +161,33 @@ stop_for_signal(struct process *p, struct thread *t, int signo, uint64_t generat
 	stop_begin_locked(p, signo);
 }
 
+/* One step of what may be asked of a worker: a stop, the group's or its tracer's. False: nothing is. */
+static bool
+worker_step(struct process *p, struct thread *t, uint64_t *flags)
+{
+	uint64_t generation = p->continue_generation;
+	uint32_t work = atomic_load(&t->work);
+	struct siginfo info;
+	int signo;
+
+	if (work & WORK_STOP) {
+		stop_take_part(p, t, flags);
+		return true;
+	}
+	if (work & WORK_TRAP) {
+		ptrace_stop_trap(p, t, flags);
+		return true;
+	}
+	signo = signal_dequeue_locked(p, t, t->signal_mask, &info);
+	if (!signo)
+		return false;
+	if (ptrace_is_traced(t))
+		signo = ptrace_stop_signal(p, t, signo, &info, flags);
+	if (signo == SIGSTOP)
+		stop_for_signal(p, t, signo, generation, flags);
+	return true;
+}
+
 bool
 signal_worker_must_end(void)
 {
@@ -169,8 +196,8 @@ signal_worker_must_end(void)
 	uint64_t flags = spin_lock_irq(&p->signal_lock);
 	bool end;
 
-	while ((atomic_load(&t->work) & (WORK_EXIT | WORK_STOP)) == WORK_STOP)
-		stop_take_part(p, t, &flags);
+	while (!(atomic_load(&t->work) & WORK_EXIT) && worker_step(p, t, &flags))
+		;
 	signal_recompute_locked(p, t);
 	end = atomic_load(&t->work) & WORK_EXIT;
 	spin_unlock_irq(&p->signal_lock, flags);
@@ -230,7 +257,9 @@ next_handled(struct siginfo *info, struct signal_action *action)
 		spin_unlock_irq(&a->lock, leaf);
 		if (action->handler > SIG_IGN)
 			break;
-		if (action->handler == SIG_IGN || signal_default_ignores(signo) || signal_spares(p))
+		if (action->handler == SIG_IGN || signal_default_ignores(signo))
+			continue;
+		if (signal_spares(p) && signo != SIGSTOP) /* that one was let in: see comes_from_above() */
 			continue;
 		if (signal_default_stops(signo)) {
 			stop_for_signal(p, t, signo, generation, &flags);

@@ -66,6 +66,8 @@ struct arch_debug {
 void
 arch_tracee_sync(void)
 {
+	if (!current_thread()->arch.fpu)
+		return; /* born in the kernel, never in user mode: it has none */
 	(void)fpu_save_current();
 	(void)arch_thread_fs_base(); /* brings all segment state up to date */
 }
@@ -173,7 +175,10 @@ arch_fpu_get(struct thread *t, void *to, bool extended)
 	const struct fpu_area *a = t->arch.fpu;
 	struct fpu_legacy *l = to;
 
-	memcpy(to, a, arch_fpu_size(extended));
+	if (a)
+		memcpy(to, a, arch_fpu_size(extended));
+	else
+		memset(to, 0, arch_fpu_size(extended));
 	memset(l->software, 0, sizeof(l->software));
 	/* Where debuggers look for the components that the machine has. */
 	if (extended)
@@ -183,7 +188,7 @@ arch_fpu_get(struct thread *t, void *to, bool extended)
 int
 arch_fpu_set(struct thread *t, const void *from, bool extended)
 {
-	int error = fpu_area_set(t->arch.fpu, from, extended);
+	int error = t->arch.fpu ? fpu_area_set(t->arch.fpu, from, extended) : -EIO;
 
 	if (!error) {
 		t->arch.fpu_cpu = UINT32_MAX; /* no CPU's registers have it any more */

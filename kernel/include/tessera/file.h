@@ -117,6 +117,7 @@ struct file {
 	const char *counted;         /* [I] under which type it is counted */
 	struct list late_node;       /* file.c: after the last reference, by file_put_late() */
 	struct list watchers;        /* epoll's entries that watch it: ipc/epoll.c's lock */
+	uint64_t epoll_search;       /* its last search that saw the file: the same lock */
 };
 
 /* Who gets SIGIO: F_SETOWN, F_SETSIG. */

@@ -118,6 +118,8 @@ ssize_t ptrace_access(struct thread *t, vaddr_t addr, void *buf, size_t n, bool 
 
 /* --- for the tracee's way ------------------------------------------------------------------------- */
 
+/* The thread `tid` as the calling thread's tracer numbers it: what PTRACE_GETEVENTMSG tells. 0: not at all. */
+uint64_t ptrace_number(pid_t tid);
 /* May the calling thread's tracer keep hold of a program that has more rights than the caller? */
 bool ptrace_tracer_capable(void);
 /* Call entry: false when the call is not to be made and what `f` says is its result. */

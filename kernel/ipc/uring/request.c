@@ -672,6 +672,7 @@ uring_submit(struct uring *u, uint32_t count)
 	bool bad = false, linked;
 	int error = 0;
 
+	count = MIN(count, u->sq_entries); /* a tail far off: not for ever */
 	mutex_lock(&u->submit_lock);
 	pool = submit_begin(u, &error);
 	if (!pool) {

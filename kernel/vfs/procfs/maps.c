@@ -3,7 +3,9 @@
  * maps.c - /proc/PID/maps, smaps, smaps_rollup and mem: the address space, told and read.
  */
 #include <tessera/address_space.h>
+#include <tessera/cpu.h>
 #include <tessera/errno.h>
+#include <tessera/signal.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -329,6 +331,10 @@ move_memory(struct file *f, struct iov_iter *it, loff_t *pos, bool write)
 	while (as && buf && it->count > 0) {
 		size_t want = MIN(it->count, PAGE_SIZE - (size_t)*pos % PAGE_SIZE), moved;
 
+		if (signal_fatal_pending(current_thread())) {
+			n = -EINTR;
+			break;
+		}
 		if (write) {
 			want = iov_copy_from(buf, it, want);
 			n = want ? address_space_access(as, (vaddr_t)*pos, buf, want, true, true) : -EFAULT;

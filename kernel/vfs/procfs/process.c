@@ -337,7 +337,7 @@ show_status(struct text *t, struct target *at)
 		      "TracerPid:\t%d\n",
 		   s.name, s.umask, letter, state_name(letter), shown(at, p->pid),
 		   shown(at, at->whole || !at->thread ? p->pid : at->thread->tid), shown(at, s.parent),
-		   at->thread ? ptrace_tracer_pid(at->thread) : 0);
+		   at->thread ? shown(at, ptrace_tracer_pid(at->thread)) : 0);
 	if (c)
 		status_ids(t, c);
 	text_print(t, "FDSize:\t%u\nGroups:\t", handles ? handles->size : 0);

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <linux/reboot.h>
+#include <sys/ptrace.h>
 
 /* A child that is process 1 of a namespace of its own. */
 static pid_t
@@ -385,4 +386,99 @@ TEST(depth_is_limited)
 		_exit(53);
 	}
 	CHECK_EXIT(pid, 50);
+}
+
+/* A process 1 that sleeps; the caller has seen it ready. */
+static pid_t
+sleeper_inside(void)
+{
+	int ends[2];
+	pid_t pid;
+	char c;
+
+	CHECK_OK(pipe(ends));
+	pid = fork_inside();
+	if (pid == 0) {
+		CHECK_EQ(write(ends[1], "x", 1), 1);
+		for (;;)
+			pause();
+	}
+	check_read_all(ends[0], &c, 1);
+	close(ends[0]);
+	close(ends[1]);
+	return pid;
+}
+
+/* Whichever way a SIGKILL from above comes. */
+TEST(process_one_dies_of_any_sigkill_from_above)
+{
+	pid_t pid = sleeper_inside();
+	int fd;
+
+	CHECK_OK(syscall(SYS_tgkill, pid, pid, SIGKILL));
+	CHECK_KILLED(pid, SIGKILL);
+
+	pid = sleeper_inside();
+	fd = CHECK_OK((int)syscall(SYS_pidfd_open, pid, 0));
+	CHECK_OK(syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0));
+	CHECK_KILLED(pid, SIGKILL);
+
+	pid = sleeper_inside();
+	siginfo_t info = { .si_signo = SIGKILL, .si_code = SI_QUEUE };
+	CHECK_OK(syscall(SYS_rt_sigqueueinfo, pid, SIGKILL, &info));
+	CHECK_KILLED(pid, SIGKILL);
+}
+
+TEST(process_one_stops_of_a_sigstop_from_above)
+{
+	pid_t pid = sleeper_inside();
+	int status;
+
+	CHECK_OK(kill(pid, SIGSTOP));
+	CHECK_EQ(CHECK_OK(waitpid(pid, &status, WUNTRACED)), pid);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	CHECK_OK(kill(pid, SIGCONT));
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_KILLED(pid, SIGKILL);
+}
+
+TEST(process_one_dies_with_the_parent_that_it_named)
+{
+	int ends[2];
+	char c;
+
+	CHECK_OK(pipe(ends));
+	pid_t parent = check_fork();
+	if (parent == 0) {
+		(void)sleeper_inside(); /* which holds the pipe */
+		_exit(0);
+	}
+	CHECK_EXIT(parent, 0);
+	close(ends[1]);
+	CHECK_EQ(read(ends[0], &c, 1), 0);
+}
+
+TEST(process_one_dies_with_a_tracer_that_asked_for_it)
+{
+	pid_t pid = sleeper_inside(), tracer = check_fork();
+
+	if (tracer == 0) {
+		CHECK_EQ(ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_EXITKILL), 0);
+		_exit(0);
+	}
+	CHECK_EXIT(tracer, 0);
+	CHECK_KILLED(pid, SIGKILL);
+}
+
+/* A handle to a process that the sender's namespace does not see. */
+TEST(a_handle_does_not_reach_up)
+{
+	int fd = CHECK_OK((int)syscall(SYS_pidfd_open, getpid(), 0));
+	pid_t pid = fork_inside();
+
+	if (pid == 0) {
+		CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), EINVAL);
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
 }

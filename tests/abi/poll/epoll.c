@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 static void
 ignore_signal(int sig __attribute__((unused)))
@@ -473,4 +474,96 @@ TEST(epoll_event_that_cannot_be_written_stays)
 	CHECK_EQ(epoll_wait(ep, again, 2, 0), 1);
 	CHECK_EQ(again[0].data.u32, 1 - first);
 	CHECK_EQ(epoll_wait(ep, again, 2, 0), 0);
+}
+
+static void
+allow_files(rlim_t n)
+{
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ n, n }));
+}
+
+/* Epolls that watch `below`, until one is refused; how many there are then. */
+static int
+watch_until_refused(int below)
+{
+	for (int n = 0; n < 1000; n++) {
+		int ep = CHECK_OK(epoll_create1(0));
+
+		if (add(ep, below, EPOLLIN) == 0)
+			continue;
+		CHECK_EQ(errno, EINVAL);
+		close(ep);
+		return n;
+	}
+	FAIL("a thousand ways from one file were allowed");
+}
+
+/* One event goes up all ways from its file, so there may be only so many of each length. */
+TEST(epoll_ways_up_from_a_file_are_limited)
+{
+	static const int limits[] = { 500, 100, 50, 10 };
+
+	allow_files(2000);
+	for (unsigned int length = 0; length < 4; length++) {
+		int below = CHECK_OK(eventfd(0, 0));
+
+		for (unsigned int level = 0; level <= length; level++) {
+			int ep = CHECK_OK(epoll_create1(0));
+
+			CHECK_OK(add(ep, below, EPOLLIN));
+			below = ep;
+		}
+		CHECK_EQ(watch_until_refused(below), limits[length]);
+	}
+}
+
+TEST(epoll_refusal_of_a_way_leaves_nothing)
+{
+	int fd = CHECK_OK(eventfd(0, 0)), ep = CHECK_OK(epoll_create1(0));
+	uint64_t one = 1;
+
+	allow_files(2000);
+	CHECK_OK(add(ep, fd, EPOLLIN));
+	CHECK_EQ(watch_until_refused(ep), 500);
+	CHECK_EQ(write(fd, &one, sizeof(one)), sizeof(one));
+	CHECK_EQ(ready(ep), 1);
+	CHECK_OK(add(ep, CHECK_OK(eventfd(0, 0)), EPOLLIN));
+}
+
+/* The file comes last: its ways up are counted as well. */
+TEST(epoll_file_below_too_many_ways_is_refused)
+{
+	int row[24], ep, ways = 0, fd = CHECK_OK(eventfd(0, 0));
+
+	/* 24 * 24 ways of length 2, when the row stands on the file. */
+	for (int i = 0; i < 24; i++)
+		row[i] = CHECK_OK(epoll_create1(0));
+	for (int i = 0; i < 24; i++) {
+		ep = CHECK_OK(epoll_create1(0));
+		for (int k = 0; k < 24; k++)
+			CHECK_OK(add(ep, row[k], EPOLLIN));
+	}
+	for (int i = 0; i < 24; i++) {
+		if (add(row[i], fd, EPOLLIN) != 0) {
+			CHECK_EQ(errno, EINVAL);
+			break;
+		}
+		ways += 24;
+	}
+	CHECK_EQ(ways, 480);
+}
+
+/* Many epolls that all watch all of the row below: looking for loops is over soon. */
+TEST(epoll_rows_that_watch_each_other_are_soon_looked_through)
+{
+	int row[4][60];
+
+	for (int level = 0; level < 4; level++)
+		for (int i = 0; i < 60; i++)
+			row[level][i] = CHECK_OK(epoll_create1(0));
+	for (int level = 1; level < 4; level++)
+		for (int i = 0; i < 60; i++)
+			for (int k = 0; k < 60; k++)
+				CHECK_OK(add(row[level][i], row[level - 1][k], EPOLLIN));
+	CHECK_ERRNO(add(row[0][0], row[3][59], EPOLLIN), ELOOP);
 }

@@ -572,3 +572,39 @@ TEST(threads_that_fork_end_and_exec_under_a_tracer_of_all)
 	/* 3 threads cloned, 60 children forked, all of those and the process itself ended, one exec. */
 	CHECK_EQ(events, 3 + 60 + 3 + 60 + 1 + 1);
 }
+
+/* A child that lives in a namespace of its own is told of by its tracer's number. */
+TEST(fork_event_tells_the_number_that_the_tracer_knows)
+{
+	unsigned long message = 0;
+	int go[2], told[2], status;
+	pid_t pid, inner;
+	char c;
+
+	CHECK_OK(pipe(go));
+	CHECK_OK(pipe(told));
+	pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(unshare(CLONE_NEWPID));
+		inner = check_fork();
+		if (inner == 0) {
+			check_read_all(go[0], &c, 1);
+			pid_t child = fork();
+			_exit(child == 0 ? 0 : child == 2 ? 7 : 8);
+		}
+		check_write_all(told[1], &inner, sizeof(inner));
+		CHECK_EXIT(inner, 7);
+		_exit(0);
+	}
+	check_read_all(told[0], &inner, sizeof(inner));
+	CHECK_EQ(trace(PTRACE_SEIZE, inner, 0, PTRACE_O_TRACEFORK), 0);
+	check_write_all(go[1], "x", 1);
+	tracee_expect(inner, EVENT(PTRACE_EVENT_FORK));
+	CHECK_EQ(trace(PTRACE_GETEVENTMSG, inner, 0, A(&message)), 0);
+	CHECK(message > 2);
+	CHECK_EQ(CHECK_OK(waitpid((pid_t)message, &status, __WALL)), message);
+	CHECK(WIFSTOPPED(status));
+	CHECK_EQ(trace(PTRACE_DETACH, (pid_t)message, 0, 0), 0);
+	CHECK_EQ(trace(PTRACE_DETACH, inner, 0, 0), 0);
+	CHECK_EXIT(pid, 0);
+}
