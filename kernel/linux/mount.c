@@ -16,17 +16,20 @@
 #define MS_NODEV       0x4ul
 #define MS_NOEXEC      0x8ul
 #define MS_REMOUNT     0x20ul
+#define MS_NOSYMFOLLOW 0x100ul
 #define MS_NOATIME     0x400ul
 #define MS_NODIRATIME  0x800ul
 #define MS_BIND        0x1000ul
 #define MS_MOVE        0x2000ul
 #define MS_REC         0x4000ul
+#define MS_SILENT      0x8000ul
 #define MS_UNBINDABLE  0x20000ul
 #define MS_PRIVATE     0x40000ul
 #define MS_SLAVE       0x80000ul
 #define MS_SHARED      0x100000ul
 #define MS_RELATIME    0x200000ul
 #define MS_STRICTATIME 0x1000000ul
+#define MS_NOUSER      (1ul << 31)
 #define MS_ATIME       (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
 #define ATIME_FLAGS    ((uint32_t)(MOUNT_NOATIME | MOUNT_NODIRATIME | MOUNT_RELATIME))
 #define MS_MAGIC       0xc0ed0000ul
@@ -42,12 +45,11 @@ mount_flags(unsigned long flags)
 	m |= flags & MS_NOSUID ? MOUNT_NOSUID : 0;
 	m |= flags & MS_NODEV ? MOUNT_NODEV : 0;
 	m |= flags & MS_NOEXEC ? MOUNT_NOEXEC : 0;
+	m |= flags & MS_NOSYMFOLLOW ? MOUNT_NOSYMFOLLOW : 0;
 	m |= flags & MS_NODIRATIME ? MOUNT_NODIRATIME : 0;
-	if (flags & MS_NOATIME)
-		m |= MOUNT_NOATIME;
-	else if (!(flags & MS_STRICTATIME))
-		m |= MOUNT_RELATIME;
-	return m;
+	if (flags & MS_STRICTATIME)
+		return m;
+	return m | (flags & MS_NOATIME ? MOUNT_NOATIME : MOUNT_RELATIME);
 }
 
 /* A string argument that may be absent. Up to a page for options. */
@@ -78,28 +80,46 @@ from_source(const char *source, const struct path *where, unsigned long flags)
 	return error;
 }
 
+/* Exactly one kind, and nothing else but MS_REC and MS_SILENT. */
+static long
+change_propagation(const struct path *where, unsigned long flags)
+{
+	bool recursive = flags & MS_REC;
+
+	switch (flags & ~(MS_REC | MS_SILENT)) {
+	case MS_SHARED:
+		return vfs_change_propagation(where, MOUNT_SHARED, recursive);
+	case MS_SLAVE:
+		return vfs_change_propagation(where, MOUNT_SLAVE, recursive);
+	case MS_PRIVATE:
+		return vfs_change_propagation(where, MOUNT_PRIVATE, recursive);
+	case MS_UNBINDABLE:
+		return vfs_change_propagation(where, MOUNT_UNBINDABLE, recursive);
+	}
+	return -EINVAL;
+}
+
 static long
 mount_at(const char *source, const struct path *where, const char *type, unsigned long flags,
 	 const char *options)
 {
-	if (flags & MS_REMOUNT) {
-		uint32_t fresh = mount_flags(flags);
+	uint32_t fresh = mount_flags(flags);
 
-		if (!(flags & MS_ATIME)) /* not named: they stay */
-			fresh = (fresh & ~ATIME_FLAGS) |
-				(READ_ONCE(where->mount->flags) & ATIME_FLAGS);
-		return vfs_remount(where, fresh, options, flags & MS_BIND);
-	}
+	if ((flags & MS_REMOUNT) && !(flags & MS_ATIME)) /* not named: they stay */
+		fresh = (fresh & ~ATIME_FLAGS) | (READ_ONCE(where->mount->flags) & ATIME_FLAGS);
+	if ((flags & (MS_REMOUNT | MS_BIND)) == (MS_REMOUNT | MS_BIND))
+		return vfs_remount_bind(where, fresh);
+	if (flags & MS_REMOUNT)
+		return vfs_remount(where, fresh, flags & MS_RDONLY, options);
 	if (flags & MS_BIND)
-		return from_source(source, where, flags);
-	if (flags &
-		MS_PROPAGATION) /* each mount is private, which these cannot change yet ask for */
-		return where->dentry == where->mount->root ? 0 : -EINVAL;
+		return from_source(source, where, flags & ~MS_MOVE);
+	if (flags & MS_PROPAGATION)
+		return change_propagation(where, flags);
 	if (flags & MS_MOVE)
 		return from_source(source, where, flags);
 	if (!type)
 		return -EINVAL;
-	return vfs_mount(source, where, type, mount_flags(flags), options);
+	return vfs_mount(source, where, type, fresh, flags & MS_RDONLY, options);
 }
 
 long
@@ -130,7 +150,10 @@ linux_mount(const char __user *usource, const char __user *uwhere, const char __
 	kfree(name);
 	if (error)
 		goto free_options;
-	error = mount_may_change() ? mount_at(source, &where, type, flags, options) : -EPERM;
+	if (flags & MS_NOUSER)
+		error = -EINVAL;
+	else
+		error = mount_may_change() ? mount_at(source, &where, type, flags, options) : -EPERM;
 	path_put(&where);
 free_options:
 	kfree(options);
@@ -160,9 +183,7 @@ linux_umount2(const char __user *uname, int flags)
 	kfree(name);
 	if (error)
 		return error;
-	error = mount_may_change() ? vfs_unmount(&p, flags & ~UMOUNT_NOFOLLOW) : -EPERM;
-	path_put(&p);
-	return error;
+	return vfs_unmount(&p, flags & ~UMOUNT_NOFOLLOW);
 }
 
 long

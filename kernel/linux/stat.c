@@ -94,7 +94,7 @@ stat_out(const struct file_stat *st, struct linux_stat __user *out)
 }
 
 static long
-stat_handle(int fd, struct file_stat *st)
+stat_handle(int fd, struct file_stat *st, bool *mount_root)
 {
 	int error = 0;
 	struct file *f = handle_get_path(fd, RIGHT_STAT, &error);
@@ -102,6 +102,8 @@ stat_handle(int fd, struct file_stat *st)
 	if (!f)
 		return error;
 	error = vfs_stat_file(f, st);
+	if (mount_root)
+		*mount_root = f->mount && f->dentry == f->mount->root;
 	file_put(f);
 	return error;
 }
@@ -118,7 +120,7 @@ stat_name(int dirfd, const char __user *uname, unsigned int lookup, struct file_
 		return PTR_ERR(name);
 	if (!*name && (lookup & LOOKUP_EMPTY) && dirfd != AT_FDCWD) {
 		kfree(name);
-		return stat_handle(dirfd, st);
+		return stat_handle(dirfd, st, mount_root);
 	}
 	error = path_lookup(dirfd, name, lookup, &p);
 	kfree(name);
@@ -156,7 +158,7 @@ long
 linux_fstat(int fd, struct linux_stat __user *out)
 {
 	struct file_stat st;
-	long error = stat_handle(fd, &st);
+	long error = stat_handle(fd, &st, NULL);
 
 	return error ? error : stat_out(&st, out);
 }
@@ -234,6 +236,7 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 #define ST_NOATIME 1024
 #define ST_NODIRATIME 2048
 #define ST_RELATIME 4096
+#define ST_NOSYMFOLLOW 8192
 
 static long
 statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __user *out)
@@ -258,7 +261,8 @@ statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __us
 		.fragment_size = (int64_t)st.block_size,
 		.flags = ST_VALID | (mount_flags & (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC)) |
 			 (mount_flags & (ST_NOATIME | ST_NODIRATIME)) |
-			 (mount_flags & MOUNT_RELATIME ? ST_RELATIME : 0),
+			 (fs->readonly ? ST_RDONLY : 0) | (mount_flags & MOUNT_RELATIME ? ST_RELATIME : 0) |
+			 (mount_flags & MOUNT_NOSYMFOLLOW ? ST_NOSYMFOLLOW : 0),
 	};
 	return copy_to_user(out, &s, sizeof(s));
 }
@@ -338,7 +342,7 @@ access_path(const struct path *p, int mode)
 	if ((mode & MAY_EXEC) && S_ISREG(i->mode) && (p->mount->flags & MOUNT_NOEXEC))
 		return -EACCES;
 	error = mode ? vfs_permission(i, mode) : 0;
-	if (!error && (mode & MAY_WRITE) && (p->mount->flags & MOUNT_READONLY) &&
+	if (!error && (mode & MAY_WRITE) && mount_is_readonly(p->mount) &&
 		!S_ISCHR(i->mode) && !S_ISBLK(i->mode) && !S_ISFIFO(i->mode) && !S_ISSOCK(i->mode))
 		error = -EROFS;
 	return error;

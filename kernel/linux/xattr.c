@@ -118,7 +118,7 @@ set(struct where w, const char __user *uname, const void __user *uvalue, size_t 
 		error = find(w, RIGHT_SET_ATTR, &p);
 	if (error)
 		goto free_value;
-	if (p.mount && (p.mount->flags & MOUNT_READONLY))
+	if (mount_is_readonly(p.mount))
 		error = -EROFS;
 	if (!error)
 		error = allowed(p.dentry->inode, name, MAY_WRITE);
@@ -200,7 +200,7 @@ drop(struct where w, const char __user *uname)
 	if (error)
 		return error;
 	i = p.dentry->inode;
-	if (p.mount && (p.mount->flags & MOUNT_READONLY))
+	if (mount_is_readonly(p.mount))
 		error = -EROFS;
 	if (!error)
 		error = allowed(i, name, MAY_WRITE);

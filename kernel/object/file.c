@@ -120,6 +120,10 @@ destroy(struct file *f)
 			atomic_sub(&f->inode->deny_write, 1);
 		inode_put(f->inode);
 	}
+	if (f->mode & FILE_WRITER)
+		mount_writer_remove(f->mount);
+	if (f->mode & FILE_MOUNT)
+		mount_released(f);
 	if (f->dentry || f->mount)
 		path_put(&(struct path){ f->mount, f->dentry });
 	cred_put((struct cred *)f->cred);

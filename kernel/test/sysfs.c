@@ -59,7 +59,7 @@ KTEST(sysfs_open_file_outlives_its_object)
 
 	vfs_mkdir(AT_FDCWD, "/ktest-sys", 0755);
 	kcheck_equal(path_lookup(AT_FDCWD, "/ktest-sys", 0, &where), 0);
-	kcheck_equal(vfs_mount("sysfs", &where, "sysfs", 0, NULL), 0);
+	kcheck_equal(vfs_mount("sysfs", &where, "sysfs", 0, false, NULL), 0);
 	path_put(&where);
 	kcheck_equal(sysfs_add_attributes(sysfs_add_directory(dir, "device", &object), attributes), 0);
 	kcheck_equal(vfs_open(AT_FDCWD, "/ktest-sys/ktest/device/value", O_RDONLY, 0, 0, &f), 0);

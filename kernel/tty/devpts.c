@@ -389,6 +389,7 @@ devpts_show_options(struct filesystem *fs, char *out, size_t size)
 }
 
 static struct filesystem_type devpts_type = {
+	.late_options = true,
 	.name = "devpts",
 	.magic = DEVPTS_MAGIC,
 	.no_device = true,

@@ -19,6 +19,7 @@
 
 struct mount_namespace init_mount_namespace = {
 	.ns = { { 1 }, NAMESPACE_MOUNT, 0xf0000001, &init_user_namespace },
+	.changed = WAIT_QUEUE_INIT(init_mount_namespace.changed),
 };
 
 struct mount_namespace *
@@ -79,6 +80,7 @@ mount_namespace_copy(struct namespace *from, struct user_namespace *owner, struc
 	if (!n)
 		return NULL;
 	namespace_init(&n->ns, NAMESPACE_MOUNT, owner);
+	wait_queue_init(&n->changed);
 	/* Copied and used for `fs` by one at a time: mount->copy is of the last. */
 	mutex_lock(&mount_copy_lock);
 	n->root = mount_tree_copy(old->root, n, owner != from->owner);

@@ -14,7 +14,7 @@
 #include <tessera/print.h>
 #include <tessera/uaccess.h>
 
-#include "vfs.h"
+#include "mount_tree.h"
 
 #define NS_GET_USERNS    0xb701u
 #define NS_GET_PARENT    0xb702u
@@ -165,6 +165,20 @@ bool
 mount_is_of_namespace(const struct mount *m)
 {
 	return m == nsfs_mount;
+}
+
+bool
+nsfs_is_mounts(const struct dentry *d, bool *would_loop)
+{
+	const struct namespace *ns;
+
+	if (d->fs != nsfs || !d->inode || !d->inode->private)
+		return false;
+	ns = namespace_of(d->inode);
+	if (ns->kind != NAMESPACE_MOUNT)
+		return false;
+	*would_loop = current_mount_namespace()->ns.number >= ns->number;
+	return true;
 }
 
 void

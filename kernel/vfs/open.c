@@ -134,6 +134,10 @@ open_object(const struct path *p, uint32_t flags, struct file *f, struct file **
 		atomic_add(&i->writers, 1);
 		if (atomic_load(&i->deny_write) > 0)
 			error = -ETXTBSY;
+		if (!error)
+			error = mount_writer_add(p->mount);
+		if (!error)
+			f->mode |= FILE_WRITER;
 	}
 	if (!error && (flags & O_DIRECT))
 		error = -EINVAL; /* nothing here moves bytes past the page cache */
@@ -148,6 +152,14 @@ open_object(const struct path *p, uint32_t flags, struct file *f, struct file **
 	}
 	*out = f;
 	return 0;
+}
+
+int
+vfs_open_path(const struct path *p, struct file **out)
+{
+	struct file *f = new_object(O_PATH);
+
+	return f ? open_object(p, O_PATH, f, out) : -ENFILE;
 }
 
 /* Permission, the object, truncation. Consumes f when it fails. */

@@ -33,8 +33,11 @@ path_put(struct path *p)
 {
 	if (p->dentry)
 		dentry_put(p->dentry);
-	if (p->mount)
+	if (p->mount) {
+		if (READ_ONCE(p->mount->expiring))
+			WRITE_ONCE(p->mount->expiring, false);
 		mount_put(p->mount);
+	}
 	p->dentry = NULL;
 	p->mount = NULL;
 }
@@ -225,7 +228,7 @@ enter_link(struct last_name *w, struct path *link, char **body)
 	ssize_t n;
 
 	*body = NULL;
-	if (w->flags & LOOKUP_NO_SYMLINKS)
+	if ((w->flags & LOOKUP_NO_SYMLINKS) || (READ_ONCE(link->mount->flags) & MOUNT_NOSYMFOLLOW))
 		return -ELOOP;
 	if (++w->links > SYMLINK_DEPTH_MAX)
 		return -ELOOP;

@@ -76,7 +76,18 @@ void mount_follow(struct path *p);
 /* Step from the root of a mount to its mount point: false at the top. p's references change. */
 bool mount_leave(struct path *p);
 int mount_want_write(const struct mount *m);  /* 0 or -EROFS */
-int mount_graft(struct mount *m, const struct path *where); /* takes over a reference */
+int mount_writer_add(struct mount *m);        /* a file open for writing more: 0 or -EROFS */
+/* --- mount_new.c, mount_change.c */
+/* A new or the single instance of a type, with a reference. */
+int filesystem_instance(struct filesystem_type *type, const char *source, const char *options, bool readonly,
+			struct filesystem **out);
+/* Of somebody else's user namespace one mounts what cannot harm others: -EPERM ... */
+int filesystem_may_mount(const struct filesystem_type *type);
+/* ... and what all see the same of only if nothing of it is hidden from one already: -EPERM. */
+int mount_may_reveal(const struct filesystem *fs, uint32_t *flags);
+/* `readonly` NULL: as it is. -EBUSY: files are open for writing; -EINVAL. */
+int filesystem_reconfigure(struct filesystem *fs, const bool *readonly, const char *options);
+int mount_graft(struct mount *m, const struct path *where); /* takes over a reference, if it succeeds */
 /* All of `ns` as seen from `root`. */
 void mounts_visit(struct mount_namespace *ns, const struct path *root,
 	void (*fn)(void *ctx, struct mount *m, const char *where), void *ctx);

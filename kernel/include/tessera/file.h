@@ -134,6 +134,8 @@ struct pid_owner {
 #define FILE_SEEKABLE BIT(3) /* has a position */
 #define FILE_PATH     BIT(4) /* O_PATH: a name only */
 #define FILE_NAMED    BIT(6) /* opened by a name: watches are told */
+#define FILE_WRITER   BIT(7) /* counted in its mount's writers */
+#define FILE_MOUNT    BIT(8) /* its release unmounts: mount_released() */
 #define FILE_STREAM   BIT(5) /* no position at all: pipes, ttys */
 
 /* A new open object with one reference, ours. `flags` gives access mode and O_NONBLOCK etc.

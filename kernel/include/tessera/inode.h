@@ -18,6 +18,7 @@
 #include <tessera/memory_object.h>
 #include <tessera/time.h>
 #include <tessera/types.h>
+#include <tessera/wait.h>
 
 #define S_IFMT   0170000u
 #define S_IFSOCK 0140000u
@@ -192,6 +193,10 @@ struct filesystem_type {
 	int (*statfs)(struct filesystem *fs, struct fs_stat *st);
 	int (*remount)(struct filesystem *fs, const char *options); /* empty: -EINVAL unless no options */
 	void (*show_options)(struct filesystem *fs, char *out, size_t size);
+	/* Is `key` an option, with this value (NULL: without one)? 0, -ENOENT: no option, -EINVAL: a bad value.
+	 * Empty: there are no options. */
+	int (*check_option)(const char *key, const char *value);
+	bool late_options;             /* options are looked at when it is mounted, not when they are named */
 	bool single;                   /* one instance for all mounts: proc, devfs */
 	bool no_cache;                 /* names are forgotten as soon as nobody uses them: proc */
 	struct list node;
@@ -212,6 +217,8 @@ struct filesystem {
 	uint64_t next_inode;           /* [a] */
 	struct user_namespace *user_ns; /* [I] reference: who made it; set-id bits and devices count below it only */
 	uint64_t dentries;             /* [a] that have not been freed entirely */
+	bool readonly;                 /* [a] on whatever mount */
+	uint32_t writers;              /* [a] files open for writing, on all mounts */
 	void *private;
 };
 
@@ -219,29 +226,43 @@ struct filesystem {
 #define MOUNT_NOSUID   BIT(1)
 #define MOUNT_NODEV    BIT(2)
 #define MOUNT_NOEXEC   BIT(3)
+#define MOUNT_NOSYMFOLLOW BIT(8)
 #define MOUNT_NOATIME  BIT(10)
 #define MOUNT_NODIRATIME BIT(11)
 #define MOUNT_RELATIME BIT(21)
 
 struct mount_namespace;
+struct peer_group;
 struct user_namespace;
 
-/* [M] mount_lock (class MOUNT) */
+/* [M] mount_lock (class MOUNT)  [a] atomic */
 struct mount {
 	struct refcount refs;
 	uint64_t id;                   /* [I] */
 	struct filesystem *fs;         /* [I] reference */
 	struct dentry *root;           /* [I] reference: what of the file system shows */
-	struct mount *parent;          /* [M] reference; NULL: the root or detached */
+	struct mount *parent;          /* [M] reference unless lapsed; NULL: the top of its tree */
 	struct dentry *mountpoint;     /* [M] reference */
 	struct list children;          /* [M] */
 	struct list sibling;           /* [M] */
-	uint32_t flags;                /* [M] MOUNT_* */
-	uint32_t locked_flags;         /* [I] of them those that nobody here may take off */
+	struct peer_group *group;      /* [M] in which it is shared; NULL: in none */
+	struct list peer_node;         /* [M] in group->members */
+	struct peer_group *master;     /* [M] of which it is a slave; NULL: of none */
+	struct list slave_node;        /* [M] in master->slaves */
+	struct list work;              /* [M] in lists of a change being made; then of who puts it */
+	struct mount *target;          /* [M] where this copy is going to be attached, during a change */
+	uint32_t flags;                /* [M] MOUNT_*; read without it */
+	uint32_t locked_flags;         /* [M] of them those that nobody here may take off */
+	uint32_t writers;              /* [a] files open for writing through it */
 	bool locked;                   /* [M] to its parent: see vfs/mount_namespace.c */
+	bool unbindable;               /* [M] */
+	bool lapsed;                   /* [M] unmounted with its parent, to which it stays attached */
+	bool going;                    /* [M] during a change: is to be unmounted */
+	bool fresh_group;              /* [M] during a change: `group` was made for it */
+	bool expiring;                 /* [a] not used since MNT_EXPIRE was last asked for */
+	bool internal;                 /* [I] of pipes, memfds ...: never in the tree */
 	struct mount_namespace *ns;    /* [M] in whose tree; NULL: in none */
 	struct mount *copy;            /* mount_copy_lock: what it became in the copy being made */
-	bool internal;                 /* [I] of pipes, memfds ...: never in the tree */
 	char *source;                  /* [I] */
 };
 
@@ -309,8 +330,12 @@ int memory_file_create(const char *name, uint32_t flags, struct file **out);
 #define MAY_EXEC  1
 #define MAY_WRITE 2
 #define MAY_READ  4
-int vfs_mount(const char *source, const struct path *where, const char *type, uint32_t flags,
+/* `readonly`: the file system, beside what `flags` says of the mount. */
+int vfs_mount(const char *source, const struct path *where, const char *type, uint32_t flags, bool readonly,
 	      const char *options);
+#define UNMOUNT_FORCE  1
+#define UNMOUNT_DETACH 2
+#define UNMOUNT_EXPIRE 4
 int vfs_unmount(struct path *p, int flags);
 
 /* ftruncate and truncate after the look-up: 0, -EINVAL, -EFBIG (SIGXFSZ), -EPERM (sealed), -ETXTBSY. */
@@ -343,8 +368,33 @@ extern struct vfs_protection vfs_protection;
 
 /* Show a part of the tree (with the mounts in it) at another place; change flags and options; move. */
 int vfs_bind(const struct path *from, const struct path *where, bool recursive);
-int vfs_remount(const struct path *where, uint32_t flags, const char *options, bool bind);
+int vfs_remount(const struct path *where, uint32_t flags, bool readonly, const char *options);
+int vfs_remount_bind(const struct path *where, uint32_t flags);
 int vfs_move_mount(const struct path *from, const struct path *where);
+/* How a mount takes part in what happens to others: vfs/mount_groups.c. */
+enum mount_propagation { MOUNT_PRIVATE, MOUNT_UNBINDABLE, MOUNT_SLAVE, MOUNT_SHARED };
+int vfs_change_propagation(const struct path *where, enum mount_propagation to, bool recursive);
+int vfs_share_group(const struct path *from, const struct path *to);
+/* mount_setattr(2). */
+struct mount_change {
+	uint32_t set, clear;           /* MOUNT_* */
+	bool propagates;               /* `to` is to be set */
+	enum mount_propagation to;
+	bool recursive;
+};
+int vfs_change_mount(const struct path *where, const struct mount_change *c);
+/* A copy of what is at `from` in a tree of its own, attached nowhere: an O_PATH file, whose release ends the tree unless
+ * it has been attached. */
+int vfs_open_copy(const struct path *from, bool recursive, struct file **out);
+int vfs_open_detached(struct mount *m, struct file **out); /* takes over the reference */
+int vfs_open_path(const struct path *p, struct file **out);
+void mount_released(struct file *f);
+void mount_writer_remove(struct mount *m); /* a file counted in its writers is closed */
+static inline bool
+mount_is_readonly(const struct mount *m)
+{
+	return m && ((READ_ONCE(m->flags) & MOUNT_READONLY) || READ_ONCE(m->fs->readonly));
+}
 bool mount_may_change(void); /* CAP_SYS_ADMIN over the caller's mount namespace */
 /* Do set-id bits on `m` count for one who lives in `of`? */
 bool mount_may_set_id(const struct mount *m, const struct user_namespace *of);
@@ -356,6 +406,9 @@ struct fs_context;
 extern struct mount_namespace {
 	struct namespace ns;
 	struct mount *root;            /* [M] a reference */
+	uint64_t event;                /* [M] changes; read without it */
+	uint32_t count, pending;       /* [M] mounts in the tree; those a change is going to add */
+	struct wait_queue changed;
 } init_mount_namespace;
 struct namespace *mount_namespace_copy(struct namespace *from, struct user_namespace *owner, struct fs_context *fs);
 void mount_namespace_release(struct namespace *ns);

@@ -16,6 +16,7 @@
 	C(URING_SUBMIT,   MUTEX,    "uring->submit_lock: one thread submits, in order")            \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
+	C(FS_CONFIG,      MUTEX,    "fs_config->lock: a file system being put together")           \
 	C(MOUNT_COPY,     MUTEX,    "mount->copy: one tree of mounts is copied at a time")          \
 	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \

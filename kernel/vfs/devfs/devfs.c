@@ -154,6 +154,7 @@ devfs_remount(struct filesystem *fs, const char *options)
 
 static struct filesystem_type devfs_type = {
 	.name = "devtmpfs",
+	.late_options = true,
 	.magic = 0x01021994,
 	.no_device = true,
 	.single = true,
@@ -184,7 +185,7 @@ devfs_mount_early(void)
 	error = path_lookup(AT_FDCWD, "/dev", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dev);
 	if (error)
 		return error;
-	error = vfs_mount("devtmpfs", &dev, "devtmpfs", MOUNT_NOSUID | MOUNT_RELATIME, NULL);
+	error = vfs_mount("devtmpfs", &dev, "devtmpfs", MOUNT_NOSUID | MOUNT_RELATIME, false, NULL);
 	path_put(&dev);
 	return error;
 }

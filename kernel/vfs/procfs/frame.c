@@ -475,11 +475,14 @@ struct open_text {
 	struct text text;
 	uint64_t space; /* [I] of an ENTRY_SPACE: target_space_id() */
 	bool made;
+	struct mount_namespace *mounts; /* [I] reference: polled for its changes; NULL: not such a file */
+	uint64_t event; /* [a] of its changes the last that was told of */
 };
 
 static int
 file_open(struct inode *i, struct file *f)
 {
+	struct namespace *mounts = NULL;
 	struct open_text *o = NULL;
 	struct target at;
 	uint64_t space;
@@ -490,16 +493,25 @@ file_open(struct inode *i, struct file *f)
 	/* In this order: see process_may_inspect(). */
 	space = node_of(i)->entry->flags & ENTRY_SPACE ? target_space_id(&at) : 0;
 	error = may_inspect(i, &at);
+	if (!error && f->ops == &mounts_file_ops) {
+		mounts = process_namespace(at.process, NULL, NAMESPACE_MOUNT, false);
+		error = mounts ? 0 : -EINVAL;
+	}
 	target_put(&at);
 	if (error)
 		return error;
-	if (f->ops != &text_file_ops) {
+	if (f->ops != &text_file_ops && f->ops != &mounts_file_ops) {
 		f->private = (void *)(uintptr_t)space;
 		return 0;
 	}
 	o = kzalloc(sizeof(*o));
-	if (!o)
+	if (!o) {
+		namespace_put(mounts);
 		return -ENOMEM;
+	}
+	o->mounts = (struct mount_namespace *)mounts;
+	if (mounts)
+		o->event = READ_ONCE(o->mounts->event);
 	o->space = space;
 	f->private = o;
 	return 0;
@@ -510,8 +522,10 @@ text_release(struct file *f)
 {
 	struct open_text *o = f->private;
 
-	if (o)
+	if (o) {
 		text_free(&o->text);
+		namespace_put(o->mounts ? &o->mounts->ns : NULL);
+	}
 	kfree(o);
 }
 
@@ -617,7 +631,26 @@ text_seek(struct file *f, loff_t offset, int whence)
 	return offset;
 }
 
-/* mounts and mountinfo tell of changes by POLLPRI; as far as others go, always readable. */
+/* Always readable; each change of the tree is told once. */
+static uint32_t
+mounts_poll(struct file *f, struct poll_table *pt)
+{
+	struct open_text *o = f->private;
+	uint64_t now;
+
+	poll_wait(pt, f, &o->mounts->changed);
+	now = atomic_load(&o->mounts->event);
+	return POLLIN | POLLRDNORM | (atomic_exchange(&o->event, now) != now ? POLLERR | POLLPRI : 0);
+}
+
+const struct file_ops mounts_file_ops = {
+	.name = "proc mounts",
+	.read = text_read,
+	.seek = text_seek,
+	.poll = mounts_poll,
+	.release = text_release,
+};
+
 static const struct file_ops text_file_ops = {
 	.name = "proc",
 	.read = text_read,
@@ -711,7 +744,29 @@ proc_remount(struct filesystem *fs, const char *options)
 	return 0;
 }
 
+static int
+proc_check_option(const char *key, const char *value)
+{
+	static const char *const hidden[] = {
+		"0", "1", "2", "4", "off", "noaccess", "invisible", "ptraceable",
+	};
+	const char *end;
+	uint64_t n;
+
+	if (strcmp(key, "gid") == 0)
+		return !value || parse_u64(value, &end, 0, &n) || *end ? -EINVAL : 0;
+	if (strcmp(key, "subset") == 0)
+		return value && strcmp(value, "pid") == 0 ? 0 : -EINVAL;
+	if (strcmp(key, "hidepid") != 0)
+		return -ENOENT;
+	for (size_t i = 0; value && i < ARRAY_SIZE(hidden); i++)
+		if (strcmp(value, hidden[i]) == 0)
+			return 0;
+	return -EINVAL;
+}
+
 static struct filesystem_type proc_type = {
+	.check_option = proc_check_option,
 	.name = "proc",
 	.magic = PROC_MAGIC,
 	.no_device = true,

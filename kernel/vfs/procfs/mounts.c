@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mounts.c - /proc/PID/mounts and mountinfo, as seen from the process's root.
+ * mounts.c - /proc/PID/mounts, mountinfo and mountstats, as seen from the process's root.
  */
 #include <tessera/errno.h>
 #include <tessera/slab.h>
 
-#include "../vfs.h"
+#include "../mount_tree.h"
 #include "procfs.h"
 
 static const struct {
@@ -15,6 +15,7 @@ static const struct {
 	{ MOUNT_NOSUID, ",nosuid" },   { MOUNT_NODEV, ",nodev" },
 	{ MOUNT_NOEXEC, ",noexec" },   { MOUNT_NOATIME, ",noatime" },
 	{ MOUNT_NODIRATIME, ",nodiratime" }, { MOUNT_RELATIME, ",relatime" },
+	{ MOUNT_NOSYMFOLLOW, ",nosymfollow" },
 };
 
 static void
@@ -36,16 +37,40 @@ print_own_options(struct text *t, struct filesystem *fs)
 	text_print(t, "%s", own);
 }
 
+/* What mountinfo says of peer groups, between the options and the dash. */
+static void
+print_groups(struct text *t, struct mount *m, const struct path *root)
+{
+	struct mount_groups g;
+
+	mount_groups_of(m, root, &g);
+	if (g.shared)
+		text_print(t, " shared:%u", g.shared);
+	if (g.master)
+		text_print(t, " master:%u", g.master);
+	if (g.from)
+		text_print(t, " propagate_from:%u", g.from);
+	if (READ_ONCE(m->unbindable))
+		text_print(t, " unbindable");
+}
+
+/* What the lines are added to, and from where it is seen. */
+struct view {
+	struct text *text;
+	struct path root;
+};
+
 static void
 mounts_line(void *ctx, struct mount *m, const char *where)
 {
-	struct text *t = ctx;
+	struct view *v = ctx;
+	struct text *t = v->text;
 
 	text_add_escaped(t, m->source);
 	text_add(t, " ", 1);
 	text_add_escaped(t, where);
 	text_print(t, " %s ", m->fs->type->name);
-	print_options(t, m->flags);
+	print_options(t, m->flags | (mount_is_readonly(m) ? MOUNT_READONLY : 0));
 	print_own_options(t, m->fs);
 	text_print(t, " 0 0\n");
 }
@@ -53,7 +78,8 @@ mounts_line(void *ctx, struct mount *m, const char *where)
 static void
 mountinfo_line(void *ctx, struct mount *m, const char *where)
 {
-	struct text *t = ctx;
+	struct view *v = ctx;
+	struct text *t = v->text;
 	char *buf = kmalloc(PATH_MAX, 0), *root = NULL;
 	struct path top = { NULL, m->fs->root };
 	unsigned int state;
@@ -70,9 +96,10 @@ mountinfo_line(void *ctx, struct mount *m, const char *where)
 	text_add_escaped(t, where);
 	text_add(t, " ", 1);
 	print_options(t, m->flags);
+	print_groups(t, m, &v->root);
 	text_print(t, " - %s ", m->fs->type->name);
 	text_add_escaped(t, m->source);
-	text_print(t, " %s", m->flags & MOUNT_READONLY ? "ro" : "rw");
+	text_print(t, " %s", m->fs->readonly ? "ro" : "rw");
 	print_own_options(t, m->fs);
 	text_add(t, "\n", 1);
 	kfree(buf);
@@ -82,26 +109,45 @@ static int
 show(struct text *t, struct target *at, void (*line)(void *ctx, struct mount *m, const char *where))
 {
 	struct process *p = at->process;
-	struct path root = { 0 };
+	struct view v = { .text = t };
 	struct namespaces *set;
 	uint64_t flags;
 
 	spin_lock(&p->lock);
 	if (p->fs) {
 		flags = spin_lock_irq(&p->fs->lock);
-		root = (struct path){ p->fs->root_mount, p->fs->root };
-		path_get(&root);
+		v.root = (struct path){ p->fs->root_mount, p->fs->root };
+		path_get(&v.root);
 		spin_unlock_irq(&p->fs->lock, flags);
 	}
 	spin_unlock(&p->lock);
-	if (!root.dentry)
+	if (!v.root.dentry)
 		return -EINVAL;
 	set = process_namespaces(p);
 	if (set)
-		mounts_visit((struct mount_namespace *)set->of[NAMESPACE_MOUNT], &root, line, t);
+		mounts_visit((struct mount_namespace *)set->of[NAMESPACE_MOUNT], &v.root, line, &v);
 	namespaces_put(set);
-	path_put(&root);
+	path_put(&v.root);
 	return 0;
+}
+
+/* As mounts says it for programs that count what was done: file systems here do not. */
+static void
+mountstats_line(void *ctx, struct mount *m, const char *where)
+{
+	struct view *v = ctx;
+
+	text_print(v->text, "device ");
+	text_add_escaped(v->text, m->source);
+	text_print(v->text, " mounted on ");
+	text_add_escaped(v->text, where);
+	text_print(v->text, " with fstype %s\n", m->fs->type->name);
+}
+
+int
+show_mountstats(struct text *t, struct target *at)
+{
+	return show(t, at, mountstats_line);
 }
 
 int

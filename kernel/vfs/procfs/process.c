@@ -797,6 +797,9 @@ jump_root(struct target *at, struct path *out)
 	return jump_directory(at, out, true);
 }
 
+/* Polled for changes of the tree of mounts. */
+#define MOUNTS(n, m, s)                                                                            \
+	{ .name = (n), .mode = S_IFREG | (m), .show = (s), .file_ops = &mounts_file_ops }
 #define MAGIC(n, function) \
 	{ .name = n, .mode = S_IFLNK | 0777, .flags = ENTRY_INSPECT, .jump = function }
 #define PRIVATE(n, m, function) \
@@ -825,8 +828,9 @@ jump_root(struct target *at, struct path *out)
 	SPACE("maps", 0444, show_maps),                                                            \
 	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT | ENTRY_SPACE,             \
 	  .file_ops = &memory_file_ops },                                                          \
-	ENTRY_FILE("mountinfo", show_mountinfo),                                                   \
-	ENTRY_FILE("mounts", show_mounts),                                                         \
+	MOUNTS("mountinfo", 0444, show_mountinfo),                                                 \
+	MOUNTS("mounts", 0444, show_mounts),                                                       \
+	MOUNTS("mountstats", 0400, show_mountstats),                                               \
 	ENTRY_DIR("net", net_entries),                                                             \
 	{ .name = "oom_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .write = write_oom_adj }, \
 	ENTRY_FILE("oom_score", show_oom_score),                                                   \

@@ -128,6 +128,27 @@ parse_options(const char *text, struct options *o)
 	return error;
 }
 
+static int
+tmpfs_check_option(const char *key, const char *value)
+{
+	static const char *const with_value[] = {
+		"gid", "huge", "mode", "mpol", "nr_blocks", "nr_inodes", "size", "uid",
+	};
+	struct options o = { 0 };
+	char text[64];
+
+	if (strcmp(key, "inode32") == 0 || strcmp(key, "inode64") == 0)
+		return value ? -EINVAL : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(with_value); i++)
+		if (strcmp(key, with_value[i]) == 0) {
+			if (!value || strlen(key) + strlen(value) + 2 > sizeof(text))
+				return -EINVAL;
+			scnprintf(text, sizeof(text), "%s=%s", key, value);
+			return parse_one(text, &o);
+		}
+	return -ENOENT;
+}
+
 int
 tmpfs_fill(struct filesystem *fs, const char *options)
 {
@@ -235,6 +256,7 @@ tmpfs_show_options(struct filesystem *fs, char *out, size_t size)
 }
 
 static struct filesystem_type tmpfs_type = {
+	.check_option = tmpfs_check_option,
 	.name = "tmpfs",
 	.user_mount = true,
 	.magic = TMPFS_MAGIC,
@@ -263,6 +285,7 @@ rootfs_statfs(struct filesystem *fs, struct fs_stat *st)
 
 /* The root file system, which cannot be mounted a second time. */
 static struct filesystem_type rootfs_type = {
+	.check_option = tmpfs_check_option,
 	.name = "rootfs",
 	.magic = TMPFS_MAGIC,
 	.no_device = true,
@@ -289,7 +312,7 @@ tmpfs_init(void)
 		panic("no memory for the file system of memfds");
 	hidden_mount = mount_create_internal(hidden);
 	/* no limits: the initial image must fit in whatever memory there is */
-	error = vfs_mount("rootfs", NULL, "rootfs", 0, "mode=755,size=0,nr_inodes=0");
+	error = vfs_mount("rootfs", NULL, "rootfs", 0, false, "mode=755,size=0,nr_inodes=0");
 	if (!hidden_mount || error)
 		panic("cannot mount the root file system: error %d", error);
 }

@@ -153,6 +153,13 @@ SET(kcmps, { "KCMP_FILE", 0 }, { "KCMP_VM", 1 }, { "KCMP_FILES", 2 }, { "KCMP_FS
     { "KCMP_SYSVSEM", 6 }, { "KCMP_EPOLL_TFD", 7 })
 SET(mount_flags, N(MS_RDONLY), N(MS_NOSUID), N(MS_NODEV), N(MS_NOEXEC), N(MS_REMOUNT), N(MS_BIND), N(MS_MOVE), N(MS_REC), N(MS_PRIVATE),
     N(MS_SHARED), N(MS_SLAVE), N(MS_UNBINDABLE), N(MS_NOATIME), N(MS_RELATIME), N(MS_SILENT))
+SET(tree_flags, { "OPEN_TREE_CLONE", 1 }, { "AT_RECURSIVE", 0x8000 }, N(AT_EMPTY_PATH), N(AT_SYMLINK_NOFOLLOW), N(O_CLOEXEC))
+SET(move_flags, { "F_SYMLINKS", 1 }, { "F_EMPTY_PATH", 4 }, { "T_SYMLINKS", 0x10 }, { "T_EMPTY_PATH", 0x40 }, { "SET_GROUP", 0x100 })
+SET(pick_flags, { "1", 1 }, { "2", 2 }, { "8", 8 })
+SET(config_commands, { "FLAG", 0 }, { "STRING", 1 }, { "BINARY", 2 }, { "PATH", 3 }, { "FD", 5 }, { "CREATE", 6 }, { "RECONFIGURE", 7 })
+SET(mount_attrs, { "RDONLY", 1 }, { "NOSUID", 2 }, { "NODEV", 4 }, { "NOEXEC", 8 }, { "NOATIME", 0x10 }, { "STRICTATIME", 0x20 }, { "_ATIME", 0x70 },
+    { "NODIRATIME", 0x80 }, { "IDMAP", 0x100000 }, { "NOSYMFOLLOW", 0x200000 })
+SET(propagations, { "0", 0 }, N(MS_SHARED), N(MS_SLAVE), N(MS_PRIVATE), N(MS_UNBINDABLE))
 SET(umount_flags, N(MNT_FORCE), N(MNT_DETACH), N(MNT_EXPIRE), N(UMOUNT_NOFOLLOW))
 SET(resolves, N(RESOLVE_NO_XDEV), N(RESOLVE_NO_MAGICLINKS), N(RESOLVE_NO_SYMLINKS), N(RESOLVE_BENEATH), N(RESOLVE_IN_ROOT), N(RESOLVE_CACHED))
 SET(ioctls, N(FIONREAD), N(FIONBIO), N(FIOASYNC), N(FIOCLEX), N(TCGETS), N(TCSETS), N(TCSETSW), N(TCSETSF), N(TIOCGPGRP), N(TIOCSPGRP), N(TIOCSCTTY),
@@ -269,6 +276,8 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(futex_words, KIND_CHOICE) X(futex_sizes, KIND_CHOICE) X(policies, KIND_CHOICE) X(priorities, KIND_CHOICE)      \
 	X(prio_whats, KIND_CHOICE) X(nices, KIND_CHOICE) X(inotify_masks, KIND_FLAGS) X(rename_flags, KIND_FLAGS)        \
 	X(memfd_flags, KIND_FLAGS) X(xattr_flags, KIND_CHOICE) X(membarriers, KIND_CHOICE) X(kcmps, KIND_CHOICE)         \
+	X(tree_flags, KIND_FLAGS) X(move_flags, KIND_FLAGS) X(pick_flags, KIND_FLAGS) X(config_commands, KIND_CHOICE)    \
+	X(mount_attrs, KIND_FLAGS) X(propagations, KIND_CHOICE)                                                          \
 	X(mount_flags, KIND_FLAGS) X(umount_flags, KIND_FLAGS) X(resolves, KIND_FLAGS) X(ioctls, KIND_CHOICE)            \
 	X(getrandom_flags, KIND_CHOICE) X(sizes8, KIND_CHOICE) X(advice_sizes, KIND_CHOICE) X(counts, KIND_CHOICE)       \
 	X(timeouts, KIND_CHOICE) X(notifies, KIND_CHOICE) X(cap_versions, KIND_CHOICE) X(caps, KIND_CHOICE)              \
@@ -314,6 +323,7 @@ static struct kind kinds[] = {
 	RESOURCE("mqueue", R_MQUEUE), RESOURCE("listener", R_LISTENER), RESOURCE("uring", R_URING), RESOURCE("aio", R_AIO),
 	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
 	SETS(SET_KIND)
+	STRUCT("mount_attr", 1, "mount_attrs mount_attrs propagations fd"),
 	STRUCT("sigset", 1, "int"),
 	STRUCT("sigaction", 1, "handler action_flags restorer int"),
 	STRUCT("sigstack", 1, "page stack_flags advice_sizes"),
