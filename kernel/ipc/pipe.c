@@ -19,6 +19,7 @@
  * pipe_drain() hands the buffers to something that may sleep for long, or close the last handle of this very
  * pipe: it sets `draining` instead of holding the lock. Writers go on; whoever would take bytes waits.
  */
+#include <tessera/async.h>
 #include <tessera/cpu.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -50,6 +51,7 @@ struct pipe_buffer {
 struct pipe {
 	struct mutex lock;       /* class PIPE */
 	struct refcount refs;    /* open files, and the inode of a fifo */
+	struct async_list async; /* whom to tell by signal */
 	struct pipe_buffer *ring;
 	uint32_t size;           /* buffers, a power of two */
 	uint32_t head, tail;     /* buffers written and read so far */
@@ -92,6 +94,7 @@ pipe_create(void)
 	mutex_init(&p->lock, LOCK_PIPE);
 	ref_init(&p->refs);
 	wait_queue_init(&p->read_wait);
+	async_list_init(&p->async);
 	wait_queue_init(&p->write_wait);
 	return p;
 }
@@ -200,6 +203,8 @@ pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 		mutex_unlock(&p->lock);
 		if (freed)
 			wake_queue(&p->write_wait, POLLOUT | POLLWRNORM, 1);
+		if (r > 0)
+			async_tell(&p->async, ASYNC_OUT);
 		if (r != 0) {
 			if (more)
 				wake_queue(&p->read_wait, POLLIN | POLLRDNORM, 1);
@@ -320,6 +325,7 @@ pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 			wake_queue(&p->read_wait, POLLIN | POLLRDNORM, 1);
 			if (room)
 				wake_queue(&p->write_wait, POLLOUT | POLLWRNORM, 1);
+			async_tell(&p->async, ASYNC_IN);
 		}
 		if (from->count == 0)
 			return done;
@@ -523,8 +529,10 @@ pipe_drain(struct pipe *p, size_t n, ssize_t (*actor)(void *ctx, const void *dat
 	WRITE_ONCE(p->draining, false);
 	mutex_unlock(&p->lock);
 	wake_poll(&p->read_wait, POLLIN | POLLRDNORM); /* for who waited for us, too */
-	if (done)
+	if (done) {
 		wake_poll(&p->write_wait, POLLOUT | POLLWRNORM);
+		async_tell(&p->async, ASYNC_OUT);
+	}
 	return done ? (ssize_t)done : r;
 }
 
@@ -555,10 +563,14 @@ pipe_share(struct pipe *from, struct pipe *to, size_t n, bool move)
 	}
 	mutex_unlock(&second->lock);
 	mutex_unlock(&first->lock);
-	if (done)
+	if (done) {
 		wake_poll(&to->read_wait, POLLIN | POLLRDNORM);
-	if (done && move)
+		async_tell(&to->async, ASYNC_IN);
+	}
+	if (done && move) {
 		wake_poll(&from->write_wait, POLLOUT | POLLWRNORM);
+		async_tell(&from->async, ASYNC_OUT);
+	}
 	return (ssize_t)done;
 }
 
@@ -617,7 +629,15 @@ pipe_release(struct file *f)
 	mutex_unlock(&p->lock);
 	wake_poll(&p->read_wait, POLLIN | POLLRDNORM | POLLHUP);
 	wake_poll(&p->write_wait, POLLOUT | POLLWRNORM | POLLERR);
+	async_tell(&p->async, ASYNC_IN);
+	async_tell(&p->async, ASYNC_OUT);
 	pipe_put(p);
+}
+
+static struct async_list *
+pipe_async(struct file *f)
+{
+	return &pipe_of(f)->async;
 }
 
 static const struct file_ops pipe_ops = {
@@ -626,6 +646,7 @@ static const struct file_ops pipe_ops = {
 	.write = pipe_write,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
+	.async = pipe_async,
 	.release = pipe_release,
 	.dump = pipe_dump,
 };

@@ -2,6 +2,7 @@
 /*
  * fcntl.c - dup, dup2, dup3, fcntl, flock.
  */
+#include <tessera/async.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/file_lock.h>
@@ -44,7 +45,6 @@
 #define F_GET_RW_HINT   1035
 #define F_SET_RW_HINT   1036
 #define FD_CLOEXEC      1
-#define FASYNC          020000u
 
 struct linux_flock {
 	int16_t type, whence;
@@ -100,10 +100,10 @@ linux_dup2(int fd, int newfd)
 	return handle_dup_to(current_process()->handles, fd, newfd, false, fd_limit());
 }
 
-#define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
+#define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 static long
-set_flags(struct file *f, uint32_t flags)
+set_flags(int fd, struct file *f, uint32_t flags)
 {
 	int error = 0;
 
@@ -114,7 +114,9 @@ set_flags(struct file *f, uint32_t flags)
 		return -EINVAL;
 	if (f->ops->set_flags)
 		error = f->ops->set_flags(f, flags);
-	if (error)
+	if (!error && ((flags ^ f->flags) & O_ASYNC))
+		error = file_async_set(f, fd, flags & O_ASYNC);
+	if (error && error != -ENOTTY)
 		return error;
 	spin_lock(&f->lock);
 	f->flags = (f->flags & ~SETTABLE) | (flags & SETTABLE);
@@ -378,11 +380,11 @@ write_hint(struct file *f, bool set, uint64_t __user *u)
 }
 
 static long
-object_command(struct file *f, unsigned int command, uintptr_t arg)
+object_command(int fd, struct file *f, unsigned int command, uintptr_t arg)
 {
 	switch (command) {
 	case F_SETFL:
-		return set_flags(f, (uint32_t)arg);
+		return set_flags(fd, f, (uint32_t)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -462,7 +464,7 @@ linux_fcntl(int fd, unsigned int command, uintptr_t arg)
 		else if (right_for(command) & ~rights)
 			result = -EPERM;
 		else
-			result = object_command(f, command, arg);
+			result = object_command(fd, f, command, arg);
 	}
 	if (result == 0 && (command == F_SETLK || command == F_SETLKW) && !still_open(fd, f)) {
 		file_locks_close(f, current_process()->handles);

@@ -2,6 +2,7 @@
 /*
  * ioctl.c - the commands that every open object knows; the rest is the object's.
  */
+#include <tessera/async.h>
 #include <tessera/errno.h>
 #include <tessera/cred.h>
 #include <tessera/handle.h>
@@ -21,7 +22,6 @@
 #define FIOQSIZE  0x5460u
 #define FIGETBSZ  2u
 #define FIBMAP    1u
-#define FASYNC    020000u
 
 #define FS_IOC_FIEMAP 0xc020660bu
 #define FICLONE       0x40049409u
@@ -60,6 +60,16 @@ set_flag(struct file *f, uint32_t flag, int __user *arg)
 	f->flags = on ? f->flags | flag : f->flags & ~flag;
 	spin_unlock(&f->lock);
 	return 0;
+}
+
+static long
+set_async(int fd, struct file *f, int __user *arg)
+{
+	int on;
+
+	if (get_user(on, arg))
+		return -EFAULT;
+	return !on == !(f->flags & O_ASYNC) ? 0 : file_async_set(f, fd, on);
 }
 
 /* Bytes in use, of what has any on a disk. */
@@ -214,7 +224,7 @@ linux_ioctl(int fd, unsigned int command, uintptr_t arg)
 		break;
 	case FIOASYNC:
 		if (rights & RIGHT_SET_FLAGS)
-			result = set_flag(f, FASYNC, (int __user *)arg);
+			result = set_async(fd, f, (int __user *)arg);
 		break;
 	default:
 		if (rights & RIGHT_CONTROL)

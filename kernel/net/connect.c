@@ -141,9 +141,10 @@ unix_stream_connect(struct socket *s, const struct socket_address *a, uint32_t f
 			break;
 		}
 		error = try_connect(l, u, e);
-		if (!error)
+		if (!error) {
 			wake_poll(&l->socket.read_wait, POLLIN | POLLRDNORM);
-		else if (error == -EAGAIN)
+			async_tell(&l->socket.async, ASYNC_IN);
+		} else if (error == -EAGAIN)
 			error = wait_for_listener(l, &until);
 		unix_put(l);
 	} while (error == LOOK_AGAIN);
@@ -233,6 +234,10 @@ unix_shutdown(struct socket *s, uint32_t how)
 		mirrored |= SHUTDOWN_RECEIVE;
 	if (s->type != SOCK_DGRAM)
 		add_shutdown(peer, mirrored);
+	if (s->type != SOCK_DGRAM && mirrored == SHUTDOWN_BOTH)
+		async_tell(&peer->socket.async, ASYNC_HUP);
+	else if (s->type != SOCK_DGRAM && (mirrored & SHUTDOWN_RECEIVE))
+		async_tell(&peer->socket.async, ASYNC_IN);
 	unix_put(peer);
 	return 0;
 }

@@ -169,8 +169,10 @@ deliver(struct unix_socket *u, struct unix_socket *to, struct unix_message *msg)
 	else
 		unix_message_queue(to, msg);
 	mutex_unlock(&to->socket.lock);
-	if (!error)
+	if (!error) {
 		wake_poll(&to->socket.read_wait, POLLIN | POLLRDNORM);
+		async_tell(&to->socket.async, ASYNC_IN);
+	}
 	return error;
 }
 

@@ -42,6 +42,10 @@ wait_for_room(struct unix_socket *u, deadline_t until)
 			return -EPIPE;
 		if (has_room(u))
 			return 0;
+		/* Said before it is looked at again: a reader either leaves room for us to see or sees our wish. */
+		atomic_store(&s->wants_room, true);
+		if (has_room(u))
+			return 0;
 		if (until == 0)
 			return -EAGAIN;
 		error = wait_event_deadline(&s->write_wait,
@@ -92,8 +96,13 @@ unix_message_free(struct unix_message *m)
 	if (m->data != (char *)(m + 1))
 		vfree(m->data);
 	atomic_sub(&from->sent, m->charge);
-	if (unix_is_writable(from))
+	if (unix_is_writable(from)) {
 		wake_poll(&from->socket.write_wait, POLLOUT | POLLWRNORM | POLLWRBAND);
+		if (READ_ONCE(from->socket.wants_room)) {
+			WRITE_ONCE(from->socket.wants_room, false);
+			async_tell(&from->socket.async, ASYNC_OUT);
+		}
+	}
 	kfree(m);
 	unix_put(from);
 }

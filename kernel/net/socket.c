@@ -31,6 +31,7 @@ socket_init(struct socket *s, const struct socket_ops *ops, int family, int type
 	namespace_get(s->net);
 	mutex_init(&s->lock, LOCK_SOCKET);
 	wait_queue_init(&s->read_wait);
+	async_list_init(&s->async);
 	wait_queue_init(&s->write_wait);
 	s->send_limit = s->receive_limit = SOCKET_BUFFER;
 	s->low_water = 1;
@@ -188,7 +189,14 @@ socket_dump(struct file *f)
 	s->ops->dump(s);
 }
 
+static struct async_list *
+socket_async(struct file *f)
+{
+	return &file_socket(f)->async;
+}
+
 static const struct file_ops socket_file_ops = {
+	.async = socket_async,
 	.name = "socket",
 	.read = socket_read,
 	.write = socket_write,

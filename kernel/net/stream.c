@@ -42,8 +42,10 @@ deliver(struct unix_socket *peer, struct unix_message *msg)
 	if (open)
 		unix_message_queue(peer, msg);
 	mutex_unlock(&peer->socket.lock);
-	if (open)
+	if (open) {
 		wake_poll(&peer->socket.read_wait, POLLIN | POLLRDNORM);
+		async_tell(&peer->socket.async, ASYNC_IN);
+	}
 	return open;
 }
 

@@ -256,6 +256,7 @@ hang_up(struct unix_socket *peer, bool reset)
 	mutex_unlock(&peer->socket.lock);
 	wake_all(&peer->socket.read_wait);
 	wake_all(&peer->socket.write_wait);
+	async_tell(&peer->socket.async, ASYNC_HUP);
 }
 
 /* `embryo`: never accepted. Its pending list is empty then, so this goes one deep. */

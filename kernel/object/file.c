@@ -13,6 +13,7 @@
  * Counting: one counter per type name, found by the name's address in a small open-addressed table
  * that only grows. Readers and writers take no lock.
  */
+#include <tessera/async.h>
 #include <tessera/config.h>
 #include <tessera/continuation.h>
 #include <tessera/cred.h>
@@ -106,6 +107,7 @@ static void
 destroy(struct file *f)
 {
 	file_watchers_gone(f);
+	file_async_gone(f);
 	if (f->mode & FILE_NAMED)
 		watch_tell_dentry(
 			f->dentry, f->mode & FILE_WRITE ? WATCH_CLOSE_WRITE : WATCH_CLOSE_NOWRITE);

@@ -46,6 +46,7 @@ tty_setup(struct tty *t, const struct tty_driver *driver, uint32_t index, dev_t 
 	t->termios = termios_default;
 	t->ispeed = t->ospeed = 38400;
 	wait_queue_init(&t->read_wait);
+	async_list_init(&t->async);
 	wait_queue_init(&t->write_wait);
 	wait_queue_init(&t->master_wait);
 }
@@ -79,8 +80,10 @@ tty_after_input(struct tty *t, const struct tty_after *after)
 {
 	for (uint32_t i = 0; i < after->signal_count; i++)
 		job_signal_foreground(t, after->signals[i]);
-	if (after->wake_readers)
+	if (after->wake_readers) {
 		wake_poll(&t->read_wait, POLLIN | POLLRDNORM);
+		async_tell(&t->async, ASYNC_IN);
+	}
 	if (after->wake_writers)
 		wake_poll(&t->write_wait, POLLOUT | POLLWRNORM);
 	if (after->wake_master)
@@ -453,7 +456,14 @@ tty_file_dump(struct file *f)
 		t->stopped ? ", stopped" : "", t->hung_up ? ", hung up" : "");
 }
 
+static struct async_list *
+tty_file_async(struct file *f)
+{
+	return &file_tty(f)->async;
+}
+
 const struct file_ops tty_file_ops = {
+	.async = tty_file_async,
 	.name = "tty",
 	.read = tty_file_read,
 	.write = tty_file_write,

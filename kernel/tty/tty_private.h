@@ -18,6 +18,7 @@
 #ifndef TTY_PRIVATE_H
 #define TTY_PRIVATE_H
 
+#include <tessera/async.h>
 #include <tessera/atomic.h>
 #include <tessera/file.h>
 #include <tessera/lock.h>
@@ -88,6 +89,7 @@ struct tty {
 	bool stopped;                    /* [l] by VSTOP or TCOOFF */
 	bool writing;                    /* [l] one write(2) at a time */
 
+	struct async_list async;         /* whom to tell of input by signal */
 	struct wait_queue read_wait, write_wait;
 	struct wait_queue master_wait;   /* pty: readers and writers of the master */
 

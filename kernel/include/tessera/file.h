@@ -19,6 +19,8 @@
 #include <tessera/poll.h>
 #include <tessera/types.h>
 
+struct async_entry;
+struct async_list;
 struct cred;
 struct dentry;
 struct file;
@@ -83,6 +85,8 @@ struct file_ops {
 	int (*truncate)(struct file *f, loff_t size);             /* empty: -EINVAL */
 	int (*fallocate)(struct file *f, int mode, loff_t offset, loff_t length); /* empty: -EOPNOTSUPP */
 	int (*set_flags)(struct file *f, uint32_t flags);         /* F_SETFL beyond the plain bits; may be empty */
+	/* The list of those that it tells by signal: async.h. Empty: none, O_ASYNC cannot be had. */
+	struct async_list *(*async)(struct file *f);
 	/* Called at each close(2) of a handle (POSIX locks, flush). May be empty. */
 	void (*flush)(struct file *f, struct process *by);
 	void (*release)(struct file *f);                          /* free f->private; may be empty */
@@ -113,6 +117,7 @@ struct file {
 	const struct cred *cred;     /* [I] of the opener, a reference */
 	void *private;               /* the type's */
 	struct pid_owner *owner;     /* [f] F_SETOWN */
+	struct async_entry *async;   /* the lock of the list that ops->async names: O_ASYNC is on */
 	uint64_t id;                 /* [I] unique, for dumps and saving */
 	const char *counted;         /* [I] under which type it is counted */
 	struct list late_node;       /* file.c: after the last reference, by file_put_late() */

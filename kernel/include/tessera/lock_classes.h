@@ -33,6 +33,7 @@
 	C(IPC_TABLE,      RWLOCK,   "System V objects of a kind, by id and by key")               \
 	C(IPC,            MUTEX,    "a System V object or a message queue")                        \
 	C(CLOCK_SET,      MUTEX,    "who is told when the real clock is set")                      \
+	C(ASYNC,          MUTEX,    "async_list->lock: which open objects tell by signal")         \
 	C(SLEEP_LEAF,     MUTEX,    "small private mutexes that hold nothing else but memory locks") \
 	C(ADDRESS_SPACE,  RWLOCK,   "address_space->lock: the tree of mappings")                   \
 	C(OBJECT,         MUTEX,    "memory_object->lock: pages being filled or truncated")        \

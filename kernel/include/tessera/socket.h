@@ -10,6 +10,7 @@
 #ifndef TESSERA_SOCKET_H
 #define TESSERA_SOCKET_H
 
+#include <tessera/async.h>
 #include <tessera/atomic.h>
 #include <tessera/file.h>
 #include <tessera/iov.h>
@@ -173,6 +174,9 @@ struct socket {
 	int error;                     /* [a] pending, positive: the next call returns it, once */
 	struct wait_queue read_wait;   /* there is something to receive or accept, or never will be */
 	struct wait_queue write_wait;  /* there is room to send, or never will be */
+
+	struct async_list async;       /* whom to tell by signal */
+	bool wants_room;               /* [a] a sender found none since it was last told of some */
 
 	uint32_t options;              /* [a] SOCKET_* */
 	uint32_t send_limit;           /* [a] bytes sent and not read, with overhead */

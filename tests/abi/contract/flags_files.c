@@ -190,7 +190,7 @@ ioctl_of(int fd, unsigned long command, long argument)
 
 TEST(ioctl_commands_of_files)
 {
-	int fd = CHECK_OK(open("f", O_CREAT | O_RDWR, 0600)), p[2], dir = CHECK_OK(open(".", O_RDONLY));
+	int fd = CHECK_OK(open("f", O_CREAT | O_RDWR, 0600)), p[2], dir = CHECK_OK(open(".", O_RDONLY)), on = 1;
 
 	CHECK_OK(pipe(p));
 	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
@@ -222,6 +222,8 @@ TEST(ioctl_commands_of_files)
 	FLAG(ioctl, FS_IOC_GETFLAGS of a directory, 0, ioctl_of(dir, FS_IOC_GETFLAGS, 0));
 	FLAG(ioctl, FIONREAD of a pipe, 0, ioctl_of(p[0], FIONREAD, 0));
 	FLAG(ioctl, FIOASYNC of a pipe, 0, ioctl_of(p[0], FIOASYNC, 0));
+	FLAG(ioctl, FIOASYNC(1) of an inotify, 0, ioctl(inotify_init(), FIOASYNC, &on));
+	FLAG(ioctl, FIOASYNC(1) of a pty master, 0, ioctl(posix_openpt(O_RDWR | O_NOCTTY), FIOASYNC, &on));
 	FLAG(ioctl, FIGETBSZ of a pipe, 0, ioctl_of(p[0], FIGETBSZ, 0));
 	FLAG(ioctl, FIOQSIZE of a pipe, ENOTTY, ioctl_of(p[0], FIOQSIZE, 0));
 	FLAG(ioctl, TCGETS of a pipe, ENOTTY, ioctl_of(p[0], TCGETS, 0));
