@@ -13,6 +13,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/mqueue.h>
+#include <tessera/namespace.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
@@ -39,6 +40,13 @@ ipc_now(void)
 
 /* --- permissions ------------------------------------------------------------------------------ */
 
+/* Objects are found through the caller's namespace only, so its owner is theirs. */
+static bool
+capable_of_ipc(int cap)
+{
+	return capable_in(current_namespaces()->of[NAMESPACE_IPC]->owner, cap);
+}
+
 bool
 ipc_permits(const struct ipc_object *o, uint32_t rights)
 {
@@ -49,7 +57,7 @@ ipc_permits(const struct ipc_object *o, uint32_t rights)
 		granted >>= 6;
 	else if (cred_in_group(c, o->cgid) || cred_in_group(c, o->gid))
 		granted >>= 3;
-	return !(asked & ~granted & 7) || capable(CAP_IPC_OWNER);
+	return !(asked & ~granted & 7) || capable_of_ipc(CAP_IPC_OWNER);
 }
 
 bool
@@ -57,7 +65,7 @@ ipc_owned(const struct ipc_object *o)
 {
 	uid_t euid = current_cred()->euid;
 
-	return euid == o->cuid || euid == o->uid || capable(CAP_SYS_ADMIN);
+	return euid == o->cuid || euid == o->uid || capable_of_ipc(CAP_SYS_ADMIN);
 }
 
 /* --- references ------------------------------------------------------------------------------- */

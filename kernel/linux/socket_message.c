@@ -119,7 +119,9 @@ parse_credentials(const void *data, size_t size, struct socket_message *m)
 	given.gid = gid_from_user(given.gid);
 	if (given.uid == ID_INVALID || given.gid == ID_INVALID)
 		return -EINVAL;
-	if (given.pid != current_process()->local_pid && !capable_here(CAP_SYS_ADMIN))
+	/* Over the namespace that the numbers are of: who made himself root of users only is not. */
+	if (given.pid != current_process()->local_pid &&
+	    !capable_in(current_pid_namespace()->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (given.uid != c->uid && given.uid != c->euid && given.uid != c->suid && !capable_here(CAP_SETUID))
 		return -EPERM;

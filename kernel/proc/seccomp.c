@@ -20,6 +20,7 @@
 #include <tessera/cred.h>
 #include <tessera/file.h>
 #include <tessera/handle.h>
+#include <tessera/namespace.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -110,7 +111,7 @@ is_tail(const struct seccomp_filter *f, const struct seccomp_filter *head)
 bool
 seccomp_may_filter(void)
 {
-	return READ_ONCE(current_thread()->no_new_privs) || capable(CAP_SYS_ADMIN);
+	return READ_ONCE(current_thread()->no_new_privs) || capable_here(CAP_SYS_ADMIN);
 }
 
 long

@@ -131,6 +131,17 @@ path_sibling(const struct path *p, const char *name, struct path *out)
 	return 0;
 }
 
+/* Does `d` lie in the part of the file system that `m` shows? A directory may have been moved out of it. */
+static bool
+mount_shows(const struct mount *m, struct dentry *d)
+{
+	return m->root == m->fs->root || dentry_is_below(d, m->root);
+}
+
+/*
+ * To the parent of w->parent, out of mounts where it is the root of one. -EXDEV: a confined walk may not;
+ * -ENOENT: the directory has been moved out of what its mount shows, and so has its parent.
+ */
 static int
 climb(struct last_name *w)
 {
@@ -142,6 +153,10 @@ climb(struct last_name *w)
 		if (w->parent.dentry != w->parent.mount->root) {
 			up.dentry = dentry_parent(w->parent.dentry);
 			up.mount = w->parent.mount;
+			if (!mount_shows(up.mount, up.dentry)) {
+				dentry_put(up.dentry);
+				return -ENOENT;
+			}
 			mount_get(up.mount);
 			path_set(&w->parent, up);
 			break;
