@@ -164,10 +164,10 @@ linux_clock_adjtime(int clock, struct linux_timex __user *inout)
 	uint64_t ns;
 	int error;
 
-	if (clock != CLOCK_REALTIME)
-		return clock_read(clock, &ns) ? -EINVAL : -EOPNOTSUPP;
 	if (copy_from_user(&t, inout, sizeof(t)))
 		return -EFAULT;
+	if (clock != CLOCK_REALTIME)
+		return clock_read(clock, &ns) ? -EINVAL : -EOPNOTSUPP;
 	error = check(&t);
 	if (!error && asks_for_a_rate(&t))
 		error = -EINVAL;

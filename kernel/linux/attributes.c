@@ -287,12 +287,18 @@ long
 linux_fallocate(int fd, int mode, loff_t offset, loff_t length)
 {
 	int error = 0;
-	struct file *f = handle_get(fd, RIGHT_WRITE, &error);
+	struct file *f = handle_get(fd, RIGHT_NONE, &error);
 	long result;
 
 	if (!f)
 		return error;
-	result = offset < 0 || length <= 0 ? -EINVAL : allocate(f, mode, offset, length);
+	file_put(f);
+	if (offset < 0 || length <= 0)
+		return -EINVAL;
+	f = handle_get(fd, RIGHT_WRITE, &error);
+	if (!f)
+		return error;
+	result = allocate(f, mode, offset, length);
 	file_put(f);
 	return result;
 }
@@ -387,7 +393,7 @@ linux_readahead(int fd, loff_t offset, size_t count)
 
 	if (!f)
 		return error;
-	if (!f->inode || !S_ISREG(f->inode->mode) || !f->inode->object)
+	if (!f->inode || !S_ISREG(f->inode->mode) || (ssize_t)count < 0)
 		error = -EINVAL;
 	file_put(f);
 	return error;

@@ -366,19 +366,22 @@ static int
 cap_words(struct cap_header *h, void __user *uheader, int *error)
 {
 	*error = 0;
-	if (copy_from_user(h, uheader, sizeof(*h))) {
-		*error = -EFAULT;
+	const struct cap_header __user *u = uheader;
+	int words = 0;
+
+	*error = -EFAULT;
+	if (get_user(h->version, &u->version))
 		return 0;
-	}
-	switch (h->version) {
-	case CAPABILITY_V1:
-		return 1;
-	case CAPABILITY_V2:
-	case CAPABILITY_V3:
-		return 2;
-	}
-	*error = put_user(CAPABILITY_V3, (uint32_t __user *)uheader) ? -EFAULT : -EINVAL;
-	return 0;
+	if (h->version == CAPABILITY_V1)
+		words = 1;
+	else if (h->version == CAPABILITY_V2 || h->version == CAPABILITY_V3)
+		words = 2;
+	else if (put_user(CAPABILITY_V3, (uint32_t __user *)uheader) == 0)
+		*error = -EINVAL;
+	if (words == 0 || get_user(h->pid, &u->pid))
+		return 0;
+	*error = 0;
+	return words;
 }
 
 long

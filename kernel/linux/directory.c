@@ -66,8 +66,16 @@ list(int fd, void __user *out, unsigned int size, bool old)
 {
 	struct listing l = { .context.emit = emit, .out = out, .left = size, .old = old };
 	int error = 0;
-	struct file *f = handle_get(fd, RIGHT_READ, &error);
+	struct file *f = handle_get(fd, RIGHT_NONE, &error);
 
+	if (!f)
+		return error;
+	if (!f->inode || !S_ISDIR(f->inode->mode)) { /* whether it may be read or not */
+		file_put(f);
+		return -ENOTDIR;
+	}
+	file_put(f);
+	f = handle_get(fd, RIGHT_READ, &error);
 	if (!f)
 		return error;
 	error = vfs_readdir(f, &l.context);

@@ -51,7 +51,7 @@ linux_epoll_ctl(int epfd, int op, int fd, struct linux_epoll_event __user *event
 		return error;
 	f = handle_get(fd, RIGHT_POLL, &error);
 	if (f) {
-		error = epoll_control(epoll, op, fd, f, &e);
+		error = !f->ops->poll ? -EPERM : epoll_control(epoll, op, fd, f, &e);
 		file_put(f);
 	}
 	file_put(epoll);

@@ -122,12 +122,12 @@ linux_signalfd4(int fd, const uint64_t __user *mask, size_t mask_size, int flags
 	uint64_t set;
 	int error;
 
-	if (flags & ~(int)(O_CLOEXEC | O_NONBLOCK))
-		return -EINVAL;
 	if (mask_size != sizeof(set))
 		return -EINVAL;
 	if (get_user(set, mask))
 		return -EFAULT;
+	if (flags & ~(int)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
 	if (fd == -1)
 		return open_new(signalfd_create_file(set, (uint32_t)flags & O_NONBLOCK), flags);
 	f = handle_get(fd, RIGHT_CONTROL, &error);

@@ -344,7 +344,7 @@ handle_command(int fd, struct file *f, unsigned int command, uintptr_t arg, long
 	switch (command) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		*result = duplicate(fd, arg, command == F_DUPFD_CLOEXEC);
+		*result = duplicate(fd, (unsigned int)arg, command == F_DUPFD_CLOEXEC);
 		return true;
 	case F_GETFD:
 		*result = handle_get_cloexec(t, fd) > 0 ? FD_CLOEXEC : 0;

@@ -69,7 +69,7 @@ linux_inotify_add_watch(int fd, const char __user *uname, uint32_t mask)
 	f = handle_get(fd, RIGHT_READ, &error);
 	if (!f)
 		return error;
-	if ((mask & WATCH_MASK_ADD) && (mask & WATCH_MASK_CREATE)) {
+	if (((mask & WATCH_MASK_ADD) && (mask & WATCH_MASK_CREATE)) || !file_is_inotify(f)) {
 		file_put(f);
 		return -EINVAL;
 	}

@@ -51,6 +51,7 @@ enum {
 	REGISTER_EVENTFD_ASYNC,
 	REGISTER_PROBE,
 	REGISTER_ENABLE_RINGS = 12,
+	REGISTER_END = 26, /* no command of Linux 6.1 from here on */
 };
 
 struct linux_sq_offsets {
@@ -489,10 +490,13 @@ do_register(struct uring *u, unsigned int command, void __user *arg, uint32_t co
 long
 linux_io_uring_register(unsigned int fd, unsigned int command, void __user *arg, unsigned int count)
 {
-	int error = 0;
-	struct file *f = handle_get((int)fd, RIGHT_NONE, &error);
 	long result = -EOPNOTSUPP;
+	struct file *f;
+	int error = 0;
 
+	if (command >= REGISTER_END)
+		return -EINVAL;
+	f = handle_get((int)fd, RIGHT_NONE, &error);
 	if (!f)
 		return error;
 	if (file_uring(f))

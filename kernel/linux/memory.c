@@ -89,6 +89,9 @@ rights_needed(unsigned long prot, bool shared)
 static int
 decode_file(struct map_request *r, struct file *f, unsigned long flags)
 {
+	/* No file has a byte there, and page numbers must not wrap. */
+	if (r->offset > INT64_MAX || r->length > INT64_MAX - r->offset)
+		return -EOVERFLOW;
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
 		if (flags & ~((unsigned long)MAP_KNOWN | (unsigned long)MAP_HUGE_MASK
@@ -109,9 +112,6 @@ decode_file(struct map_request *r, struct file *f, unsigned long flags)
 	}
 	if (!(f->mode & FILE_READ))
 		return -EACCES;
-	/* No file has a byte there, and page numbers must not wrap. */
-	if (r->offset > INT64_MAX || r->length > INT64_MAX - r->offset)
-		return -EOVERFLOW;
 	if (!f->ops->mmap)
 		return -ENODEV;
 	if (flags & MAP_GROWSDOWN)

@@ -188,7 +188,7 @@ static int
 sets_read(struct select_sets *s)
 {
 	for (int k = 0; k < 3; k++)
-		if (s->user[k] && copy_from_user(s->set[k], s->user[k], s->words * 8))
+		if (s->words && s->user[k] && copy_from_user(s->set[k], s->user[k], s->words * 8))
 			return -EFAULT;
 	return 0;
 }
@@ -197,7 +197,7 @@ static int
 sets_write(const struct select_sets *s)
 {
 	for (int k = 0; k < 3; k++)
-		if (s->user[k] && copy_to_user(s->user[k], s->set[k], s->words * 8))
+		if (s->words && s->user[k] && copy_to_user(s->user[k], s->set[k], s->words * 8))
 			return -EFAULT;
 	return 0;
 }

@@ -81,8 +81,8 @@ process_vm(pid_t pid, const struct iovec __user *lvec, unsigned long lcount,
 		goto free_local;
 	iov_iter_segments(&local, lv, (uint32_t)lcount, (size_t)total);
 	result = iov_import(rvec, rcount, rfast, &rv);
-	if (result < 0)
-		goto free_local;
+	if (result <= 0)
+		goto free_remote;
 	result = -ESRCH;
 	p = process_find(pid);
 	if (!p)

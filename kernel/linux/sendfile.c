@@ -9,8 +9,10 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/pipe.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
+#include <tessera/socket.h>
 
 #include "linux.h"
 
@@ -49,27 +51,15 @@ copy_between(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos,
 	return done ? (ssize_t)done : n;
 }
 
-/* sendfile's source: mappable, or at least with a position (regular files, devices with seek). */
+/* From `*given` (NULL: the source's own position), which moves by what was sent. */
 static long
-send(struct file *in, struct file *out, loff_t __user *uoffset, size_t count)
+send(struct file *in, struct file *out, loff_t *given, size_t count)
 {
 	loff_t pos;
 	ssize_t n;
 
-	if (uoffset) {
-		if (!(in->mode & FILE_SEEKABLE))
-			return -ESPIPE;
-		if (get_user(pos, uoffset))
-			return -EFAULT;
-		if (pos < 0)
-			return -EINVAL;
-		n = copy_between(in, &pos, out, NULL, MIN(count, RW_MAX));
-		if (put_user(pos, uoffset))
-			return -EFAULT;
-		return n;
-	}
-	if (!(in->mode & FILE_SEEKABLE))
-		return -EINVAL;
+	if (given)
+		return copy_between(in, given, out, NULL, MIN(count, RW_MAX));
 	mutex_lock(&in->position_lock);
 	pos = in->position;
 	mutex_unlock(&in->position_lock);
@@ -80,8 +70,22 @@ send(struct file *in, struct file *out, loff_t __user *uoffset, size_t count)
 	return n;
 }
 
-long
-linux_sendfile(int out_fd, int in_fd, loff_t __user *uoffset, size_t count)
+/* The source is a regular file: what else could be read might be lost when the other side takes less. */
+static long
+check_send(struct file *in, struct file *out)
+{
+	if (!in->inode || !S_ISREG(in->inode->mode) || !(in->mode & FILE_SEEKABLE))
+		return -EINVAL;
+	if ((out->flags & O_APPEND) && !file_pipe(out))
+		return -EINVAL;
+	if (file_pipe(out) || file_socket(out))
+		return 0;
+	/* Of no type are objects that take whole messages or numbers only. */
+	return out->inode && (out->inode->mode & S_IFMT) ? 0 : -EINVAL;
+}
+
+static long
+send_handles(int out_fd, int in_fd, loff_t *given, size_t count)
 {
 	int error = 0;
 	struct file *in, *out;
@@ -90,19 +94,37 @@ linux_sendfile(int out_fd, int in_fd, loff_t __user *uoffset, size_t count)
 	in = handle_get(in_fd, RIGHT_READ, &error);
 	if (!in)
 		return error;
+	n = -ESPIPE;
+	if (given && !(in->mode & FILE_SEEKABLE))
+		goto put_in;
+	n = -EINVAL;
+	if ((ssize_t)count < 0 || (given && *given < 0))
+		goto put_in;
 	out = handle_get(out_fd, RIGHT_WRITE, &error);
-	if (!out) {
-		file_put(in);
-		return error;
-	}
-	if ((ssize_t)count < 0 || (out->flags & O_APPEND) ||
-		(in->inode && S_ISDIR(in->inode->mode)))
-		n = -EINVAL;
-	else
-		n = send(in, out, uoffset, count);
+	n = error;
+	if (!out)
+		goto put_in;
+	n = check_send(in, out);
+	if (n == 0)
+		n = send(in, out, given, count);
 	file_put(out);
+put_in:
 	file_put(in);
 	return n;
+}
+
+long
+linux_sendfile(int out_fd, int in_fd, loff_t __user *uoffset, size_t count)
+{
+	loff_t pos;
+	long n;
+
+	if (!uoffset)
+		return send_handles(out_fd, in_fd, NULL, count);
+	if (get_user(pos, uoffset))
+		return -EFAULT;
+	n = send_handles(out_fd, in_fd, &pos, count);
+	return put_user(pos, uoffset) ? -EFAULT : n;
 }
 
 static long

@@ -217,9 +217,11 @@ linux_rt_tgsigqueueinfo(pid_t pid, pid_t tid, int signo, const struct siginfo __
 	struct siginfo info;
 	int error;
 
+	error = import_info(&info, uinfo, signo, pid);
+	if (error == -EFAULT)
+		return error;
 	if (pid <= 0 || tid <= 0)
 		return -EINVAL;
-	error = import_info(&info, uinfo, signo, pid);
 	return error ? error : signal_kill_thread(pid, tid, signo, &info);
 }
 

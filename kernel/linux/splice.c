@@ -145,6 +145,8 @@ splice_at(struct file *in, loff_t __user *uin, struct file *out, loff_t __user *
 		return -EINVAL;
 	r = splice_files(
 		in, uin ? &in_pos : NULL, out, uout ? &out_pos : NULL, MIN(n, RW_MAX), flags);
+	if (r < 0)
+		return r;
 	if (uin && put_user(in_pos, uin))
 		return -EFAULT;
 	if (uout && put_user(out_pos, uout))
@@ -264,12 +266,18 @@ linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, u
 	f = handle_get_rights(fd, &rights, &error);
 	if (!f)
 		return error;
-	n = file_pipe(f) ? iov_import(vec, segments, fast, &v) : -EBADF;
-	if (n >= 0 && !(rights & (f->mode & FILE_WRITE ? RIGHT_WRITE : RIGHT_READ))) {
+	n = iov_import(vec, segments, fast, &v);
+	if (n > 0 && !file_pipe(f)) {
+		iov_import_free(fast, v);
+		n = -EBADF;
+	}
+	if (n == 0)
+		iov_import_free(fast, v);
+	if (n > 0 && !(rights & (f->mode & FILE_WRITE ? RIGHT_WRITE : RIGHT_READ))) {
 		iov_import_free(fast, v);
 		n = -EPERM;
 	}
-	if (n >= 0) {
+	if (n > 0) {
 		iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
 		n = f->mode & FILE_WRITE ? file_write_flags(f, &it, NULL, 0)
 					 : file_read_flags(f, &it, NULL, 0);

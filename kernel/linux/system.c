@@ -150,8 +150,12 @@ linux_getrandom(char __user *buf, size_t count, unsigned int flags)
 		size_t n = MIN(count - done, sizeof(block));
 
 		random_bytes(block, n);
-		if (copy_to_user(buf + done, block, n))
+		if (copy_to_user(buf + done, block, n)) { /* as far as the memory goes */
+			for (size_t i = 0; i < n && put_user((char)block[i], buf + done) == 0; i++)
+				done++;
+			memset(block, 0, sizeof(block));
 			return done ? (long)done : -EFAULT;
+		}
 		done += n;
 		if (done % PAGE_SIZE == 0 && signal_pending(current_thread()))
 			break;

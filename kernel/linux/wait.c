@@ -86,13 +86,10 @@ linux_waitid(int which, pid_t id, struct siginfo __user *out, int options, struc
 	struct siginfo info = { 0 };
 	struct wait_result w;
 	struct linux_rusage r;
-	long result;
+	long result = -EINVAL;
 
-	if ((options & ~W_OPTIONS_WAITID) || !(options & WSTATES))
-		return -EINVAL;
-	result = process_wait(which, id, options, &w);
-	if (result < 0)
-		return result;
+	if (!(options & ~W_OPTIONS_WAITID) && (options & WSTATES))
+		result = process_wait(which, id, options, &w);
 	if (result > 0) {
 		info.signo = SIGCHLD;
 		info.code = w.code;
@@ -105,10 +102,10 @@ linux_waitid(int which, pid_t id, struct siginfo __user *out, int options, struc
 				return -EFAULT;
 		}
 	}
-	/* Only these fields are written, as Linux does; the rest of the program's struct stays. */
+	/* Only these fields are written, zeros in an error too, as Linux does; the rest of the program's struct stays. */
 	if (out && copy_to_user(out, &info, offsetof(struct siginfo, child.pad)))
 		return -EFAULT;
-	return 0;
+	return MIN(result, 0l);
 }
 
 static void

@@ -95,12 +95,11 @@ allowed(struct inode *i, const char *name, int mask)
 	return vfs_permission(i, mask);
 }
 
+/* The name and, for the caller to free, the value that are to be set. */
 static long
-set(struct where w, const char __user *uname, const void __user *uvalue, size_t size, int flags)
+value_in(char *name, const char __user *uname, void **value, const void __user *uvalue, size_t size,
+	 int flags)
 {
-	char name[XATTR_NAME_MAX + 1];
-	struct path p;
-	void *value;
 	long error;
 
 	if (flags & ~XATTR_FLAGS)
@@ -110,28 +109,36 @@ set(struct where w, const char __user *uname, const void __user *uvalue, size_t 
 		return error;
 	if (size > XATTR_SIZE_MAX)
 		return -E2BIG;
-	value = kmalloc(MAX(size, 1ul), 0);
-	if (!value)
+	*value = kmalloc(MAX(size, 1ul), 0);
+	if (!*value)
 		return -ENOMEM;
-	error = copy_from_user(value, uvalue, size);
-	if (!error)
-		error = find(w, RIGHT_SET_ATTR, &p);
+	return size ? copy_from_user(*value, uvalue, size) : 0;
+}
+
+static long
+set(struct where w, const char __user *uname, const void __user *uvalue, size_t size, int flags)
+{
+	char name[XATTR_NAME_MAX + 1];
+	void *value = NULL;
+	struct inode *i;
+	struct path p;
+	long error = find(w, RIGHT_SET_ATTR, &p);
+
 	if (error)
-		goto free_value;
+		return error;
+	i = p.dentry->inode;
 	if (mount_is_readonly(p.mount))
 		error = -EROFS;
 	if (!error)
-		error = allowed(p.dentry->inode, name, MAY_WRITE);
+		error = value_in(name, uname, &value, uvalue, size, flags);
 	if (!error)
-		error = p.dentry->inode->ops->set_xattr
-				? p.dentry->inode->ops->set_xattr(
-					  p.dentry->inode, name, value, size, flags)
-				: -EOPNOTSUPP;
+		error = allowed(i, name, MAY_WRITE);
+	if (!error)
+		error = i->ops->set_xattr ? i->ops->set_xattr(i, name, value, size, flags) : -EOPNOTSUPP;
 	if (!error)
 		watch_tell_dentry(p.dentry, WATCH_ATTRIB);
-	path_put(&p);
-free_value:
 	kfree(value);
+	path_put(&p);
 	return error;
 }
 
@@ -142,17 +149,16 @@ get(struct where w, const char __user *uname, void __user *uvalue, size_t size)
 	struct inode *i;
 	struct path p;
 	void *value;
-	long n = name_in(name, uname);
+	long n = find(w, RIGHT_STAT, &p);
 
-	if (n)
-		return n;
-	n = find(w, RIGHT_STAT, &p);
 	if (n)
 		return n;
 	i = p.dentry->inode;
 	size = MIN(size, (size_t)XATTR_SIZE_MAX);
 	value = kmalloc(MAX(size, 1ul), 0);
-	n = value ? allowed(i, name, MAY_READ) : -ENOMEM;
+	n = value ? name_in(name, uname) : -ENOMEM;
+	if (!n)
+		n = allowed(i, name, MAY_READ);
 	if (!n)
 		n = i->ops->get_xattr ? i->ops->get_xattr(i, name, value, size) : -EOPNOTSUPP;
 	if (n > 0 && size && copy_to_user(uvalue, value, (size_t)n))
@@ -192,16 +198,15 @@ drop(struct where w, const char __user *uname)
 	char name[XATTR_NAME_MAX + 1];
 	struct inode *i;
 	struct path p;
-	long error = name_in(name, uname);
+	long error = find(w, RIGHT_SET_ATTR, &p);
 
-	if (error)
-		return error;
-	error = find(w, RIGHT_SET_ATTR, &p);
 	if (error)
 		return error;
 	i = p.dentry->inode;
 	if (mount_is_readonly(p.mount))
 		error = -EROFS;
+	if (!error)
+		error = name_in(name, uname);
 	if (!error)
 		error = allowed(i, name, MAY_WRITE);
 	if (!error)

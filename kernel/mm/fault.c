@@ -23,6 +23,7 @@
 #include <tessera/arch/trap_frame.h>
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
+#include <tessera/inode.h>
 #include <tessera/preempt.h>
 #include <tessera/process.h>
 #include <tessera/signal.h>
@@ -338,6 +339,8 @@ fault_object_write(struct mapping *m, vaddr_t va)
 		}
 	}
 	object_mark_dirty(o, p);
+	if (o->inode)
+		inode_touch_modified(o->inode);
 	error = install_page(m, va, p, mapping_prot(m) | TOUCHED, o);
 	if (error != 0) {
 		page_put(p);
@@ -770,7 +773,7 @@ address_space_populate(struct address_space *as, vaddr_t start, vaddr_t end)
 			bool there;
 
 			if (!(m->flags & (MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC))) {
-				error = -ENOMEM;
+				error = -EFAULT;
 				break;
 			}
 			spin_lock(&as->page_table_lock);

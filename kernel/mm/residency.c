@@ -67,14 +67,14 @@ address_space_lock_range(
 {
 	struct list doomed = LIST_INIT(doomed);
 	vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
-	vaddr_t end = ALIGN_UP(addr + len, PAGE_SIZE);
+	vaddr_t end = start + ALIGN_UP(len + (addr - start), PAGE_SIZE);
 	int error = 0;
 
 	if (lock && task_limit(RLIMIT_MEMLOCK) == 0 && !capable(CAP_IPC_LOCK))
 		return -EPERM;
-	if (addr + len < addr || (len > 0 && end <= start))
+	if (end < start)
 		return -EINVAL;
-	if (len == 0)
+	if (len == 0 || end == start) /* a length that rounds up to nothing is nothing */
 		return 0;
 	write_lock(&as->lock);
 	if (lock) {
@@ -183,8 +183,8 @@ address_space_sync(struct address_space *as, vaddr_t addr, size_t len, bool wait
 
 	if (!IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
-	if (end < addr || (len > 0 && end == addr))
-		return -ENOMEM;
+	if (end < addr)
+		return -ENOMEM; /* but a length that rounds up to nothing is nothing */
 	while (addr < end && error == 0) {
 		struct memory_object *o = NULL;
 		struct mapping *m;

@@ -136,10 +136,28 @@ fault_in_read(uint32_t __user *addr)
 
 /* --- queueing --------------------------------------------------------------------------------- */
 
+/* Behind those of the same or a higher rank: real-time threads are woken first, equals in the order they came. */
+static void
+add_by_rank(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct futex_waiter *other;
+
+	if (w->rank > 0) {
+		list_for_each(other, &b->waiters, node) {
+			if (other->rank < w->rank) {
+				list_add_tail(&other->node, &w->node); /* just before it */
+				return;
+			}
+		}
+	}
+	list_add_tail(&b->waiters, &w->node);
+}
+
 static void
 queue_locked(struct futex_bucket *b, struct futex_waiter *w)
 {
-	list_add_tail(&b->waiters, &w->node);
+	w->rank = w->thread->rt_priority;
+	add_by_rank(b, w);
 	w->bucket = b;
 }
 
@@ -359,7 +377,6 @@ move_locked(struct futex_bucket *a, const struct futex_key *from, struct futex_b
 			break;
 		if (w->pi || !futex_key_equal(&w->key, from))
 			continue;
-		list_del(&w->node);
 		/* The waiter puts the object of whatever key it has in the end. Its old one is held by the
 		 * caller's key too, so this cannot be the last reference. */
 		if (w->key.object)
@@ -367,8 +384,11 @@ move_locked(struct futex_bucket *a, const struct futex_key *from, struct futex_b
 		w->key = *to;
 		if (w->key.object)
 			object_get(w->key.object);
-		list_add_tail(&b->waiters, &w->node);
-		atomic_store_release(&w->bucket, b);
+		if (a != b) {
+			list_del(&w->node);
+			add_by_rank(b, w);
+			atomic_store_release(&w->bucket, b);
+		}
 		moved++;
 	}
 	return moved;

@@ -32,6 +32,7 @@ struct futex_waiter {
 	struct futex_bucket *bucket;   /* [b] written, read by the owner without it; NULL: woken */
 	struct thread *thread;         /* [I] */
 	uint32_t bitset;               /* [I] */
+	int rank;                      /* [I] real-time priority when it queued, 0: none */
 	bool pi;                       /* [I] waits for a lock that inherits priority */
 	struct thread *owner;          /* [b] PI: who is boosted for us, a reference */
 	struct list owner_node;        /* pi_lock: on owner->pi_held */

@@ -299,7 +299,7 @@ wait_for(const struct wait_query *q, bool nonblock, struct wait_result *out)
 {
 	struct process *self = current_process(), *reaped = NULL;
 	struct waiter w;
-	bool possible;
+	bool possible, interrupted = false;
 	long result;
 
 	waiter_init(&w, current_thread());
@@ -317,8 +317,10 @@ wait_for(const struct wait_query *q, bool nonblock, struct wait_result *out)
 		if (nonblock || (q->options & WNOHANG))
 			break;
 		result = -ERESTARTSYS;
-		if (wait_sleep(WAIT_INTERRUPTIBLE, DEADLINE_NEVER) == -EINTR)
+		if (interrupted)
 			break;
+		/* The signal may be the very child's: it is looked for once more before the signal is told of. */
+		interrupted = wait_sleep(WAIT_INTERRUPTIBLE, DEADLINE_NEVER) == -EINTR;
 	}
 	wait_finish();
 	waiter_remove(&w);

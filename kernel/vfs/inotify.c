@@ -441,6 +441,12 @@ add_locked(struct inotify *n, struct list *watches, struct watch *fresh, uint32_
 	return fresh->number;
 }
 
+bool
+file_is_inotify(struct file *f)
+{
+	return f->ops == &inotify_ops;
+}
+
 int
 inotify_add(struct file *f, struct inode *i, uint32_t mask)
 {
@@ -449,7 +455,7 @@ inotify_add(struct file *f, struct inode *i, uint32_t mask)
 	bool used = false;
 	int number;
 
-	if (f->ops != &inotify_ops) {
+	if (!file_is_inotify(f)) {
 		kfree(fresh);
 		return -EINVAL;
 	}

@@ -133,6 +133,19 @@ regular_truncate(struct file *f, loff_t size)
 #define FALLOC_PUNCH_HOLE 2
 #define FALLOC_ZERO_RANGE 16
 
+/* Has the file system room for what [start, end) lacks? Told before anything is taken. */
+static bool
+has_room(struct inode *i, uint64_t start, uint64_t end)
+{
+	uint64_t first = start >> PAGE_SHIFT, wanted = DIV_ROUND_UP(end, PAGE_SIZE) - first, there;
+	struct fs_stat st = { 0 };
+
+	if (!i->fs->type->statfs || i->fs->type->statfs(i->fs, &st) || st.blocks == 0)
+		return true;
+	there = i->object->pages.count; /* at most these it has already */
+	return wanted <= there || (wanted - there) * PAGE_SIZE <= st.free * st.block_size;
+}
+
 /* Make every page of [start, end) exist. On failure the new ones go again beyond the size. */
 static int
 populate(struct memory_object *o, uint64_t start, uint64_t end)
@@ -173,6 +186,8 @@ regular_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
 		error = -EFBIG;
 	} else if ((i->seals & SEAL_GROW) && end > inode_size(i)) {
 		error = -EPERM;
+	} else if (!has_room(i, (uint64_t)offset, end)) {
+		error = -ENOSPC;
 	} else {
 		error = populate(i->object, (uint64_t)offset, end);
 		if (!error && !(mode & FALLOC_KEEP_SIZE) && end > inode_size(i))

@@ -48,7 +48,6 @@ struct filesystem *filesystem_create(const struct filesystem_type *type);
 struct filesystem_type *filesystem_find(const char *name);
 void filesystem_types(void (*fn)(void *ctx, const struct filesystem_type *t), void *ctx);
 void inode_touch_accessed(struct inode *i, const struct mount *m);
-void inode_touch_modified(struct inode *i);
 uint64_t inode_size(const struct inode *i);
 
 /* --- mount.c */

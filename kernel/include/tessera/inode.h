@@ -142,7 +142,7 @@ struct inode {
 	uint32_t links;                      /* [l] */
 	dev_t rdev;                          /* [I] */
 	uint64_t size;                       /* [l] for directories and links; files: object->size */
-	struct timespec64 accessed, modified, changed, born; /* [l]; accessed without it */
+	struct timespec64 accessed, modified, changed, born; /* [l]; accessed, and by writes to mappings, without it */
 	struct rwlock lock;                  /* class INODE */
 	struct memory_object *object;        /* [I] page cache of regular files, a reference; NULL */
 	uint32_t writers;                    /* [a] open for writing; exec refuses with ETXTBSY */
@@ -425,6 +425,7 @@ mode_t fs_context_set_umask(mode_t mask);
 
 /* The tree of mounts, and up to `show` inodes of each file system in it, to the log; no locks. */
 void mount_dump(void);
+void inode_touch_modified(struct inode *i); /* contents: modified and changed are now */
 void inode_dump(uint32_t show);
 
 /* --- caches ------------------------------------------------------------------------------------ */

@@ -71,6 +71,7 @@ bool watch_inode_is_watched(const struct inode *i);
 /* The object behind inotify_init, and its two calls. */
 struct file *inotify_create(uint32_t flags);
 int inotify_add(struct file *f, struct inode *i, uint32_t mask); /* the watch's number or an errno */
+bool file_is_inotify(struct file *f);
 int inotify_remove(struct file *f, int number);
 
 #endif

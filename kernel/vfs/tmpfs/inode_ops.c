@@ -71,6 +71,7 @@ tmpfs_inode_create(struct filesystem *fs, struct inode *dir, mode_t mode, dev_t 
 	} else if (S_ISREG(mode)) {
 		i->file_ops = &regular_file_ops;
 		i->object = object_create(&tmpfs_object_ops, 0, t);
+		i->seals = SEAL_SEAL;
 		if (i->object)
 			i->object->inode = i;
 		else

@@ -327,7 +327,6 @@ memory_file_create(const char *name, uint32_t flags, struct file **out)
 	if (!i)
 		return -ENOMEM;
 	i->links = 0;
-	i->seals = SEAL_SEAL;
 	p.dentry = dentry_create_lone(hidden, i, name);
 	if (!p.dentry) {
 		inode_put(i);
