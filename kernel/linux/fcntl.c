@@ -8,6 +8,7 @@
 #include <tessera/file_lock.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/lease.h>
 #include <tessera/pid_namespace.h>
 #include <tessera/pipe.h>
 #include <tessera/process.h>
@@ -413,8 +414,10 @@ object_command(int fd, struct file *f, unsigned int command, uintptr_t arg)
 	case F_GET_RW_HINT:
 	case F_SET_RW_HINT:
 		return write_hint(f, command == F_SET_RW_HINT, (uint64_t __user *)arg);
+	case F_SETLEASE:
+		return lease_set(f, fd, (int)arg);
 	case F_GETLEASE:
-		return FILE_LOCK_UNLOCK;
+		return lease_get(f);
 	default:
 		return -EINVAL;
 	}

@@ -37,6 +37,8 @@ band_of(enum async_event what)
 		return POLLIN | POLLRDNORM;
 	case ASYNC_OUT:
 		return POLLOUT | POLLWRNORM | POLLWRBAND;
+	case ASYNC_MSG:
+		return POLLIN | POLLRDNORM | POLLMSG;
 	default:
 		return POLLHUP | POLLERR;
 	}
@@ -79,16 +81,16 @@ send_group(const struct pid_owner *o, const struct siginfo *info)
 			send(o, p, NULL, info);
 }
 
-static void
-tell_owner(const struct async_entry *e, enum async_event what)
+void
+file_signal_owner(struct file *f, int fd, enum async_event what)
 {
-	struct siginfo info = { .code = what, .poll = { band_of(what), e->fd } };
+	struct siginfo info = { .code = what, .poll = { band_of(what), fd } };
 	struct pid_owner o = { 0 };
 
-	spin_lock(&e->file->lock);
-	if (e->file->owner)
-		o = *e->file->owner;
-	spin_unlock(&e->file->lock);
+	spin_lock(&f->lock);
+	if (f->owner)
+		o = *f->owner;
+	spin_unlock(&f->lock);
 	if (o.pid <= 0)
 		return;
 	info.signo = o.signo;
@@ -120,8 +122,39 @@ async_tell_slow(struct async_list *l, enum async_event what)
 	mutex_lock(&l->lock);
 	list_for_each(e, &l->entries, node)
 		if (e->file->mode & deaf)
-			tell_owner(e, what);
+			file_signal_owner(e->file, e->fd, what);
 	mutex_unlock(&l->lock);
+}
+
+int
+file_owner_default(struct file *f)
+{
+	struct pid_owner *fresh = kzalloc(sizeof(*fresh));
+
+	if (!fresh)
+		return -ENOMEM;
+	*fresh = (struct pid_owner){ .type = OWNER_PROCESS, .pid = current_process()->pid,
+				     .uid = current_cred()->uid, .euid = current_cred()->euid };
+	spin_lock(&f->lock);
+	if (!f->owner) {
+		f->owner = fresh;
+		fresh = NULL;
+	} else if (f->owner->pid == 0) {
+		fresh->signo = f->owner->signo;
+		*f->owner = *fresh;
+	}
+	spin_unlock(&f->lock);
+	kfree(fresh);
+	return 0;
+}
+
+void
+file_owner_forget(struct file *f)
+{
+	spin_lock(&f->lock);
+	if (f->owner)
+		*f->owner = (struct pid_owner){ .type = OWNER_PROCESS };
+	spin_unlock(&f->lock);
 }
 
 static void

@@ -21,6 +21,7 @@
 #include <tessera/file.h>
 #include <tessera/file_lock.h>
 #include <tessera/inode.h>
+#include <tessera/lease.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
@@ -111,13 +112,17 @@ destroy(struct file *f)
 	if (f->mode & FILE_NAMED)
 		watch_tell_dentry(
 			f->dentry, f->mode & FILE_WRITE ? WATCH_CLOSE_WRITE : WATCH_CLOSE_NOWRITE);
-	if (f->inode)
+	if (f->inode) {
 		file_locks_release(f);
+		lease_file_gone(f);
+	}
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->inode) {
 		if ((f->mode & FILE_WRITE) && S_ISREG(f->inode->mode))
 			atomic_sub(&f->inode->writers, 1);
+		if (f->mode & FILE_READER)
+			atomic_sub(&f->inode->readers, 1);
 		if (f->mode & FILE_EXEC)
 			atomic_sub(&f->inode->deny_write, 1);
 		inode_put(f->inode);

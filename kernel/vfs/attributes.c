@@ -6,6 +6,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/lease.h>
 #include <tessera/namespace.h>
 #include <tessera/posix_acl.h>
 #include <tessera/process.h>
@@ -236,7 +237,9 @@ vfs_truncate_path(const struct path *p, loff_t size)
 	if (error)
 		return error;
 	atomic_add(&i->writers, 1);
-	error = atomic_load(&i->deny_write) > 0 ? -ETXTBSY : vfs_truncate(i, size);
+	error = atomic_load(&i->deny_write) > 0 ? -ETXTBSY : lease_break(i, true, true);
+	if (!error)
+		error = vfs_truncate(i, size);
 	atomic_sub(&i->writers, 1);
 	if (!error)
 		watch_tell_dentry(p->dentry, WATCH_MODIFY);

@@ -9,6 +9,7 @@
 #include <tessera/errno.h>
 #include <tessera/file_lock.h>
 #include <tessera/inode.h>
+#include <tessera/lease.h>
 #include <tessera/posix_acl.h>
 #include <tessera/panic.h>
 #include <tessera/sched.h>
@@ -70,6 +71,7 @@ inode_put(struct inode *i)
 	if (i->object)
 		object_put(i->object);
 	file_locks_free(i);
+	lease_inode_gone(i);
 	kfree(i->watches);
 	posix_acl_put(i->acl);
 	posix_acl_put(i->default_acl);

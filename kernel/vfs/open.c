@@ -9,6 +9,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/lease.h>
 #include <tessera/pipe.h>
 #include <tessera/posix_acl.h>
 #include <tessera/print.h>
@@ -138,7 +139,12 @@ open_object(const struct path *p, uint32_t flags, struct file *f, struct file **
 			error = mount_writer_add(p->mount);
 		if (!error)
 			f->mode |= FILE_WRITER;
+	} else if (S_ISREG(i->mode)) {
+		atomic_add(&i->readers, 1);
+		f->mode |= FILE_READER;
 	}
+	if (!error && S_ISREG(i->mode))
+		error = lease_break(i, f->mode & FILE_WRITE, !(flags & O_NONBLOCK));
 	if (!error && (flags & O_DIRECT))
 		error = -EINVAL; /* nothing here moves bytes past the page cache */
 	if (!error)

@@ -17,6 +17,7 @@ struct file;
 enum async_event {
 	ASYNC_IN = 1,  /* POLL_IN */
 	ASYNC_OUT = 2, /* POLL_OUT */
+	ASYNC_MSG = 3, /* POLL_MSG */
 	ASYNC_HUP = 6, /* POLL_HUP */
 };
 
@@ -39,6 +40,11 @@ async_tell(struct async_list *l, enum async_event what)
 /* F_SETFL, FIOASYNC: O_ASYNC goes on or off; `fd`: what si_fd will say. -ENOTTY: this kind tells nobody, and the
  * flag stays as it was; -ENOMEM. */
 int file_async_set(struct file *f, int fd, bool on);
+/* Tell f's owner, on a list or not; may sleep. */
+void file_signal_owner(struct file *f, int fd, enum async_event what);
+/* The caller's process, unless an owner was named. 0 or -ENOMEM. */
+int file_owner_default(struct file *f);
+void file_owner_forget(struct file *f); /* and its signal */
 /* The open object ends. */
 void file_async_gone(struct file *f);
 

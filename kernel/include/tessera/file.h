@@ -141,6 +141,7 @@ struct pid_owner {
 #define FILE_NAMED    BIT(6) /* opened by a name: watches are told */
 #define FILE_WRITER   BIT(7) /* counted in its mount's writers */
 #define FILE_MOUNT    BIT(8) /* its release unmounts: mount_released() */
+#define FILE_READER   BIT(9) /* counted in inode->readers */
 #define FILE_STREAM   BIT(5) /* no position at all: pipes, ttys */
 
 /* A new open object with one reference, ours. `flags` gives access mode and O_NONBLOCK etc.

@@ -43,6 +43,7 @@ void file_locks_free(struct inode *i);
  */
 struct file_lock_info {
 	const char *kind;              /* as /proc/locks writes it: "POSIX ", "OFDLCK", "FLOCK " */
+	const char *state;             /* of a lease; NULL: a lock */
 	struct file_lock_range range;
 	bool waits;
 	dev_t device;

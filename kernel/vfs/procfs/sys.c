@@ -7,6 +7,7 @@
 #include <tessera/core.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/lease.h>
 #include <tessera/pipe.h>
 #include <tessera/print.h>
 #include <tessera/random.h>
@@ -305,6 +306,42 @@ write_pipe_max_size(struct target *at, char *data, size_t n)
 	return r;
 }
 
+static int
+show_lease_break_time(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", READ_ONCE(lease_break_seconds));
+	return 0;
+}
+
+static ssize_t
+write_lease_break_time(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
+
+	if (r > 0)
+		WRITE_ONCE(lease_break_seconds, (int)v);
+	return r;
+}
+
+static int
+show_leases_enabled(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", READ_ONCE(leases_enabled));
+	return 0;
+}
+
+static ssize_t
+write_leases_enabled(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
+
+	if (r > 0)
+		WRITE_ONCE(leases_enabled, (int)v);
+	return r;
+}
+
 CONSTANT(show_aio_max, "65536")
 
 static int
@@ -499,6 +536,8 @@ static const struct entry fs_entries[] = {
 	READONLY("aio-nr", show_aio_nr),
 	READONLY("file-max", show_file_max),
 	READONLY("file-nr", show_file_nr),
+	SETTING("lease-break-time", show_lease_break_time, write_lease_break_time),
+	SETTING("leases-enable", show_leases_enabled, write_leases_enabled),
 	ENTRY_DIR("mqueue", mqueue_entries),
 	READONLY("nr_open", show_nr_open),
 	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
