@@ -26,7 +26,8 @@ struct async_list {
 	struct list entries;         /* lock: struct async_entry */
 };
 
-void async_list_init(struct async_list *l);
+void async_list_init(struct async_list *l); /* empty, for a new object */
+/* What async_tell() below calls when there is somebody. */
 void async_tell_slow(struct async_list *l, enum async_event what);
 
 /* May sleep. Who opened a file only for writing does not hear of input, and the reverse. */
