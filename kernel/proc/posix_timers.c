@@ -6,6 +6,8 @@
  * is an overrun. A periodic timer is armed again only when its signal is delivered (and then counts the
  * periods it missed), so that a tiny interval cannot drown the machine in interrupts; when the
  * signal is ignored, at least IGNORED_MIN passes.
+ *
+ * That entry counts against RLIMIT_SIGPENDING from the timer's birth, so there are only so many timers.
  */
 #include "timers.h"
 
@@ -229,8 +231,9 @@ posix_timer_create(const struct posix_timer_request *r)
 	if (pt->clock == POSIX_CLOCK_REALTIME)
 		clock_watch(&pt->watcher, clock_moved);
 	flags = spin_lock_irq(&p->signal_lock);
-	id = free_id_locked(it);
+	id = p->pending_count < process_limit(p, RLIMIT_SIGPENDING) ? free_id_locked(it) : -EAGAIN;
 	if (id >= 0) {
+		p->pending_count++;
 		pt->id = id;
 		pt->entry.info = (struct siginfo){ .signo = r->signo, .code = SI_TIMER };
 		pt->entry.info.timer.timer = id;
@@ -251,6 +254,7 @@ unlink_locked(struct posix_timer *pt)
 	struct signal_queue *q = pt->notify == POSIX_NOTIFY_THREAD ? &pt->target->pending : &p->pending;
 
 	list_del_init(&pt->node);
+	p->pending_count--;
 	pt->when = 0;
 	if (!list_is_empty(&pt->entry.node)) {
 		list_del_init(&pt->entry.node);

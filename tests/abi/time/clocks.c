@@ -2,6 +2,8 @@
 /* Clocks, sleeping, interval timers, POSIX timers, timerfd, and the vDSO that reads clocks. */
 #include "../check.h"
 
+#include <sys/resource.h>
+
 #include <elf.h>
 #include <poll.h>
 #include <sys/auxv.h>
@@ -480,4 +482,20 @@ TEST(adjtime_tells_what_is_left_to_anybody)
 	CHECK_EQ(t.modes, ADJ_OFFSET_SS_READ);
 	CHECK_EQ(t.offset, 0);
 	CHECK_ERRNO(adjtime(&none, NULL), EPERM);
+}
+
+/* Each has a signal kept for it, so there are as many as there may be pending signals. */
+TEST(posix_timers_count_as_pending_signals)
+{
+	timer_t timer[64], again;
+	int n = 0;
+
+	CHECK_OK(setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){ 40, 40 }));
+	while (n < 64 && timer_create(CLOCK_MONOTONIC, NULL, &timer[n]) == 0)
+		n++;
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_RANGE(n, 1, 40); /* the user may have some elsewhere */
+	CHECK_OK(timer_delete(timer[n / 2]));
+	CHECK_OK(timer_create(CLOCK_MONOTONIC, NULL, &again));
+	CHECK_ERRNO(timer_create(CLOCK_MONOTONIC, NULL, &again), EAGAIN);
 }
