@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request.c - the life of a request: submitted, executed or armed, answered; chains, draining, time.
+ * request.c - the life of a request: submitted, executed, answered, cancelled; chains, draining.
  *
  * The submitter tries each request at once, in the order given, without sleeping. What would sleep waits for the
- * file's readiness (then a worker tries again) or goes to a worker straight away. A chain goes on where its
- * request before was answered.
+ * file's readiness (armed.c; then a worker tries again) or goes to a worker straight away. A chain goes on where
+ * its request before was answered.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -14,9 +14,6 @@
 #include <tessera/slab.h>
 
 #include "uring.h"
-
-#define OP_TIMEOUT      11
-#define OP_LINK_TIMEOUT 15
 
 const struct uring_sqe *
 uring_request_sqe(const struct uring_request *q)
@@ -31,8 +28,6 @@ uring_request_ring(const struct uring_request *q)
 }
 
 /* --- making and freeing ----------------------------------------------------------------------- */
-
-static void timer_fired(struct timer *t);
 
 static struct uring_request *
 request_create(struct uring *u, struct uring_pool *pool, const struct uring_sqe *sqe)
@@ -49,7 +44,7 @@ request_create(struct uring *u, struct uring_pool *pool, const struct uring_sqe 
 	q->sqe = *sqe;
 	q->cred = current_cred();
 	cred_get((struct cred *)q->cred);
-	timer_init(&q->timer, timer_fired);
+	timer_init(&q->timer, uring_timer_fired);
 	return q;
 }
 
@@ -104,8 +99,8 @@ uring_queue(struct uring_request *q)
 	wake_queue(&p->wait, 0, UINT32_MAX);
 }
 
-static void
-unqueue(struct uring_request *q)
+void
+uring_unqueue(struct uring_request *q)
 {
 	uint64_t flags = spin_lock_irq(&q->pool->queue_lock);
 
@@ -117,8 +112,8 @@ unqueue(struct uring_request *q)
 }
 
 /* Nothing leads to it any more. */
-static void
-disarm(struct uring_request *q)
+void
+uring_disarm(struct uring_request *q)
 {
 	for (uint32_t i = 0; i < q->entries; i++)
 		waiter_remove(&q->entry[i].waiter);
@@ -126,11 +121,11 @@ disarm(struct uring_request *q)
 	if (q->timed)
 		(void)timer_cancel(&q->timer);
 	q->timed = false;
-	unqueue(q);
+	uring_unqueue(q);
 }
 
-static void
-make_work_locked(struct uring_request *q)
+void
+uring_make_work_locked(struct uring_request *q)
 {
 	q->state = URING_QUEUED;
 	if (list_is_empty(&q->node))
@@ -140,15 +135,13 @@ make_work_locked(struct uring_request *q)
 
 /* --- answering -------------------------------------------------------------------------------- */
 
-static void timeouts_look_locked(struct uring *u, struct list *gone);
-
 /* Post, and onto `gone`. */
-static void
-answer_locked(struct uring_request *q, int32_t result, uint32_t flags, struct list *gone)
+void
+uring_answer_locked(struct uring_request *q, int32_t result, uint32_t flags, struct list *gone)
 {
 	struct uring *u = q->ring;
 
-	disarm(q);
+	uring_disarm(q);
 	list_del_init(&q->drain_node);
 	if (!list_is_empty(&q->node))
 		list_del_init(&q->node);
@@ -182,7 +175,7 @@ follow_locked(struct uring_request *q, int32_t result, struct list *gone)
 		struct uring_request *after = n->next;
 
 		n->next = NULL;
-		answer_locked(n, -ECANCELED, 0, gone);
+		uring_answer_locked(n, -ECANCELED, 0, gone);
 		n = after;
 	}
 	return NULL;
@@ -203,7 +196,7 @@ drained_go_on_locked(struct uring *u)
 		for (struct uring_request *n = q; n; n = n->next)
 			chain++;
 		u->inflight += chain;
-		make_work_locked(q);
+		uring_make_work_locked(q);
 		if (q->sqe.flags & SQE_DRAIN)
 			return;
 	}
@@ -225,14 +218,14 @@ uring_complete_locked(struct uring_request *q, int32_t result, uint32_t flags, s
 		guard->guarded = NULL;
 	}
 	n = follow_locked(q, result, gone);
-	answer_locked(q, result, flags, gone);
+	uring_answer_locked(q, result, flags, gone);
 	if (guard) /* it was in time */
-		answer_locked(guard, -ECANCELED, 0, gone);
-	timeouts_look_locked(u, gone);
+		uring_answer_locked(guard, -ECANCELED, 0, gone);
+	uring_timeouts_look_locked(u, gone);
 	if (n && next)
 		*next = n;
 	else if (n)
-		make_work_locked(n);
+		uring_make_work_locked(n);
 	drained_go_on_locked(u);
 }
 
@@ -248,247 +241,6 @@ complete(struct uring_request *q, int32_t result, uint32_t flags)
 	mutex_unlock(&u->lock);
 	uring_requests_free(&gone);
 	return next;
-}
-
-/* --- waiting for a file ----------------------------------------------------------------------- */
-
-static bool
-poll_woken(struct waiter *w, uint32_t key)
-{
-	struct uring_poll_entry *e = w->private;
-	struct uring_request *q = e->request;
-
-	if (key && !(key & (q->events | POLL_ALWAYS)))
-		return false;
-	uring_queue(q);
-	return true;
-}
-
-struct arming {
-	struct poll_table table; /* first */
-	struct uring_request *request;
-};
-
-static void
-add_queue(struct poll_table *pt, struct file *f, struct wait_queue *w)
-{
-	struct uring_request *q = container_of(pt, struct arming, table)->request;
-	struct uring_poll_entry *e;
-
-	if (q->entries == POLL_QUEUES) {
-		q->no_room = true;
-		return;
-	}
-	e = &q->entry[q->entries++];
-	e->request = q;
-	waiter_init(&e->waiter, NULL);
-	e->waiter.wake = poll_woken;
-	e->waiter.private = e;
-	waiter_add(w, &e->waiter);
-}
-
-/*
- * Wait for `events` of its file. What it polls already is returned and it is ISSUED as before; 0: it is ARMED and
- * no longer the caller's.
- */
-static int
-arm_poll(struct uring_request *q, uint32_t events)
-{
-	struct arming a = { .table = { .add = add_queue, .events = events | POLL_ALWAYS }, .request = q };
-	struct uring *u = q->ring;
-	uint32_t now;
-	int error;
-
-	mutex_lock(&u->lock);
-	error = u->dead || atomic_load(&q->pool->ended) ? -ECANCELED : uring_pool_staff_locked(q->pool);
-	if (error)
-		goto unlock;
-	q->events = events;
-	q->no_room = false;
-	q->state = URING_STATE_ARMED;
-	if (list_is_empty(&q->node))
-		list_add_tail(&u->requests, &q->node);
-	now = file_poll(q->file, &a.table) & (events | POLL_ALWAYS);
-	error = q->no_room ? -ENOMEM : (int)now;
-	if (error > 0 && q->multi) { /* tell, and go on */
-		uring_post_locked(u, q->sqe.user_data, error, CQE_MORE);
-		error = 0;
-	}
-	if (error) {
-		disarm(q);
-		q->state = URING_ISSUED;
-		list_del_init(&q->node);
-	}
-unlock:
-	mutex_unlock(&u->lock);
-	return error;
-}
-
-enum uring_verdict
-uring_poll_add(struct uring_request *q, uint32_t events, bool multi, struct uring_answer *a)
-{
-	int error;
-
-	if (!uring_request_file(q, &error)) {
-		a->result = error;
-		return URING_DONE;
-	}
-	q->polls = true;
-	q->multi = multi;
-	error = arm_poll(q, events);
-	if (error == 0)
-		return URING_ARMED;
-	a->result = error;
-	return URING_DONE;
-}
-
-/* --- time ------------------------------------------------------------------------------------- */
-
-static void
-timer_fired(struct timer *t)
-{
-	struct uring_request *q = container_of(t, struct uring_request, timer);
-
-	atomic_store(&q->expired, true);
-	uring_queue(q);
-}
-
-enum uring_verdict
-uring_timeout_add(struct uring_request *q, deadline_t until, uint32_t count, bool success)
-{
-	struct uring *u = q->ring;
-	struct list gone = LIST_INIT(gone);
-	int error;
-
-	mutex_lock(&u->lock);
-	error = u->dead || atomic_load(&q->pool->ended) ? -ECANCELED : uring_pool_staff_locked(q->pool);
-	if (error) {
-		uring_complete_locked(q, error, 0, &gone, NULL);
-	} else {
-		q->counts = count > 0;
-		q->target = u->answers + count;
-		q->success = success;
-		q->state = URING_STATE_ARMED;
-		if (list_is_empty(&q->node))
-			list_add_tail(&u->requests, &q->node);
-		q->timed = until != DEADLINE_NEVER;
-		if (q->timed)
-			timer_start(&q->timer, until);
-	}
-	mutex_unlock(&u->lock);
-	uring_requests_free(&gone);
-	return URING_ARMED;
-}
-
-/* Timeouts that waited for so many answers. */
-static void
-timeouts_look_locked(struct uring *u, struct list *gone)
-{
-	struct uring_request *q, *tmp;
-
-	list_for_each_safe (q, tmp, &u->requests, node) {
-		if (q->sqe.opcode != OP_TIMEOUT || q->state != URING_STATE_ARMED || !q->counts ||
-		    u->answers < q->target)
-			continue;
-		disarm(q);
-		if (q->next)
-			make_work_locked(q->next);
-		q->next = NULL;
-		answer_locked(q, 0, 0, gone);
-	}
-}
-
-static struct uring_request *
-find_locked(struct uring *u, uint64_t user_data, int opcode)
-{
-	struct uring_request *q;
-
-	list_for_each (q, &u->requests, node)
-		if (q->sqe.user_data == user_data && q->sqe.opcode == opcode)
-			return q;
-	return NULL;
-}
-
-int
-uring_timeout_update(struct uring_request *self, uint64_t user_data, deadline_t until)
-{
-	struct uring *u = self->ring;
-	struct uring_request *q;
-	int error = -ENOENT;
-
-	mutex_lock(&u->lock);
-	q = find_locked(u, user_data, OP_TIMEOUT);
-	if (!q)
-		q = find_locked(u, user_data, OP_LINK_TIMEOUT);
-	if (q && q->state == URING_STATE_ARMED && !atomic_load(&q->expired)) {
-		(void)timer_cancel(&q->timer);
-		unqueue(q);
-		atomic_store(&q->expired, false);
-		q->timed = true;
-		timer_start(&q->timer, until);
-		error = 0;
-	}
-	mutex_unlock(&u->lock);
-	return error;
-}
-
-/* --- what woke an armed one ------------------------------------------------------------------- */
-
-/* A LINK_TIMEOUT ran out: what it guards ends, if that is not being executed. */
-static void
-guard_expired_locked(struct uring_request *q, struct list *gone)
-{
-	struct uring_request *target = q->guarded, *n;
-
-	q->guarded = NULL;
-	if (target) {
-		target->guard = NULL;
-		if (target->state == URING_ISSUED) {
-			answer_locked(q, -EALREADY, 0, gone);
-			return;
-		}
-		n = q->next;
-		q->next = NULL;
-		while (n) {
-			struct uring_request *after = n->next;
-
-			n->next = NULL;
-			answer_locked(n, -ECANCELED, 0, gone);
-			n = after;
-		}
-		uring_complete_locked(target, -ECANCELED, 0, gone, NULL);
-	}
-	answer_locked(q, target ? -ETIME : -ECANCELED, 0, gone);
-}
-
-void
-uring_fired_locked(struct uring_request *q, struct list *gone, struct uring_request **next)
-{
-	uint32_t events;
-
-	if (q->sqe.opcode == OP_LINK_TIMEOUT) {
-		guard_expired_locked(q, gone);
-		return;
-	}
-	if (q->sqe.opcode == OP_TIMEOUT) {
-		if (atomic_load(&q->expired))
-			uring_complete_locked(q, -ETIME, 0, gone, next);
-		return;
-	}
-	events = file_poll(q->file, NULL) & (q->events | POLL_ALWAYS);
-	if (!events)
-		return; /* somebody was faster; the waiters are still there */
-	if (q->multi) {
-		uring_post_locked(q->ring, q->sqe.user_data, (int32_t)events, CQE_MORE);
-		return;
-	}
-	if (q->polls) {
-		uring_complete_locked(q, (int32_t)events, 0, gone, next);
-		return;
-	}
-	disarm(q);
-	q->state = URING_ISSUED;
-	*next = q;
 }
 
 /* --- executing -------------------------------------------------------------------------------- */
@@ -514,7 +266,7 @@ give_to_worker(struct uring_request *q)
 	if (error)
 		uring_complete_locked(q, error, 0, &gone, &next);
 	else
-		make_work_locked(q);
+		uring_make_work_locked(q);
 	mutex_unlock(&u->lock);
 	uring_requests_free(&gone);
 	return next;
@@ -543,7 +295,7 @@ start_guard(struct uring_request *q)
 			g->guarded = NULL;
 			q->next = g->next;
 			g->next = NULL;
-			answer_locked(g, a.result, 0, &gone);
+			uring_answer_locked(g, a.result, 0, &gone);
 			mutex_unlock(&q->ring->lock);
 			uring_requests_free(&gone);
 			return;
@@ -571,7 +323,7 @@ issue_one(struct uring_request *q, bool may_sleep)
 			a.result = -EINTR;
 		}
 		if (v == URING_WAIT) {
-			events = arm_poll(q, a.events);
+			events = uring_arm_poll(q, a.events);
 			if (events > 0)
 				continue; /* ready by now */
 			if (events == 0)
@@ -777,96 +529,4 @@ uring_cancel_all_locked(struct uring *u, struct uring_pool *pool, struct list *g
 			break;
 		}
 	}
-}
-
-/* --- provided buffers ------------------------------------------------------------------------- */
-
-bool
-uring_request_buffer(struct uring_request *q, struct iovec *out)
-{
-	struct uring *u = q->ring;
-	bool found;
-
-	mutex_lock(&u->lock);
-	found = q->sqe.buffer < u->buffer_count;
-	if (found)
-		*out = u->buffers[q->sqe.buffer];
-	mutex_unlock(&u->lock);
-	return found;
-}
-
-int
-uring_provide(struct uring_request *q, uint64_t address, uint32_t size, uint32_t count, uint32_t first)
-{
-	struct uring *u = q->ring;
-	uint32_t done = 0;
-
-	for (; done < count; done++) {
-		struct uring_provided *b = kzalloc(sizeof(*b));
-
-		if (!b)
-			return done ? 0 : -ENOMEM;
-		b->address = address + (uint64_t)done * size;
-		b->size = size;
-		b->group = q->sqe.buffer;
-		b->id = (uint16_t)(first + done);
-		mutex_lock(&u->lock);
-		list_add(&u->provided, &b->node);
-		mutex_unlock(&u->lock);
-	}
-	return 0;
-}
-
-static struct uring_provided *
-provided_take_locked(struct uring *u, uint16_t group)
-{
-	struct uring_provided *b;
-
-	list_for_each (b, &u->provided, node) {
-		if (b->group == group) {
-			list_del(&b->node);
-			return b;
-		}
-	}
-	return NULL;
-}
-
-int
-uring_unprovide(struct uring_request *q, uint32_t count)
-{
-	uint32_t done = 0;
-	struct uring_provided *b;
-
-	for (; done < count; done++) {
-		mutex_lock(&q->ring->lock);
-		b = provided_take_locked(q->ring, q->sqe.buffer);
-		mutex_unlock(&q->ring->lock);
-		if (!b)
-			break;
-		kfree(b);
-	}
-	return done ? (int)done : -ENOENT;
-}
-
-int
-uring_select(struct uring_request *q, uint64_t *address, uint32_t *size, uint32_t *flags)
-{
-	struct uring_provided *b;
-
-	if (!q->selected) {
-		mutex_lock(&q->ring->lock);
-		b = provided_take_locked(q->ring, q->sqe.buffer);
-		mutex_unlock(&q->ring->lock);
-		if (!b)
-			return -ENOBUFS;
-		q->selected = true;
-		q->buffer_address = b->address;
-		q->buffer_size = b->size;
-		q->buffer_id = b->id;
-		kfree(b);
-	}
-	*address = q->buffer_address;
-	*size = *size ? MIN(*size, q->buffer_size) : q->buffer_size;
-	*flags = CQE_BUFFER | (uint32_t)q->buffer_id << 16;
-	return 0;
 }

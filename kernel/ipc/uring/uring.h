@@ -16,7 +16,8 @@
  * queue, and only then frees it, all under `lock`, which a worker holds when it takes something off the queue.
  *
  * Workers are threads of the program's own process: an operation finds the memory, handles, ids and limits it
- * would find in a call. They take no signals; exit and exec end them as they end other threads.
+ * would find in a call. They take no signals but what stops and ends them; exit and exec end them as they end other
+ * threads.
  *
  * Locks: submit_lock, then those of whatever an operation does; `lock`, then those of polling a file;
  * queue_lock is a leaf.
@@ -168,9 +169,28 @@ void uring_complete_locked(struct uring_request *q, int32_t result, uint32_t fla
 			   struct uring_request **next);
 void uring_issue(struct uring_request *q, bool may_sleep); /* ISSUED, the caller's; and what follows it */
 void uring_queue(struct uring_request *q);                 /* any context: a worker is to look at it */
-void uring_fired_locked(struct uring_request *q, struct list *gone, struct uring_request **next);
 /* End all that is not ISSUED, of `pool` (NULL: all). */
 void uring_cancel_all_locked(struct uring *u, struct uring_pool *pool, struct list *gone);
+
+void uring_disarm(struct uring_request *q);                /* nothing leads to it any more; lock held */
+void uring_unqueue(struct uring_request *q);
+void uring_make_work_locked(struct uring_request *q);      /* QUEUED */
+/* Post its answer; what it was part of is the caller's care. Onto `gone`. */
+void uring_answer_locked(struct uring_request *q, int32_t result, uint32_t flags, struct list *gone);
+
+/* armed.c */
+#define OP_TIMEOUT      11
+#define OP_LINK_TIMEOUT 15
+/*
+ * Wait for `events` of its file. What it polls already is returned and it is ISSUED as before; 0: it is ARMED and
+ * no longer the caller's. -ECANCELED, -ENOMEM, -EAGAIN.
+ */
+int uring_arm_poll(struct uring_request *q, uint32_t events);
+void uring_timer_fired(struct timer *t); /* request->timer; in an interrupt */
+/* Timeouts that waited for so many answers: answered, if these are there. */
+void uring_timeouts_look_locked(struct uring *u, struct list *gone);
+/* What an ARMED request waited for may be true: it ends, or goes on by *next, or waits on. */
+void uring_fired_locked(struct uring_request *q, struct list *gone, struct uring_request **next);
 
 /* worker.c */
 struct uring_pool *uring_pool_find_locked(struct uring *u); /* the caller's process's, made if need be; NULL */

@@ -19,6 +19,10 @@ extern const struct entry tty_entries[];
 /* Threads of programs that sleep where no signal reaches them. */
 uint32_t count_blocked(void);
 
+/* process_status.c; two more are the top's as well: procfs.h */
+int show_statm(struct text *t, struct target *at);
+int show_schedstat(struct text *t, struct target *at);
+
 /* process_settings.c */
 int show_oom_adj(struct text *t, struct target *at);
 ssize_t write_oom_adj(struct target *at, char *data, size_t n);
