@@ -48,6 +48,7 @@ def page():
         text += "\n\n| | what works | verdict |\n|---|---|---|\n"
         for script in scripts:
             verdict = "its own" if "own" in values(script, "judge") else "as on Linux"
+            verdict += "" if asked or "asked" not in values(script, "when") else "; only when asked"
             verdict = "; ".join([verdict, *values(script, "differs")])
             text += f"| {script.stem} | {description(script)} | {verdict} |\n"
         text += "\n"

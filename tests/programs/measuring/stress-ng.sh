@@ -1,42 +1,51 @@
 #!/bin/sh
-# stress-ng 0.15: every class that needs no network, disk or device, four at a time, with --verify.
+# stress-ng 0.15: every class that Linux can run without network, disk or device, with --verify; each class that it knows is run or named with its reason.
 # judge: own
-# seconds: 900
-classes="
-access affinity aio alarm atomic bad-altstack bad-ioctl bigheap branch brk bsearch cache cacheline cap chattr chdir chmod
-chown chroot clock clone close context copy-file cpu cpu-online crypt daemon dekker dentry dev dev-shm dir dirdeep dirmany
-dnotify dup dynlib enosys env epoll eventfd exec exit-group fallocate fanotify fault fcntl fiemap fifo file-ioctl filename
-flock flushcache fork forkheavy fp fp-error fpunch fsize fstat full funccall funcret futex get getdent getrandom goto handle hash
-hdd heapsort hrtimers hsearch icache idle-page inode-flags inotify io ioport ioprio ipsec-mb itimer jpeg judy kcmp key kill
-klog l1cache landlock lease link list llc-affinity loadavg locka lockbus lockf lockofd longjmp lsearch madvise malloc matrix
-matrix-3d mcontend membarrier memcpy memfd memhotplug memrate memthrash mergesort mincore misaligned mknod mlock
-mmap mmapaddr mmapfixed mmapfork mmaphuge mmapmany mprotect mq mremap msg msync msyncmany munmap mutex nanosleep nice nop null
-numa opcode open pagemove pageswap personality peterson physpage pidfd pipe pipeherd pkey plugin poll prctl prefetch priv-instr ptrace
-procfs pthread pty qsort race-sched radixsort randlist ramfs rdrand readahead reboot regs remap rename resched resources revio
-ring-pipe rlimit rmap rotate rseq schedpolicy seal seccomp secretmem seek sem sem-sysv sendfile session set shellsort shm
-shm-sysv sigabrt sigchld sigfd sigfpe sigio signal signest sigpending sigpipe sigq sigrt sigsegv sigsuspend sigtrap skiplist
-sleep sockfd sockpair softlockup spawn sparsematrix splice stack stackmmap str stream switch symlink sync-file syncload
-sysbadaddr syscall sysinfo tee timer timerfd tlb-shootdown tmpfs touch tree tsc tsearch tun umount unshare urandom userfaultfd
-usersyscall utime vdso vecfp vecmath vecshuf vecwide verity vfork vforkmany vm vm-addr vm-rw vm-segv vm-splice wait waitcpu
-wcs x86cpuid x86syscall yield zero zlib zombie"
-# Left out, for stress-ng refuses, fails or does nothing on Linux in this machine too: bind-mount binderfs efivar far-branch
-# gpu iomix loop mlockmany oom-pipe quota rawdev rtc smi swap sysinval uprobe watchdog xattr. For want of a network: dccp
-# icmp-flood netdev netlink-proc netlink-task ping-sock rawpkt rawsock rawudp sctp sock sockabuse sockdiag sockmany udp
-# udp-flood; of a PCI bus in sysfs: pci; of Linux's first asynchronous input and output: aiol; of deadline scheduling: cyclic.
-#
-# A class that fails among the others runs once more alone: some ask for memory or for a place in time that
-# the others may have.
+# seconds: 1500
+# differs: what Tessera has not: classes of dnotify, fanotify, file handles, ports, keys, Landlock, userfaultfd, dispatch of calls to the program, memory plugged in, PCI in sysfs
+
+# For want of a network:
+network="af-alg dccp icmp-flood netdev netlink-proc netlink-task ping-sock rawpkt rawsock rawudp sctp sock sockabuse sockdiag
+sockmany udp udp-flood"
+# Of calls and devices that docs/linux-abi.md says are absent or refused:
+absent="dnotify fanotify handle ioport key landlock memhotplug pci userfaultfd usersyscall"
+# stress-ng itself wants to be told --pathological, since they may end the machine:
+pathological="bad-ioctl bind-mount cpu-online mlockmany oom-pipe smi sysinval watchdog"
+# Skipped, or without a first round, on Linux in this machine too, for want of a device, a file system or an Intel
+# processor; iomix says so, or fails, when its time ends in its fallocate().
+nowhere="apparmor binderfs efivar fiemap gpu idle-page iomix ipsec-mb kvm loop plugin quota rawdev rdrand rseq rtc secretmem
+swap tsc tun uprobe verity x86syscall xattr"
+# Not by root:
+user="exec spawn"
+
+# One class, for a second: status 0, and not by doing nothing.
 one()
 {
-	out=$(busybox timeout -s KILL 100 stress-ng --"$1" 1 --timeout 1 --verify --no-rand-seed -q 2>&1) && echo "$1" >>passed && return
-	echo "$1 fails, status $?: $(echo "$out" | head -3 | cut -c1-160)"
-	echo "$1" >>failed
+	as= more=
+	case " $user " in *" $1 "*) as="chroot --userspec=65534:65534 --skip-chdir /" ;; esac
+	# Its own choice would be deadlines, which neither kernel gives a program that is not alone.
+	[ "$1" != cyclic ] || more="--cyclic-policy rr"
+	mkdir -p "work.$1" && chmod 777 "work.$1"
+	out=$(cd "work.$1" && $as busybox timeout -s KILL 100 stress-ng --"$1" 1 $more --timeout 1 --verify --no-rand-seed 2>&1)
+	status=$?
+	rm -rf "work.$1"
+	if [ $status = 0 ] && ! echo "$out" | grep -qE 'skipp|No stress workers|finished prematurely'; then
+		echo "$1" >>passed
+	else
+		echo "$1 fails, status $status: $(echo "$out" | grep -v dispatching | head -3 | cut -c1-160)"
+		echo "$1" >>failed
+	fi
 }
 if [ "$1" ]; then
 	one "$1"
 	exit
 fi
-echo $classes | tr ' ' '\n' | busybox xargs -n 1 -P 4 "$0"
+chmod 755 .
+for class in $(stress-ng --stressors); do
+	case " $(echo $network $absent $pathological $nowhere) " in *" $class "*) ;; *) echo "$class" ;; esac
+done | busybox xargs -n 1 -P 4 "$0"
+# A class that fails among the others runs once more alone: some ask for memory or for a place in time that
+# the others may have.
 [ ! -s failed ] || { mv failed again; for class in $(cat again); do one "$class"; done; }
 echo "$(wc -l <passed) classes pass"
 [ ! -s failed ]
