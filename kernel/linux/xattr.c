@@ -13,6 +13,7 @@
 #include <tessera/string.h>
 #include <tessera/watch.h>
 
+#include "file_caps.h"
 #include "linux.h"
 #include "user_name.h"
 
@@ -83,6 +84,10 @@ starts_with(const char *name, const char *prefix)
 static long
 allowed(struct inode *i, const char *name, int mask)
 {
+	if (strcmp(name, XATTR_CAPS) == 0) /* setting them asks for its own right */
+		return 0;
+	if (starts_with(name, "security.") && (mask & MAY_WRITE))
+		return capable_in(i->fs->user_ns, CAP_SYS_ADMIN) ? 0 : -EPERM;
 	if (starts_with(name, "security.") || starts_with(name, "system."))
 		return 0;
 	if (starts_with(name, "trusted.")) {
@@ -93,6 +98,26 @@ allowed(struct inode *i, const char *name, int mask)
 	if (starts_with(name, "user.") && !S_ISREG(i->mode) && !S_ISDIR(i->mode))
 		return mask & MAY_WRITE ? -EPERM : -ENODATA;
 	return vfs_permission(i, mask);
+}
+
+static long
+put_value(struct inode *i, const char *name, const void *value, size_t size, int flags)
+{
+	if (!i->ops->set_xattr)
+		return -EOPNOTSUPP;
+	if (strcmp(name, XATTR_CAPS) == 0)
+		return file_caps_set(i, value, size, flags);
+	return i->ops->set_xattr(i, name, value, size, flags);
+}
+
+static long
+get_value(struct inode *i, const char *name, void *value, size_t size)
+{
+	if (!i->ops->get_xattr)
+		return -EOPNOTSUPP;
+	if (strcmp(name, XATTR_CAPS) == 0)
+		return file_caps_get(i, value, size);
+	return i->ops->get_xattr(i, name, value, size);
 }
 
 /* The name and, for the caller to free, the value that are to be set. */
@@ -134,7 +159,7 @@ set(struct where w, const char __user *uname, const void __user *uvalue, size_t 
 	if (!error)
 		error = allowed(i, name, MAY_WRITE);
 	if (!error)
-		error = i->ops->set_xattr ? i->ops->set_xattr(i, name, value, size, flags) : -EOPNOTSUPP;
+		error = put_value(i, name, value, size, flags);
 	if (!error)
 		watch_tell_dentry(p.dentry, WATCH_ATTRIB);
 	kfree(value);
@@ -160,7 +185,7 @@ get(struct where w, const char __user *uname, void __user *uvalue, size_t size)
 	if (!n)
 		n = allowed(i, name, MAY_READ);
 	if (!n)
-		n = i->ops->get_xattr ? i->ops->get_xattr(i, name, value, size) : -EOPNOTSUPP;
+		n = get_value(i, name, value, size);
 	if (n > 0 && size && copy_to_user(uvalue, value, (size_t)n))
 		n = -EFAULT;
 	kfree(value);
@@ -209,6 +234,8 @@ drop(struct where w, const char __user *uname)
 		error = name_in(name, uname);
 	if (!error)
 		error = allowed(i, name, MAY_WRITE);
+	if (!error && strcmp(name, XATTR_CAPS) == 0 && !inode_capable(i, CAP_SETFCAP))
+		error = -EPERM;
 	if (!error)
 		error = i->ops->remove_xattr ? i->ops->remove_xattr(i, name) : -EOPNOTSUPP;
 	if (!error)

@@ -412,10 +412,12 @@ exec_locked(struct process *p, struct program *g, const struct exec_source *argv
 	error = elf_image_read(&l->main, g->file);
 	if (error)
 		goto free_layout;
-	error = -ENOMEM;
 	c = exec_cred(g->file, &secure);
-	if (!c)
+	if (IS_ERR(c)) {
+		error = PTR_ERR(c);
+		c = NULL;
 		goto free_layout;
+	}
 	error = exec_layout_build(l, &args, c, secure);
 	if (error)
 		goto free_cred;

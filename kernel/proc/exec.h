@@ -84,7 +84,8 @@ long exec_program(int dirfd, const char *path, const struct exec_source *argv,
 		  const struct exec_source *envp, int flags);
 int exec_open(const struct path *p, struct file **out);
 
-/* The credentials that the caller will have in a program from `f`; *secure: AT_SECURE. NULL: no memory. */
+/* The credentials that the caller will have in a program from `f`; *secure: AT_SECURE. ERR_PTR: -ENOMEM,
+ * -EPERM: the file's capabilities are not to be had, and it could not tell. */
 struct cred *exec_cred(struct file *f, bool *secure);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/file_caps.h>
 #include <tessera/inode.h>
 #include <tessera/lease.h>
 #include <tessera/namespace.h>
@@ -111,6 +112,8 @@ apply(struct inode *i, const struct inode_change *c)
 		if (i->mode & 0010)
 			i->mode &= ~S_ISGID;
 	}
+	if ((c->what & (ATTR_UID | ATTR_GID)) && !S_ISDIR(i->mode))
+		inode_drop_caps_locked(i);
 	if (c->what & ATTR_ATIME)
 		i->accessed = c->what & ATTR_ATIME_NOW ? now : c->accessed;
 	if (c->what & ATTR_MTIME)
@@ -159,6 +162,7 @@ vfs_set_attributes(const struct path *p, struct inode_change *c)
 void
 inode_drop_set_ids(struct inode *i)
 {
+	inode_drop_caps_locked(i);
 	if (!S_ISREG(i->mode) || !(i->mode & (S_ISUID | S_ISGID)) || inode_capable(i, CAP_FSETID))
 		return;
 	i->mode &= ~S_ISUID;

@@ -138,7 +138,7 @@ void inode_stat(struct inode *i, struct file_stat *st);
 int vfs_truncate(struct inode *i, loff_t size);
 uint64_t file_size_limit(void);
 extern const struct file_ops regular_file_ops; /* contents in i->object */
-/* Writing by one without CAP_FSETID takes set-id bits away. i->lock is held for writing. */
+/* Writing takes file capabilities away, and by one without CAP_FSETID set-id bits. i->lock is held for writing. */
 void inode_drop_set_ids(struct inode *i);
 
 /* --- devfs/ */

@@ -39,6 +39,7 @@
 #define CAP_SYS_TTY_CONFIG 26
 #define CAP_MKNOD 27
 #define CAP_LEASE 28
+#define CAP_SETFCAP 31
 #define CAP_SYSLOG 34
 #define CAP_LAST 40
 #define CAP_FULL (BIT(CAP_LAST + 1) - 1)

@@ -156,6 +156,7 @@ struct inode {
 	uint32_t seals;                      /* [l] memfd */
 	uint8_t write_hint;                  /* [a] fcntl's F_SET_RW_HINT */
 	uint32_t attributes;                 /* [l] append-only and immutable flags */
+	bool has_caps;                       /* [l] file capabilities: file_caps.h */
 	void *private;                       /* the file system's */
 	struct list fs_node;                 /* [c] fs->inodes */
 };
