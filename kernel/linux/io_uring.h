@@ -9,6 +9,7 @@
 
 #define URING_OP_POLL_ADD 6
 #define URING_OP_TIMEOUT  11
+#define URING_OP_LINK_TIMEOUT 15
 #define URING_OP_LAST     49 /* Linux 6.1's */
 
 bool io_uring_knows(unsigned int opcode);

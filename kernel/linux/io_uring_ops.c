@@ -9,6 +9,7 @@
  * A request that names a registered file and whose call only knows handles gets a handle for as long as the call
  * takes, among the highest numbers.
  */
+#include <tessera/cred.h>
 #include <tessera/fork.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
@@ -235,8 +236,11 @@ RUN(sync_range)
 							       s->op_flags)));
 }
 
+/* A worker's, which takes no signals: too long is an error and no SIGXFSZ. */
 RUN(fallocate)
 {
+	if (!may_sleep)
+		return URING_WORKER;
 	return done(a, WITH_HANDLE(q, s, linux_fallocate(fd, (int)s->length, (loff_t)s->offset,
 							 (loff_t)s->address)));
 }
@@ -277,16 +281,20 @@ read_time(const struct uring_sqe *s, uint64_t address, uint32_t flags, deadline_
 	return 0;
 }
 
+static bool
+timeout_is_right(const struct uring_sqe *s)
+{
+	return !s->buffer && !s->file_index && s->length == 1 &&
+	       !(s->op_flags & ~(TIMEOUT_ABS | TIMEOUT_BOOTTIME | TIMEOUT_REALTIME | TIMEOUT_ETIME_SUCCESS)) &&
+	       !(s->opcode == URING_OP_LINK_TIMEOUT && s->offset);
+}
+
 static enum uring_verdict
 timeout(struct uring_request *q, const struct uring_sqe *s, uint32_t count, struct uring_answer *a)
 {
 	deadline_t until;
 	int error;
 
-	if (s->buffer || s->file_index || s->length != 1)
-		return done(a, -EINVAL);
-	if (s->op_flags & ~(TIMEOUT_ABS | TIMEOUT_BOOTTIME | TIMEOUT_REALTIME | TIMEOUT_ETIME_SUCCESS))
-		return done(a, -EINVAL);
 	error = read_time(s, s->address, s->op_flags, &until);
 	if (error)
 		return done(a, error);
@@ -294,7 +302,7 @@ timeout(struct uring_request *q, const struct uring_sqe *s, uint32_t count, stru
 }
 
 RUN(timeout) { return timeout(q, s, (uint32_t)s->offset, a); }
-RUN(link_timeout) { return s->offset ? done(a, -EINVAL) : timeout(q, s, 0, a); }
+RUN(link_timeout) { return timeout(q, s, 0, a); }
 
 RUN(timeout_remove)
 {
@@ -357,11 +365,19 @@ RUN(openat2)
 
 RUN(close)
 {
+	struct file *f;
+	int error;
+
 	if (s->offset || s->address || s->length || s->op_flags || s->buffer)
 		return done(a, -EINVAL);
 	if (s->file_index)
 		return done(a, uring_update_file(uring_request_ring(q), (uint32_t)s->file_index - 1, NULL));
-	return done(a, linux_close(s->fd));
+	f = handle_get(s->fd, RIGHT_NONE, &error);
+	if (!f)
+		return done(a, error);
+	error = file_uring(f) ? -EBADF : 0; /* a ring closes no ring */
+	file_put(f);
+	return done(a, error ? error : linux_close(s->fd));
 }
 
 RUN(files_update)
@@ -582,7 +598,7 @@ static const struct operation operations[] = {
 	[12] = { .run = run_timeout_remove },
 	[13] = { .run = run_accept, .file = true },
 	[14] = { .run = run_cancel, .file = true },
-	[15] = { .run = run_link_timeout },
+	[URING_OP_LINK_TIMEOUT] = { .run = run_link_timeout },
 	[16] = { .run = run_connect, .file = true },
 	[17] = { .run = run_fallocate, .file = true },
 	[18] = { .run = run_openat },
@@ -616,23 +632,50 @@ io_uring_knows(unsigned int opcode)
 	return opcode < ARRAY_SIZE(operations) && operations[opcode].run;
 }
 
+/* The priority of a transfer: ioprio_set(2)'s values. */
+static int
+check_priority(uint16_t priority)
+{
+	switch (priority >> 13) {
+	case 0:
+		return priority ? -EINVAL : 0;
+	case 1:
+		return capable(CAP_SYS_ADMIN) || capable(CAP_SYS_NICE) ? 0 : -EPERM;
+	case 2:
+	case 3:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int
+uring_check(const struct uring_sqe *s)
+{
+	const struct operation *o;
+
+	if (!io_uring_knows(s->opcode))
+		return -EINVAL;
+	o = &operations[s->opcode];
+	if (s->flags & ~0x7fu || s->personality)
+		return -EINVAL;
+	if ((s->flags & SQE_BUFFER_SELECT) && !o->select)
+		return -EOPNOTSUPP;
+	if (s->priority)
+		return o->priority ? check_priority(s->priority) : -EINVAL;
+	if ((s->opcode == URING_OP_TIMEOUT || s->opcode == URING_OP_LINK_TIMEOUT) && !timeout_is_right(s))
+		return -EINVAL;
+	return 0;
+}
+
 enum uring_verdict
 uring_execute(struct uring_request *q, bool may_sleep, struct uring_answer *a)
 {
 	const struct uring_sqe *s = uring_request_sqe(q);
 	const struct operation *o;
 
-	if (!io_uring_knows(s->opcode))
-		return done(a, -EINVAL);
-	o = &operations[s->opcode];
-	if (s->flags & ~0x7fu || s->personality)
-		return done(a, -EINVAL);
+	o = &operations[s->opcode]; /* uring_check() was content */
 	if ((s->flags & SQE_FIXED_FILE) && !o->file)
 		return done(a, -EBADF);
-	if ((s->flags & SQE_BUFFER_SELECT) && !o->select)
-		return done(a, -EOPNOTSUPP);
-	if (s->priority && !o->priority)
-		return done(a, -EINVAL);
 	if ((s->flags & SQE_ASYNC) && !may_sleep && o->file && s->opcode != URING_OP_POLL_ADD)
 		return URING_WORKER;
 	return o->run(q, s, may_sleep, a);

@@ -19,6 +19,7 @@
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/uaccess.h>
+#include <tessera/uring.h>
 
 #include "linux.h"
 #include "socket.h"
@@ -75,6 +76,10 @@ add_file(struct socket_rights *r, int fd)
 
 	if (!f)
 		return -EBADF;
+	if (file_uring(f)) { /* it may hold the socket itself, and neither would ever end */
+		file_put(f);
+		return -EINVAL;
+	}
 	if (!(rights & RIGHT_GRANT)) {
 		file_put(f);
 		return -EPERM;

@@ -103,6 +103,8 @@ struct uring_answer {
 	uint32_t events;    /* POLL* */
 };
 
+/* linux/: an errno for what can be told from the entry alone; its chain is not begun then. */
+int uring_check(const struct uring_sqe *s);
 /* linux/: do what `q` asks for. May it sleep for long? */
 enum uring_verdict uring_execute(struct uring_request *q, bool may_sleep, struct uring_answer *a);
 /* How many bytes a request must move for a linked one to follow; 0: any result but an error does. */

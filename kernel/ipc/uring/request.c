@@ -145,7 +145,7 @@ uring_answer_locked(struct uring_request *q, int32_t result, uint32_t flags, str
 	list_del_init(&q->drain_node);
 	if (!list_is_empty(&q->node))
 		list_del_init(&q->node);
-	if (!(q->sqe.flags & SQE_SKIP_SUCCESS) || result < 0)
+	if (!q->silent && (!(q->sqe.flags & SQE_SKIP_SUCCESS) || result < 0))
 		uring_post_locked(u, q->sqe.user_data, result, flags);
 	if (q->sqe.opcode != OP_TIMEOUT)
 		u->answers++;
@@ -175,6 +175,7 @@ follow_locked(struct uring_request *q, int32_t result, struct list *gone)
 		struct uring_request *after = n->next;
 
 		n->next = NULL;
+		n->silent = q->sqe.flags & SQE_SKIP_SUCCESS;
 		uring_answer_locked(n, -ECANCELED, 0, gone);
 		n = after;
 	}
@@ -373,6 +374,28 @@ start(struct uring_request *q)
 		uring_issue(q, false);
 }
 
+/* A whole chain, one of which was refused, is answered and not begun. */
+static void
+refuse(struct uring_request *head)
+{
+	struct uring *u = head->ring;
+	struct list gone = LIST_INIT(gone);
+	struct uring_request *next;
+
+	mutex_lock(&u->lock);
+	for (struct uring_request *q = head; q; q = next) {
+		next = q->next;
+		q->next = NULL;
+		q->silent = q != head && (head->sqe.flags & SQE_SKIP_SUCCESS);
+		u->inflight++;
+		uring_answer_locked(q, q->refused ? q->refused : -ECANCELED, 0, &gone);
+	}
+	uring_timeouts_look_locked(u, &gone);
+	drained_go_on_locked(u);
+	mutex_unlock(&u->lock);
+	uring_requests_free(&gone);
+}
+
 /* The next submission, copied: the program may write on. False: none is there. */
 static bool
 take_sqe(struct uring *u, struct uring_sqe *out, bool *bad)
@@ -421,7 +444,7 @@ uring_submit(struct uring *u, uint32_t count)
 	struct uring_pool *pool;
 	struct uring_sqe sqe;
 	uint32_t taken = 0;
-	bool bad = false, linked;
+	bool bad = false, linked, refused = false, all = u->flags & URING_SUBMIT_ALL;
 	int error = 0;
 
 	count = MIN(count, u->sq_entries); /* a tail far off: not for ever */
@@ -439,18 +462,32 @@ uring_submit(struct uring *u, uint32_t count)
 			error = -EAGAIN;
 			break;
 		}
+		q->refused = uring_check(&sqe);
+		refused |= q->refused != 0;
 		linked = sqe.flags & (SQE_LINK | SQE_HARDLINK);
 		if (tail)
 			tail->next = q;
 		else
 			head = q;
 		tail = q;
-		if (!linked) {
+		if (linked)
+			continue;
+		all |= !q->refused;
+		if (refused)
+			refuse(head);
+		else
 			start(head);
-			head = tail = NULL;
+		head = tail = NULL;
+		refused = false;
+		if (!all) { /* what stands behind a wrong one is left for the next time */
+			taken++;
+			break;
 		}
+		all = u->flags & URING_SUBMIT_ALL;
 	}
-	if (head) /* the chain ends with the submission */
+	if (head && refused)
+		refuse(head);
+	else if (head) /* the chain ends with the submission */
 		start(head);
 	mutex_unlock(&u->submit_lock);
 	return taken ? (long)taken : error;

@@ -94,6 +94,8 @@ struct uring_request {
 	bool expired;                  /* [a] */
 	bool counts;                   /* waits for answers, too */
 	bool success;                  /* running out is no failure */
+	int refused;                   /* [I] why it was not taken: 0, or what is answered in its place */
+	bool silent;                   /* [l] no answer: the one before it in the chain, itself silent, failed */
 	uint64_t target;               /* [l] ring->answers then */
 	/* a provided buffer in use */
 	bool selected;
