@@ -35,9 +35,9 @@ ulimit -c unlimited
 echo "status $?"
 run -ex bt -ex 'print counter' ./threads core | grep -E '^#[0-9]+ .*main|^\$|^Core|^Program'
 echo "--- attach"
-./forks
 sleep 1000 &
 pid=$!
+until grep -q sleep /proc/$pid/comm; do :; done
 run -p $pid -ex 'print $_siginfo.si_signo' -ex detach | grep '^\$'
 kill $pid
 wait $pid 2>/dev/null

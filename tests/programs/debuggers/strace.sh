@@ -12,6 +12,7 @@ sed 's/^[0-9]* *//' log | grep -c exited
 
 sleep 1000 &
 pid=$!
+until grep -q sleep /proc/$pid/comm; do :; done
 : >messages
 strace -p $pid -o log 2>>messages &
 tracer=$!

@@ -6,9 +6,9 @@ findmnt -n -o FSTYPE /proc /sys; findmnt -n -o FSTYPE /proc; findmnt -n -o FSTYP
 echo lscpu; lscpu | grep -E '^(Architecture|Byte Order|CPU\(s\)|On-line|Vendor|  Model name|    (CPU family|Model|Thread|Core|Socket|Stepping)|NUMA node)' | tr -s ' '; lscpu -p=CPU,CORE,SOCKET,NODE | grep -v '^#'; lscpu -e=CPU,NODE,SOCKET,CORE,ONLINE; lscpu -C=NAME,ONE-SIZE,TYPE,LEVEL,WAYS,SETS,COHERENCY-SIZE
 echo lsmem; lsmem -o STATE -n | sort -u; lsmem --summary=only | sed -n '1p;3,9p' | tr -d ' 0-9MG.'
 echo lsfd; exec 7<"$0" 8>out; lsfd -p $$ -o ASSOC,TYPE,MODE,NAME -n | grep '^ *[78] ' | tr -s ' '; lsfd -p $$ -o ASSOC -n | grep -c 'exe\|cwd\|rtd'; exec 7<&- 8>&-
-echo locks; flock out sleep 100 & until lslocks -n -o COMMAND,TYPE,MODE 2>/dev/null | grep -q flock; do :; done; lslocks -n -o COMMAND,TYPE,MODE 2>/dev/null | grep flock | tr -s ' '; kill $!; wait
+echo locks; flock -F out sleep 1000 & until lslocks -n -o COMMAND,TYPE,MODE 2>/dev/null | grep -q sleep; do :; done; lslocks -n -o COMMAND,TYPE,MODE 2>/dev/null | grep sleep | tr -s ' '; kill $!; wait
 echo ipc; ipcs | grep -c '^---'; lsipc -o RESOURCE,LIMIT -n | awk '{ print $1 }' | grep RES | sort
-echo dmesg; dmesg | head -1 | grep -c '\['; dmesg -n 4; echo $?; echo "<5>written by a program" > /dev/kmsg; dmesg -r | tail -1 | sed 's/\[.*\] //'; dmesg -x -l notice | tail -1 | sed 's/\[.*\] //'
+echo dmesg; dmesg | head -1 | grep -c '\['; dmesg -n 4; echo $?; echo "<5>written by a program" > /dev/kmsg; dmesg -r | grep 'by a program' | sed 's/\[.*\] //'; dmesg -x -l notice | grep 'by a program' | sed 's/\[.*\] //'
 echo getopt; getopt -o ab:c:: -l long,arg: -- -a -b v --long -cx --arg=y rest -- -z; getopt -o a -- -q; echo $?
 echo hexdump; printf 'abc\000\377\n' | hexdump -C; printf abcdef | hexdump -e '2/1 "%02x " "|" ' ; echo; printf 'abc' | hd | head -1; printf '\001\002\003\004' | od -An -tx1 | tr -d ' '
 echo column; printf 'a b\nccc d\n' | column -t; printf '1\n2\n3\n' | column -c 20; printf 'x:1\ny:2\n' | column -s: -t -N k,v -J
