@@ -25,5 +25,5 @@ slabtop -o | sed -n '7p'
 echo sysctl; sysctl -n kernel.ostype vm.overcommit_memory kernel.pid_max fs.nr_open | sed 3d; sysctl -w kernel.hostname=other >/dev/null && uname -n && sysctl -qw kernel.hostname=tessera; sysctl kernel.no.such 2>&1; sysctl -a 2>/dev/null | grep -c '^kernel.random.uuid'
 echo kill; kill -l 9; kill -TERM $one; wait $one 2>/dev/null; echo $?; pkill -f 'renamed 3000'; wait $other 2>/dev/null; echo $?
 sleep 2000 & named $! sleep; pidwait -xf 'sleep 2000' & waiter=$!
-until ls -l /proc/$waiter/fd | grep -q pidfd; do :; done; pkill -xf 'sleep 2000'; wait $waiter; echo waited $?
+until ls -l /proc/$waiter/fd 2>/dev/null | grep -q pidfd; do :; done; pkill -xf 'sleep 2000'; wait $waiter; echo waited $?
 pkill -9 sleep; until ! pgrep sleep >/dev/null; do :; done; pgrep sleep; echo none $?
