@@ -250,7 +250,7 @@ def test_torture_boot_survives_or_says_why(nth):
 # Each program's storms: how often all of its cases, at so many seconds each, on how many processors.
 STORMS = {
     "memory": (10, 4),
-    "mounts": (15, 4),
+    "mounts": (17, 4),
     "events": (14, 4),
     "processes": (10, 4),
 }

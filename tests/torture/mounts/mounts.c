@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <sys/mount.h>
 
 #include "storm.h"
@@ -226,6 +227,114 @@ TEST(mounts_come_and_go)
 {
 	mkdir("/tmp", 0777);
 	storm_leaves_nothing(mount_body);
+}
+
+/* --- peer groups ------------------------------------------------------------------------------ */
+
+/* A tree that is attached nowhere: made from `a`, put on `b` or forgotten. */
+static void
+detached(const char *a, const char *b)
+{
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, a, 1 /* OPEN_TREE_CLONE */);
+
+	if (fd < 0)
+		return;
+	if (storm_below(2))
+		syscall(SYS_move_mount, fd, "", AT_FDCWD, b, 4 /* MOVE_MOUNT_F_EMPTY_PATH */);
+	close(fd);
+}
+
+/* Mounts on one another at the top only, so that what propagates grows with their number and no faster. */
+static void *
+grouper(void *arg)
+{
+	static const char *const top[] = { "m0", "m1", "m2", "m3" };
+	static const unsigned long kind[] = { MS_SHARED, MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE };
+	char d[16], text[4096];
+
+	while (!stop) {
+		const char *a = top[storm_below(4)], *b = top[storm_below(4)];
+		int fd;
+
+		snprintf(d, sizeof(d), "%s/d", a);
+		switch (storm_below(10)) {
+		case 0:
+			mount(a, b, NULL, MS_BIND, NULL);
+			break;
+		case 1:
+			mount(NULL, a, NULL, kind[storm_below(5)], NULL);
+			break;
+		case 2:
+			mount("none", d, "tmpfs", 0, "size=1m");
+			break;
+		case 3:
+		case 4:
+			umount2(d, storm_below(2) ? MNT_DETACH : 0);
+			break;
+		case 5:
+		case 6:
+			umount2(a, storm_below(2) ? MNT_DETACH : 0);
+			break;
+		case 7:
+			detached(a, b);
+			break;
+		case 8:
+			fd = open(d, O_CREAT | O_RDWR, 0600);
+			mount(NULL, a, NULL, MS_REMOUNT | MS_BIND | (storm_below(2) ? MS_RDONLY : 0), NULL);
+			if (fd >= 0)
+				close(fd);
+			break;
+		default:
+			fd = open("/proc/self/mountinfo", O_RDONLY);
+			while (read(fd, text, sizeof(text)) > 0)
+				;
+			close(fd);
+		}
+	}
+	return NULL;
+}
+
+/* The same from a namespace that gets all that is shared, and gives. */
+static void
+group_elsewhere(void)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		CHECK_OK(unshare(CLONE_NEWNS));
+		run_threads(grouper);
+		_exit(0);
+	}
+	run_threads(grouper);
+	CHECK_EXIT(pid, 0);
+}
+
+static void
+group_body(void)
+{
+	static const char *const dir[] = { "base", "base/d", "m0", "m1", "m2", "m3" };
+
+	mkdir("/tmp/group-storm", 0700);
+	CHECK_OK(mount("none", "/tmp/group-storm", "tmpfs", 0, NULL));
+	CHECK_OK(chdir("/tmp/group-storm"));
+	CHECK_OK(mount(NULL, ".", NULL, MS_PRIVATE, NULL));
+	for (int i = 0; i < 6; i++)
+		CHECK_OK(mkdir(dir[i], 0700));
+	CHECK_OK(mount("base", "m0", NULL, MS_BIND, NULL));
+	CHECK_OK(mount(NULL, "m0", NULL, MS_SHARED, NULL));
+	for (int i = 3; i < 6; i++)
+		CHECK_OK(mount("m0", dir[i], NULL, MS_BIND, NULL));
+	group_elsewhere();
+	CHECK_OK(chdir("/tmp"));
+	for (int i = 0; umount2("/tmp/group-storm", MNT_DETACH) == 0; i++)
+		CHECK(i < 10000);
+	rmdir("/tmp/group-storm");
+}
+
+TEST(groups_of_mounts_come_and_go)
+{
+	mkdir("/tmp", 0777);
+	storm_leaves_nothing(group_body);
 }
 
 /* --- escapes ---------------------------------------------------------------------------------- */
