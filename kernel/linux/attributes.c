@@ -359,7 +359,7 @@ linux_sync_file_range(int fd, loff_t offset, loff_t length, unsigned int flags)
 	if ((flags & ~SYNC_FILE_RANGE_KNOWN) || offset < 0 || length < 0 ||
 		offset > INT64_MAX - length)
 		error = -EINVAL;
-	else if (f->mode & FILE_STREAM)
+	else if ((f->mode & FILE_STREAM) || (f->inode && S_ISCHR(f->inode->mode)))
 		error = -ESPIPE;
 	else if (f->inode && f->inode->object)
 		error = object_sync(f->inode->object, (uint64_t)offset,

@@ -3,6 +3,7 @@
  * eventfd.c - eventfd(2), timerfd_create(2) and its kin, signalfd(2).
  */
 #include <tessera/cpu.h>
+#include <tessera/cred.h>
 #include <tessera/handle.h>
 #include <tessera/poll.h>
 
@@ -49,6 +50,8 @@ linux_timerfd_create(int clock, int flags)
 
 	if (!known || (flags & ~(int)(O_CLOEXEC | O_NONBLOCK)))
 		return -EINVAL;
+	if (clock >= 8 && !capable(CAP_WAKE_ALARM))
+		return -EPERM;
 	return open_new(timerfd_create_file(clock, (uint32_t)flags & O_NONBLOCK), flags);
 }
 

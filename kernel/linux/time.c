@@ -287,6 +287,8 @@ linux_clock_nanosleep(int clock, int flags, const struct timespec64 __user *requ
 		return -EINVAL;
 	if (is_own_thread_clock(clock))
 		return -EINVAL;
+	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) && !capable(CAP_WAKE_ALARM))
+		return -EPERM;
 	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
 		return sleep_cpu(clock, flags & TIMER_ABSTIME, &ts, left);
 	if ((flags & TIMER_ABSTIME) &&

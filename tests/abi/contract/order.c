@@ -14,6 +14,7 @@
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/timex.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 
@@ -311,4 +312,19 @@ TEST(futex_wakes_the_highest_priority_first)
 	CHECK_EQ(order[0], 20);
 	CHECK_EQ(order[1], 10);
 	CHECK_EQ(order[2], 0);
+}
+
+TEST(clocks_that_wake_the_machine_are_for_the_privileged)
+{
+	struct timespec none = { 0, 0 };
+
+	CHECK_RETURNS(clock_nanosleep(CLOCK_REALTIME_ALARM, 0, &none, NULL), 0);
+	close(CHECK_OK(timerfd_create(CLOCK_BOOTTIME_ALARM, 0)));
+	check_drop_root();
+	CHECK_RETURNS(clock_nanosleep(CLOCK_REALTIME_ALARM, 0, &none, NULL), EPERM);
+	CHECK_RETURNS(clock_nanosleep(CLOCK_BOOTTIME_ALARM, 0, &none, NULL), EPERM);
+	CHECK_ERRNO(timerfd_create(CLOCK_REALTIME_ALARM, 0), EPERM);
+	CHECK_ERRNO(timerfd_create(CLOCK_BOOTTIME_ALARM, 0), EPERM);
+	close(CHECK_OK(timerfd_create(CLOCK_BOOTTIME, 0)));
+	CHECK_ERRNO(sync_file_range(CHECK_OK(open("/dev/null", O_RDWR)), 0, 0, 0), ESPIPE);
 }
