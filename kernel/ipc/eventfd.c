@@ -128,6 +128,8 @@ eventfd_fdinfo(struct file *f, void (*print)(void *ctx, const char *fmt, ...), v
 
 static const struct file_ops eventfd_ops = {
 	.name = "eventfd",
+	.no_splice_read = true,
+	.no_splice_write = true,
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,

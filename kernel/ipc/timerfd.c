@@ -257,6 +257,7 @@ timerfd_dump(struct file *f)
 
 static const struct file_ops timerfd_ops = {
 	.name = "timerfd",
+	.no_splice_read = true,
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.release = timerfd_release,

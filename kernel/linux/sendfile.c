@@ -76,6 +76,8 @@ check_send(struct file *in, struct file *out)
 {
 	if (!in->inode || !S_ISREG(in->inode->mode) || !(in->mode & FILE_SEEKABLE))
 		return -EINVAL;
+	if (in->ops->no_splice_read || out->ops->no_splice_write)
+		return -EINVAL;
 	if ((out->flags & O_APPEND) && !file_pipe(out))
 		return -EINVAL;
 	if (file_pipe(out) || file_socket(out))

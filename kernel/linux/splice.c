@@ -108,12 +108,12 @@ splice_files(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos,
 	if (from && to)
 		return pipe_to_pipe(from, to, n, nonblock, true);
 	if (from) {
-		if (out->flags & O_APPEND)
+		if ((out->flags & O_APPEND) || out->ops->no_splice_write)
 			return -EINVAL;
 		return pipe_to_file(from, out, out_pos, n, nonblock);
 	}
 	if (to)
-		return file_to_pipe(in, in_pos, out, n, nonblock);
+		return in->ops->no_splice_read ? -EINVAL : file_to_pipe(in, in_pos, out, n, nonblock);
 	return -EINVAL;
 }
 

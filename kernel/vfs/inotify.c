@@ -375,6 +375,7 @@ inotify_dump(struct file *f)
 
 static const struct file_ops inotify_ops = {
 	.name = "inotify",
+	.no_splice_read = true,
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,

@@ -87,6 +87,7 @@ struct file_ops {
 	int (*set_flags)(struct file *f, uint32_t flags);         /* F_SETFL beyond the plain bits; may be empty */
 	/* The list of those that it tells by signal: async.h. Empty: none, O_ASYNC cannot be had. */
 	struct async_list *(*async)(struct file *f);
+	bool no_splice_read, no_splice_write;                     /* splice(2), sendfile(2) from it or to it: -EINVAL */
 	/* Called at each close(2) of a handle (POSIX locks, flush). May be empty. */
 	void (*flush)(struct file *f, struct process *by);
 	void (*release)(struct file *f);                          /* free f->private; may be empty */

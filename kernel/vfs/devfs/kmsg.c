@@ -177,6 +177,8 @@ free_text:
 
 static const struct file_ops kmsg_ops = {
 	.name = "kmsg",
+	.no_splice_read = true,
+	.no_splice_write = true,
 	.read = kmsg_read,
 	.seek = kmsg_seek,
 	.write = kmsg_write,

@@ -132,6 +132,7 @@ random_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 
 static const struct file_ops null_ops = {
 	.name = "null",
+	.no_splice_read = true,
 	.read = null_read,
 	.write = null_write,
 	.seek = null_seek,
@@ -139,6 +140,8 @@ static const struct file_ops null_ops = {
 
 static const struct file_ops zero_ops = {
 	.name = "zero",
+	.no_splice_read = true,
+	.no_splice_write = true,
 	.read = zero_read,
 	.write = null_write,
 	.seek = null_seek,
@@ -147,6 +150,8 @@ static const struct file_ops zero_ops = {
 
 static const struct file_ops full_ops = {
 	.name = "full",
+	.no_splice_read = true,
+	.no_splice_write = true,
 	.read = zero_read,
 	.write = full_write,
 	.seek = null_seek,

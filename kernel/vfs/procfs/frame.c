@@ -32,7 +32,7 @@ struct node {
 };
 
 static const struct inode_ops dir_ops, file_inode_ops, setting_ops, link_ops, jump_ops;
-static const struct file_ops dir_file_ops, text_file_ops;
+static const struct file_ops dir_file_ops, text_file_ops, process_text_file_ops;
 
 static const struct entry root_entry = {
 	.name = "proc",
@@ -187,7 +187,7 @@ create_inode(struct filesystem *fs, const struct node *from, struct target *at)
 		break;
 	default:
 		i->ops = e->flags & ENTRY_SETTING ? &setting_ops : &file_inode_ops;
-		i->file_ops = e->file_ops ? e->file_ops : &text_file_ops;
+		i->file_ops = e->file_ops ? e->file_ops : from->pid ? &process_text_file_ops : &text_file_ops;
 	}
 	return i;
 }
@@ -500,7 +500,7 @@ file_open(struct inode *i, struct file *f)
 	target_put(&at);
 	if (error)
 		return error;
-	if (f->ops != &text_file_ops && f->ops != &mounts_file_ops) {
+	if (f->ops != &text_file_ops && f->ops != &process_text_file_ops && f->ops != &mounts_file_ops) {
 		f->private = (void *)(uintptr_t)space;
 		return 0;
 	}
@@ -657,6 +657,17 @@ static const struct file_ops text_file_ops = {
 	.write = text_write,
 	.seek = text_seek,
 	.release = text_release,
+};
+
+/* Below /proc/PID nothing can be spliced, as on Linux. */
+static const struct file_ops process_text_file_ops = {
+	.name = "proc",
+	.read = text_read,
+	.write = text_write,
+	.seek = text_seek,
+	.release = text_release,
+	.no_splice_read = true,
+	.no_splice_write = true,
 };
 
 static const struct file_ops dir_file_ops = {

@@ -381,6 +381,8 @@ memory_seek(struct file *f, loff_t offset, int whence)
 
 const struct file_ops memory_file_ops = {
 	.name = "proc memory",
+	.no_splice_read = true,
+	.no_splice_write = true,
 	.read = memory_read,
 	.write = memory_write,
 	.seek = memory_seek,

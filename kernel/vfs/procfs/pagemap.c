@@ -93,6 +93,7 @@ pagemap_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 }
 
 const struct file_ops pagemap_file_ops = {
+	.no_splice_read = true,
 	.name = "proc pagemap",
 	.read = pagemap_read,
 };

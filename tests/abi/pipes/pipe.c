@@ -4,7 +4,11 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 static volatile sig_atomic_t signals_seen;
@@ -373,6 +377,67 @@ TEST(many_readers_share_the_bytes)
 		total += count;
 	}
 	CHECK_EQ(total, BYTES);
+}
+
+/* What cannot be read, written or either way through a pipe: its name, or a descriptor. */
+static void
+check_splice(int fd, bool from, bool to, const char *name)
+{
+	int ends[2];
+	char byte;
+
+	if (fd < 0)
+		FAIL("%s: %s", name, check_error_name(errno));
+	CHECK_OK(pipe(ends));
+	if (splice(fd, NULL, ends[1], NULL, 8, SPLICE_F_NONBLOCK) >= 0 || (errno != EINVAL && errno != EAGAIN)) {
+		if (!from)
+			FAIL("%s: bytes could be spliced from it", name);
+	} else if (from && errno == EINVAL) {
+		FAIL("%s: nothing can be spliced from it", name);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	CHECK_OK(pipe(ends));
+	CHECK_OK(write(ends[1], "\1\0\0\0\0\0\0", 8));
+	if (to) {
+		CHECK_EQ(splice(ends[0], NULL, fd, NULL, 8, 0), 8);
+	} else {
+		CHECK_ERRNO(splice(ends[0], NULL, fd, NULL, 8, 0), EINVAL);
+		CHECK_EQ(read(ends[0], &byte, 1), 1); /* they are still there */
+	}
+	close(ends[0]);
+	close(ends[1]);
+	close(fd);
+}
+
+TEST(splice_of_files_that_have_none)
+{
+	check_splice(open("/dev/null", O_RDWR), false, true, "null");
+	check_splice(open("/dev/zero", O_RDWR), false, false, "zero");
+	check_splice(open("/dev/full", O_RDWR), false, false, "full");
+	check_splice(open("/dev/urandom", O_RDWR), true, true, "urandom");
+	check_splice(open("/dev/kmsg", O_RDWR | O_NONBLOCK), false, false, "kmsg");
+	check_splice(open("/proc/self/mem", O_RDWR), false, false, "mem");
+	check_splice(open("/proc/self/comm", O_RDWR), false, false, "comm");
+	check_splice(open("/proc/sys/kernel/domainname", O_RDWR), true, true, "a setting");
+	check_splice(eventfd(1, 0), false, false, "eventfd");
+	check_splice(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), false, false, "timerfd");
+	check_splice(memfd_create("m", 0), true, true, "memfd");
+}
+
+TEST(splice_and_sendfile_of_a_process_text)
+{
+	int fd = CHECK_OK(open("/proc/self/status", O_RDONLY)), out = CHECK_OK(open("out", O_RDWR | O_CREAT, 0600)), ends[2];
+
+	CHECK_OK(pipe(ends));
+	CHECK_ERRNO(splice(fd, NULL, ends[1], NULL, 8, 0), EINVAL);
+	CHECK_ERRNO(sendfile(out, fd, NULL, 8), EINVAL);
+	fd = CHECK_OK(open("/proc/meminfo", O_RDONLY));
+	CHECK_EQ(splice(fd, NULL, ends[1], NULL, 8, 0), 8);
+	CHECK_EQ(sendfile(out, fd, NULL, 8), 8);
+	CHECK_ERRNO(sendfile(CHECK_OK(eventfd(0, 0)), out, &(off_t){ 0 }, 8), EINVAL);
+	CHECK_ERRNO(sendfile(CHECK_OK(open("/dev/zero", O_RDWR)), out, &(off_t){ 0 }, 8), EINVAL);
+	CHECK_EQ(sendfile(CHECK_OK(open("/dev/null", O_RDWR)), out, &(off_t){ 0 }, 8), 8);
 }
 
 TEST(splice_moves_between_pipe_and_file)
