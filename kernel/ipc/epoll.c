@@ -486,7 +486,7 @@ collect(struct epoll *ep, const struct epoll_taker *taker, int max)
 	list_splice_tail(&ep->ready, &taken);
 	spin_unlock_irq(&ep->ready_lock, flags);
 	mutex_unlock(&ep->lock);
-	if (taker && done > 0 && any_ready(ep))
+	if (taker && (done > 0 || error) && any_ready(ep))
 		wake_one(&ep->wait);
 	return done ? done : error;
 }
@@ -511,7 +511,7 @@ epoll_wait_events(struct file *epoll, const struct epoll_taker *taker, int max, 
 		waiter_add(&ep->wait, &w);
 		wait_prepare(WAIT_INTERRUPTIBLE);
 		if (!any_ready(ep))
-			error = wait_sleep(WAIT_INTERRUPTIBLE, until);
+			error = wait_sleep_exclusive(&w, WAIT_INTERRUPTIBLE, until);
 		wait_finish();
 		waiter_remove(&w);
 		if (error && !any_ready(ep))

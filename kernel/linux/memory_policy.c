@@ -173,7 +173,7 @@ linux_set_mempolicy_home_node(unsigned long start, unsigned long length, unsigne
 	error = page_range(&start, length, &end);
 	if (error)
 		return error;
-	if (flags || node >= NODES_MAX || !(NODE_MASK & BIT(node)))
+	if (flags || node >= 64 || !(NODE_MASK & BIT(node)))
 		return -EINVAL;
 	if (end == start)
 		return 0;

@@ -84,7 +84,7 @@ long
 linux_waitid(int which, pid_t id, struct siginfo __user *out, int options, struct linux_rusage __user *rusage)
 {
 	struct siginfo info = { 0 };
-	struct wait_result w;
+	struct wait_result w = { 0 };
 	struct linux_rusage r;
 	long result = -EINVAL;
 

@@ -7,7 +7,8 @@
  * A waiter is on the sleeper's stack, on the queue from waiter_add() to waiter_remove(); so while a
  * queue's lock is held, every waiter on it and its thread are there. A woken waiter stays on the queue
  * until its owner removes it; waking it again does nothing and is not counted against the limit, so
- * two wake_one() wake two sleepers.
+ * two wake_one() wake two sleepers. An exclusive waiter may be chosen just when it has found its condition true
+ * and is about to leave: `woken` remembers that, and the wake-up goes to the next.
  *
  * Locks: the queue's (WAIT_QUEUE), under it what the callbacks take: EPOLL_READY, CONTINUATION, THREAD
  * and RUN_QUEUE. A callback may wake a second queue, one that watches the first: watched before
@@ -69,6 +70,26 @@ waiter_add(struct wait_queue *q, struct waiter *w)
 	spin_unlock_irq(&q->lock, flags);
 }
 
+/* Wake exclusive waiters until `exclusive` have used it up; others too unless told so. The queue's lock is held. */
+static void
+wake_locked(struct wait_queue *q, uint32_t key, uint32_t exclusive, bool others)
+{
+	struct waiter *w, *tmp;
+
+	list_for_each_safe (w, tmp, &q->waiters, node) {
+		bool alone = w->exclusive;
+
+		if (alone && exclusive == 0)
+			break;
+		if (!alone && !others)
+			continue;
+		if (w->wake(w, key) && alone) {
+			w->woken = true;
+			exclusive--;
+		}
+	}
+}
+
 void
 waiter_remove(struct waiter *w)
 {
@@ -85,6 +106,8 @@ waiter_remove(struct waiter *w)
 			w->thread->wait_queue = NULL;
 		if (config_misuse_check && is_own(w))
 			w->thread->waiters--;
+		if (w->woken && is_own(w))
+			wake_locked(q, 0, 1, false);
 	}
 	spin_unlock_irq(&q->lock, flags);
 }
@@ -118,21 +141,13 @@ wait_queue_dump(const struct wait_queue *q)
 void
 wake_queue(struct wait_queue *q, uint32_t key, uint32_t exclusive)
 {
-	struct waiter *w, *tmp;
 	uint64_t flags;
 
 	memory_barrier();
 	if (list_is_empty(&q->waiters))
 		return;
 	flags = spin_lock_irq_nested(&q->lock);
-	list_for_each_safe (w, tmp, &q->waiters, node) {
-		bool alone = w->exclusive;
-
-		if (alone && exclusive == 0)
-			break;
-		if (w->wake(w, key) && alone)
-			exclusive--;
-	}
+	wake_locked(q, key, exclusive, true);
 	spin_unlock_irq(&q->lock, flags);
 }
 
@@ -216,6 +231,17 @@ wait_sleep(enum wait_mode mode, deadline_t until)
 	if (timed_out)
 		return -ETIMEDOUT;
 	return interrupted(t, mode) ? -EINTR : 0;
+}
+
+/* Awake, nobody can choose w until it sleeps again. */
+int
+wait_sleep_exclusive(struct waiter *w, enum wait_mode mode, deadline_t until)
+{
+	int error = wait_sleep(mode, until);
+
+	if (!error)
+		w->woken = false;
+	return error;
 }
 
 int

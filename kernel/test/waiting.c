@@ -65,6 +65,7 @@ KTEST(wait_deadline_ends_a_wait)
 struct exclusive {
 	struct wait_queue queue;
 	uint32_t tickets, waiting, served; /* [a] */
+	uint32_t first;                    /* [I] tickets come when so many wait */
 };
 
 static bool
@@ -79,6 +80,16 @@ take_ticket(struct exclusive *e)
 }
 
 static void
+spin(uint64_t ns)
+{
+	uint64_t until = clock_monotonic_ns() + ns;
+
+	while (clock_monotonic_ns() < until)
+		arch_cpu_relax();
+}
+
+/* Now and then one is slow between its ticket and its being awake: then it takes no other's wake-up with it. */
+static void
 exclusive_member(void *arg, uint32_t index)
 {
 	struct exclusive *e = arg;
@@ -90,9 +101,12 @@ exclusive_member(void *arg, uint32_t index)
 	atomic_add(&e->waiting, 1);
 	for (;;) {
 		wait_prepare(WAIT_UNINTERRUPTIBLE);
-		if (take_ticket(e))
+		if (take_ticket(e)) {
+			if (index % 2)
+				spin(50 * NSEC_PER_USEC);
 			break;
-		(void)wait_sleep(WAIT_UNINTERRUPTIBLE, DEADLINE_NEVER);
+		}
+		(void)wait_sleep_exclusive(&w, WAIT_UNINTERRUPTIBLE, DEADLINE_NEVER);
 	}
 	wait_finish();
 	waiter_remove(&w);
@@ -108,22 +122,26 @@ exclusive_giver(void *arg, uint32_t index)
 		exclusive_member(e, index);
 		return;
 	}
-	while (atomic_load(&e->waiting) < 5)
-		ktest_sleep_ns(NSEC_PER_MSEC);
+	while (atomic_load(&e->waiting) < e->first)
+		arch_cpu_relax();
 	for (uint32_t i = 0; i < 5; i++) {
 		atomic_add(&e->tickets, 1);
 		wake_one(&e->queue);
+		spin(i * 5 * NSEC_PER_USEC);
 	}
 }
 
+/* Some take a ticket before they sleep, just as another one's wake-up finds them on the queue. */
 KTEST(wake_one_wakes_one_each)
 {
-	struct exclusive e = { .tickets = 0 };
+	for (int round = 0; round < 100; round++) {
+		struct exclusive e = { .first = (uint32_t)round % 6 };
 
-	wait_queue_init(&e.queue);
-	ktest_parallel(6, exclusive_giver, &e);
-	kcheck_equal(e.served, 5);
-	kcheck(wait_queue_is_empty(&e.queue));
+		wait_queue_init(&e.queue);
+		ktest_parallel(6, exclusive_giver, &e);
+		kcheck_equal(e.served, 5);
+		kcheck(wait_queue_is_empty(&e.queue));
+	}
 }
 
 /* --- timers ------------------------------------------------------------------------------------- */

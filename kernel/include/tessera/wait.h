@@ -35,6 +35,7 @@ struct waiter {
 	bool (*wake)(struct waiter *w, uint32_t key);
 	struct thread *thread;
 	bool exclusive;
+	bool woken;                                        /* exclusive: by a wake-up that it has not looked for yet */
 	void *private;
 };
 
@@ -68,6 +69,12 @@ void wait_prepare(enum wait_mode mode);
 /* (3): sleep until woken or the deadline. Returns 0 woken (or spurious), -ETIMEDOUT, or -EINTR when a
  * signal that `mode` heeds is pending. */
 int wait_sleep(enum wait_mode mode, deadline_t until);
+/*
+ * wait_sleep() of an exclusive waiter's thread: 0 says that it will look at its condition again. Who leaves
+ * the queue otherwise - it looked before a wake-up came, ran out of time, got a signal - leaves that wake-up to the
+ * next: waiter_remove() passes it on.
+ */
+int wait_sleep_exclusive(struct waiter *w, enum wait_mode mode, deadline_t until);
 void wait_finish(void);
 void wait_deadline_reached(struct timer *t); /* what thread->sleep_timer runs */
 
