@@ -7,7 +7,6 @@
 #include <tessera/inode.h>
 #include <tessera/namespace.h>
 #include <tessera/process.h>
-#include <tessera/slab.h>
 
 #include "linux.h"
 #include "user_name.h"
@@ -15,14 +14,10 @@
 static long
 change_name(int dirfd, const char __user *uname, unsigned int lookup, struct inode_change *c)
 {
-	char *name = user_name_get(uname);
 	struct path p;
 	long error;
 
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(dirfd, name, lookup, &p);
-	kfree(name);
+	error = user_path_lookup(dirfd, uname, lookup, &p);
 	if (error)
 		return error;
 	error = vfs_set_attributes(&p, c);
@@ -214,17 +209,12 @@ linux_umask(mode_t mask)
 long
 linux_truncate(const char __user *uname, loff_t size)
 {
-	char *name;
 	struct path p;
 	long error;
 
 	if (size < 0)
 		return -EINVAL;
-	name = user_name_get(uname);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p);
-	kfree(name);
+	error = user_path_lookup(AT_FDCWD, uname, LOOKUP_FOLLOW, &p);
 	if (error)
 		return error;
 	error = vfs_truncate_path(&p, size);

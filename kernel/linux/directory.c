@@ -137,14 +137,10 @@ out:
 long
 linux_chdir(const char __user *uname)
 {
-	char *name = user_name_get(uname);
 	struct path p;
 	long error;
 
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
-	kfree(name);
+	error = user_path_lookup(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 	if (error)
 		return error;
 	error = vfs_permission(p.dentry->inode, MAY_EXEC);
@@ -175,14 +171,10 @@ linux_fchdir(int fd)
 long
 linux_chroot(const char __user *uname)
 {
-	char *name = user_name_get(uname);
 	struct path p;
 	long error;
 
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
-	kfree(name);
+	error = user_path_lookup(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 	if (error)
 		return error;
 	error = vfs_permission(p.dentry->inode, MAY_EXEC);

@@ -101,18 +101,13 @@ linux_fspick(int dirfd, const char __user *uname, unsigned int flags)
 	unsigned int lookup = flags & FSPICK_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct path p;
 	struct file *f;
-	char *name;
 	long error;
 
 	if (!mount_may_change())
 		return -EPERM;
 	if (flags & ~FSPICK_KNOWN)
 		return -EINVAL;
-	name = user_name_get(uname);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(dirfd, name, lookup | (flags & FSPICK_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
-	kfree(name);
+	error = user_path_lookup(dirfd, uname, lookup | (flags & FSPICK_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
 	if (error)
 		return error;
 	error = fs_config_pick(&p, &f);

@@ -61,18 +61,13 @@ long
 linux_quotactl(unsigned int command, const char __user *special, int id, void __user *addr)
 {
 	struct path p;
-	char *name;
 	long error;
 
 	if ((command & 0xff) >= QUOTA_TYPES)
 		return -EINVAL;
 	if (!special)
 		return command >> 8 == Q_SYNC ? 0 : -ENODEV;
-	name = user_name_get(special);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p);
-	kfree(name);
+	error = user_path_lookup(AT_FDCWD, special, LOOKUP_FOLLOW, &p);
 	if (error)
 		return error;
 	if (!S_ISBLK(p.dentry->inode->mode))

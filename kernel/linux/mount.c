@@ -126,7 +126,7 @@ long
 linux_mount(const char __user *usource, const char __user *uwhere, const char __user *utype,
 	    unsigned long flags, const void __user *data)
 {
-	char *source = NULL, *name, *type = NULL, *options = NULL;
+	char *source = NULL, *type = NULL, *options = NULL;
 	struct path where;
 	long error;
 
@@ -141,13 +141,7 @@ linux_mount(const char __user *usource, const char __user *uwhere, const char __
 	error = optional(data, &options);
 	if (error)
 		goto free_source;
-	name = user_name_get(uwhere);
-	if (IS_ERR(name)) {
-		error = PTR_ERR(name);
-		goto free_options;
-	}
-	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &where);
-	kfree(name);
+	error = user_path_lookup(AT_FDCWD, uwhere, LOOKUP_FOLLOW, &where);
 	if (error)
 		goto free_options;
 	if (flags & MS_NOUSER)
@@ -170,17 +164,12 @@ free_type:
 long
 linux_umount2(const char __user *uname, int flags)
 {
-	char *name;
 	struct path p;
 	long error;
 
 	if (flags & ~UMOUNT_KNOWN)
 		return -EINVAL;
-	name = user_name_get(uname);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &p);
-	kfree(name);
+	error = user_path_lookup(AT_FDCWD, uname, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &p);
 	if (error)
 		return error;
 	return vfs_unmount(&p, flags & ~UMOUNT_NOFOLLOW);

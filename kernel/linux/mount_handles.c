@@ -7,7 +7,6 @@
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/namespace.h>
-#include <tessera/slab.h>
 #include <tessera/string.h>
 
 #include "linux.h"
@@ -16,19 +15,6 @@
 
 #define AT_RECURSIVE    0x8000u
 #define OPEN_TREE_CLONE 1u
-
-static long
-look_up(int dirfd, const char __user *uname, unsigned int lookup, struct path *out)
-{
-	char *name = user_name_get(uname);
-	long error;
-
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(dirfd, name, lookup, out);
-	kfree(name);
-	return error;
-}
 
 long
 install_or_put(struct file *f, bool cloexec)
@@ -59,7 +45,7 @@ linux_open_tree(int dirfd, const char __user *name, unsigned int flags)
 		return -EINVAL;
 	if ((flags & OPEN_TREE_CLONE) && !mount_may_change())
 		return -EPERM;
-	error = look_up(dirfd, name, lookup_of_at(flags), &p);
+	error = user_path_lookup(dirfd, name, lookup_of_at(flags), &p);
 	if (error)
 		return error;
 	error = flags & OPEN_TREE_CLONE ? vfs_open_copy(&p, flags & AT_RECURSIVE, &f) : vfs_open_path(&p, &f);
@@ -85,12 +71,12 @@ linux_move_mount(int from_dirfd, const char __user *from_name, int to_dirfd, con
 		return -EPERM;
 	if (flags & ~MOVE_KNOWN)
 		return -EINVAL;
-	error = look_up(from_dirfd, from_name,
-			(flags & MOVE_F_SYMLINKS ? LOOKUP_FOLLOW : 0) | (flags & MOVE_F_EMPTY ? LOOKUP_EMPTY : 0), &from);
+	error = user_path_lookup(from_dirfd, from_name,
+				 (flags & MOVE_F_SYMLINKS ? LOOKUP_FOLLOW : 0) | (flags & MOVE_F_EMPTY ? LOOKUP_EMPTY : 0), &from);
 	if (error)
 		return error;
-	error = look_up(to_dirfd, to_name,
-			(flags & MOVE_T_SYMLINKS ? LOOKUP_FOLLOW : 0) | (flags & MOVE_T_EMPTY ? LOOKUP_EMPTY : 0), &to);
+	error = user_path_lookup(to_dirfd, to_name,
+				 (flags & MOVE_T_SYMLINKS ? LOOKUP_FOLLOW : 0) | (flags & MOVE_T_EMPTY ? LOOKUP_EMPTY : 0), &to);
 	if (!error) {
 		error = flags & MOVE_SET_GROUP ? vfs_share_group(&from, &to) : vfs_move_mount(&from, &to);
 		path_put(&to);
@@ -226,7 +212,7 @@ linux_mount_setattr(int dirfd, const char __user *name, unsigned int flags, cons
 	error = decode(&a, &c);
 	if (error)
 		return error;
-	error = look_up(dirfd, name, lookup_of_at(flags), &p);
+	error = user_path_lookup(dirfd, name, lookup_of_at(flags), &p);
 	if (error)
 		return error;
 	error = vfs_change_mount(&p, &c);

@@ -270,14 +270,10 @@ statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __us
 long
 linux_statfs(const char __user *uname, struct linux_statfs __user *out)
 {
-	char *name = user_name_get(uname);
 	struct path p;
 	long error;
 
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p);
-	kfree(name);
+	error = user_path_lookup(AT_FDCWD, uname, LOOKUP_FOLLOW, &p);
 	if (error)
 		return error;
 	error = statfs_out(p.mount->fs, p.mount->flags, out);

@@ -24,3 +24,16 @@ user_name_get(const char __user *name)
 	kfree(copy);
 	return ERR_PTR(n);
 }
+
+long
+user_path_lookup(int dirfd, const char __user *uname, unsigned int flags, struct path *out)
+{
+	char *name = user_name_get(uname);
+	long error;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	error = path_lookup(dirfd, name, flags, out);
+	kfree(name);
+	return error;
+}

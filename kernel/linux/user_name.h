@@ -7,8 +7,12 @@
 
 #include <tessera/types.h>
 
+struct path;
+
 /* A kernel copy: kfree it. ERR_PTR of -EFAULT, -ENAMETOOLONG, -ENOMEM. The empty name is fine. */
 char *user_name_get(const char __user *name);
+/* path_lookup() of such a name. 0 with references in *out, or as both say. */
+long user_path_lookup(int dirfd, const char __user *name, unsigned int flags, struct path *out);
 
 /* AT_* flags, Linux's values. */
 #define AT_SYMLINK_NOFOLLOW 0x100

@@ -42,16 +42,9 @@ find(struct where w, uint64_t rights, struct path *out)
 {
 	int error = 0;
 	struct file *f;
-	char *name;
 
-	if (!w.by_handle) {
-		name = user_name_get(w.name);
-		if (IS_ERR(name))
-			return PTR_ERR(name);
-		error = path_lookup(AT_FDCWD, name, w.lookup, out);
-		kfree(name);
-		return error;
-	}
+	if (!w.by_handle)
+		return user_path_lookup(AT_FDCWD, w.name, w.lookup, out);
 	f = handle_get(w.fd, rights, &error);
 	if (!f)
 		return error;
