@@ -22,6 +22,8 @@
 #include <tessera/slab.h>
 #include <tessera/wait.h>
 
+#include "vfs.h"
+
 enum lock_family { FAMILY_POSIX, FAMILY_OFD, FAMILY_FLOCK };
 
 struct file_lock {
@@ -31,13 +33,6 @@ struct file_lock {
 	const void *owner;        /* handle table or open object */
 	enum lock_family family;
 	struct file_lock_range range;
-};
-
-/* inode->locks */
-struct inode_locks {
-	struct list held;         /* struct file_lock, by owner then start: file_locks_lock */
-	struct wait_queue changed;
-	uint64_t generation;      /* bumped at each release; file_locks_lock */
 };
 
 /* A POSIX owner that sleeps, and whom it waits for. */
@@ -71,32 +66,6 @@ unhold_locked(struct file_lock *h, struct list *dead)
 	list_add(dead, &h->node);
 }
 
-/* The inode's list, made on first use. NULL: no memory. */
-static struct inode_locks *
-locks_of(struct inode *i)
-{
-	struct inode_locks *l = atomic_load(&i->locks), *fresh;
-	void *expected = NULL;
-
-	if (l)
-		return l;
-	fresh = kzalloc(sizeof(*fresh));
-	if (!fresh)
-		return NULL;
-	list_init(&fresh->held);
-	wait_queue_init(&fresh->changed);
-	if (atomic_cas(&i->locks, &expected, (void *)fresh))
-		return fresh;
-	kfree(fresh);
-	return expected;
-}
-
-void
-file_locks_free(struct inode *i)
-{
-	kfree(i->locks);
-}
-
 static bool
 families_meet(enum lock_family a, enum lock_family b)
 {
@@ -111,7 +80,7 @@ overlap(const struct file_lock_range *a, const struct file_lock_range *b)
 
 /* Somebody else's lock in the way of `want`, or NULL. */
 static struct file_lock *
-conflict_locked(struct inode_locks *l, const struct file_lock *want)
+conflict_locked(struct inode_claims *l, const struct file_lock *want)
 {
 	struct file_lock *h;
 
@@ -150,7 +119,7 @@ deadlock_locked(const void *owner, const void *blocker)
  * says so. Locks that vanish go to `dead`.
  */
 static void
-cut_locked(struct inode_locks *l, const struct file_lock *want, struct file_lock *spare,
+cut_locked(struct inode_claims *l, const struct file_lock *want, struct file_lock *spare,
 	bool *spare_used, struct list *dead)
 {
 	struct file_lock *h, *tmp;
@@ -179,7 +148,7 @@ cut_locked(struct inode_locks *l, const struct file_lock *want, struct file_lock
 
 /* Join `n` with neighbours of the same owner and type. */
 static void
-merge_locked(struct inode_locks *l, struct file_lock *n, struct list *dead)
+merge_locked(struct inode_claims *l, struct file_lock *n, struct list *dead)
 {
 	struct file_lock *h, *tmp;
 
@@ -208,7 +177,7 @@ free_all(struct list *dead)
 
 /* Wait until the list has changed since `generation`. 0 or -ERESTARTSYS. */
 static int
-wait_for_change(struct inode_locks *l, uint64_t generation)
+wait_for_change(struct inode_claims *l, uint64_t generation)
 {
 	return wait_event_interruptible(&l->changed, READ_ONCE(l->generation) != generation) == 0
 		       ? 0
@@ -218,7 +187,7 @@ wait_for_change(struct inode_locks *l, uint64_t generation)
 static int
 set_lock(struct inode *i, const struct file_lock *want, bool wait)
 {
-	struct inode_locks *l = locks_of(i);
+	struct inode_claims *l = inode_claims_get(&i->locks);
 	struct file_lock *n = kmalloc(sizeof(*n), 0), *spare = kmalloc(sizeof(*spare), 0),
 			 *in_the_way;
 	struct list dead = LIST_INIT(dead);
@@ -264,9 +233,8 @@ set_lock(struct inode *i, const struct file_lock *want, bool wait)
 		if (want->family != FAMILY_FLOCK)
 			merge_locked(l, n, &dead);
 	}
-	l->generation++;
+	inode_claims_changed(l);
 	spin_unlock(&file_locks_lock);
-	wake_all(&l->changed);
 	error = 0;
 out:
 	free_all(&dead);
@@ -301,7 +269,7 @@ file_lock_set(struct file *f, const struct file_lock_range *r, bool ofd, bool wa
 void
 file_lock_test(struct file *f, struct file_lock_range *r, bool ofd)
 {
-	struct inode_locks *l = atomic_load(&f->inode->locks);
+	struct inode_claims *l = atomic_load(&f->inode->locks);
 	struct file_lock want = wanted(f, r, ofd), *h = NULL;
 
 	spin_lock(&file_locks_lock);
@@ -331,7 +299,7 @@ file_flock(struct file *f, int type, bool wait)
 static void
 drop_all(struct inode *i, const void *owner, bool posix)
 {
-	struct inode_locks *l = atomic_load(&i->locks);
+	struct inode_claims *l = atomic_load(&i->locks);
 	struct list dead = LIST_INIT(dead);
 	struct file_lock *h, *tmp;
 
@@ -339,13 +307,11 @@ drop_all(struct inode *i, const void *owner, bool posix)
 		return;
 	spin_lock(&file_locks_lock);
 	list_for_each_safe(h, tmp, &l->held, node)
-		if (h->owner == owner && (h->family == FAMILY_POSIX) == posix) {
+		if (h->owner == owner && (h->family == FAMILY_POSIX) == posix)
 			unhold_locked(h, &dead);
-			l->generation++;
-		}
-	spin_unlock(&file_locks_lock);
 	if (!list_is_empty(&dead))
-		wake_all(&l->changed);
+		inode_claims_changed(l);
+	spin_unlock(&file_locks_lock);
 	free_all(&dead);
 }
 

@@ -70,8 +70,8 @@ inode_put(struct inode *i)
 		i->ops->evict(i);
 	if (i->object)
 		object_put(i->object);
-	file_locks_free(i);
-	lease_inode_gone(i);
+	kfree(i->locks);
+	kfree(i->leases);
 	kfree(i->watches);
 	posix_acl_put(i->acl);
 	posix_acl_put(i->default_acl);

@@ -23,9 +23,11 @@
 #include <tessera/process.h>
 #include <tessera/slab.h>
 
+#include "vfs.h"
+
 /* [L] leases_lock */
 struct lease {
-	struct list node;          /* [L] inode_leases.held */
+	struct list node;          /* [L] inode_claims.held */
 	struct list all_node;      /* [L] all_leases */
 	struct file *file;         /* [I] not counted: lease_file_gone() comes first */
 	pid_t pid;                 /* [I] who took it, for /proc/locks */
@@ -35,40 +37,14 @@ struct lease {
 	deadline_t go_until, read_until; /* [L] */
 };
 
-/* inode->leases, once it ever had one */
-struct inode_leases {
-	struct list held;          /* [L] */
-	struct wait_queue changed;
-	uint64_t generation;       /* [L] bumped at each change for the better */
-};
-
 int lease_break_seconds = 45;
 int leases_enabled = 1;
 
 static struct mutex leases_lock = MUTEX_INIT(leases_lock, ASYNC);
 static struct list all_leases = LIST_INIT(all_leases); /* [L] */
 
-static struct inode_leases *
-leases_of(struct inode *i)
-{
-	struct inode_leases *l = atomic_load(&i->leases), *fresh;
-	void *expected = NULL;
-
-	if (l)
-		return l;
-	fresh = kzalloc(sizeof(*fresh));
-	if (!fresh)
-		return NULL;
-	list_init(&fresh->held);
-	wait_queue_init(&fresh->changed);
-	if (atomic_cas(&i->leases, &expected, (void *)fresh))
-		return fresh;
-	kfree(fresh);
-	return expected;
-}
-
 static struct lease *
-find_locked(struct inode_leases *l, const struct file *f)
+find_locked(struct inode_claims *l, const struct file *f)
 {
 	struct lease *s;
 
@@ -87,7 +63,7 @@ target(const struct lease *s)
 
 /* `s` becomes what was asked for, or what its holder wants. UNLOCK: it is freed. */
 static void
-change_locked(struct inode_leases *l, struct lease *s, int type)
+change_locked(struct inode_claims *l, struct lease *s, int type)
 {
 	s->type = type;
 	if (type == FILE_LOCK_UNLOCK) {
@@ -98,13 +74,12 @@ change_locked(struct inode_leases *l, struct lease *s, int type)
 	} else if (type == FILE_LOCK_READ) {
 		s->to_read = false;
 	}
-	l->generation++;
-	wake_all(&l->changed);
+	inode_claims_changed(l);
 }
 
 /* Their time is over. */
 static void
-time_out_locked(struct inode_leases *l)
+time_out_locked(struct inode_claims *l)
 {
 	struct lease *s, *tmp;
 
@@ -132,7 +107,7 @@ counts_allow(const struct file *f, int type)
 
 /* Do other leases? */
 static bool
-others_allow(struct inode_leases *l, const struct file *f, int type)
+others_allow(struct inode_claims *l, const struct file *f, int type)
 {
 	struct lease *s;
 
@@ -143,7 +118,7 @@ others_allow(struct inode_leases *l, const struct file *f, int type)
 }
 
 static int
-add_locked(struct inode_leases *l, struct file *f, int fd, int type)
+add_locked(struct inode_claims *l, struct file *f, int fd, int type)
 {
 	struct lease *s = find_locked(l, f), *fresh = NULL;
 
@@ -164,8 +139,7 @@ add_locked(struct inode_leases *l, struct file *f, int fd, int type)
 			list_del(&s->node);
 			list_del(&s->all_node);
 			kfree(s);
-			l->generation++;
-			wake_all(&l->changed);
+			inode_claims_changed(l);
 		}
 		return -EAGAIN;
 	}
@@ -178,7 +152,7 @@ add_locked(struct inode_leases *l, struct file *f, int fd, int type)
 int
 lease_set(struct file *f, int fd, int type)
 {
-	struct inode_leases *l;
+	struct inode_claims *l;
 	struct lease *s;
 	int error;
 
@@ -199,7 +173,7 @@ lease_set(struct file *f, int fd, int type)
 		mutex_unlock(&leases_lock);
 		return s ? 0 : -EAGAIN;
 	}
-	l = leases_of(f->inode);
+	l = inode_claims_get(&f->inode->leases);
 	error = l ? file_owner_default(f) : -ENOMEM;
 	if (error)
 		return error;
@@ -213,7 +187,7 @@ lease_set(struct file *f, int fd, int type)
 int
 lease_get(const struct file *f)
 {
-	struct inode_leases *l = f->inode ? atomic_load(&f->inode->leases) : NULL;
+	struct inode_claims *l = f->inode ? atomic_load(&f->inode->leases) : NULL;
 	int type = FILE_LOCK_UNLOCK;
 	struct lease *s;
 
@@ -231,7 +205,7 @@ lease_get(const struct file *f)
 void
 lease_file_gone(struct file *f)
 {
-	struct inode_leases *l = f->inode ? atomic_load(&f->inode->leases) : NULL;
+	struct inode_claims *l = f->inode ? atomic_load(&f->inode->leases) : NULL;
 	struct lease *s;
 
 	if (!l)
@@ -241,12 +215,6 @@ lease_file_gone(struct file *f)
 	if (s)
 		change_locked(l, s, FILE_LOCK_UNLOCK);
 	mutex_unlock(&leases_lock);
-}
-
-void
-lease_inode_gone(struct inode *i)
-{
-	kfree(i->leases);
 }
 
 /* --- breaking -------------------------------------------------------------------------------------- */
@@ -259,7 +227,7 @@ contradicts(const struct lease *s, bool write)
 
 /* Ask the holders. How long to wait for the first of them; false: nobody is in the way. */
 static bool
-ask_locked(struct inode_leases *l, bool write, deadline_t end, deadline_t *until)
+ask_locked(struct inode_claims *l, bool write, deadline_t end, deadline_t *until)
 {
 	bool any = false;
 	struct lease *s;
@@ -291,7 +259,7 @@ ask_locked(struct inode_leases *l, bool write, deadline_t end, deadline_t *until
 int
 lease_break_slow(struct inode *i, bool write, bool wait)
 {
-	struct inode_leases *l = atomic_load(&i->leases);
+	struct inode_claims *l = atomic_load(&i->leases);
 	uint64_t seconds = (uint64_t)MAX(READ_ONCE(lease_break_seconds), 0);
 	deadline_t end = seconds ? deadline_after(seconds * NSEC_PER_SEC) : DEADLINE_NEVER;
 

@@ -8,6 +8,7 @@
 #include <tessera/inode.h>
 #include <tessera/lock.h>
 #include <tessera/types.h>
+#include <tessera/wait.h>
 
 /* --- dentry.c */
 extern struct spinlock dentry_lock; /* class DENTRY */
@@ -49,6 +50,18 @@ struct filesystem_type *filesystem_find(const char *name);
 void filesystem_types(void (*fn)(void *ctx, const struct filesystem_type *t), void *ctx);
 void inode_touch_accessed(struct inode *i, const struct mount *m);
 uint64_t inode_size(const struct inode *i);
+
+/* --- claims.c */
+/* What is claimed on an inode, locks or leases: made on first use, kept until the inode goes. */
+struct inode_claims {
+	struct list held;          /* the claims; the lock of their family */
+	struct wait_queue changed; /* who waits for one to go */
+	uint64_t generation;       /* bumped at each change; the same lock */
+};
+/* *slot, of inode->locks or leases. NULL: no memory. */
+struct inode_claims *inode_claims_get(struct inode_claims **slot);
+/* Claims have changed: waiters look again. The family's lock is held. */
+void inode_claims_changed(struct inode_claims *c);
 
 /* --- mount.c */
 extern struct rwlock mount_lock;       /* class MOUNT */

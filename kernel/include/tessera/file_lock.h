@@ -35,8 +35,6 @@ int file_flock(struct file *f, int type, bool wait);
 void file_locks_close(struct file *f, struct handle_table *owner);
 /* The open object ends: its flock and OFD locks go. */
 void file_locks_release(struct file *f);
-/* The inode is destroyed. */
-void file_locks_free(struct inode *i);
 /*
  * All locks of all files, each followed by who waits for it, as an array for the caller to kfree; *count: how
  * many. NULL: none, or no memory (*count is -ENOMEM then).

@@ -149,8 +149,8 @@ struct inode {
 	uint32_t readers;                    /* [a] open for reading only: FILE_READER */
 	int32_t deny_write;                  /* [a] being executed */
 	void *pipe;                          /* fifo.c: the pipe of a named pipe */
-	void *locks;                         /* file_lock.c: POSIX and flock locks */
-	void *leases;                        /* lease.c */
+	struct inode_claims *locks;          /* file_lock.c: POSIX and flock locks */
+	struct inode_claims *leases;         /* lease.c */
 	void *watches;                       /* inotify */
 	struct posix_acl *acl, *default_acl; /* [l] references; read as vfs/posix_acl.c says */
 	uint32_t seals;                      /* [l] memfd */

@@ -20,7 +20,6 @@ int lease_get(const struct file *f); /* FILE_LOCK_*: what it has, or what it is 
  */
 int lease_break_slow(struct inode *i, bool write, bool wait);
 void lease_file_gone(struct file *f);
-void lease_inode_gone(struct inode *i);
 /* For /proc/locks: as many as fit; how many there are. */
 long leases_list(struct file_lock_info *out, long room);
 
