@@ -8,31 +8,21 @@
  *
  * Directory positions: 2 + n for table entry n, LIST_POSITION + number for a listed one.
  */
-#include <tessera/address_space.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
-#include <tessera/panic.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
 #include "../vfs.h"
 #include "files.h"
+#include "frame.h"
 
 #define PROC_MAGIC    0x9fa0
 #define LIST_POSITION 1024
 
-/* inode->private. [I] */
-struct node {
-	const struct entry *entry;
-	pid_t pid;       /* 0: not about a process */
-	pid_t tid;       /* 0: the process as a whole */
-	uint64_t start;  /* its start time: a pid may be used again */
-	int fd;
-};
-
 static const struct inode_ops dir_ops, file_inode_ops, setting_ops, link_ops, jump_ops;
-static const struct file_ops dir_file_ops, text_file_ops, process_text_file_ops;
+static const struct file_ops dir_file_ops;
 
 static const struct entry root_entry = {
 	.name = "proc",
@@ -40,49 +30,6 @@ static const struct entry root_entry = {
 	.children = root_entries,
 	.list = &process_list,
 };
-
-static const struct node *
-node_of(const struct inode *i)
-{
-	return i->private;
-}
-
-static int
-target_of(const struct node *n, struct target *at)
-{
-	*at = (struct target){ .whole = n->tid == 0, .fd = n->fd };
-	if (n->pid == 0)
-		return 0;
-	at->process = process_find_in(&init_pid_namespace, n->pid);
-	if (at->process && at->process->start_time != n->start) {
-		process_put(at->process);
-		at->process = NULL;
-	}
-	if (!at->process)
-		return -ESRCH;
-	at->thread = process_thread_next(at->process, n->tid ? n->tid : n->pid);
-	if (n->tid && (!at->thread || at->thread->tid != n->tid)) {
-		target_put(at);
-		return -ESRCH;
-	}
-	return 0;
-}
-
-/* The numbers that an instance of procfs shows: of who mounted it. */
-static struct pid_namespace *
-namespace_of_proc(const struct filesystem *fs)
-{
-	return fs->private ? fs->private : &init_pid_namespace;
-}
-
-int
-target_get(const struct inode *i, struct target *at)
-{
-	int error = target_of(node_of(i), at);
-
-	at->ns = namespace_of_proc(i->fs);
-	return error;
-}
 
 struct process *
 procfs_process_of(struct file *f)
@@ -100,17 +47,6 @@ procfs_process_of(struct file *f)
 		target_put(&at);
 	}
 	return p;
-}
-
-void
-target_put(struct target *at)
-{
-	if (at->thread)
-		thread_put(at->thread);
-	if (at->process)
-		process_put(at->process);
-	at->thread = NULL;
-	at->process = NULL;
 }
 
 long
@@ -187,7 +123,7 @@ create_inode(struct filesystem *fs, const struct node *from, struct target *at)
 		break;
 	default:
 		i->ops = e->flags & ENTRY_SETTING ? &setting_ops : &file_inode_ops;
-		i->file_ops = e->file_ops ? e->file_ops : from->pid ? &process_text_file_ops : &text_file_ops;
+		i->file_ops = e->file_ops ? e->file_ops : from->pid ? &proc_process_text_ops : &proc_text_ops;
 	}
 	return i;
 }
@@ -343,7 +279,7 @@ out:
 
 /* --- access -------------------------------------------------------------------------------------- */
 
-static int
+int
 may_inspect(struct inode *i, struct target *at)
 {
 	if (!(node_of(i)->entry->flags & ENTRY_INSPECT) || !at->process)
@@ -445,230 +381,7 @@ set_attributes(struct inode *i, const struct inode_change *c)
 	return node_of(i)->pid && (c->what & ATTR_MODE) ? -EPERM : 0;
 }
 
-struct address_space *
-target_space(struct target *at, uint64_t id)
-{
-	struct address_space *as = at->process ? process_address_space(at->process) : NULL;
-
-	if (as && as->id != id) {
-		address_space_put(as);
-		as = NULL;
-	}
-	return as;
-}
-
-uint64_t
-target_space_id(struct target *at)
-{
-	struct address_space *as = at->process ? process_address_space(at->process) : NULL;
-	uint64_t id = as ? as->id : 0;
-
-	if (as)
-		address_space_put(as);
-	return id;
-}
-
-/* --- text files ---------------------------------------------------------------------------------- */
-
-/* f->position_lock, but for space */
-struct open_text {
-	struct text text;
-	uint64_t space; /* [I] of an ENTRY_SPACE: target_space_id() */
-	bool made;
-	struct mount_namespace *mounts; /* [I] reference: polled for its changes; NULL: not such a file */
-	uint64_t event; /* [a] of its changes the last that was told of */
-};
-
-static int
-file_open(struct inode *i, struct file *f)
-{
-	struct namespace *mounts = NULL;
-	struct open_text *o = NULL;
-	struct target at;
-	uint64_t space;
-	int error = target_get(i, &at);
-
-	if (error)
-		return -ENOENT;
-	/* In this order: see process_may_inspect(). */
-	space = node_of(i)->entry->flags & ENTRY_SPACE ? target_space_id(&at) : 0;
-	error = may_inspect(i, &at);
-	if (!error && f->ops == &mounts_file_ops) {
-		mounts = process_namespace(at.process, NULL, NAMESPACE_MOUNT, false);
-		error = mounts ? 0 : -EINVAL;
-	}
-	target_put(&at);
-	if (error)
-		return error;
-	if (f->ops != &text_file_ops && f->ops != &process_text_file_ops && f->ops != &mounts_file_ops) {
-		f->private = (void *)(uintptr_t)space;
-		return 0;
-	}
-	o = kzalloc(sizeof(*o));
-	if (!o) {
-		namespace_put(mounts);
-		return -ENOMEM;
-	}
-	o->mounts = (struct mount_namespace *)mounts;
-	if (mounts)
-		o->event = READ_ONCE(o->mounts->event);
-	o->space = space;
-	f->private = o;
-	return 0;
-}
-
-static void
-text_release(struct file *f)
-{
-	struct open_text *o = f->private;
-
-	if (o) {
-		text_free(&o->text);
-		namespace_put(o->mounts ? &o->mounts->ns : NULL);
-	}
-	kfree(o);
-}
-
-/* Does the file tell of a program that is no more? */
-static bool
-space_gone(const struct entry *e, struct target *at, uint64_t id)
-{
-	return (e->flags & ENTRY_SPACE) && target_space_id(at) != id;
-}
-
-static int
-make_text(struct file *f, struct open_text *o)
-{
-	const struct entry *e = node_of(f->inode)->entry;
-	struct target at;
-	int error;
-
-	if (!e->show)
-		return -EINVAL;
-	error = target_get(f->inode, &at);
-	if (error)
-		return error;
-	o->text.used = 0;
-	o->text.failed = false;
-	error = may_inspect(f->inode, &at);
-	if (!error)
-		error = e->show(&o->text, &at);
-	/* Asked afterwards: it may have become another, that we may not inspect, at any time before. */
-	if (space_gone(e, &at, o->space))
-		o->text.used = 0;
-	target_put(&at);
-	if (!error && o->text.failed)
-		error = -ENOMEM;
-	o->made = !error;
-	return error;
-}
-
-/* Readers with positions of their own (pread) may come at once: position_lock keeps the text whole. */
-static ssize_t
-text_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
-{
-	struct open_text *o = f->private;
-	bool locked = pos != &f->position;
-	size_t n, moved;
-	ssize_t result = 0;
-
-	if (locked)
-		mutex_lock(&f->position_lock);
-	if (*pos == 0 || !o->made)
-		result = make_text(f, o);
-	if (result == 0 && (uint64_t)*pos < o->text.used) {
-		n = MIN(to->count, o->text.used - (size_t)*pos);
-		moved = iov_copy_to(to, o->text.data + *pos, n);
-		*pos += (loff_t)moved;
-		result = moved || !n ? (ssize_t)moved : -EFAULT;
-	}
-	if (locked)
-		mutex_unlock(&f->position_lock);
-	return result;
-}
-
-static ssize_t
-text_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
-{
-	const struct entry *e = node_of(f->inode)->entry;
-	size_t n = MIN(from->count, PAGE_SIZE - 1);
-	struct target at;
-	ssize_t result;
-	char *data;
-
-	if (!e->write)
-		return -EIO;
-	data = kmalloc(PAGE_SIZE, 0);
-	if (!data)
-		return -ENOMEM;
-	result = -EFAULT;
-	if (iov_copy_from(data, from, n) < n)
-		goto out;
-	data[n] = '\0';
-	result = target_get(f->inode, &at);
-	if (result == 0) {
-		at.opener = f->cred;
-		result = e->write(&at, data, n);
-		target_put(&at);
-	}
-	if (result > 0)
-		*pos += result;
-out:
-	kfree(data);
-	return result;
-}
-
-static loff_t
-text_seek(struct file *f, loff_t offset, int whence)
-{
-	if (whence == 1)
-		offset += f->position;
-	else if (whence != 0)
-		return -EINVAL;
-	if (offset < 0)
-		return -EINVAL;
-	f->position = offset;
-	return offset;
-}
-
-/* Always readable; each change of the tree is told once. */
-static uint32_t
-mounts_poll(struct file *f, struct poll_table *pt)
-{
-	struct open_text *o = f->private;
-	uint64_t now;
-
-	poll_wait(pt, f, &o->mounts->changed);
-	now = atomic_load(&o->mounts->event);
-	return POLLIN | POLLRDNORM | (atomic_exchange(&o->event, now) != now ? POLLERR | POLLPRI : 0);
-}
-
-const struct file_ops mounts_file_ops = {
-	.name = "proc mounts",
-	.read = text_read,
-	.seek = text_seek,
-	.poll = mounts_poll,
-	.release = text_release,
-};
-
-static const struct file_ops text_file_ops = {
-	.name = "proc",
-	.read = text_read,
-	.write = text_write,
-	.seek = text_seek,
-	.release = text_release,
-};
-
-/* Below /proc/PID nothing can be spliced, as on Linux. */
-static const struct file_ops process_text_file_ops = {
-	.name = "proc",
-	.read = text_read,
-	.write = text_write,
-	.seek = text_seek,
-	.release = text_release,
-	.no_splice_read = true,
-	.no_splice_write = true,
-};
+/* --- the tables of operations ----------------------------------------------------------------------- */
 
 static const struct file_ops dir_file_ops = {
 	.name = "proc directory",
@@ -689,7 +402,7 @@ static const struct inode_ops dir_ops = {
 
 static const struct inode_ops setting_ops = {
 	.name = "proc setting",
-	.open = file_open,
+	.open = proc_file_open,
 	.permission = setting_permission,
 	.set_attributes = setting_set_attributes,
 	.evict = node_evict,
@@ -697,7 +410,7 @@ static const struct inode_ops setting_ops = {
 
 static const struct inode_ops file_inode_ops = {
 	.name = "proc file",
-	.open = file_open,
+	.open = proc_file_open,
 	.set_attributes = set_attributes,
 	.evict = node_evict,
 };

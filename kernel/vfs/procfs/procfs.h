@@ -82,7 +82,7 @@ extern const struct entry_list fd_list, fdinfo_list, task_list;
 int show_mounts(struct text *t, struct target *at);
 int show_mountinfo(struct text *t, struct target *at);
 int show_mountstats(struct text *t, struct target *at);
-extern const struct file_ops mounts_file_ops; /* frame.c */
+extern const struct file_ops mounts_file_ops; /* text.c */
 int show_maps(struct text *t, struct target *at);
 int show_smaps(struct text *t, struct target *at);
 int show_smaps_rollup(struct text *t, struct target *at);

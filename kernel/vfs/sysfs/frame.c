@@ -11,6 +11,7 @@
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
+#include "../text_file.h"
 #include "../vfs.h"
 #include "sysfs.h"
 
@@ -23,12 +24,6 @@ struct place {
 	struct sysfs_node *node;                /* the directory or link, or the directory that the file is in */
 	const struct sysfs_attribute *attribute; /* NULL: the node itself */
 	uint32_t number;                        /* of the attribute in its directory */
-};
-
-/* f->position_lock */
-struct open_text {
-	struct text text;
-	bool made;
 };
 
 static const struct inode_ops dir_ops, file_inode_ops, link_ops;
@@ -221,14 +216,14 @@ file_open(struct inode *i, struct file *f)
 		return -EACCES;
 	if ((f->mode & FILE_WRITE) && (!(a->mode & 0222) || !a->store))
 		return -EACCES;
-	f->private = kzalloc(sizeof(struct open_text));
+	f->private = kzalloc(sizeof(struct text_file));
 	return f->private ? 0 : -ENOMEM;
 }
 
 static void
 text_release(struct file *f)
 {
-	struct open_text *o = f->private;
+	struct text_file *o = f->private;
 
 	if (o)
 		text_free(&o->text);
@@ -236,44 +231,21 @@ text_release(struct file *f)
 }
 
 static int
-make_text(struct file *f, struct open_text *o)
+make_text(struct file *f, struct text *out)
 {
 	const struct place *p = place_of(f->inode);
 	int error;
 
-	o->text.used = 0;
-	o->text.failed = false;
 	read_lock(&sysfs_lock);
-	error = p->node->removed ? -ENODEV : p->attribute->show(&o->text, p->node->object);
+	error = p->node->removed ? -ENODEV : p->attribute->show(out, p->node->object);
 	read_unlock(&sysfs_lock);
-	if (!error && o->text.failed)
-		error = -ENOMEM;
-	o->made = !error;
 	return error;
 }
 
-/* Readers with positions of their own (pread) may come at once: position_lock keeps the text whole. */
 static ssize_t
 text_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
-	struct open_text *o = f->private;
-	bool locked = pos != &f->position;
-	size_t n, moved;
-	ssize_t result = 0;
-
-	if (locked)
-		mutex_lock(&f->position_lock);
-	if (*pos == 0 || !o->made)
-		result = make_text(f, o);
-	if (result == 0 && (uint64_t)*pos < o->text.used) {
-		n = MIN(to->count, o->text.used - (size_t)*pos);
-		moved = iov_copy_to(to, o->text.data + *pos, n);
-		*pos += (loff_t)moved;
-		result = moved || !n ? (ssize_t)moved : -EFAULT;
-	}
-	if (locked)
-		mutex_unlock(&f->position_lock);
-	return result;
+	return text_file_read(f, f->private, make_text, to, pos);
 }
 
 static ssize_t
@@ -299,24 +271,11 @@ out:
 	return result;
 }
 
-static loff_t
-text_seek(struct file *f, loff_t offset, int whence)
-{
-	if (whence == 1)
-		offset += f->position;
-	else if (whence != 0)
-		return -EINVAL;
-	if (offset < 0)
-		return -EINVAL;
-	f->position = offset;
-	return offset;
-}
-
 static const struct file_ops text_file_ops = {
 	.name = "sysfs",
 	.read = text_read,
 	.write = text_write,
-	.seek = text_seek,
+	.seek = text_file_seek,
 	.release = text_release,
 };
 

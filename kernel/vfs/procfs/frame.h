@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame.h - what frame.c, the tree, and text.c, its files, share.
+ */
+#ifndef TESSERA_VFS_PROCFS_FRAME_H
+#define TESSERA_VFS_PROCFS_FRAME_H
+
+#include "procfs.h"
+
+/* inode->private. [I] */
+struct node {
+	const struct entry *entry;
+	pid_t pid;       /* 0: not about a process */
+	pid_t tid;       /* 0: the process as a whole */
+	uint64_t start;  /* its start time: a pid may be used again */
+	int fd;
+};
+
+static inline const struct node *
+node_of(const struct inode *i)
+{
+	return i->private;
+}
+
+/* target.c: what `n` is about, with references, for target_put(). -ESRCH: gone. `at->ns` is not set. */
+int target_of(const struct node *n, struct target *at);
+/* 0, or -EACCES: what the file says of `at` is hidden from the caller (ENTRY_INSPECT). */
+int may_inspect(struct inode *i, struct target *at);
+
+/* text.c: inode_ops.open of every file, and the operations of those that are text */
+int proc_file_open(struct inode *i, struct file *f);
+extern const struct file_ops proc_text_ops;
+extern const struct file_ops proc_process_text_ops; /* below /proc/PID: nothing can be spliced, as on Linux */
+
+#endif

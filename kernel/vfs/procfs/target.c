@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * target.c - what a file below /proc/PID is about, found again at each access.
+ */
+#include <tessera/address_space.h>
+#include <tessera/errno.h>
+#include <tessera/process.h>
+
+#include "frame.h"
+
+int
+target_of(const struct node *n, struct target *at)
+{
+	*at = (struct target){ .whole = n->tid == 0, .fd = n->fd };
+	if (n->pid == 0)
+		return 0;
+	at->process = process_find_in(&init_pid_namespace, n->pid);
+	if (at->process && at->process->start_time != n->start) {
+		process_put(at->process);
+		at->process = NULL;
+	}
+	if (!at->process)
+		return -ESRCH;
+	at->thread = process_thread_next(at->process, n->tid ? n->tid : n->pid);
+	if (n->tid && (!at->thread || at->thread->tid != n->tid)) {
+		target_put(at);
+		return -ESRCH;
+	}
+	return 0;
+}
+
+/* The numbers that an instance of procfs shows: of who mounted it. */
+static struct pid_namespace *
+namespace_of_proc(const struct filesystem *fs)
+{
+	return fs->private ? fs->private : &init_pid_namespace;
+}
+
+int
+target_get(const struct inode *i, struct target *at)
+{
+	int error = target_of(node_of(i), at);
+
+	at->ns = namespace_of_proc(i->fs);
+	return error;
+}
+
+void
+target_put(struct target *at)
+{
+	if (at->thread)
+		thread_put(at->thread);
+	if (at->process)
+		process_put(at->process);
+	at->thread = NULL;
+	at->process = NULL;
+}
+
+struct address_space *
+target_space(struct target *at, uint64_t id)
+{
+	struct address_space *as = at->process ? process_address_space(at->process) : NULL;
+
+	if (as && as->id != id) {
+		address_space_put(as);
+		as = NULL;
+	}
+	return as;
+}
+
+uint64_t
+target_space_id(struct target *at)
+{
+	struct address_space *as = at->process ? process_address_space(at->process) : NULL;
+	uint64_t id = as ? as->id : 0;
+
+	if (as)
+		address_space_put(as);
+	return id;
+}

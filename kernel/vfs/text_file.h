@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text_file.h - files of procfs and sysfs whose content is a text: made when somebody reads from the start, and
+ * kept by the open object for who reads on.
+ */
+#ifndef TESSERA_VFS_TEXT_FILE_H
+#define TESSERA_VFS_TEXT_FILE_H
+
+#include <tessera/inode.h>
+#include <tessera/text.h>
+
+/* f->position_lock */
+struct text_file {
+	struct text text; /* text_free() it */
+	bool made;
+};
+
+/* file_ops.read by `make`, which fills an empty text: 0 or the error that the reader gets. */
+ssize_t text_file_read(struct file *f, struct text_file *t, int (*make)(struct file *f, struct text *out),
+		       struct iov_iter *to, loff_t *pos);
+/* file_ops.seek: there is no end to seek from. */
+loff_t text_file_seek(struct file *f, loff_t offset, int whence);
+
+#endif
