@@ -35,7 +35,7 @@
 
 static struct spinlock pattern_lock = SPINLOCK_INIT(LEAF);
 static char pattern[CORE_PATTERN_MAX] = "core"; /* pattern_lock */
-uint32_t core_uses_pid;
+int core_uses_pid;
 
 void
 core_pattern_get(char out[CORE_PATTERN_MAX])

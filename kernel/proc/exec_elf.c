@@ -479,7 +479,7 @@ exec_layout_build(struct exec_layout *l, const struct exec_args *args, const str
 	long at;
 	int error;
 
-	l->randomize = randomize_va_space > 0 && !(personality & ADDR_NO_RANDOMIZE);
+	l->randomize = randomize_va_space != 0 && !(personality & ADDR_NO_RANDOMIZE);
 	if (plan->interp_size) {
 		error = open_interpreter(l);
 		if (error)

@@ -23,6 +23,6 @@
 /* /proc/sys/kernel/core_pattern, core_uses_pid. -EINVAL: too long, or a pipe to a program. */
 void core_pattern_get(char out[CORE_PATTERN_MAX]);
 int core_pattern_set(const char *pattern);
-extern uint32_t core_uses_pid; /* [a] append the number where the pattern does not say it */
+extern int core_uses_pid; /* [a] append the number where the pattern does not say it */
 
 #endif

@@ -73,7 +73,7 @@ extern const struct entry sysvipc_entries[];
 SYSV_SETTINGS(SYSV_DECLARE)
 #undef SYSV_DECLARE
 
-/* sys.c: a decimal number in [low, high], maybe among white space: `n`, or -EINVAL. */
+/* setting.c: a number in [low, high], maybe among blanks: `n`, or -EINVAL. */
 ssize_t parse_setting(const char *data, size_t n, uint64_t low, uint64_t high, uint64_t *out);
 
 /* handles.c: the permissions of /proc/PID/fd/N tell how N was opened. */

@@ -37,11 +37,19 @@ struct entry_list {
 	const struct entry *each;  /* what every name is */
 };
 
+/* A number that root may change while others read it. */
+struct setting {
+	int *value; /* [a] */
+	int low, high;
+};
+
 struct entry {
 	const char *name;
 	mode_t mode;               /* type and permissions */
 	uint32_t flags;            /* ENTRY_* */
-	int (*show)(struct text *t, struct target *at);         /* files */
+	const char *constant;      /* a file that always says this line; */
+	const struct setting *setting;                          /* or this number; */
+	int (*show)(struct text *t, struct target *at);         /* or what this writes */
 	/* Files that can be written: all bytes of one write call, NUL-terminated. Bytes used or errno. */
 	ssize_t (*write)(struct target *at, char *data, size_t n);
 	ssize_t (*readlink)(struct target *at, char *buf, size_t size); /* symlinks */
@@ -71,6 +79,10 @@ struct address_space *target_space(struct target *at, uint64_t id);
 uint64_t target_space_id(struct target *at); /* 0: there is none */
 /* Parse "123" exactly, no leading zeros: the number or -1. */
 long parse_number(const char *name, size_t length);
+
+/* setting.c */
+int setting_show(const struct setting *s, struct text *t);
+ssize_t setting_write(const struct setting *s, const char *data); /* bytes used, or -EINVAL */
 
 extern const struct entry root_entries[];     /* root.c */
 extern const struct entry_list process_list;  /* root.c: /proc/PID */

@@ -17,30 +17,14 @@
 
 #include "files.h"
 
-/* A file that always says the same. */
-#define CONSTANT(function, text_value)                                                             \
-	static int function(struct text *t, struct target *at)                                     \
-	{                                                                                          \
-		text_print(t, "%s\n", text_value);                                                 \
-		return 0;                                                                          \
-	}
-
-CONSTANT(show_ostype, "Linux")
-CONSTANT(show_osrelease, kernel_release)
-CONSTANT(show_os_version, kernel_version)
-CONSTANT(show_pid_max, "65536")
-CONSTANT(show_entropy, "256")
-CONSTANT(show_ngroups_max, "65536")
-CONSTANT(show_cap_last_cap, "40")
-CONSTANT(show_overflow_id, "65534")
-CONSTANT(show_threads_max, "65536")
-CONSTANT(show_mmap_min_addr, "65536")
-CONSTANT(show_zero, "0")
-CONSTANT(show_file_max, "9223372036854775807")
-CONSTANT(show_nr_open, "1048576")
-CONSTANT(show_printk, "4\t4\t1\t7")
-CONSTANT(show_rt_period, "1000000")
-CONSTANT(show_rt_runtime, "-1") /* real-time threads are not throttled */
+#define READONLY(n, show_function)                                                                          \
+	{ .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .show = show_function }
+#define SETTING(n, show_function, write_function)                                                           \
+	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING, .show = show_function, .write = write_function }
+#define CONSTANT(n, line) { .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .constant = line }
+#define NUMBER(n, variable, low, high)                                                                      \
+	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING,                                        \
+	  .setting = &(const struct setting){ &(variable), low, high } }
 
 static int
 show_hostname(struct text *t, struct target *at)
@@ -134,78 +118,6 @@ show_boot_id(struct text *t, struct target *at)
 	return 0;
 }
 
-ssize_t
-parse_setting(const char *data, size_t n, uint64_t low, uint64_t high, uint64_t *out)
-{
-	const char *end;
-	uint64_t v;
-
-	while (*data == ' ' || *data == '\t')
-		data++;
-	if (parse_u64(data, &end, 10, &v))
-		return -EINVAL;
-	while (*end == ' ' || *end == '\t' || *end == '\n')
-		end++;
-	if (*end || v < low || v > high)
-		return -EINVAL;
-	*out = v;
-	return (ssize_t)n;
-}
-
-static int
-show_overcommit(struct text *t, struct target *at)
-{
-	text_print(t, "%d\n", overcommit_mode);
-	return 0;
-}
-
-static ssize_t
-write_overcommit(struct target *at, char *data, size_t n)
-{
-	uint64_t v;
-	ssize_t r = parse_setting(data, n, 0, 2, &v);
-
-	if (r > 0)
-		WRITE_ONCE(overcommit_mode, (int)v);
-	return r;
-}
-
-static int
-show_overcommit_ratio(struct text *t, struct target *at)
-{
-	text_print(t, "%d\n", overcommit_ratio);
-	return 0;
-}
-
-static ssize_t
-write_overcommit_ratio(struct target *at, char *data, size_t n)
-{
-	uint64_t v;
-	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
-
-	if (r > 0)
-		WRITE_ONCE(overcommit_ratio, (int)v);
-	return r;
-}
-
-static int
-show_max_map_count(struct text *t, struct target *at)
-{
-	text_print(t, "%d\n", max_map_count);
-	return 0;
-}
-
-static ssize_t
-write_max_map_count(struct target *at, char *data, size_t n)
-{
-	uint64_t v;
-	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
-
-	if (r > 0)
-		WRITE_ONCE(max_map_count, (int)v);
-	return r;
-}
-
 static int
 show_huge_pages(struct text *t, struct target *at)
 {
@@ -226,44 +138,6 @@ write_huge_pages(struct target *at, char *data, size_t n)
 		huge_pool_set(v);
 	return r;
 }
-
-static int
-show_randomize(struct text *t, struct target *at)
-{
-	text_print(t, "%d\n", randomize_va_space);
-	return 0;
-}
-
-static ssize_t
-write_randomize(struct target *at, char *data, size_t n)
-{
-	uint64_t v;
-	ssize_t r = parse_setting(data, n, 0, 2, &v);
-
-	if (r > 0)
-		WRITE_ONCE(randomize_va_space, (int)v);
-	return r;
-}
-
-#define PROTECTION(name, most)                                                                     \
-	static int show_##name(struct text *t, struct target *at)                                  \
-	{                                                                                          \
-		text_print(t, "%d\n", vfs_protection.name);                                        \
-		return 0;                                                                          \
-	}                                                                                          \
-	static ssize_t write_##name(struct target *at, char *data, size_t n)                       \
-	{                                                                                          \
-		uint64_t v;                                                                        \
-		ssize_t r = parse_setting(data, n, 0, most, &v);                                   \
-                                                                                                   \
-		if (r > 0)                                                                         \
-			WRITE_ONCE(vfs_protection.name, (int)v);                                   \
-		return r;                                                                          \
-	}
-PROTECTION(symlinks, 1)
-PROTECTION(hardlinks, 1)
-PROTECTION(fifos, 2)
-PROTECTION(regular, 2)
 
 static int
 show_dmesg_restrict(struct text *t, struct target *at)
@@ -307,44 +181,6 @@ write_pipe_max_size(struct target *at, char *data, size_t n)
 }
 
 static int
-show_lease_break_time(struct text *t, struct target *at)
-{
-	text_print(t, "%d\n", READ_ONCE(lease_break_seconds));
-	return 0;
-}
-
-static ssize_t
-write_lease_break_time(struct target *at, char *data, size_t n)
-{
-	uint64_t v;
-	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
-
-	if (r > 0)
-		WRITE_ONCE(lease_break_seconds, (int)v);
-	return r;
-}
-
-static int
-show_leases_enabled(struct text *t, struct target *at)
-{
-	text_print(t, "%d\n", READ_ONCE(leases_enabled));
-	return 0;
-}
-
-static ssize_t
-write_leases_enabled(struct target *at, char *data, size_t n)
-{
-	uint64_t v;
-	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
-
-	if (r > 0)
-		WRITE_ONCE(leases_enabled, (int)v);
-	return r;
-}
-
-CONSTANT(show_aio_max, "65536")
-
-static int
 show_aio_nr(struct text *t, struct target *at)
 {
 	text_print(t, "%u\n", aio_event_count());
@@ -380,29 +216,6 @@ write_core_pattern(struct target *at, char *data, size_t n)
 	return error ? error : (ssize_t)n;
 }
 
-static int
-show_core_uses_pid(struct text *t, struct target *at)
-{
-	text_print(t, "%u\n", atomic_load(&core_uses_pid));
-	return 0;
-}
-
-static ssize_t
-write_core_uses_pid(struct target *at, char *data, size_t n)
-{
-	uint64_t v;
-	ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);
-
-	if (r > 0)
-		atomic_store(&core_uses_pid, (uint32_t)v);
-	return r;
-}
-
-#define SETTING(n, show_function, write_function)                                                  \
-	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING, .show = show_function,        \
-	  .write = write_function }
-#define READONLY(n, show_function)                                                                 \
-	{ .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .show = show_function }
 
 /* The names of the actions in `which`, in order. */
 static int
@@ -460,65 +273,64 @@ write_actions_logged(struct target *at, char *data, size_t n)
 }
 
 static const struct entry seccomp_entries[] = {
-	{ .name = "actions_avail", .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .show = show_actions_available },
-	{ .name = "actions_logged", .mode = S_IFREG | 0644, .flags = ENTRY_SETTING, .show = show_actions_logged,
-	  .write = write_actions_logged },
+	READONLY("actions_avail", show_actions_available),
+	SETTING("actions_logged", show_actions_logged, write_actions_logged),
 	{ 0 },
 };
 
 static const struct entry random_entries[] = {
 	READONLY("boot_id", show_boot_id),
-	READONLY("entropy_avail", show_entropy),
-	READONLY("poolsize", show_entropy),
+	CONSTANT("entropy_avail", "256"),
+	CONSTANT("poolsize", "256"),
 	READONLY("uuid", show_uuid),
 	{ 0 },
 };
 
 static const struct entry yama_entries[] = {
-	READONLY("ptrace_scope", show_zero),
+	CONSTANT("ptrace_scope", "0"),
 	{ 0 },
 };
 
 static const struct entry kernel_entries[] = {
-	READONLY("cap_last_cap", show_cap_last_cap),
+	CONSTANT("cap_last_cap", "40"),
 	SETTING("core_pattern", show_core_pattern, write_core_pattern),
-	SETTING("core_uses_pid", show_core_uses_pid, write_core_uses_pid),
+	NUMBER("core_uses_pid", core_uses_pid, INT32_MIN, INT32_MAX),
 	SETTING("dmesg_restrict", show_dmesg_restrict, write_dmesg_restrict),
 	SETTING("domainname", show_domainname, write_domainname),
 	SETTING("hostname", show_hostname, write_hostname),
 	SETTING("msgmax", show_msgmax, write_msgmax),
 	SETTING("msgmnb", show_msgmnb, write_msgmnb),
 	SETTING("msgmni", show_msgmni, write_msgmni),
-	READONLY("ngroups_max", show_ngroups_max),
-	READONLY("osrelease", show_osrelease),
-	READONLY("ostype", show_ostype),
-	READONLY("overflowgid", show_overflow_id),
-	READONLY("overflowuid", show_overflow_id),
-	READONLY("pid_max", show_pid_max),
-	READONLY("printk", show_printk),
+	CONSTANT("ngroups_max", "65536"),
+	CONSTANT("osrelease", kernel_release),
+	CONSTANT("ostype", "Linux"),
+	CONSTANT("overflowgid", "65534"),
+	CONSTANT("overflowuid", "65534"),
+	CONSTANT("pid_max", "65536"),
+	CONSTANT("printk", "4\t4\t1\t7"),
 	ENTRY_DIR("random", random_entries),
-	SETTING("randomize_va_space", show_randomize, write_randomize),
-	READONLY("sched_rt_period_us", show_rt_period),
-	READONLY("sched_rt_runtime_us", show_rt_runtime),
+	NUMBER("randomize_va_space", randomize_va_space, INT32_MIN, INT32_MAX),
+	CONSTANT("sched_rt_period_us", "1000000"),
+	CONSTANT("sched_rt_runtime_us", "-1"), /* real-time threads are not throttled */
 	SETTING("sem", show_sem_limits, write_sem_limits),
 	SETTING("shmall", show_shmall, write_shmall),
 	SETTING("shmmax", show_shmmax, write_shmmax),
 	SETTING("shmmni", show_shmmni, write_shmmni),
-	READONLY("shm_rmid_forced", show_zero),
+	CONSTANT("shm_rmid_forced", "0"),
 	ENTRY_DIR("seccomp", seccomp_entries),
-	READONLY("tainted", show_zero),
-	READONLY("threads-max", show_threads_max),
-	READONLY("version", show_os_version),
+	CONSTANT("tainted", "0"),
+	CONSTANT("threads-max", "65536"),
+	CONSTANT("version", kernel_version),
 	ENTRY_DIR("yama", yama_entries),
 	{ 0 },
 };
 
 static const struct entry vm_entries[] = {
-	SETTING("max_map_count", show_max_map_count, write_max_map_count),
-	READONLY("mmap_min_addr", show_mmap_min_addr),
+	NUMBER("max_map_count", max_map_count, 0, INT32_MAX),
+	CONSTANT("mmap_min_addr", "65536"),
 	SETTING("nr_hugepages", show_huge_pages, write_huge_pages),
-	SETTING("overcommit_memory", show_overcommit, write_overcommit),
-	SETTING("overcommit_ratio", show_overcommit_ratio, write_overcommit_ratio),
+	NUMBER("overcommit_memory", overcommit_mode, 0, 2),
+	NUMBER("overcommit_ratio", overcommit_ratio, INT32_MIN, INT32_MAX),
 	{ 0 },
 };
 
@@ -532,20 +344,20 @@ static const struct entry mqueue_entries[] = {
 };
 
 static const struct entry fs_entries[] = {
-	READONLY("aio-max-nr", show_aio_max),
+	CONSTANT("aio-max-nr", "65536"),
 	READONLY("aio-nr", show_aio_nr),
-	READONLY("file-max", show_file_max),
+	CONSTANT("file-max", "9223372036854775807"),
 	READONLY("file-nr", show_file_nr),
-	SETTING("lease-break-time", show_lease_break_time, write_lease_break_time),
-	SETTING("leases-enable", show_leases_enabled, write_leases_enabled),
+	NUMBER("lease-break-time", lease_break_seconds, INT32_MIN, INT32_MAX),
+	NUMBER("leases-enable", leases_enabled, INT32_MIN, INT32_MAX),
 	ENTRY_DIR("mqueue", mqueue_entries),
-	READONLY("nr_open", show_nr_open),
+	CONSTANT("nr_open", "1048576"),
 	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
-	SETTING("protected_fifos", show_fifos, write_fifos),
-	SETTING("protected_hardlinks", show_hardlinks, write_hardlinks),
-	SETTING("protected_regular", show_regular, write_regular),
-	SETTING("protected_symlinks", show_symlinks, write_symlinks),
-	READONLY("suid_dumpable", show_zero),
+	NUMBER("protected_fifos", vfs_protection.fifos, 0, 2),
+	NUMBER("protected_hardlinks", vfs_protection.hardlinks, 0, 1),
+	NUMBER("protected_regular", vfs_protection.regular, 0, 2),
+	NUMBER("protected_symlinks", vfs_protection.symlinks, 0, 1),
+	CONSTANT("suid_dumpable", "0"),
 	{ 0 },
 };
 

@@ -83,6 +83,12 @@ make_text(struct file *f, struct text *out)
 	struct target at;
 	int error;
 
+	if (e->constant) {
+		text_print(out, "%s\n", e->constant);
+		return 0;
+	}
+	if (e->setting)
+		return setting_show(e->setting, out);
 	if (!e->show)
 		return -EINVAL;
 	error = target_get(f->inode, &at);
@@ -107,16 +113,33 @@ text_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 }
 
 static ssize_t
+write_to_target(struct file *f, char *data, size_t n)
+{
+	struct target at;
+	ssize_t result = target_get(f->inode, &at);
+
+	if (result)
+		return result;
+	at.opener = f->cred;
+	result = node_of(f->inode)->entry->write(&at, data, n);
+	target_put(&at);
+	return result;
+}
+
+static ssize_t
 text_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
 	const struct entry *e = node_of(f->inode)->entry;
 	size_t n = MIN(from->count, PAGE_SIZE - 1);
-	struct target at;
 	ssize_t result;
 	char *data;
 
-	if (!e->write)
+	if (!e->write && !e->setting)
 		return -EIO;
+	if (e->setting && (n == 0 || *pos > 0)) {
+		*pos += (loff_t)n;
+		return (ssize_t)n;
+	}
 	data = kmalloc(PAGE_SIZE, 0);
 	if (!data)
 		return -ENOMEM;
@@ -124,12 +147,7 @@ text_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 	if (iov_copy_from(data, from, n) < n)
 		goto out;
 	data[n] = '\0';
-	result = target_get(f->inode, &at);
-	if (result == 0) {
-		at.opener = f->cred;
-		result = e->write(&at, data, n);
-		target_put(&at);
-	}
+	result = e->setting ? setting_write(e->setting, data) : write_to_target(f, data, n);
 	if (result > 0)
 		*pos += result;
 out:
