@@ -303,20 +303,28 @@ process_new_session(void)
 	return result;
 }
 
+/* The group of thread or process `pid`; 0: the caller's. process_tree_lock held; NULL: there is none. */
+static const struct process_group *
+group_of_locked(const struct pid_namespace *ns, pid_t pid)
+{
+	struct pid_slot *slot = pid_slot_locked(pid ? pid_global_locked(ns, pid) : current_process()->pid);
+
+	if (slot && slot->thread)
+		return slot->thread->process->group;
+	return slot && slot->process ? slot->process->group : NULL;
+}
+
 /* getpgid(2), getsid(2): 0 is the caller. -ESRCH. */
 pid_t
 process_get_group(pid_t pid)
 {
 	const struct pid_namespace *ns = current_pid_namespace();
-	struct pid_slot *slot;
-	pid_t result = -ESRCH;
+	const struct process_group *g;
+	pid_t result;
 
 	spin_lock(&process_tree_lock);
-	slot = pid_slot_locked(pid ? pid_global_locked(ns, pid) : current_process()->pid);
-	if (slot && slot->thread)
-		result = pid_number_locked(ns, slot->thread->process->group->pgid);
-	else if (slot && slot->process && slot->process->group)
-		result = pid_number_locked(ns, slot->process->group->pgid);
+	g = group_of_locked(ns, pid);
+	result = g ? pid_number_locked(ns, g->pgid) : -ESRCH;
 	spin_unlock(&process_tree_lock);
 	return result;
 }
@@ -325,15 +333,12 @@ pid_t
 process_get_session(pid_t pid)
 {
 	const struct pid_namespace *ns = current_pid_namespace();
-	struct pid_slot *slot;
-	pid_t result = -ESRCH;
+	const struct process_group *g;
+	pid_t result;
 
 	spin_lock(&process_tree_lock);
-	slot = pid_slot_locked(pid ? pid_global_locked(ns, pid) : current_process()->pid);
-	if (slot && slot->thread)
-		result = pid_number_locked(ns, slot->thread->process->group->session->sid);
-	else if (slot && slot->process && slot->process->group)
-		result = pid_number_locked(ns, slot->process->group->session->sid);
+	g = group_of_locked(ns, pid);
+	result = g ? pid_number_locked(ns, g->session->sid) : -ESRCH;
 	spin_unlock(&process_tree_lock);
 	return result;
 }

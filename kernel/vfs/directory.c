@@ -17,7 +17,7 @@ directory_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_fla
 }
 
 loff_t
-directory_seek(struct file *f, loff_t offset, int whence)
+seek_without_end(struct file *f, loff_t offset, int whence)
 {
 	if (whence == 1)
 		offset += f->position;

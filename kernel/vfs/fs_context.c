@@ -33,17 +33,14 @@ fs_context_copy(struct fs_context *from)
 		uint64_t flags = spin_lock_irq(&from->lock);
 
 		fs->cwd = from->cwd;
-		fs->cwd_mount = from->cwd_mount;
 		fs->root = from->root;
-		fs->root_mount = from->root_mount;
 		fs->umask = from->umask;
-		path_get(&(struct path){ fs->cwd_mount, fs->cwd });
-		path_get(&(struct path){ fs->root_mount, fs->root });
+		path_get(&fs->cwd);
+		path_get(&fs->root);
 		spin_unlock_irq(&from->lock, flags);
 		return fs;
 	}
-	fs->cwd = fs->root = top.dentry;
-	fs->cwd_mount = fs->root_mount = top.mount;
+	fs->cwd = fs->root = top;
 	fs->umask = 022;
 	path_get(&top);
 	path_get(&top);
@@ -55,80 +52,80 @@ fs_context_put(struct fs_context *fs)
 {
 	if (!ref_put(&fs->refs))
 		return;
-	path_put(&(struct path){ fs->cwd_mount, fs->cwd });
-	path_put(&(struct path){ fs->root_mount, fs->root });
+	path_put(&fs->cwd);
+	path_put(&fs->root);
 	kfree(fs);
 }
 
-static void
-get_top(struct path *out)
+void
+fs_context_get(struct fs_context *fs, struct path *cwd, struct path *root)
 {
-	*out = (struct path){ root_mount, root_mount->root };
-	path_get(out);
+	uint64_t flags = spin_lock_irq(&fs->lock);
+
+	if (cwd) {
+		*cwd = fs->cwd;
+		path_get(cwd);
+	}
+	if (root) {
+		*root = fs->root;
+		path_get(root);
+	}
+	spin_unlock_irq(&fs->lock, flags);
+}
+
+/* The caller's, or the top of all where it has none. */
+static void
+get_current(struct path *cwd, struct path *root)
+{
+	struct fs_context *fs = current_context();
+
+	if (fs) {
+		fs_context_get(fs, cwd, root);
+	} else {
+		struct path *out = cwd ? cwd : root;
+
+		*out = (struct path){ root_mount, root_mount->root };
+		path_get(out);
+	}
 }
 
 void
 fs_context_root(struct path *out)
 {
-	struct fs_context *fs = current_context();
-	uint64_t flags;
-
-	if (!fs) {
-		get_top(out);
-		return;
-	}
-	flags = spin_lock_irq(&fs->lock);
-	*out = (struct path){ fs->root_mount, fs->root };
-	path_get(out);
-	spin_unlock_irq(&fs->lock, flags);
+	get_current(NULL, out);
 }
 
 void
 fs_context_cwd(struct path *out)
 {
-	struct fs_context *fs = current_context();
+	get_current(out, NULL);
+}
+
+/* One of the caller's two becomes `p`. */
+static void
+set(struct fs_context *fs, struct path *which, const struct path *p)
+{
+	struct path old;
 	uint64_t flags;
 
-	if (!fs) {
-		get_top(out);
-		return;
-	}
+	path_get(p);
 	flags = spin_lock_irq(&fs->lock);
-	*out = (struct path){ fs->cwd_mount, fs->cwd };
-	path_get(out);
+	old = *which;
+	*which = *p;
 	spin_unlock_irq(&fs->lock, flags);
+	path_put(&old);
 }
 
 void
 fs_context_set_cwd(const struct path *p)
 {
-	struct fs_context *fs = current_context();
-	struct path old;
-	uint64_t flags;
-
-	path_get(p);
-	flags = spin_lock_irq(&fs->lock);
-	old = (struct path){ fs->cwd_mount, fs->cwd };
-	fs->cwd_mount = p->mount;
-	fs->cwd = p->dentry;
-	spin_unlock_irq(&fs->lock, flags);
-	path_put(&old);
+	set(current_context(), &current_context()->cwd, p);
 }
 
 void
 fs_context_set_root(const struct path *p)
 {
-	struct fs_context *fs = current_context();
-	struct path old;
-	uint64_t flags;
-
-	path_get(p);
-	flags = spin_lock_irq(&fs->lock);
-	old = (struct path){ fs->root_mount, fs->root };
-	fs->root_mount = p->mount;
-	fs->root = p->dentry;
-	spin_unlock_irq(&fs->lock, flags);
-	path_put(&old);
+	set(current_context(), &current_context()->root, p);
 }
 
 mode_t
@@ -158,16 +155,14 @@ move_one(struct fs_context *fs, const struct path *from, const struct path *to)
 	struct path old_root = { 0 }, old_cwd = { 0 };
 	uint64_t flags = spin_lock_irq(&fs->lock);
 
-	if (fs->root_mount == from->mount && fs->root == from->dentry) {
+	if (path_equal(&fs->root, from)) {
 		old_root = *from;
-		fs->root_mount = to->mount;
-		fs->root = to->dentry;
+		fs->root = *to;
 		path_get(to);
 	}
-	if (fs->cwd_mount == from->mount && fs->cwd == from->dentry) {
+	if (path_equal(&fs->cwd, from)) {
 		old_cwd = *from;
-		fs->cwd_mount = to->mount;
-		fs->cwd = to->dentry;
+		fs->cwd = *to;
 		path_get(to);
 	}
 	spin_unlock_irq(&fs->lock, flags);

@@ -54,21 +54,21 @@ mount_namespace_release(struct namespace *ns)
 static void
 move_to_copies(struct fs_context *fs, const struct mount_namespace *from)
 {
-	struct mount *root = fs->root_mount, *cwd = fs->cwd_mount;
+	struct mount *root = fs->root.mount, *cwd = fs->cwd.mount;
 
 	read_lock(&mount_lock);
 	if (root->ns == from) {
-		fs->root_mount = root->copy;
+		fs->root.mount = root->copy;
 		mount_get(root->copy);
 	}
 	if (cwd->ns == from) {
-		fs->cwd_mount = cwd->copy;
+		fs->cwd.mount = cwd->copy;
 		mount_get(cwd->copy);
 	}
 	read_unlock(&mount_lock);
-	if (fs->root_mount != root)
+	if (fs->root.mount != root)
 		mount_put(root);
-	if (fs->cwd_mount != cwd)
+	if (fs->cwd.mount != cwd)
 		mount_put(cwd);
 }
 

@@ -42,12 +42,6 @@ path_put(struct path *p)
 	p->mount = NULL;
 }
 
-static bool
-path_same(const struct path *a, const struct path *b)
-{
-	return a->mount == b->mount && a->dentry == b->dentry;
-}
-
 /* Take over `to`'s references. */
 static void
 path_set(struct path *p, struct path to)
@@ -148,7 +142,7 @@ climb(struct last_name *w)
 	for (;;) {
 		struct path up;
 
-		if (path_same(&w->parent, &w->root))
+		if (path_equal(&w->parent, &w->root))
 			return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
 		if (w->parent.dentry != w->parent.mount->root) {
 			up.dentry = dentry_parent(w->parent.dentry);

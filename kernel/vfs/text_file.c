@@ -45,16 +45,3 @@ text_file_read(struct file *f, struct text_file *t, int (*make)(struct file *f, 
 		mutex_unlock(&f->position_lock);
 	return result;
 }
-
-loff_t
-text_file_seek(struct file *f, loff_t offset, int whence)
-{
-	if (whence == 1)
-		offset += f->position;
-	else if (whence != 0)
-		return -EINVAL;
-	if (offset < 0)
-		return -EINVAL;
-	f->position = offset;
-	return offset;
-}

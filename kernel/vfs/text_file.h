@@ -18,7 +18,5 @@ struct text_file {
 /* file_ops.read by `make`, which fills an empty text: 0 or the error that the reader gets. */
 ssize_t text_file_read(struct file *f, struct text_file *t, int (*make)(struct file *f, struct text *out),
 		       struct iov_iter *to, loff_t *pos);
-/* file_ops.seek: there is no end to seek from. */
-loff_t text_file_seek(struct file *f, loff_t offset, int whence);
 
 #endif

@@ -159,7 +159,8 @@ int chrdev_open(struct inode *i, struct file *f);
 
 /* --- directory.c: what directories of all file systems share */
 ssize_t directory_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags);
-loff_t directory_seek(struct file *f, loff_t offset, int whence);
+/* file_ops.seek where there is no end to seek from: directories, texts that are made when read. */
+loff_t seek_without_end(struct file *f, loff_t offset, int whence);
 int directory_sync(struct file *f, bool data_only);
 /* Emit "." and "..": false: full. Positions 0 and 1; entries start at 2. */
 bool directory_emit_dots(struct file *f, struct dir_context *ctx);

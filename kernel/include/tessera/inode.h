@@ -14,8 +14,9 @@
 #include <tessera/file.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
-#include <tessera/namespace.h>
 #include <tessera/memory_object.h>
+#include <tessera/namespace.h>
+#include <tessera/path.h>
 #include <tessera/time.h>
 #include <tessera/types.h>
 #include <tessera/wait.h>
@@ -267,11 +268,6 @@ struct mount {
 	struct mount_namespace *ns;    /* [M] in whose tree; NULL: in none */
 	struct mount *copy;            /* mount_copy_lock: what it became in the copy being made */
 	char *source;                  /* [I] */
-};
-
-struct path {
-	struct mount *mount;
-	struct dentry *dentry;
 };
 
 /* --- look-up (vfs/path_walk.c) ----------------------------------------------------------------- */

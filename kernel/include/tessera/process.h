@@ -13,6 +13,7 @@
 #include <tessera/cred.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
+#include <tessera/path.h>
 #include <tessera/signal.h>
 #include <tessera/thread.h>
 #include <tessera/types.h>
@@ -54,8 +55,7 @@ struct rlimit64 {
 struct fs_context {
 	struct refcount refs;
 	struct spinlock lock;      /* class LEAF */
-	struct dentry *cwd, *root;          /* lock; references */
-	struct mount *cwd_mount, *root_mount; /* lock; references */
+	struct path cwd, root;     /* lock; references */
 	mode_t umask;              /* lock */
 };
 
@@ -237,5 +237,7 @@ struct cred *process_thread_cred(struct process *p, struct thread *t);
 /* A copy with one reference (NULL: no memory), for a process of its own; the last put lets go of the directories. */
 struct fs_context *fs_context_copy(struct fs_context *from);
 void fs_context_put(struct fs_context *fs);
+/* Both or one of them, with references; NULL: not wanted. */
+void fs_context_get(struct fs_context *fs, struct path *cwd, struct path *root);
 
 #endif

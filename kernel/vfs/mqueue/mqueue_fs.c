@@ -206,7 +206,7 @@ mqueue_readdir(struct file *f, struct dir_context *ctx)
 static const struct file_ops root_file_ops = {
 	.name = "directory",
 	.read = directory_read,
-	.seek = directory_seek,
+	.seek = seek_without_end,
 	.readdir = mqueue_readdir,
 	.sync = directory_sync,
 };

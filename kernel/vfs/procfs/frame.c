@@ -386,7 +386,7 @@ set_attributes(struct inode *i, const struct inode_change *c)
 static const struct file_ops dir_file_ops = {
 	.name = "proc directory",
 	.read = directory_read,
-	.seek = directory_seek,
+	.seek = seek_without_end,
 	.readdir = dir_readdir,
 	.sync = directory_sync,
 };

@@ -111,15 +111,10 @@ show(struct text *t, struct target *at, void (*line)(void *ctx, struct mount *m,
 	struct process *p = at->process;
 	struct view v = { .text = t };
 	struct namespaces *set;
-	uint64_t flags;
 
 	spin_lock(&p->lock);
-	if (p->fs) {
-		flags = spin_lock_irq(&p->fs->lock);
-		v.root = (struct path){ p->fs->root_mount, p->fs->root };
-		path_get(&v.root);
-		spin_unlock_irq(&p->fs->lock, flags);
-	}
+	if (p->fs)
+		fs_context_get(p->fs, NULL, &v.root);
 	spin_unlock(&p->lock);
 	if (!v.root.dentry)
 		return -EINVAL;

@@ -402,15 +402,10 @@ jump_directory(struct target *at, struct path *out, bool root)
 {
 	struct process *p = at->process;
 	int error = -ENOENT;
-	uint64_t flags;
 
 	spin_lock(&p->lock);
 	if (p->fs) {
-		flags = spin_lock_irq(&p->fs->lock);
-		*out = root ? (struct path){ p->fs->root_mount, p->fs->root }
-			    : (struct path){ p->fs->cwd_mount, p->fs->cwd };
-		path_get(out);
-		spin_unlock_irq(&p->fs->lock, flags);
+		fs_context_get(p->fs, root ? NULL : out, root ? out : NULL);
 		error = 0;
 	}
 	spin_unlock(&p->lock);

@@ -170,7 +170,7 @@ mounts_poll(struct file *f, struct poll_table *pt)
 const struct file_ops mounts_file_ops = {
 	.name = "proc mounts",
 	.read = text_read,
-	.seek = text_file_seek,
+	.seek = seek_without_end,
 	.poll = mounts_poll,
 	.release = text_release,
 };
@@ -179,7 +179,7 @@ const struct file_ops proc_text_ops = {
 	.name = "proc",
 	.read = text_read,
 	.write = text_write,
-	.seek = text_file_seek,
+	.seek = seek_without_end,
 	.release = text_release,
 };
 
@@ -188,7 +188,7 @@ const struct file_ops proc_process_text_ops = {
 	.name = "proc",
 	.read = text_read,
 	.write = text_write,
-	.seek = text_file_seek,
+	.seek = seek_without_end,
 	.release = text_release,
 	.no_splice_read = true,
 	.no_splice_write = true,

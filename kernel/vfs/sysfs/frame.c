@@ -275,14 +275,14 @@ static const struct file_ops text_file_ops = {
 	.name = "sysfs",
 	.read = text_read,
 	.write = text_write,
-	.seek = text_file_seek,
+	.seek = seek_without_end,
 	.release = text_release,
 };
 
 static const struct file_ops dir_file_ops = {
 	.name = "sysfs directory",
 	.read = directory_read,
-	.seek = directory_seek,
+	.seek = seek_without_end,
 	.readdir = dir_readdir,
 	.sync = directory_sync,
 };

@@ -164,7 +164,7 @@ tmpfs_readdir(struct file *f, struct dir_context *ctx)
 const struct file_ops tmpfs_dir_file_ops = {
 	.name = "directory",
 	.read = directory_read,
-	.seek = directory_seek,
+	.seek = seek_without_end,
 	.readdir = tmpfs_readdir,
 	.sync = directory_sync,
 };
