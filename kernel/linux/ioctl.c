@@ -7,6 +7,7 @@
 #include <tessera/cred.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/poll.h>
 #include <tessera/process.h>
 #include <tessera/socket.h>
@@ -35,6 +36,7 @@
 #define FIOGETOWN  0x8903u
 #define SIOCGPGRP  0x8904u
 #define SIOCATMARK 0x8905u
+#define SIOCUNIXFILE 0x89e0u
 
 #define TFD_IOC_SET_TICKS 0x40085400u
 
@@ -152,9 +154,32 @@ regular_file(struct file *f, unsigned int command, uintptr_t arg)
 	return -ENOTTY;
 }
 
+/* A handle of what the socket is bound to, as if opened with O_PATH; by now it may have another name, or none. */
+static long
+open_bound(struct socket *s)
+{
+	struct path p;
+	struct file *bound;
+	int error = -EPERM, fd;
+
+	if (capable_in(s->net->owner, CAP_NET_ADMIN))
+		error = s->ops->bound_path(s, &p);
+	if (error)
+		return error;
+	error = vfs_open_path(&p, &bound);
+	path_put(&p);
+	if (error)
+		return error;
+	fd = handle_open(bound, RIGHT_ALL, true);
+	if (fd < 0)
+		file_put(bound);
+	return fd;
+}
+
 static long
 socket_command(struct file *f, unsigned int command, uintptr_t arg)
 {
+	struct socket *s = file_socket(f);
 	int n;
 
 	switch (command) {
@@ -167,8 +192,11 @@ socket_command(struct file *f, unsigned int command, uintptr_t arg)
 	case SIOCGPGRP:
 		return put_user((int)file_owner_get(f), (int __user *)arg);
 	case SIOCATMARK:
-		/* No byte is ever out of band. */
-		return file_socket(f)->type == SOCK_STREAM ? put_user(0, (int __user *)arg) : -ENOTTY;
+		if (!s->ops->at_mark)
+			return -EOPNOTSUPP;
+		return put_user((int)s->ops->at_mark(s), (int __user *)arg);
+	case SIOCUNIXFILE:
+		return s->ops->bound_path ? open_bound(s) : -ENOTTY;
 	}
 	return f->ops->ioctl(f, command, arg);
 }

@@ -270,9 +270,13 @@ set_kept(struct socket *s, int option, const void __user *value, int length, int
 		return 0;
 	case SO_TXREHASH:
 		return n < -1 || n > 1 ? -EINVAL : 0;
+	case SO_PEEK_OFF:
+		if (!s->ops->set_peek_offset)
+			return -EOPNOTSUPP;
+		s->ops->set_peek_offset(s, n);
+		return 0;
 	case SO_ZEROCOPY:
 	case SO_RESERVE_MEM:
-	case SO_PEEK_OFF:
 		return -EOPNOTSUPP;
 	default:
 		return -ENOPROTOOPT; /* those that can only be read, too */
@@ -459,7 +463,10 @@ get_kept(struct socket *s, int option, size_t room, struct option_value *v)
 		v->size = sizeof(v->wide);
 		return room != v->size ? -EINVAL : 0;
 	case SO_PEEK_OFF:
-		return -EOPNOTSUPP;
+		if (!s->ops->set_peek_offset)
+			return -EOPNOTSUPP;
+		v->number = READ_ONCE(s->peek_offset);
+		return 0;
 	default:
 		return -ENOPROTOOPT;
 	}

@@ -288,19 +288,45 @@ at_the_end(const struct socket *s, deadline_t until)
 	return ended ? 1 : 0;
 }
 
+/* What a receive looks for, and what it saw. */
+struct look {
+	bool peek;
+	size_t skip;        /* SO_PEEK_OFF: bytes to pass over, then those of the message that was found */
+	uint32_t arrivals;  /* when nothing was there */
+};
+
+/* The message that a receive begins with, or NULL. u's and read_lock held. */
+static struct unix_message *
+find_message(struct unix_socket *u, struct look *l)
+{
+	struct unix_message *m;
+
+	list_for_each (m, &u->messages, node) {
+		if (!l->peek || READ_ONCE(u->socket.peek_offset) < 0)
+			return m;
+		if (l->skip < m->length || (l->skip == 0 && !m->peeked)) {
+			m->peeked |= m->length == 0;
+			return m;
+		}
+		l->skip -= m->length;
+	}
+	return NULL;
+}
+
 /*
- * Take the oldest message off the queue, or when peeking look at it. NULL: *end is the pending error or as
+ * Take the oldest message off the queue, or when peeking look at one. NULL: *end is the pending error or as
  * of at_the_end(), which is asked under the lock: the peer may write and close at any other time.
  */
 static struct unix_message *
-take_message(struct unix_socket *u, bool peek, deadline_t until, int *end)
+take_message(struct unix_socket *u, struct look *l, deadline_t until, int *end)
 {
 	struct unix_message *m;
 
 	mutex_lock(&u->socket.lock);
 	*end = socket_take_error(&u->socket);
-	m = *end ? NULL : list_first(&u->messages, struct unix_message, node);
-	if (m && !peek) {
+	m = *end ? NULL : find_message(u, l);
+	l->arrivals = u->arrivals;
+	if (m && !l->peek) {
 		list_del_init(&m->node);
 		u->queue_length--;
 	}
@@ -312,7 +338,7 @@ take_message(struct unix_socket *u, bool peek, deadline_t until, int *end)
 
 /* With read_lock held on success. NULL: *end says what the call returns. */
 static struct unix_message *
-wait_for_message(struct unix_socket *u, uint32_t flags, ssize_t *end)
+wait_for_message(struct unix_socket *u, uint32_t flags, struct look *l, ssize_t *end)
 {
 	struct socket *s = &u->socket;
 	deadline_t until = socket_deadline(s->receive_timeout, flags);
@@ -321,7 +347,8 @@ wait_for_message(struct unix_socket *u, uint32_t flags, ssize_t *end)
 
 	for (;;) {
 		mutex_lock(&u->read_lock);
-		msg = take_message(u, flags & MSG_PEEK, until, &error);
+		*l = (struct look){ .peek = flags & MSG_PEEK, .skip = unix_peek_offset(u, flags) };
+		msg = take_message(u, l, until, &error);
 		if (msg)
 			return msg;
 		mutex_unlock(&u->read_lock);
@@ -330,7 +357,7 @@ wait_for_message(struct unix_socket *u, uint32_t flags, ssize_t *end)
 			return NULL;
 		}
 		error = wait_event_deadline(&s->read_wait,
-					    !list_is_empty(&u->messages) || READ_ONCE(s->error) ||
+					    READ_ONCE(u->arrivals) != l->arrivals || READ_ONCE(s->error) ||
 						    (READ_ONCE(s->shutdown) & SHUTDOWN_RECEIVE),
 					    WAIT_INTERRUPTIBLE, until);
 		if (error == -ETIMEDOUT) {
@@ -347,12 +374,13 @@ unix_datagram_receive(struct socket *s, struct socket_message *m)
 {
 	struct unix_socket *u = unix_of(s);
 	struct unix_message *msg;
+	struct look l;
 	ssize_t end = 0;
 	size_t n;
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	msg = wait_for_message(u, m->flags, &end);
+	msg = wait_for_message(u, m->flags, &l, &end);
 	if (!msg)
 		return end;
 	if (!(m->flags & MSG_PEEK))
@@ -360,18 +388,19 @@ unix_datagram_receive(struct socket *s, struct socket_message *m)
 	unix_tell_sender(msg->from, &m->address);
 	unix_message_credentials(msg, m);
 	m->time = msg->time ? msg->time : clock_realtime_ns(); /* asked for after it came */
-	n = msg->length;
+	n = msg->length - l.skip;
 	if (m->data->count < n) {
 		n = m->data->count;
 		m->result |= MSG_TRUNC;
 	}
-	end = m->flags & MSG_TRUNC ? (ssize_t)msg->length : (ssize_t)n;
-	if (iov_copy_to(m->data, msg->data, n) != n)
+	end = m->flags & MSG_TRUNC ? (ssize_t)(msg->length - l.skip) : (ssize_t)n;
+	if (iov_copy_to(m->data, msg->data + l.skip, n) != n)
 		end = -EFAULT;
 	else if (unix_message_unload(msg, m))
 		end = -ENOMEM;
+	unix_peek_offset_move(u, l.peek ? n : msg->length, l.peek);
 	mutex_unlock(&u->read_lock);
-	if (!(m->flags & MSG_PEEK))
+	if (!l.peek)
 		unix_message_free(msg);
 	return end;
 }

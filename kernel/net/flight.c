@@ -191,11 +191,13 @@ take_messages(struct unix_socket *u, struct list *out)
 
 	mutex_lock(&u->socket.lock);
 	list_splice_tail(out, &u->messages);
+	u->urgent = NULL;
 	if (list_is_empty(&u->pending))
 		u->queue_length = 0;
 	list_for_each (e, &u->pending, pending_node) {
 		mutex_lock_nested(&e->socket.lock);
 		list_splice_tail(out, &e->messages);
+		e->urgent = NULL;
 		e->queue_length = 0;
 		mutex_unlock(&e->socket.lock);
 	}

@@ -36,6 +36,7 @@ socket_init(struct socket *s, const struct socket_ops *ops, int family, int type
 	s->send_limit = s->receive_limit = SOCKET_BUFFER;
 	s->low_water = 1;
 	s->incoming_cpu = -1;
+	s->peek_offset = -1;
 	s->pacing_rate = UINT64_MAX;
 	s->send_timeout = s->receive_timeout = UINT64_MAX;
 }

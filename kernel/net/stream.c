@@ -5,6 +5,11 @@
  * Each send makes messages of up to CHUNK bytes; a receive goes over the bounds between them, but stops
  * behind one that carried files, and, when the receiver wants credentials, before one from somebody else.
  *
+ * A byte out of band (MSG_OOB) is a message of its own, which u->urgent names until it is taken, overtaken by the
+ * next one (then it is a byte as any other), or passed: a receive in order stops before it, and the next one drops
+ * it, or reads it if SO_OOBINLINE is on. One that was taken out of order stays, empty, as the place where a receive
+ * stops.
+ *
  * The reader holds read_lock while it copies, so the messages it looks at stay; socket.lock is held only to
  * change the queue, so writers are not kept waiting by a reader's page faults.
  */
@@ -33,7 +38,7 @@ broken_pipe(const struct socket_message *m, ssize_t done)
 
 /* False: the peer does not receive any more. */
 static bool
-deliver(struct unix_socket *peer, struct unix_message *msg)
+deliver(struct unix_socket *peer, struct unix_message *msg, bool urgent)
 {
 	bool open;
 
@@ -41,7 +46,16 @@ deliver(struct unix_socket *peer, struct unix_message *msg)
 	open = !peer->dead && !(peer->socket.shutdown & SHUTDOWN_RECEIVE);
 	if (open)
 		unix_message_queue(peer, msg);
+	if (open && urgent) {
+		WRITE_ONCE(peer->urgent, msg);
+		if (peer->socket.file) /* alive: it is not dead */
+			file_signal_urgent(peer->socket.file);
+	}
 	mutex_unlock(&peer->socket.lock);
+	if (open && urgent) {
+		wake_poll(&peer->socket.read_wait, POLLPRI);
+		async_tell(&peer->socket.async, ASYNC_PRI);
+	}
 	if (open) {
 		wake_poll(&peer->socket.read_wait, POLLIN | POLLRDNORM);
 		async_tell(&peer->socket.async, ASYNC_IN);
@@ -49,11 +63,16 @@ deliver(struct unix_socket *peer, struct unix_message *msg)
 	return open;
 }
 
-/* One chunk. Its length, -EPIPE: the peer is gone, or why there was no room; then `m` is as before. */
+/*
+ * One chunk: the last byte of all when it goes out of band, else what is before that. Its length, -ESHUTDOWN: the
+ * peer is gone, or why there was no room; then `m` is as before.
+ */
 static ssize_t
 send_chunk(struct unix_socket *u, struct unix_socket *peer, struct socket_message *m, deadline_t until)
 {
-	size_t n = MIN(m->data->count, (size_t)(READ_ONCE(u->socket.send_limit) / 2 - 64));
+	size_t later = m->flags & MSG_OOB && m->data->count > 1;
+	bool urgent = m->flags & MSG_OOB && !later;
+	size_t n = MIN(m->data->count - later, (size_t)(READ_ONCE(u->socket.send_limit) / 2 - 64));
 	struct unix_message *msg;
 	ssize_t error;
 
@@ -64,7 +83,7 @@ send_chunk(struct unix_socket *u, struct unix_socket *peer, struct socket_messag
 	error = unix_message_load(msg, m);
 	if (!error && iov_copy_from(msg->data, m->data, n) != n)
 		error = -EFAULT;
-	if (!error && deliver(peer, msg))
+	if (!error && deliver(peer, msg, urgent))
 		return (ssize_t)n;
 	unix_message_free(msg);
 	return error ? error : -ESHUTDOWN;
@@ -77,7 +96,7 @@ unix_stream_send(struct socket *s, struct socket_message *m)
 	deadline_t until = socket_deadline(s->send_timeout, m->flags);
 	ssize_t done = 0, n;
 
-	if (m->flags & MSG_OOB)
+	if ((m->flags & MSG_OOB) && m->data->count == 0)
 		return -EOPNOTSUPP;
 	if (m->address.length)
 		return READ_ONCE(s->state) == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
@@ -102,6 +121,8 @@ unix_stream_send(struct socket *s, struct socket_message *m)
 struct taking {
 	struct socket_message *m;
 	struct unix_message *last;  /* peeking: the one looked at last */
+	size_t skip;                /* peeking: bytes to pass over before the first */
+	uint32_t arrivals;          /* when the queue was at its end */
 	size_t target;              /* not worth returning with less */
 	ssize_t done;
 	bool matching;              /* credentials are wanted: only from the sender in m->credentials */
@@ -112,10 +133,11 @@ struct taking {
  * been taken. u's lock held: the peer may write and close between a look at the queue and one at the rest.
  */
 static ssize_t
-at_the_end(struct unix_socket *u, const struct taking *t, deadline_t until)
+at_the_end(struct unix_socket *u, struct taking *t, deadline_t until)
 {
 	int error;
 
+	t->arrivals = u->arrivals;
 	if (t->done >= (ssize_t)t->target || ((t->m->flags & MSG_PEEK) && t->done > 0))
 		return 1;
 	error = socket_take_error(&u->socket);
@@ -128,7 +150,7 @@ at_the_end(struct unix_socket *u, const struct taking *t, deadline_t until)
 
 /* The message to go on with; NULL: *end is as of at_the_end(). read_lock held: the message stays. */
 static struct unix_message *
-next_message(struct unix_socket *u, const struct taking *t, deadline_t until, ssize_t *end)
+next_message(struct unix_socket *u, struct taking *t, deadline_t until, ssize_t *end)
 {
 	struct unix_message *m = NULL;
 
@@ -159,8 +181,42 @@ consume(struct unix_socket *u, struct unix_message *msg)
 	mutex_lock(&u->socket.lock);
 	list_del_init(&msg->node);
 	u->queue_length--;
+	if (u->urgent == msg)
+		WRITE_ONCE(u->urgent, NULL);
 	mutex_unlock(&u->socket.lock);
 	unix_message_free(msg);
+}
+
+enum pass { READ_IT, PASSED, STOP };
+
+/* What the next message is for a receive in order; one that it PASSED is gone, or when peeking, behind. */
+static enum pass
+pass_message(struct unix_socket *u, struct taking *t, struct unix_message *msg)
+{
+	bool peek = t->m->flags & MSG_PEEK, urgent;
+
+	mutex_lock(&u->socket.lock);
+	urgent = u->urgent == msg;
+	if (urgent && t->done == 0 && !peek && (READ_ONCE(u->socket.options) & SOCKET_OOB_INLINE)) {
+		WRITE_ONCE(u->urgent, NULL);
+		urgent = false;
+	}
+	mutex_unlock(&u->socket.lock);
+	if (urgent && t->done > 0)
+		return STOP;
+	if (peek && t->skip >= msg->length - msg->offset) {
+		t->skip -= msg->length - msg->offset;
+		t->last = msg;
+		return PASSED;
+	}
+	if (peek && urgent && !(READ_ONCE(u->socket.options) & SOCKET_OOB_INLINE)) {
+		t->last = msg;
+		return PASSED;
+	}
+	if (peek || (!urgent && msg->offset < msg->length))
+		return READ_IT;
+	consume(u, msg);
+	return t->done > 0 ? STOP : PASSED;
 }
 
 /* Take from `msg` what fits. True: the call may go on with the next one. */
@@ -168,7 +224,7 @@ static bool
 take_from(struct unix_socket *u, struct taking *t, struct unix_message *msg)
 {
 	struct socket_message *m = t->m;
-	size_t n = MIN((size_t)(msg->length - msg->offset), m->data->count), copied;
+	size_t from = msg->offset + t->skip, n = MIN(msg->length - from, m->data->count), copied;
 	bool carries = msg->rights != NULL;
 
 	if (t->matching && !same_sender(msg, m))
@@ -179,7 +235,7 @@ take_from(struct unix_socket *u, struct taking *t, struct unix_message *msg)
 	}
 	if (t->done == 0)
 		unix_tell_sender(msg->from, &m->address);
-	copied = iov_copy_to(m->data, msg->data + msg->offset, n);
+	copied = iov_copy_to(m->data, msg->data + from, n);
 	if (copied < n) {
 		if (t->done == 0)
 			t->done = -EFAULT;
@@ -191,6 +247,8 @@ take_from(struct unix_socket *u, struct taking *t, struct unix_message *msg)
 		return false;
 	}
 	t->last = msg;
+	t->skip = 0;
+	unix_peek_offset_move(u, n, m->flags & MSG_PEEK);
 	if (m->flags & MSG_PEEK)
 		return !carries;
 	msg->offset += (uint32_t)n;
@@ -201,23 +259,51 @@ take_from(struct unix_socket *u, struct taking *t, struct unix_message *msg)
 	return !carries;
 }
 
-/* Sleep without read_lock. 0: look again, or an errno. */
+/* Sleep without read_lock, and so forget what was looked at. 0: look again, or an errno. */
 static int
-wait_for_data(struct unix_socket *u, deadline_t *until)
+wait_for_data(struct unix_socket *u, struct taking *t, deadline_t *until)
 {
 	struct socket *s = &u->socket;
 	int error;
 
 	mutex_unlock(&u->read_lock);
 	error = wait_event_deadline(&s->read_wait,
-				    !list_is_empty(&u->messages) || READ_ONCE(s->error) ||
+				    READ_ONCE(u->arrivals) != t->arrivals || READ_ONCE(s->error) ||
 					    (READ_ONCE(s->shutdown) & SHUTDOWN_RECEIVE),
 				    WAIT_INTERRUPTIBLE, *until);
 	mutex_lock(&u->read_lock);
+	t->last = NULL;
+	t->skip = unix_peek_offset(u, t->m->flags);
 	if (error != -ETIMEDOUT)
 		return error ? socket_wait_error(error, *until) : 0;
 	*until = 0;
 	return 0;
+}
+
+/* The byte out of band: 1. -EINVAL: there is none, or it is read in its place. */
+static ssize_t
+receive_urgent(struct unix_socket *u, struct socket_message *m)
+{
+	struct unix_message *msg;
+	bool peek = m->flags & MSG_PEEK;
+	ssize_t result = 1;
+
+	mutex_lock(&u->read_lock);
+	mutex_lock(&u->socket.lock);
+	msg = READ_ONCE(u->socket.options) & SOCKET_OOB_INLINE ? NULL : u->urgent;
+	if (msg && !peek)
+		WRITE_ONCE(u->urgent, NULL);
+	mutex_unlock(&u->socket.lock);
+	if (!msg)
+		result = -EINVAL;
+	else if (iov_copy_to(m->data, msg->data, 1) != 1)
+		result = -EFAULT;
+	else
+		m->result |= MSG_OOB;
+	if (msg && !peek)
+		msg->offset = msg->length;
+	mutex_unlock(&u->read_lock);
+	return result;
 }
 
 ssize_t
@@ -232,20 +318,26 @@ unix_stream_receive(struct socket *s, struct socket_message *m)
 	if (READ_ONCE(s->state) != SOCKET_CONNECTED)
 		return -EINVAL;
 	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
+		return receive_urgent(u, m);
 	t.target = m->flags & MSG_WAITALL ? wanted : MIN(wanted, (size_t)READ_ONCE(s->low_water));
 	t.target = MAX(t.target, 1ul);
 	mutex_lock(&u->read_lock);
+	t.skip = unix_peek_offset(u, m->flags);
 	do {
 		struct unix_message *msg = next_message(u, &t, until, &end);
+		enum pass pass = msg ? pass_message(u, &t, msg) : READ_IT;
 
+		if (pass == STOP)
+			break;
+		if (pass == PASSED)
+			continue;
 		if (msg) {
 			if (!take_from(u, &t, msg))
 				break;
 			continue;
 		}
 		if (end == 0)
-			end = wait_for_data(u, &until);
+			end = wait_for_data(u, &t, &until);
 	} while (end == 0 && m->data->count > 0);
 	mutex_unlock(&u->read_lock);
 	m->has_credentials = true; /* nobody's, all zero, at the end of the stream */

@@ -192,6 +192,8 @@ receive_events(struct unix_socket *u)
 		events |= POLLRDHUP | POLLIN | POLLRDNORM;
 	if (!list_is_empty(&u->messages) || !list_is_empty(&u->pending))
 		events |= POLLIN | POLLRDNORM;
+	if (READ_ONCE(u->urgent))
+		events |= POLLPRI;
 	if (is_connection_based(u) && READ_ONCE(u->socket.state) == SOCKET_UNCONNECTED)
 		events |= POLLHUP;
 	return events;
@@ -243,6 +245,44 @@ unix_pending(struct socket *s, bool out)
 	return n;
 }
 
+static void
+unix_set_peek_offset(struct socket *s, int32_t offset)
+{
+	struct unix_socket *u = unix_of(s);
+
+	mutex_lock(&u->read_lock);
+	WRITE_ONCE(s->peek_offset, offset);
+	mutex_unlock(&u->read_lock);
+}
+
+static bool
+unix_at_mark(struct socket *s)
+{
+	struct unix_socket *u = unix_of(s);
+	bool at;
+
+	mutex_lock(&s->lock);
+	at = u->urgent && list_first(&u->messages, struct unix_message, node) == u->urgent;
+	mutex_unlock(&s->lock);
+	return at;
+}
+
+static int
+unix_bound_path(struct socket *s, struct path *out)
+{
+	struct unix_socket *u = unix_of(s);
+	int error = -ENOENT;
+
+	mutex_lock(&s->lock);
+	if (u->path.dentry) {
+		*out = u->path;
+		path_get(out);
+		error = 0;
+	}
+	mutex_unlock(&s->lock);
+	return error;
+}
+
 /* --- the end ------------------------------------------------------------------------------------ */
 
 /* The peer's end: it can neither send nor receive more, and learns when we left something unread. */
@@ -275,6 +315,7 @@ release(struct unix_socket *u, bool embryo)
 	u->peer = NULL;
 	waiter_remove(&u->relay);
 	list_splice_tail(&messages, &u->messages);
+	u->urgent = NULL;
 	list_splice_tail(&pending, &u->pending);
 	u->queue_length = 0;
 	mutex_unlock(&u->socket.lock);
@@ -328,7 +369,7 @@ no_accept(struct socket *s, uint32_t flags, struct socket **out)
 #define COMMON_OPS                                                                                 \
 	.bind = unix_bind, .pair = unix_pair, .name = unix_name, .shutdown = unix_shutdown,        \
 	.pending = unix_pending, .peer_cred = unix_peer_cred, .release = unix_release,             \
-	.dump = unix_dump
+	.set_peek_offset = unix_set_peek_offset, .bound_path = unix_bound_path, .dump = unix_dump
 
 const struct socket_ops unix_stream_ops = {
 	COMMON_OPS,
@@ -338,6 +379,7 @@ const struct socket_ops unix_stream_ops = {
 	.send = unix_stream_send,
 	.receive = unix_stream_receive,
 	.poll = unix_poll,
+	.at_mark = unix_at_mark,
 };
 
 const struct socket_ops unix_packet_ops = {

@@ -35,6 +35,8 @@ struct unix_socket {
 	struct list pending;            /* [l] of a listener: connections not accepted */
 	struct list pending_node;       /* [l] the listener's */
 	uint32_t queue_length;          /* [l] messages or pending connections */
+	uint32_t arrivals;              /* [l] messages ever queued: who found nothing waits for another */
+	struct unix_message *urgent;    /* [l] of `messages`: the latest byte out of band, until it is taken */
 	uint32_t backlog;               /* [l] more than this in the queue: wait */
 	struct unix_socket *peer;       /* [l] a reference. Streams: [1], until release */
 	bool dead;                      /* [l] released: nothing may be queued */
@@ -63,6 +65,7 @@ struct unix_message {
 	struct unix_socket *from;       /* a reference: charged for it, its name is told */
 	struct socket_rights *rights;
 	bool has_credentials;
+	bool peeked;                    /* [r] SO_PEEK_OFF: an empty datagram that was shown once */
 	struct socket_credentials credentials;
 	uint64_t time;                  /* realtime ns it was queued, if the receiver wanted to know */
 	uint32_t length, offset;        /* bytes; a stream's reader has consumed up to offset */
@@ -136,6 +139,16 @@ void unix_message_queue(struct unix_socket *to, struct unix_message *msg);
 /* Give a receiver the rights of `msg`: all of them, or when peeking a copy. -ENOMEM (peeking only). */
 int unix_message_unload(struct unix_message *msg, struct socket_message *m);
 void unix_message_credentials(const struct unix_message *msg, struct socket_message *m);
+/* `n` bytes were taken off the queue, or only looked at: SO_PEEK_OFF moves along. read_lock held. */
+void unix_peek_offset_move(struct unix_socket *u, size_t n, bool peeked);
+/* How far behind the front a receive with these flags begins. read_lock held. */
+static inline size_t
+unix_peek_offset(const struct unix_socket *u, uint32_t flags)
+{
+	int32_t offset = READ_ONCE(u->socket.peek_offset);
+
+	return (flags & MSG_PEEK) && offset > 0 ? (size_t)offset : 0;
+}
 
 /* --- stream.c, datagram.c --- */
 ssize_t unix_stream_send(struct socket *s, struct socket_message *m);

@@ -39,6 +39,8 @@ band_of(enum async_event what)
 		return POLLOUT | POLLWRNORM | POLLWRBAND;
 	case ASYNC_MSG:
 		return POLLIN | POLLRDNORM | POLLMSG;
+	case ASYNC_PRI:
+		return POLLPRI | POLLRDBAND;
 	default:
 		return POLLHUP | POLLERR;
 	}
@@ -57,18 +59,23 @@ may_signal(const struct pid_owner *o, struct process *p, struct thread *t)
 	return may;
 }
 
-/* One process, or one of its threads. A real-time signal that finds no room is told as plain SIGIO. */
+/*
+ * One process, or one of its threads. A real-time signal that finds no room is told as plain SIGIO. Without `info`
+ * it is SIGURG, which says nothing else.
+ */
 static void
 send(const struct pid_owner *o, struct process *p, struct thread *t, const struct siginfo *info)
 {
+	int plain = info ? SIGIO : SIGURG;
+
 	if (!may_signal(o, p, t))
 		return;
-	if (o->signo && (t ? signal_send_thread(t, o->signo, info) : signal_send_process(p, o->signo, info)) != -EAGAIN)
+	if (info && o->signo && (t ? signal_send_thread(t, o->signo, info) : signal_send_process(p, o->signo, info)) != -EAGAIN)
 		return;
 	if (t)
-		signal_send_thread(t, SIGIO, NULL);
+		signal_send_thread(t, plain, NULL);
 	else
-		signal_send_process(p, SIGIO, NULL);
+		signal_send_process(p, plain, NULL);
 }
 
 static void
@@ -81,10 +88,10 @@ send_group(const struct pid_owner *o, const struct siginfo *info)
 			send(o, p, NULL, info);
 }
 
-void
-file_signal_owner(struct file *f, int fd, enum async_event what)
+/* As send(), to all of f's owner. `info` wants the owner's signal filled in. */
+static void
+send_owner(struct file *f, struct siginfo *info)
 {
-	struct siginfo info = { .code = what, .poll = { band_of(what), fd } };
 	struct pid_owner o = { 0 };
 
 	spin_lock(&f->lock);
@@ -93,24 +100,39 @@ file_signal_owner(struct file *f, int fd, enum async_event what)
 	spin_unlock(&f->lock);
 	if (o.pid <= 0)
 		return;
-	info.signo = o.signo;
+	if (info)
+		info->signo = o.signo;
 	if (o.type == OWNER_GROUP) {
-		send_group(&o, &info);
+		send_group(&o, info);
 	} else if (o.type == OWNER_THREAD) {
 		struct thread *t = thread_find_in(&init_pid_namespace, o.pid);
 
 		if (t) {
-			send(&o, t->process, t, &info);
+			send(&o, t->process, t, info);
 			thread_put(t);
 		}
 	} else {
 		struct process *p = process_find_in(&init_pid_namespace, o.pid);
 
 		if (p) {
-			send(&o, p, NULL, &info);
+			send(&o, p, NULL, info);
 			process_put(p);
 		}
 	}
+}
+
+void
+file_signal_owner(struct file *f, int fd, enum async_event what)
+{
+	struct siginfo info = { .code = what, .poll = { band_of(what), fd } };
+
+	send_owner(f, &info);
+}
+
+void
+file_signal_urgent(struct file *f)
+{
+	send_owner(f, NULL);
 }
 
 void

@@ -18,6 +18,7 @@ enum async_event {
 	ASYNC_IN = 1,  /* POLL_IN */
 	ASYNC_OUT = 2, /* POLL_OUT */
 	ASYNC_MSG = 3, /* POLL_MSG */
+	ASYNC_PRI = 5, /* POLL_PRI */
 	ASYNC_HUP = 6, /* POLL_HUP */
 };
 
@@ -43,6 +44,8 @@ async_tell(struct async_list *l, enum async_event what)
 int file_async_set(struct file *f, int fd, bool on);
 /* Tell f's owner, on a list or not; may sleep. */
 void file_signal_owner(struct file *f, int fd, enum async_event what);
+/* SIGURG to f's owner, O_ASYNC or not; may sleep. */
+void file_signal_urgent(struct file *f);
 /* The caller's process, unless an owner was named. 0 or -ENOMEM. */
 int file_owner_default(struct file *f);
 void file_owner_forget(struct file *f); /* and its signal */

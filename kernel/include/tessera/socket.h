@@ -21,6 +21,7 @@
 #include <tessera/wait.h>
 
 struct cred;
+struct path;
 struct poll_table;
 struct socket;
 
@@ -91,7 +92,7 @@ struct socket_rights {
 struct socket_message {
 	struct iov_iter *data;
 	uint32_t flags;                          /* MSG_*, as asked */
-	uint32_t result;                         /* MSG_*, as happened: TRUNC */
+	uint32_t result;                         /* MSG_*, as happened: TRUNC, OOB */
 	struct socket_address address;           /* to whom, or from whom */
 	struct socket_rights *rights;
 	uint64_t time;                           /* received: realtime ns it was queued; 0: not noted */
@@ -118,6 +119,12 @@ struct socket_ops {
 	long (*pending)(struct socket *s, bool out);
 	/* Who is at the other end: process, and credentials with a reference; 0 and NULL: nobody yet. */
 	void (*peer_cred)(struct socket *s, pid_t *pid, struct cred **cred);
+	/* MSG_PEEK begins that many bytes behind the front, from now on; negative: at the front. */
+	void (*set_peek_offset)(struct socket *s, int32_t offset);
+	/* Is the next byte to read the one that came out of band? Empty: such bytes are not known. */
+	bool (*at_mark)(struct socket *s);
+	/* What it is bound to in the file system, with references. -ENOENT: nothing. */
+	int (*bound_path)(struct socket *s, struct path *out);
 	void (*release)(struct socket *s);       /* the file is gone; drops the file's reference */
 	void (*dump)(struct socket *s);
 };
@@ -186,6 +193,7 @@ struct socket {
 	uint32_t linger;               /* [a] seconds, as set */
 	uint32_t mark, busy_poll, buffer_lock, timestamping; /* [a] as set */
 	int32_t incoming_cpu;          /* [a] as set; -1: none */
+	int32_t peek_offset;           /* [a] SO_PEEK_OFF, the family's lock to write; negative: none */
 	uint64_t pacing_rate;          /* [a] as set; UINT64_MAX: none */
 	uint64_t send_timeout, receive_timeout; /* [a] ns; UINT64_MAX: for ever */
 };
