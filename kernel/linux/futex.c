@@ -19,6 +19,8 @@
 #define FUTEX_TRYLOCK_PI  8
 #define FUTEX_WAIT_BITSET 9
 #define FUTEX_WAKE_BITSET 10
+#define FUTEX_WAIT_REQUEUE_PI 11
+#define FUTEX_CMP_REQUEUE_PI  12
 #define FUTEX_LOCK_PI2    13
 #define FUTEX_PRIVATE_FLAG   128
 #define FUTEX_CLOCK_REALTIME 256
@@ -82,6 +84,47 @@ lock_pi(uint32_t __user *addr, bool shared, deadline_t until, bool try_only)
 	return r == -EINTR ? -ERESTARTNOINTR : r;
 }
 
+static long
+wait_requeue_pi(uint32_t __user *addr, bool shared, uint32_t value, deadline_t until, uint32_t __user *lock)
+{
+	int r = futex_wait_requeue_pi(addr, shared, value, until, lock);
+
+	return r == -EINTR ? -ERESTARTNOINTR : r;
+}
+
+/* FUTEX_REQUEUE and its kin: how many to wake, and to move. */
+static long
+requeue(uint32_t __user *from, uint32_t __user *to, bool shared, int command, int n_wake, int n_move,
+	uint32_t expected)
+{
+	long r;
+
+	if (n_wake < 0 || n_move < 0)
+		return -EINVAL;
+	if (command != FUTEX_CMP_REQUEUE_PI)
+		return futex_requeue(from, to, shared, n_wake, n_move,
+				     command == FUTEX_CMP_REQUEUE ? &expected : NULL);
+	/* Exactly one gets the lock. */
+	if (from == to || n_wake != 1)
+		return -EINVAL;
+	r = futex_requeue_pi(from, to, shared, n_move, expected);
+	return r == -EINTR ? -ERESTARTNOINTR : r;
+}
+
+static bool
+has_deadline(int command)
+{
+	return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET || command == FUTEX_LOCK_PI ||
+	       command == FUTEX_LOCK_PI2 || command == FUTEX_WAIT_REQUEUE_PI;
+}
+
+/* Who asks for none, or fewer, to be woken has always had one. */
+static uint32_t
+at_least_one(uint32_t n)
+{
+	return (uint32_t)MAX((int32_t)n, 1);
+}
+
 long
 linux_futex(uint32_t __user *addr, int op, uint32_t value, uint64_t utime, uint32_t __user *addr2,
 	    uint32_t value3)
@@ -91,33 +134,32 @@ linux_futex(uint32_t __user *addr, int op, uint32_t value, uint64_t utime, uint3
 	deadline_t until = DEADLINE_NEVER;
 	int error;
 
-	if (realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI2)
-		return -ENOSYS;
-	if (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET || command == FUTEX_LOCK_PI ||
-	    command == FUTEX_LOCK_PI2) {
+	if (has_deadline(command)) {
 		/* FUTEX_LOCK_PI has always counted in real time. */
 		error = read_deadline(command, realtime || command == FUTEX_LOCK_PI, utime, &until);
 		if (error)
 			return error;
 	}
+	if (realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI2 &&
+	    command != FUTEX_WAIT_REQUEUE_PI)
+		return -ENOSYS;
 	switch (command) {
 	case FUTEX_WAIT:
 		return wait(addr, shared, value, FUTEX_BITSET_ALL, until);
 	case FUTEX_WAIT_BITSET:
 		return wait(addr, shared, value, value3, until);
 	case FUTEX_WAKE:
-		return futex_wake(addr, shared, MAX(value, 1u), FUTEX_BITSET_ALL);
+		return futex_wake(addr, shared, at_least_one(value), FUTEX_BITSET_ALL);
 	case FUTEX_WAKE_BITSET:
-		return futex_wake(addr, shared, MAX(value, 1u), value3);
+		return futex_wake(addr, shared, at_least_one(value), value3);
 	case FUTEX_REQUEUE:
 	case FUTEX_CMP_REQUEUE:
+	case FUTEX_CMP_REQUEUE_PI:
 		/* The fourth argument is a count here, not a time. */
-		if ((int32_t)value < 0 || (int32_t)utime < 0)
-			return -EINVAL;
-		return futex_requeue(addr, addr2, shared, value, (uint32_t)utime,
-				     command == FUTEX_CMP_REQUEUE ? &value3 : NULL);
+		return requeue(addr, addr2, shared, command, (int)value, (int)utime, value3);
 	case FUTEX_WAKE_OP:
-		return futex_wake_op(addr, addr2, shared, MAX(value, 1u), MAX((uint32_t)utime, 1u), value3);
+		return futex_wake_op(addr, addr2, shared, at_least_one(value), at_least_one((uint32_t)utime),
+				     value3);
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
 		return lock_pi(addr, shared, until, false);
@@ -125,6 +167,8 @@ linux_futex(uint32_t __user *addr, int op, uint32_t value, uint64_t utime, uint3
 		return lock_pi(addr, shared, DEADLINE_NEVER, true);
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(addr, shared);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return wait_requeue_pi(addr, shared, value, until, addr2);
 	}
 	return -ENOSYS;
 }

@@ -4,6 +4,7 @@
  * getpriority(2), ioprio_get(2).
  */
 #include <tessera/cred.h>
+#include <tessera/futex.h>
 #include <tessera/namespace.h>
 #include <tessera/pid_namespace.h>
 #include <tessera/process.h>
@@ -126,6 +127,7 @@ set_scheduler(pid_t pid, int policy, int priority, bool set_nice, int nice, bool
 		t->reset_on_fork = reset;
 		if (set_nice && !is_realtime(policy))
 			sched_set_nice(t, nice);
+		futex_priority_changed(t);
 	}
 put:
 	thread_put(t);

@@ -368,7 +368,7 @@ become(struct exec_layout *l, struct private_copies *copies, struct cred *c, boo
 			c->egid == c->gid;
 
 	if (p->as)
-		futex_thread_exit(t); /* robust lists and clear_child_tid lie in the old memory */
+		futex_thread_exit(t, false); /* robust lists and clear_child_tid lie in the old memory */
 	timers_exec(p);
 	reset_thread(t);
 	if (secure)

@@ -311,7 +311,7 @@ thread_exit_user(int status)
 		kcov_thread_exit();
 	core_park(p, t);
 	ptrace_thread_exits(status);
-	futex_thread_exit(t);
+	futex_thread_exit(t, true);
 	vfork_release(t);
 	sem_undo_exit();
 	last = leave_process(p, t, status);

@@ -36,8 +36,20 @@ futex_init(void)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
+/*
+ * May the word be known by what is mapped there? A word to be changed must be writable. Private memory that is not
+ * will never hold anything else; a file's page may, by whoever else maps it.
+ */
+static bool
+may_share(const struct mapping *m, bool write)
+{
+	if (m->flags & MAPPING_WRITE)
+		return true;
+	return !write && (m->flags & MAPPING_READ) && m->object;
+}
+
 int
-futex_key_get(uint32_t __user *addr, bool shared, struct futex_key *key)
+futex_key_get(uint32_t __user *addr, bool shared, bool write, struct futex_key *key)
 {
 	struct address_space *as = current_process()->as;
 	vaddr_t va = (vaddr_t)addr;
@@ -53,7 +65,7 @@ futex_key_get(uint32_t __user *addr, bool shared, struct futex_key *key)
 		return 0;
 	read_lock(&as->lock);
 	m = address_space_find(as, va);
-	if (m && m->start <= va) {
+	if (m && m->start <= va && may_share(m, write)) {
 		error = 0;
 		/* Private memory is this space's alone, however it was asked for. */
 		if ((m->flags & MAPPING_SHARED) && m->object) {
@@ -125,9 +137,8 @@ futex_fault_in(uint32_t __user *addr)
 	return 0;
 }
 
-/* For reading only: a futex may be waited on in memory that is not writable. */
-static int
-fault_in_read(uint32_t __user *addr)
+int
+futex_fault_in_read(uint32_t __user *addr)
 {
 	uint32_t value;
 
@@ -136,9 +147,8 @@ fault_in_read(uint32_t __user *addr)
 
 /* --- queueing --------------------------------------------------------------------------------- */
 
-/* Behind those of the same or a higher rank: real-time threads are woken first, equals in the order they came. */
-static void
-add_by_rank(struct futex_bucket *b, struct futex_waiter *w)
+void
+futex_add_by_rank(struct futex_bucket *b, struct futex_waiter *w)
 {
 	struct futex_waiter *other;
 
@@ -157,7 +167,7 @@ static void
 queue_locked(struct futex_bucket *b, struct futex_waiter *w)
 {
 	w->rank = w->thread->rt_priority;
-	add_by_rank(b, w);
+	futex_add_by_rank(b, w);
 	w->bucket = b;
 }
 
@@ -191,17 +201,16 @@ futex_unqueue(struct futex_waiter *w)
 	return false;
 }
 
-/* Lock two buckets, in the order of their addresses; they may be the same. */
-static void
-lock_two(struct futex_bucket *a, struct futex_bucket *b)
+void
+futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_lock(a < b ? &a->lock : &b->lock);
 	if (a != b)
 		spin_lock_nested(a < b ? &b->lock : &a->lock);
 }
 
-static void
-unlock_two(struct futex_bucket *a, struct futex_bucket *b)
+void
+futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a != b)
 		spin_unlock(a < b ? &b->lock : &a->lock);
@@ -210,9 +219,8 @@ unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-/* Queue w if the word still has `value`; the caller is declared sleeping then. 0, -EAGAIN, -EFAULT. */
-static int
-queue_if_equal(struct futex_waiter *w, uint32_t __user *addr, uint32_t value)
+int
+futex_queue_if_equal(struct futex_waiter *w, uint32_t __user *addr, uint32_t value)
 {
 	struct futex_bucket *b = futex_bucket_of(&w->key);
 	uint32_t seen;
@@ -222,7 +230,7 @@ queue_if_equal(struct futex_waiter *w, uint32_t __user *addr, uint32_t value)
 		if (futex_read_locked(addr, &seen) == 0)            /* (2) */
 			break;
 		spin_unlock(&b->lock);
-		if (fault_in_read(addr))
+		if (futex_fault_in_read(addr))
 			return -EFAULT;
 	}
 	if (seen != value) {
@@ -242,13 +250,12 @@ futex_wait(uint32_t __user *addr, bool shared, uint32_t value, uint32_t bitset, 
 
 	if (!bitset)
 		return -EINVAL;
-	error = futex_key_get(addr, shared, &w.key);
+	error = futex_key_get(addr, shared, false, &w.key);
 	if (error)
 		return error;
-	error = queue_if_equal(&w, addr, value);
+	error = futex_queue_if_equal(&w, addr, value);
 	if (error)
 		goto put_key;
-	w.thread->futex = &w;
 	for (;;) {
 		wait_prepare(WAIT_INTERRUPTIBLE);
 		if (!atomic_load(&w.bucket)) {
@@ -259,7 +266,6 @@ futex_wait(uint32_t __user *addr, bool shared, uint32_t value, uint32_t bitset, 
 		if (error)
 			break;
 	}
-	w.thread->futex = NULL;
 	if (!futex_unqueue(&w))
 		error = 0;
 put_key:
@@ -302,10 +308,10 @@ futex_wait_many(const struct futex_wait_one *list, uint32_t n, deadline_t until)
 	for (queued = 0; queued < n; queued++) {
 		w[queued].thread = current_thread();
 		w[queued].bitset = FUTEX_BITSET_ALL;
-		error = futex_key_get(list[queued].addr, list[queued].shared, &w[queued].key);
+		error = futex_key_get(list[queued].addr, list[queued].shared, false, &w[queued].key);
 		if (error)
 			break;
-		error = queue_if_equal(&w[queued], list[queued].addr, list[queued].value);
+		error = futex_queue_if_equal(&w[queued], list[queued].addr, list[queued].value);
 		if (error) {
 			futex_key_put(&w[queued].key);
 			break;
@@ -326,8 +332,8 @@ futex_wait_many(const struct futex_wait_one *list, uint32_t n, deadline_t until)
 
 /* --- waking ----------------------------------------------------------------------------------- */
 
-static uint32_t
-wake_locked(struct futex_bucket *b, const struct futex_key *key, uint32_t n, uint32_t bitset)
+long
+futex_wake_locked(struct futex_bucket *b, const struct futex_key *key, uint32_t n, uint32_t bitset)
 {
 	struct futex_waiter *w, *next;
 	uint32_t woken = 0;
@@ -335,7 +341,11 @@ wake_locked(struct futex_bucket *b, const struct futex_key *key, uint32_t n, uin
 	list_for_each_safe(w, next, &b->waiters, node) {
 		if (woken >= n)
 			break;
-		if (w->pi || !(w->bitset & bitset) || !futex_key_equal(&w->key, key))
+		if (!futex_key_equal(&w->key, key))
+			continue;
+		if (futex_wants_lock(w))
+			return -EINVAL;
+		if (!(w->bitset & bitset))
 			continue;
 		futex_wake_waiter_locked(w);
 		woken++;
@@ -353,202 +363,13 @@ futex_wake(uint32_t __user *addr, bool shared, uint32_t n, uint32_t bitset)
 
 	if (!bitset)
 		return -EINVAL;
-	error = futex_key_get(addr, shared, &key);
+	error = futex_key_get(addr, shared, false, &key);
 	if (error)
 		return error;
 	b = futex_bucket_of(&key);
 	spin_lock(&b->lock);                                        /* (6) */
-	woken = wake_locked(b, &key, n, bitset);
+	woken = futex_wake_locked(b, &key, n, bitset);
 	spin_unlock(&b->lock);
 	futex_key_put(&key);
 	return woken;
-}
-
-/* Let up to n waiters of `from` wait on `to`. Both locks held. */
-static uint32_t
-move_locked(struct futex_bucket *a, const struct futex_key *from, struct futex_bucket *b,
-	    const struct futex_key *to, uint32_t n)
-{
-	struct futex_waiter *w, *next;
-	uint32_t moved = 0;
-
-	list_for_each_safe(w, next, &a->waiters, node) {
-		if (moved >= n)
-			break;
-		if (w->pi || !futex_key_equal(&w->key, from))
-			continue;
-		/* The waiter puts the object of whatever key it has in the end. Its old one is held by the
-		 * caller's key too, so this cannot be the last reference. */
-		if (w->key.object)
-			object_put(w->key.object);
-		w->key = *to;
-		if (w->key.object)
-			object_get(w->key.object);
-		if (a != b) {
-			list_del(&w->node);
-			add_by_rank(b, w);
-			atomic_store_release(&w->bucket, b);
-		}
-		moved++;
-	}
-	return moved;
-}
-
-long
-futex_requeue(uint32_t __user *from, uint32_t __user *to, bool shared, uint32_t n_wake, uint32_t n_move,
-	      const uint32_t *expected)
-{
-	struct futex_key key_from, key_to;
-	struct futex_bucket *a, *b;
-	uint32_t seen, woken, moved = 0;
-	long result = futex_key_get(from, shared, &key_from);
-
-	if (result)
-		return result;
-	result = futex_key_get(to, shared, &key_to);
-	if (result)
-		goto put_from;
-	a = futex_bucket_of(&key_from);
-	b = futex_bucket_of(&key_to);
-	lock_two(a, b);
-	while (expected && futex_read_locked(from, &seen) != 0) {
-		unlock_two(a, b);
-		result = fault_in_read(from);
-		if (result)
-			goto put_to;
-		lock_two(a, b);
-	}
-	if (expected && seen != *expected) {
-		result = -EAGAIN;
-	} else {
-		woken = wake_locked(a, &key_from, n_wake, FUTEX_BITSET_ALL);
-		if (!futex_key_equal(&key_from, &key_to))
-			moved = move_locked(a, &key_from, b, &key_to, n_move);
-		result = woken + moved;
-	}
-	unlock_two(a, b);
-put_to:
-	futex_key_put(&key_to);
-put_from:
-	futex_key_put(&key_from);
-	return result;
-}
-
-/* --- FUTEX_WAKE_OP ---------------------------------------------------------------------------- */
-
-static int32_t
-sign_extend_12(uint32_t x)
-{
-	return (int32_t)(x << 20) >> 20;
-}
-
-/* The operation's new value. op: 4 bits operation (8: operand is a shift), 4 comparison, 12, 12. */
-static int
-apply_op(uint32_t op, uint32_t old, uint32_t *out)
-{
-	uint32_t arg = (uint32_t)sign_extend_12(op >> 12 & 0xfff);
-
-	if (op & 0x80000000u)
-		arg = 1u << (arg & 31);
-	switch (op >> 28 & 7) {
-	case 0:
-		*out = arg;
-		return 0;
-	case 1:
-		*out = old + arg;
-		return 0;
-	case 2:
-		*out = old | arg;
-		return 0;
-	case 3:
-		*out = old & ~arg;
-		return 0;
-	case 4:
-		*out = old ^ arg;
-		return 0;
-	}
-	return -ENOSYS;
-}
-
-static int
-compare_op(uint32_t op, int32_t old)
-{
-	int32_t arg = sign_extend_12(op & 0xfff);
-
-	switch (op >> 24 & 15) {
-	case 0:
-		return old == arg;
-	case 1:
-		return old != arg;
-	case 2:
-		return old < arg;
-	case 3:
-		return old <= arg;
-	case 4:
-		return old > arg;
-	case 5:
-		return old >= arg;
-	}
-	return -ENOSYS;
-}
-
-/* Change the word atomically, bucket locks held. 0 with *old, -EFAULT (fault it in and retry), -ENOSYS. */
-static int
-change_word_locked(uint32_t __user *addr, uint32_t op, uint32_t *old)
-{
-	uint32_t seen, wanted;
-	int error = futex_read_locked(addr, &seen);
-
-	while (!error) {
-		*old = seen;
-		error = apply_op(op, seen, &wanted);
-		if (error)
-			return error;
-		error = futex_cmpxchg_locked(addr, *old, wanted, &seen);
-		if (!error && seen == *old)
-			return 0;
-	}
-	return error;
-}
-
-long
-futex_wake_op(uint32_t __user *first, uint32_t __user *second, bool shared, uint32_t n, uint32_t m, uint32_t op)
-{
-	struct futex_key key1, key2;
-	struct futex_bucket *a, *b;
-	uint32_t old = 0;
-	long result = futex_key_get(first, shared, &key1);
-
-	if (result)
-		return result;
-	result = futex_key_get(second, shared, &key2);
-	if (result)
-		goto put_first;
-	a = futex_bucket_of(&key1);
-	b = futex_bucket_of(&key2);
-	for (;;) {
-		lock_two(a, b);
-		result = change_word_locked(second, op, &old);
-		if (result != -EFAULT)
-			break;
-		unlock_two(a, b);
-		result = futex_fault_in(second);
-		if (result)
-			goto put_second;
-	}
-	if (result == 0) {
-		int compared = compare_op(op, (int32_t)old);
-
-		result = wake_locked(a, &key1, n, FUTEX_BITSET_ALL);
-		if (compared > 0)
-			result += wake_locked(b, &key2, m, FUTEX_BITSET_ALL);
-		else if (compared < 0)
-			result = compared;
-	}
-	unlock_two(a, b);
-put_second:
-	futex_key_put(&key2);
-put_first:
-	futex_key_put(&key1);
-	return result;
 }

@@ -16,15 +16,20 @@
  * All queued waiters of a word have the same owner, whatever the program writes into the word meanwhile:
  * calls that would break this fail with EINVAL.
  *
- * Locks: the bucket's, then pi_lock (FUTEX_PI), which guards waiter->owner, thread->pi_held and
- * pi_exiting. The owner of a queued waiter changes under both, so either is enough to read it.
+ * A thread that ends, or execs, goes from PI_ALIVE to PI_EXITING: nobody begins to wait for it any more, and who
+ * would tries again. When all it held is given away it is PI_DEAD: who still finds its number, of a zombie, in a
+ * word gets ESRCH.
+ *
+ * Locks: the bucket's, then pi_lock (FUTEX_PI), which guards waiter->owner, thread->futex, ->pi_held and
+ * ->pi_state. The owner of a queued waiter changes under both, so either is enough to read it.
  */
 #include <tessera/sched.h>
 
 #include "futex_private.h"
 #include "proc.h"
 
-#define CHAIN_MAX 16
+#define CHAIN_MAX    16   /* how far a priority is passed on */
+#define DEADLOCK_MAX 1024 /* a longer chain of owners counts as a circle */
 
 static struct spinlock pi_lock = SPINLOCK_INIT(FUTEX_PI);
 
@@ -50,23 +55,37 @@ inherit_locked(struct thread *owner)
 		if (best == owner->inherited_priority)
 			return;
 		sched_set_inherited(owner, best);
-		w = READ_ONCE(owner->futex);
-		owner = w && w->pi ? w->owner : NULL;
+		owner = owner->futex ? owner->futex->owner : NULL;
 	}
 }
 
-/* w waits for `owner` now. -EAGAIN: that thread is about to end. */
-static int
-attach(struct futex_waiter *w, struct thread *owner)
+/* Does `owner` wait for t, at however many removes? */
+static bool
+would_deadlock(const struct thread *owner, const struct thread *t)
+{
+	assert_held(&pi_lock);
+	for (int depth = 0; owner && depth < DEADLOCK_MAX; depth++) {
+		if (owner == t)
+			return true;
+		owner = owner->futex ? owner->futex->owner : NULL;
+	}
+	return owner != NULL;
+}
+
+int
+futex_pi_attach(struct futex_waiter *w, struct thread *owner, bool others_wait)
 {
 	int error = 0;
 
 	spin_lock(&pi_lock);
-	if (owner->pi_exiting) {
-		error = -EAGAIN;
+	if (would_deadlock(owner, w->thread)) {
+		error = -EDEADLK;
+	} else if (owner->pi_state != PI_ALIVE && !others_wait) {
+		error = owner->pi_state == PI_EXITING ? -EAGAIN : -ESRCH;
 	} else {
 		thread_get(owner);
 		w->owner = owner;
+		w->pi = true;
 		list_add_tail(&owner->pi_held, &w->owner_node);
 		w->thread->futex = w;
 		inherit_locked(owner);
@@ -75,8 +94,8 @@ attach(struct futex_waiter *w, struct thread *owner)
 	return error;
 }
 
-static void
-detach(struct futex_waiter *w)
+void
+futex_pi_detach(struct futex_waiter *w)
 {
 	struct thread *owner;
 
@@ -93,21 +112,33 @@ detach(struct futex_waiter *w)
 		thread_put(owner);
 }
 
+void
+futex_priority_changed(struct thread *t)
+{
+	spin_lock(&pi_lock);
+	if (t->futex)
+		inherit_locked(t->futex->owner);
+	spin_unlock(&pi_lock);
+}
+
 /* --- the queue -------------------------------------------------------------------------------- */
 
-/* The waiter to serve next: the highest priority, the oldest of equals. *more: others wait too. */
+/*
+ * The waiter to serve next: the highest priority, the oldest of equals. *mixed: one waits on the word that does not
+ * want it as a lock.
+ */
 static struct futex_waiter *
-find_top(struct futex_bucket *b, const struct futex_key *key, bool *more)
+find_top(struct futex_bucket *b, const struct futex_key *key, bool *mixed)
 {
 	struct futex_waiter *w, *top = NULL;
 
-	*more = false;
+	*mixed = false;
 	list_for_each(w, &b->waiters, node) {
-		if (!w->pi || w->heir || !futex_key_equal(&w->key, key))
+		if (w->heir || !futex_key_equal(&w->key, key))
 			continue;
-		if (top)
-			*more = true;
-		if (!top || priority_of(w->thread) > priority_of(top->thread))
+		if (!w->pi)
+			*mixed = true;
+		else if (!top || priority_of(w->thread) > priority_of(top->thread))
 			top = w;
 	}
 	return top;
@@ -178,61 +209,83 @@ owner_is_gone(uint32_t __user *addr, uint32_t value)
 	return error ? error : now == value ? -ESRCH : -EBUSY;
 }
 
-/*
- * One try, bucket locked. 0: it is ours. -EINPROGRESS: w is queued behind the owner. -EFAULT: fault the
- * word in and try again. -EBUSY: drop the lock for a moment and try again. Else an error.
- */
+/* Nobody waits for the lock and the word names nobody. */
 static int
-try_lock_locked(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user *addr, bool try_only)
+take_free(struct futex_waiter *w, uint32_t __user *addr, uint32_t value, bool contended)
 {
-	uint32_t value, seen, self = w->thread->local_tid;
+	uint32_t seen, wanted = (uint32_t)w->thread->local_tid | (value & FUTEX_OWNER_DIED);
+	int error;
+
+	if (contended)
+		wanted |= FUTEX_WAITERS;
+	error = futex_cmpxchg_locked(addr, value, wanted, &seen);
+	return error ? error : seen == value ? 0 : -EBUSY;
+}
+
+/* Whom the word names, or the others wait for, with a reference; or an error. */
+static int
+find_owner(uint32_t __user *addr, uint32_t value, const struct futex_waiter *top, struct thread **found)
+{
+	struct thread *owner;
+
+	if (!(value & FUTEX_TID_MASK)) {
+		owner = top->owner;
+		thread_get(owner);
+	} else {
+		owner = thread_find((pid_t)(value & FUTEX_TID_MASK));
+		if (!owner)
+			return owner_is_gone(addr, value);
+	}
+	*found = owner;
+	if (!owner->process) {
+		thread_put(owner);
+		return -EPERM; /* the kernel's threads lock no words */
+	}
+	return 0;
+}
+
+int
+futex_pi_try_lock_locked(struct futex_bucket *b, const struct futex_key *key, struct futex_waiter *w,
+			 uint32_t __user *addr, bool contended)
+{
+	uint32_t value, seen;
 	struct futex_waiter *top;
 	struct thread *owner;
-	bool more;
+	bool mixed;
 	int error = futex_read_locked(addr, &value);
 
 	if (error)
 		return error;
-	if ((value & FUTEX_TID_MASK) == self)
+	if ((value & FUTEX_TID_MASK) == (uint32_t)w->thread->local_tid)
 		return -EDEADLK;
-	if (has_heir(b, &w->key))
-		return try_only ? -EAGAIN : -EBUSY;
-	top = find_top(b, &w->key, &more);
-	if (!(value & FUTEX_TID_MASK) && !top) {
-		uint32_t wanted = self | (value & FUTEX_OWNER_DIED);
-
-		error = futex_cmpxchg_locked(addr, value, wanted, &seen);
-		return error ? error : seen == value ? 0 : -EBUSY;
-	}
+	if (has_heir(b, key))
+		return -EBUSY;
+	top = find_top(b, key, &mixed);
+	if (mixed)
+		return -EINVAL;
+	if (!(value & FUTEX_TID_MASK) && !top)
+		return take_free(w, addr, value, contended);
 	/* Nobody's, but others wait: for an owner that is just ending, who will hand it to them. */
 	if (!(value & FUTEX_TID_MASK) && !(value & FUTEX_OWNER_DIED))
 		return -EINVAL;
-	if (try_only)
-		return -EAGAIN;
 	if (!(value & FUTEX_WAITERS)) {
 		error = futex_cmpxchg_locked(addr, value, value | FUTEX_WAITERS, &seen);
 		if (error || seen != value)
 			return error ? error : -EBUSY;
 	}
-	if (value & FUTEX_TID_MASK) {
-		owner = thread_find(value & FUTEX_TID_MASK);
-		if (!owner)
-			return owner_is_gone(addr, value | FUTEX_WAITERS);
-	} else {
-		owner = top->owner;
-		thread_get(owner);
-	}
-	error = attach(w, owner);
-	thread_put(owner);
+	error = find_owner(addr, value | FUTEX_WAITERS, top, &owner);
 	if (error)
+		return error;
+	if (top && top->owner != owner) /* the program wrote another owner into the word */
+		error = -EINVAL;
+	else
+		error = futex_pi_attach(w, owner, top != NULL);
+	thread_put(owner);
+	if (error == -EAGAIN)
 		return -EBUSY;
-	if (top && top->owner != owner) { /* the program wrote another owner into the word */
-		detach(w);
-		return -EINVAL;
-	}
-	list_add_tail(&b->waiters, &w->node);
-	w->bucket = b;
-	return -EINPROGRESS;
+	if (error == -ESRCH)
+		return owner_is_gone(addr, value | FUTEX_WAITERS);
+	return error ? error : -EINPROGRESS;
 }
 
 /* We were handed the lock of a thread that had ended: only we can write the word. */
@@ -244,7 +297,7 @@ take_from_dead(struct futex_waiter *w, uint32_t __user *addr)
 	if (get_user(value, addr))
 		return -EFAULT;
 	for (;;) {
-		uint32_t wanted = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED | (uint32_t)w->thread->local_tid;
+		uint32_t wanted = FUTEX_WAITERS | FUTEX_OWNER_DIED | (uint32_t)w->thread->local_tid;
 
 		if (arch_user_cmpxchg32(addr, value, wanted, &seen))
 			return -EFAULT;
@@ -254,9 +307,8 @@ take_from_dead(struct futex_waiter *w, uint32_t __user *addr)
 	}
 }
 
-/* Sleep until the lock is handed to us. */
-static int
-wait_for_lock(struct futex_waiter *w, uint32_t __user *addr, deadline_t until)
+int
+futex_pi_wait(struct futex_waiter *w, uint32_t __user *addr, deadline_t until)
 {
 	struct futex_bucket *b;
 	int error = 0;
@@ -272,7 +324,8 @@ wait_for_lock(struct futex_waiter *w, uint32_t __user *addr, deadline_t until)
 			break;
 	}
 	if (futex_unqueue(w)) {
-		detach(w);
+		if (w->pi)
+			futex_pi_detach(w);
 		return error;
 	}
 	if (!w->owner_died)
@@ -285,12 +338,8 @@ wait_for_lock(struct futex_waiter *w, uint32_t __user *addr, deadline_t until)
 	return error;
 }
 
-/*
- * Let the others go on whose step we need. First by a yield; then asleep, for who is less urgent than we
- * are does not run when we yield.
- */
-static void
-step_aside(unsigned int tries, enum wait_mode mode)
+void
+futex_pi_step_aside(unsigned int tries, enum wait_mode mode)
 {
 	if (tries < 4)
 		sched_yield_thread();
@@ -298,22 +347,39 @@ step_aside(unsigned int tries, enum wait_mode mode)
 		(void)wait_until(deadline_after(NSEC_PER_MSEC / 4), mode);
 }
 
+/* One try; with try_only the lock is not waited for, but whoever holds it is looked at all the same. */
+static int
+lock_or_queue(struct futex_bucket *b, struct futex_waiter *w, uint32_t __user *addr, bool try_only)
+{
+	int error;
+
+	spin_lock(&b->lock);
+	error = futex_pi_try_lock_locked(b, &w->key, w, addr, false);
+	if (error == -EINPROGRESS && try_only) {
+		futex_pi_detach(w);
+		error = -EAGAIN;
+	} else if (error == -EINPROGRESS) {
+		list_add_tail(&b->waiters, &w->node);
+		w->bucket = b;
+	}
+	spin_unlock(&b->lock);
+	return error;
+}
+
 int
 futex_lock_pi(uint32_t __user *addr, bool shared, deadline_t until, bool try_only)
 {
 	unsigned int tries = 0;
-	struct futex_waiter w = { .thread = current_thread(), .bitset = FUTEX_BITSET_ALL, .pi = true };
+	struct futex_waiter w = { .thread = current_thread(), .bitset = FUTEX_BITSET_ALL };
 	struct futex_bucket *b;
-	int error = futex_key_get(addr, shared, &w.key);
+	int error = futex_key_get(addr, shared, true, &w.key);
 
 	if (error)
 		return error;
 	list_init(&w.owner_node);
 	b = futex_bucket_of(&w.key);
 	for (;;) {
-		spin_lock(&b->lock);
-		error = try_lock_locked(b, &w, addr, try_only);
-		spin_unlock(&b->lock);
+		error = lock_or_queue(b, &w, addr, try_only);
 		if (error == -EFAULT) {
 			error = futex_fault_in(addr);
 			if (error)
@@ -323,13 +389,13 @@ futex_lock_pi(uint32_t __user *addr, bool shared, deadline_t until, bool try_onl
 				error = -EINTR;
 				break;
 			}
-			step_aside(tries++, WAIT_INTERRUPTIBLE);
+			futex_pi_step_aside(tries++, WAIT_INTERRUPTIBLE);
 		} else {
 			break;
 		}
 	}
 	if (error == -EINPROGRESS)
-		error = wait_for_lock(&w, addr, until);
+		error = futex_pi_wait(&w, addr, until);
 	futex_key_put(&w.key);
 	return error;
 }
@@ -343,17 +409,18 @@ try_unlock_locked(struct futex_bucket *b, const struct futex_key *key, uint32_t 
 	struct thread *self = current_thread();
 	struct futex_waiter *top;
 	uint32_t value, seen, wanted;
-	bool more;
+	bool mixed;
 	int error = futex_read_locked(addr, &value);
 
 	if (error)
 		return error;
 	if ((value & FUTEX_TID_MASK) != (uint32_t)self->local_tid)
 		return -EPERM;
-	top = find_top(b, key, &more);
-	if (top && top->owner != self) /* it waits for the owner that the word named before */
+	top = find_top(b, key, &mixed);
+	if (mixed || (top && top->owner != self)) /* it waits for the owner that the word named before */
 		return -EINVAL;
-	wanted = top ? (uint32_t)top->thread->local_tid | (more ? FUTEX_WAITERS : 0) : 0;
+	/* The next owner always comes back to the kernel; by then others may wait. */
+	wanted = top ? (uint32_t)top->thread->local_tid | FUTEX_WAITERS : 0;
 	error = futex_cmpxchg_locked(addr, value, wanted, &seen);
 	if (error || seen != value)
 		return error ? error : -EBUSY;
@@ -367,8 +434,15 @@ futex_unlock_pi(uint32_t __user *addr, bool shared)
 {
 	struct futex_bucket *b;
 	struct futex_key key;
-	int error = futex_key_get(addr, shared, &key);
+	uint32_t value;
+	int error;
 
+	/* Whose it is is looked at first: another's word may be anywhere. */
+	if (get_user(value, addr))
+		return -EFAULT;
+	if ((value & FUTEX_TID_MASK) != (uint32_t)current_thread()->local_tid)
+		return -EPERM;
+	error = futex_key_get(addr, shared, true, &key);
 	if (error)
 		return error;
 	b = futex_bucket_of(&key);
@@ -389,22 +463,23 @@ futex_unlock_pi(uint32_t __user *addr, bool shared)
 }
 
 /*
- * t ends: whoever waits for one of its locks gets it. From the flag on nobody begins to wait for t;
- * such a thread tries again until t's number is gone.
+ * t ends, or execs: whoever waits for one of its locks gets it. Until that is done, who comes to wait for t
+ * tries again; then it finds the lock given away, or t without locks.
  */
 void
-futex_pi_thread_exit(struct thread *t)
+futex_pi_thread_exit(struct thread *t, bool ends)
 {
 	for (unsigned int tries = 0;; tries++) {
 		struct futex_waiter *w, *top;
 		struct futex_bucket *b;
 		struct futex_key key;
-		bool more, mine;
+		bool mixed, mine;
 
 		spin_lock(&pi_lock);
-		t->pi_exiting = true;
+		t->pi_state = PI_EXITING;
 		w = list_first(&t->pi_held, struct futex_waiter, owner_node);
 		if (!w) {
+			t->pi_state = ends ? PI_DEAD : PI_ALIVE;
 			spin_unlock(&pi_lock);
 			return;
 		}
@@ -413,12 +488,12 @@ futex_pi_thread_exit(struct thread *t)
 		/* w may go now; another waiter of the same word does as well, and none is fine too. */
 		b = futex_bucket_of(&key);
 		spin_lock(&b->lock);
-		top = find_top(b, &key, &more);
+		top = find_top(b, &key, &mixed);
 		mine = top && top->owner == t;
 		if (mine)
 			hand_over(b, top, t, true);
 		spin_unlock(&b->lock);
 		if (!mine) /* w is on its way off, and may be less urgent than we are */
-			step_aside(tries, WAIT_UNINTERRUPTIBLE);
+			futex_pi_step_aside(tries, WAIT_UNINTERRUPTIBLE);
 	}
 }

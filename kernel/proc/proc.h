@@ -193,7 +193,7 @@ void timers_exit(struct process *p);  /* all go; no signals from them afterwards
 
 /* --- futexes -------------------------------------------------------------------------------------- */
 
-void futex_thread_exit(struct thread *t); /* robust list, PI futexes, clear_child_tid */
+void futex_thread_exit(struct thread *t, bool ends); /* or execs: robust list, PI futexes, clear_child_tid */
 void futex_init(void);
 
 /* --- rseq.c --------------------------------------------------------------------------------------- */

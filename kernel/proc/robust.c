@@ -76,9 +76,9 @@ walk_robust_list(struct thread *t)
 		(void)abandon(t, head.pending & ~1ull, head.futex_offset, head.pending & 1, true);
 }
 
-/* The calling thread stops using its program's memory: it ends, or execs. */
+/* The calling thread stops using its program's memory: it `ends`, or execs. */
 void
-futex_thread_exit(struct thread *t)
+futex_thread_exit(struct thread *t, bool ends)
 {
 	struct process *p = t->process;
 
@@ -88,7 +88,7 @@ futex_thread_exit(struct thread *t)
 		walk_robust_list(t);
 		t->robust_list = NULL;
 	}
-	futex_pi_thread_exit(t);
+	futex_pi_thread_exit(t, ends);
 	if (t->clear_child_tid) {
 		/* Nobody is left to see it when this was the last user of the memory. */
 		if (ref_count(&p->as->refs) > 1 || READ_ONCE(p->thread_count) > 1) {

@@ -71,6 +71,13 @@ struct cpu_mask {
 	uint64_t bits; /* MAX_CPUS == 64 */
 };
 
+/* May others wait for a PI futex that a thread owns? See proc/futex_pi.c. */
+enum pi_state {
+	PI_ALIVE,
+	PI_EXITING,
+	PI_DEAD,
+};
+
 /*
  * Why a call may be run again after a signal handler (ERESTART_RESTARTBLOCK): nanosleep, poll, futex.
  */
@@ -168,10 +175,10 @@ struct thread {
 	uint64_t minor_faults, major_faults; /* [o] */
 	struct ptrace *ptrace;         /* [a] NULL until it is first traced: proc/ptrace.c */
 	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */
-	struct futex_waiter *futex;    /* [o] futex being waited on */
+	struct futex_waiter *futex;    /* FUTEX_PI: the PI futex being waited for, NULL: none */
 	struct sem_undo_list *sem_undo; /* [o] what System V semaphores are owed; NULL: nothing yet */
 	struct list pi_held;           /* FUTEX_PI: who waits for PI futexes it owns */
-	bool pi_exiting;               /* FUTEX_PI: nobody may begin to wait for it any more */
+	uint8_t pi_state;              /* FUTEX_PI: enum pi_state */
 	uint32_t personality;          /* [o] */
 	uint64_t timer_slack_ns;       /* [o] */
 	uint16_t io_priority;          /* [a] as set by ioprio_set; 0: none */

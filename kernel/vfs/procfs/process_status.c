@@ -198,7 +198,7 @@ show_stat(struct text *t, struct target *at)
 	struct thread *th = at->thread;
 	struct address_space *as = process_address_space(p);
 	bool inside = as && process_may_inspect(p) == 0;
-	bool rt = th && th->rt_priority;
+	int rt = th ? MAX(th->rt_priority, th->inherited_priority) : 0;
 	struct snapshot s;
 
 	gather(at, &s);
@@ -209,7 +209,7 @@ show_stat(struct text *t, struct target *at)
 	text_print(t, " %lu %lu %lu %lu %lu %lu %lu %lu", s.minor, s.children_minor, s.major,
 		   s.children_major, s.user_ns / TICK_NS, s.system_ns / TICK_NS,
 		   s.children_user_ns / TICK_NS, s.children_system_ns / TICK_NS);
-	text_print(t, " %d %d %u 0 %lu", rt ? -1 - th->rt_priority : 20 + (th ? th->nice : 0),
+	text_print(t, " %d %d %u 0 %lu", rt ? -1 - rt : 20 + (th ? th->nice : 0),
 		   th ? th->nice : 0, s.threads,
 		   (at->whole || !th ? p->start_time : th->start_time) / TICK_NS);
 	text_print(t, " %lu %lu %lu", as ? as->total_pages * PAGE_SIZE : 0,
