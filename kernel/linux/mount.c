@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mount.c - mount, umount2, pivot_root.
+ * mount.c - mount, umount2, pivot_root, sysfs.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -205,4 +205,37 @@ out:
 	kfree(new_name);
 	kfree(old_name);
 	return error;
+}
+
+/* sysfs(2), which is older than the file system of that name: places and names of file system types. */
+enum { TYPE_PLACE = 1, TYPE_NAME, TYPE_COUNT };
+
+static long
+type_place(const char __user *uname)
+{
+	char *name = user_name_get(uname);
+	long place;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	place = *name ? filesystem_type_place(name) : -ENOENT;
+	kfree(name);
+	return place;
+}
+
+long
+linux_sysfs(int option, unsigned long a1, unsigned long a2)
+{
+	const char *name;
+
+	switch (option) {
+	case TYPE_PLACE:
+		return type_place((const char __user *)a1);
+	case TYPE_NAME:
+		name = filesystem_type_at((unsigned int)a1);
+		return name ? copy_to_user((void __user *)a2, name, strlen(name) + 1) : -EINVAL;
+	case TYPE_COUNT:
+		return filesystem_type_count();
+	}
+	return -EINVAL;
 }

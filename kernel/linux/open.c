@@ -9,6 +9,7 @@
 #include <tessera/slab.h>
 
 #include "linux.h"
+#include "open_flags.h"
 #include "user_name.h"
 
 struct linux_open_how {
@@ -29,22 +30,35 @@ struct linux_open_how {
 	 O_CLOEXEC | O_PATH | O_TMPFILE)
 #define PATH_FLAGS  (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
+uint32_t
+open_flags_known(uint32_t flags)
+{
+	return (flags & OPEN_FLAGS) | (flags & O_PATH ? 0 : O_LARGEFILE);
+}
+
+int
+open_flags_check(uint32_t *flags)
+{
+	if (*flags & O_PATH)
+		*flags &= PATH_FLAGS;
+	if ((*flags & (O_DIRECTORY | O_CREAT)) == (O_DIRECTORY | O_CREAT))
+		return -EINVAL;
+	if (((*flags & O_TMPFILE) == O_TMPFILE || (*flags & (O_TMPFILE & ~O_DIRECTORY))) &&
+	    ((*flags & O_TMPFILE) != O_TMPFILE || !(*flags & O_ACCMODE) || (*flags & O_CREAT)))
+		return -EINVAL;
+	return 0;
+}
+
 static long
 open_checked(int dirfd, const char __user *uname, uint32_t flags, mode_t mode, unsigned int lookup)
 {
 	uint64_t removed = RIGHT_NONE;
 	char *name;
 	struct file *f;
-	int error, fd;
+	int error = open_flags_check(&flags), fd;
 
-	if (flags & O_PATH)
-		flags &= PATH_FLAGS;
-	if ((flags & (O_DIRECTORY | O_CREAT)) == (O_DIRECTORY | O_CREAT))
-		return -EINVAL;
-	if ((flags & O_TMPFILE) == O_TMPFILE || (flags & (O_TMPFILE & ~O_DIRECTORY))) {
-		if ((flags & O_TMPFILE) != O_TMPFILE || !(flags & O_ACCMODE) || (flags & O_CREAT))
-			return -EINVAL;
-	}
+	if (error)
+		return error;
 	name = user_name_get(uname);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
@@ -72,9 +86,7 @@ long
 linux_openat(int dirfd, const char __user *name, int flags, mode_t mode)
 {
 	/* Unknown bits were always ignored here. */
-	return open_checked(dirfd, name,
-		((uint32_t)flags & OPEN_FLAGS) | (flags & (int)O_PATH ? 0 : O_LARGEFILE),
-		mode & 07777, 0);
+	return open_checked(dirfd, name, open_flags_known((uint32_t)flags), mode & 07777, 0);
 }
 
 long

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stat.c - stat, lstat, fstat, newfstatat, statx, statfs, access.
+ * stat.c - stat, lstat, fstat, newfstatat, statx, statfs, ustat, access.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -241,10 +241,9 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 static long
 statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __user *out)
 {
-	struct fs_stat st = {
-		.type = fs->type->magic, .block_size = PAGE_SIZE, .name_max = NAME_MAX};
+	struct fs_stat st;
 	struct linux_statfs s;
-	long error = fs->type->statfs ? fs->type->statfs(fs, &st) : 0;
+	long error = filesystem_statfs(fs, &st);
 
 	if (error)
 		return error;
@@ -293,6 +292,33 @@ linux_fstatfs(int fd, struct linux_statfs __user *out)
 	result = f->inode ? statfs_out(f->inode->fs, f->mount ? f->mount->flags : 0, out) : -ENOSYS;
 	file_put(f);
 	return result;
+}
+
+struct linux_ustat {
+	int32_t blocks_free, pad;
+	uint64_t files_free;
+	char name[6], pack[6], tail[4];
+};
+_Static_assert(sizeof(struct linux_ustat) == 32, "struct ustat");
+
+long
+linux_ustat(unsigned int device, struct linux_ustat __user *out)
+{
+	struct filesystem *fs = filesystem_by_device(DEV(
+		(device & 0xfff00) >> 8, (device & 0xff) | (device >> 12 & 0xfff00)));
+	struct fs_stat st;
+	long error;
+
+	if (!fs)
+		return -EINVAL;
+	error = filesystem_statfs(fs, &st);
+	filesystem_put(fs);
+	if (!error) {
+		struct linux_ustat u = { .blocks_free = (int32_t)st.free, .files_free = st.files_free };
+
+		error = copy_to_user(out, &u, sizeof(u));
+	}
+	return error;
 }
 
 /*

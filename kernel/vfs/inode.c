@@ -22,6 +22,8 @@
 static struct slab_cache *inode_cache;   /* [I] */
 static struct spinlock types_lock = SPINLOCK_INIT(INODE_CACHE);
 static struct list types = LIST_INIT(types); /* types_lock */
+static struct spinlock instances_lock = SPINLOCK_INIT(INODE_CACHE);
+static struct list instances = LIST_INIT(instances); /* instances_lock */
 static uint32_t next_device;             /* [a] minor numbers of unnamed devices */
 
 void
@@ -162,6 +164,42 @@ filesystem_types(void (*fn)(void *ctx, const struct filesystem_type *t), void *c
 		fn(ctx, t);
 }
 
+int
+filesystem_type_count(void)
+{
+	struct filesystem_type *t;
+	int n = 0;
+
+	list_for_each(t, &types, node)
+		n++;
+	return n;
+}
+
+int
+filesystem_type_place(const char *name)
+{
+	struct filesystem_type *t;
+	int n = 0;
+
+	list_for_each(t, &types, node) {
+		if (strcmp(t->name, name) == 0)
+			return n;
+		n++;
+	}
+	return -EINVAL;
+}
+
+const char *
+filesystem_type_at(unsigned int place)
+{
+	struct filesystem_type *t;
+
+	list_for_each(t, &types, node)
+		if (place-- == 0)
+			return t->name;
+	return NULL;
+}
+
 struct filesystem *
 filesystem_create(const struct filesystem_type *type)
 {
@@ -177,7 +215,32 @@ filesystem_create(const struct filesystem_type *type)
 	list_init(&fs->inodes);
 	fs->user_ns = current_cred()->user_ns;
 	namespace_get(&fs->user_ns->ns);
+	spin_lock(&instances_lock);
+	list_add_tail(&instances, &fs->instance_node);
+	spin_unlock(&instances_lock);
 	return fs;
+}
+
+struct filesystem *
+filesystem_by_device(dev_t device)
+{
+	struct filesystem *fs, *found = NULL;
+
+	spin_lock(&instances_lock);
+	list_for_each(fs, &instances, instance_node)
+		if (fs->device == device && ref_get_unless_zero(&fs->refs)) {
+			found = fs;
+			break;
+		}
+	spin_unlock(&instances_lock);
+	return found;
+}
+
+int
+filesystem_statfs(struct filesystem *fs, struct fs_stat *st)
+{
+	*st = (struct fs_stat){ .type = fs->type->magic, .block_size = PAGE_SIZE, .name_max = NAME_MAX };
+	return fs->type->statfs ? fs->type->statfs(fs, st) : 0;
 }
 
 /* Watches hold inodes but no mount: they end with the file system. */
@@ -207,6 +270,9 @@ filesystem_put(struct filesystem *fs)
 {
 	if (!ref_put(&fs->refs))
 		return;
+	spin_lock(&instances_lock);
+	list_del(&fs->instance_node);
+	spin_unlock(&instances_lock);
 	end_watches(fs);
 	dentry_purge_filesystem(fs);
 	if (fs->root)

@@ -308,50 +308,79 @@ find_or_create(struct last_name *w, uint32_t flags, mode_t mode, struct path *ou
 	return 0;
 }
 
-/* O_TMPFILE: a file without a name in the directory `name`. */
+/* O_TMPFILE: a file without a name in the directory `dir`. */
 static int
-open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
-	     struct file **out)
+open_tmpfile_in(const struct path *dir, uint32_t flags, mode_t mode, struct file **out)
 {
-	struct path dir, p;
-	struct inode *i, *d;
+	struct path p;
+	struct inode *i, *d = dir->dentry->inode;
 	struct file *f;
 	char shown[24]; /* in /proc/PID/fd */
-	int error = path_lookup(dirfd, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY | LOOKUP_CREATE, &dir);
+	int error = mount_want_write(dir->mount);
 
-	if (error)
-		return error;
-	d = dir.dentry->inode;
-	error = mount_want_write(dir.mount);
 	if (!error)
 		error = vfs_permission(d, MAY_WRITE | MAY_EXEC);
 	if (!error && !d->ops->tmpfile)
 		error = -EOPNOTSUPP;
 	if (error)
-		goto put_dir;
+		return error;
 	write_lock(&d->lock);
 	error = d->ops->tmpfile(d, S_IFREG | posix_acl_new_mode(d, mode & 07777), &i);
 	write_unlock(&d->lock);
 	if (error)
-		goto put_dir;
+		return error;
 	if (!(flags & O_EXCL))
 		i->attributes |= INODE_LINKABLE;
-	p.mount = dir.mount;
+	p.mount = dir->mount;
 	snprintf(shown, sizeof(shown), "#%lu", i->number);
-	p.dentry = dentry_create(dir.dentry, shown, strlen(shown));
+	p.dentry = dentry_create(dir->dentry, shown, strlen(shown));
 	if (!p.dentry) {
 		inode_put(i);
-		error = -ENOMEM;
-		goto put_dir;
+		return -ENOMEM;
 	}
 	dentry_attach(p.dentry, i);
 	f = new_object(flags & ~O_EXCL);
 	error = f ? open_object(&p, flags & ~O_EXCL, f, out) : -ENFILE;
 	dentry_put(p.dentry);
-put_dir:
+	return error;
+}
+
+static int
+open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
+	     struct file **out)
+{
+	struct path dir;
+	int error = path_lookup(dirfd, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY | LOOKUP_CREATE, &dir);
+
+	if (error)
+		return error;
+	error = open_tmpfile_in(&dir, flags, mode, out);
 	path_put(&dir);
 	return error;
 }
+
+int
+vfs_open_found(const struct path *p, uint32_t flags, struct file **out)
+{
+	mode_t mode = p->dentry->inode->mode;
+	struct file *f;
+
+	if (S_ISLNK(mode) && !(flags & O_PATH))
+		return -ELOOP;
+	if ((flags & O_DIRECTORY) && !S_ISDIR(mode))
+		return -ENOTDIR;
+	if ((flags & O_TMPFILE) == O_TMPFILE && !(flags & O_PATH))
+		return open_tmpfile_in(p, flags, 0, out);
+	if (flags & O_PATH)
+		flags &= ~(O_CREAT | O_EXCL | O_TRUNC);
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return -EEXIST;
+	if ((flags & O_CREAT) && S_ISDIR(mode))
+		return -EISDIR;
+	f = new_object(flags);
+	return f ? open_found(p, flags, false, f, out) : -ENFILE;
+}
+
 
 int
 vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,

@@ -176,6 +176,7 @@ void anonymous_init(void);
 /* tmpfs/, for devfs and memfd: make fs->root. `options` as mount(2)'s. */
 int tmpfs_fill(struct filesystem *fs, const char *options);
 void tmpfs_unmount(struct filesystem *fs);
+int tmpfs_name_of(struct inode *i, struct inode **dir, char *name);
 int tmpfs_statfs(struct filesystem *fs, struct fs_stat *st);
 int tmpfs_remount(struct filesystem *fs, const char *options);
 void tmpfs_show_options(struct filesystem *fs, char *out, size_t size);

@@ -64,7 +64,7 @@ CIRCLES = {
     ("relay_room", "wake_queue"): (1, "wakes writers, who relay nothing"),
     ("slab_free", "slab_alloc"): (1, "a magazine is allocated with ALLOC_NOWAIT and interrupts off"),
     ("arch_page_table_prepare", "frame_alloc"): (1, "a section's map is built from the section itself"),
-    ("tmpfs_dir_free_tree", "inode_put"): (1, "directories are emptied before they are put"),
+    ("tmpfs_dir_free_tree", "tmpfs_entry_remove"): (1, "directories are emptied before they are put"),
     ("link_readlink", "link_readlink"): (0, "two functions of one name: an entry's readlink is not the inode's"),
 }
 # Where a chain ends, because it does not come back: the machine stops.

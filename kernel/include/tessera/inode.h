@@ -200,6 +200,9 @@ struct filesystem_type {
 	/* Is `key` an option, with this value (NULL: without one)? 0, -ENOENT: no option, -EINVAL: a bad value.
 	 * Empty: there are no options. */
 	int (*check_option)(const char *key, const char *value);
+	/* For file handles (vfs/file_handle.c): one name of `i`, NAME_MAX + 1 bytes, and its directory, with a
+	 * reference. -ENOENT: it has none (any more). Empty: files of this type have no handles. */
+	int (*name_of)(struct inode *i, struct inode **dir, char *name);
 	bool late_options;             /* options are looked at when it is mounted, not when they are named */
 	bool single;                   /* one instance for all mounts: proc, devfs */
 	bool no_cache;                 /* names are forgotten as soon as nobody uses them: proc */
@@ -223,6 +226,7 @@ struct filesystem {
 	uint64_t dentries;             /* [a] that have not been freed entirely */
 	bool readonly;                 /* [a] on whatever mount */
 	uint32_t writers;              /* [a] files open for writing, on all mounts */
+	struct list instance_node;     /* inode.c: among all instances */
 	void *private;
 };
 
@@ -302,6 +306,20 @@ char *path_name(const struct path *p, char *buf, size_t size);
 /* The bare name of `p` below `root`, and what is to be said about it. */
 char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
 		     unsigned int *state);
+
+/* --- files by handle (vfs/file_handle.c) --------------------------------------------------------- */
+
+/* What finds a file of one file system again without a name. */
+struct file_key {
+	uint32_t generation;           /* of the instance: a key of another one finds nothing */
+	ino_t inode;
+};
+/* -EOPNOTSUPP: such files have none. */
+int vfs_file_key(const struct path *p, struct file_key *key);
+/* The file of `key` on the mount of `at`, references in *out, permissions not asked. -ESTALE: it is gone. */
+int vfs_find_key(const struct path *at, const struct file_key *key, struct path *out);
+/* Open what is at `p` itself as open(2) would if its name led there. */
+int vfs_open_found(const struct path *p, uint32_t flags, struct file **out);
 
 /* --- operations on names (vfs/namei ops): permission checks, locking, then inode_ops ----------- */
 int vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int lookup,
@@ -459,6 +477,13 @@ struct file *anonymous_inode_open(struct inode *i, const char *name, const struc
 struct timespec64 inode_now(void);
 
 int filesystem_register(struct filesystem_type *t);
+/* The instance whose files have this st_dev, with a reference; NULL: none. */
+struct filesystem *filesystem_by_device(dev_t device);
+int filesystem_statfs(struct filesystem *fs, struct fs_stat *st);
+/* The types in the order of their registration: how many, which place `name` has (-EINVAL), what stands there (NULL). */
+int filesystem_type_count(void);
+int filesystem_type_place(const char *name);
+const char *filesystem_type_at(unsigned int place);
 void filesystem_put(struct filesystem *fs); /* may sleep: the last one frees all that is cached of it */
 void vfs_init(void);                 /* caches, rootfs (tmpfs) mounted as / */
 /* Unpack a cpio archive into /. Frames of page-aligned file data become tmpfs's own. */

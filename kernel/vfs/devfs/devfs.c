@@ -161,6 +161,7 @@ static struct filesystem_type devfs_type = {
 	.mount = devfs_mount,
 	.unmount = tmpfs_unmount,
 	.statfs = tmpfs_statfs,
+	.name_of = tmpfs_name_of,
 	.remount = devfs_remount,
 	.show_options = tmpfs_show_options,
 };

@@ -4,12 +4,17 @@
  *
  * An entry's position is given once and never again in that directory, so getdents can go on after
  * the entry it stopped at was removed.
+ *
+ * The way back, from an inode to its names, is for file handles: each inode's list of entries, under one
+ * spinlock for all, because an entry changes hands when names do.
  */
 #include <tessera/errno.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
 #include "tmpfs.h"
+
+static struct spinlock names_lock = SPINLOCK_INIT(INODE_CACHE);
 
 static uint32_t
 hash_name(const char *name, size_t length)
@@ -49,6 +54,35 @@ tmpfs_entry_find(struct inode *dir, const char *name, size_t length)
 	return NULL;
 }
 
+void
+tmpfs_entry_set(struct tmpfs_entry *e, struct inode *i)
+{
+	spin_lock(&names_lock);
+	list_del_init(&e->inode_node);
+	e->inode = i;
+	list_add_tail(&tmpfs_inode_of(i)->names, &e->inode_node);
+	spin_unlock(&names_lock);
+}
+
+/* filesystem_type.name_of. An entry on the list lives, and its directory with it, until names_lock was had. */
+int
+tmpfs_name_of(struct inode *i, struct inode **dir, char *name)
+{
+	struct tmpfs_entry *e;
+	int error = -ENOENT;
+
+	spin_lock(&names_lock);
+	list_for_each(e, &tmpfs_inode_of(i)->names, inode_node)
+		if (ref_get_unless_zero(&e->dir->refs)) {
+			*dir = e->dir;
+			memcpy(name, e->name, (size_t)e->length + 1);
+			error = 0;
+			break;
+		}
+	spin_unlock(&names_lock);
+	return error;
+}
+
 int
 tmpfs_entry_add(struct inode *dir, const struct dentry *d, struct inode *i)
 {
@@ -61,7 +95,8 @@ tmpfs_entry_add(struct inode *dir, const struct dentry *d, struct inode *i)
 	e->length = d->length;
 	memcpy(e->name, d->name, d->length);
 	e->hash = hash_name(e->name, e->length);
-	e->inode = i;
+	e->dir = dir;
+	list_init(&e->inode_node);
 	e->position = t->next_position++;
 	while (*link) {
 		parent = *link;
@@ -75,6 +110,7 @@ tmpfs_entry_add(struct inode *dir, const struct dentry *d, struct inode *i)
 	parent = rb_last(&t->by_position);
 	rb_insert(&t->by_position, &e->by_position, parent,
 		parent ? &parent->right : &t->by_position.root);
+	tmpfs_entry_set(e, i);
 	dir->size += TMPFS_ENTRY_SIZE;
 	return 0;
 }
@@ -87,6 +123,9 @@ tmpfs_entry_remove(struct inode *dir, struct tmpfs_entry *e)
 	rb_erase(&t->by_name, &e->by_name);
 	rb_erase(&t->by_position, &e->by_position);
 	dir->size -= TMPFS_ENTRY_SIZE;
+	spin_lock(&names_lock);
+	list_del(&e->inode_node);
+	spin_unlock(&names_lock);
 	inode_put(e->inode);
 	kfree(e);
 }

@@ -55,6 +55,7 @@ tmpfs_inode_create(struct filesystem *fs, struct inode *dir, mode_t mode, dev_t 
 		charge(&t->inodes, 0, -1);
 		return NULL;
 	}
+	list_init(&ti->names);
 	list_init(&ti->xattrs);
 	mutex_init(&ti->xattrs_lock, LOCK_SLEEP_LEAF);
 	ti->next_position = 2;
@@ -235,8 +236,8 @@ exchange(struct inode *from_dir, struct tmpfs_entry *from, struct inode *to_dir,
 	struct inode *i = from->inode;
 	int change = S_ISDIR(to->inode->mode) - S_ISDIR(i->mode);
 
-	from->inode = to->inode;
-	to->inode = i;
+	tmpfs_entry_set(from, to->inode);
+	tmpfs_entry_set(to, i);
 	from_dir->links += (uint32_t)change;
 	to_dir->links -= (uint32_t)change;
 }
@@ -266,7 +267,7 @@ tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inode *to_dir, 
 		struct inode *old = over->inode;
 
 		inode_get(i);
-		over->inode = i;
+		tmpfs_entry_set(over, i);
 		name_removed(old);
 		old->links = directory ? 0 : old->links - 1;
 		old->changed = inode_now();

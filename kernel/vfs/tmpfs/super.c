@@ -264,6 +264,7 @@ static struct filesystem_type tmpfs_type = {
 	.mount = tmpfs_mount,
 	.unmount = tmpfs_unmount,
 	.statfs = tmpfs_statfs,
+	.name_of = tmpfs_name_of,
 	.remount = tmpfs_remount,
 	.show_options = tmpfs_show_options,
 };
@@ -292,6 +293,7 @@ static struct filesystem_type rootfs_type = {
 	.single = true,
 	.mount = tmpfs_mount,
 	.statfs = rootfs_statfs,
+	.name_of = tmpfs_name_of,
 	.remount = tmpfs_remount,
 	.show_options = tmpfs_show_options,
 };

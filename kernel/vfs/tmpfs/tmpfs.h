@@ -25,6 +25,8 @@ struct tmpfs {
 /* A name in a directory. All [l] of the directory. */
 struct tmpfs_entry {
 	struct rb_node by_position, by_name;
+	struct inode *dir;         /* [I] borrowed: it holds us */
+	struct list inode_node;    /* names_lock: in its inode's names */
 	loff_t position;           /* for life; 2 and up, never reused in a directory */
 	uint32_t hash;
 	uint16_t length;
@@ -45,6 +47,7 @@ struct tmpfs_inode {
 	loff_t next_position;
 	struct inode *emptied_from;          /* dir.c: the way back up while a tree is freed */
 	char *target;                        /* symlinks */
+	struct list names;                   /* names_lock (dir.c): the entries that lead here */
 	struct list xattrs;                  /* xattrs_lock */
 	struct mutex xattrs_lock;            /* class SLEEP_LEAF */
 };
@@ -67,6 +70,8 @@ struct tmpfs_entry *tmpfs_entry_find(struct inode *dir, const char *name, size_t
 int tmpfs_entry_add(
 	struct inode *dir, const struct dentry *d, struct inode *i); /* takes the reference */
 void tmpfs_entry_remove(struct inode *dir, struct tmpfs_entry *e); /* drops the reference */
+/* It leads to `i` from now on; the references stay the callers'. */
+void tmpfs_entry_set(struct tmpfs_entry *e, struct inode *i);
 bool tmpfs_dir_is_empty(const struct inode *dir);
 void tmpfs_dir_free_tree(struct inode *root);
 

@@ -281,3 +281,43 @@ TEST(futimesat_without_a_name_means_the_handle)
 	CHECK_EQ(st.st_mtime, 200);
 	CHECK_ERRNO(syscall(SYS_futimesat, AT_FDCWD, NULL, tv), EFAULT);
 }
+
+TEST(ustat_tells_of_a_file_system_by_number)
+{
+	struct { int blocks; unsigned long files; char name[6], pack[6]; } u;
+	struct stat st;
+
+	memset(&u, 0xff, sizeof(u));
+	CHECK_OK(stat("/tmp", &st));
+	CHECK_OK(syscall(SYS_ustat, st.st_dev, &u));
+	CHECK(u.blocks > 0);
+	CHECK(u.files > 0);
+	CHECK_MEM(u.name, "\0\0\0\0\0", 6);
+	CHECK_OK(stat("/proc", &st));
+	CHECK_OK(syscall(SYS_ustat, st.st_dev, &u));
+	CHECK_EQ(u.blocks, 0);
+	CHECK_ERRNO(syscall(SYS_ustat, st.st_dev, check_bad_address()), EFAULT);
+	CHECK_ERRNO(syscall(SYS_ustat, 0xfffff, &u), EINVAL);
+	CHECK_ERRNO(syscall(SYS_ustat, 0xfffff, check_bad_address()), EINVAL);
+}
+
+TEST(sysfs_tells_types_of_file_systems)
+{
+	char name[64];
+	long n = CHECK_OK(syscall(SYS_sysfs, 3)), found = 0;
+
+	for (long i = 0; i < n; i++) {
+		memset(name, 'x', sizeof(name));
+		CHECK_OK(syscall(SYS_sysfs, 2, i, name));
+		CHECK_EQ(syscall(SYS_sysfs, 1, name), i);
+		found += strcmp(name, "proc") == 0;
+	}
+	CHECK_EQ(found, 1);
+	CHECK_ERRNO(syscall(SYS_sysfs, 2, n, name), EINVAL);
+	CHECK_ERRNO(syscall(SYS_sysfs, 2, 0, check_bad_address()), EFAULT);
+	CHECK_ERRNO(syscall(SYS_sysfs, 1, "nofs"), EINVAL);
+	CHECK_ERRNO(syscall(SYS_sysfs, 1, ""), ENOENT);
+	CHECK_ERRNO(syscall(SYS_sysfs, 1, check_bad_address()), EFAULT);
+	CHECK_ERRNO(syscall(SYS_sysfs, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_sysfs, 4), EINVAL);
+}

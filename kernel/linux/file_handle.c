@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file_handle.c - name_to_handle_at, open_by_handle_at: a file's key as Linux's struct file_handle holds it.
+ *
+ * The bytes are those of Linux's tmpfs, of type 1: the generation, then the inode's number, low half first.
+ * Programs keep them and give them back; they are checked like any other input.
+ */
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/handle.h>
+#include <tessera/inode.h>
+#include <tessera/process.h>
+#include <tessera/slab.h>
+#include <tessera/uaccess.h>
+
+#include "linux.h"
+#include "open_flags.h"
+#include "user_name.h"
+
+#define HANDLE_BYTES_MAX 128
+#define HANDLE_TYPE      1
+
+struct linux_file_handle {
+	uint32_t bytes; /* of what follows the type */
+	int32_t type;
+};
+
+struct handle_body {
+	uint32_t generation, inode_low, inode_high;
+};
+_Static_assert(sizeof(struct handle_body) == 12, "the handles of tmpfs");
+
+static long
+handle_out(const struct path *p, struct linux_file_handle __user *out, int __user *mount_id)
+{
+	struct { struct linux_file_handle head; struct handle_body body; } h;
+	size_t size = sizeof(h.head);
+	struct file_key key;
+	uint32_t room;
+	long error = vfs_file_key(p, &key);
+
+	if (error)
+		return error;
+	if (copy_from_user(&h.head, out, sizeof(h.head)))
+		return -EFAULT;
+	room = h.head.bytes;
+	if (room > HANDLE_BYTES_MAX)
+		return -EINVAL;
+	h.head = (struct linux_file_handle){ sizeof(h.body), HANDLE_TYPE };
+	h.body = (struct handle_body){ key.generation, (uint32_t)key.inode, (uint32_t)(key.inode >> 32) };
+	if (room < sizeof(h.body)) {
+		h.head.type = 255; /* says to who looks that there was no room */
+		error = -EOVERFLOW;
+	} else {
+		size = sizeof(h);
+	}
+	if (put_user((int)p->mount->id, mount_id) || copy_to_user(out, &h, size))
+		return -EFAULT;
+	return error;
+}
+
+long
+linux_name_to_handle_at(int dirfd, const char __user *uname, struct linux_file_handle __user *out,
+			int __user *mount_id, int flags)
+{
+	struct path p;
+	char *name;
+	long error;
+
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	name = user_name_get(uname);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	error = path_lookup(dirfd, name,
+			    (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
+				    (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			    &p);
+	kfree(name);
+	if (error)
+		return error;
+	error = handle_out(&p, out, mount_id);
+	path_put(&p);
+	return error;
+}
+
+/* Where an open file or the working directory is, with references. */
+static int
+place_of(int fd, struct path *out)
+{
+	struct file *f;
+	int error = 0;
+
+	if (fd == AT_FDCWD) {
+		fs_context_cwd(out);
+		return 0;
+	}
+	f = handle_get(fd, RIGHT_STAT, &error);
+	if (!f)
+		return error;
+	*out = (struct path){ f->mount, f->dentry };
+	if (f->mount)
+		path_get(out);
+	else
+		error = -ESTALE;
+	file_put(f);
+	return error;
+}
+
+/* The key in a handle of a program. -EFAULT, -EINVAL; -ESTALE: none that was ever given out. */
+static long
+handle_in(const struct linux_file_handle __user *in, struct file_key *key, bool *foreign)
+{
+	struct linux_file_handle head;
+	uint8_t bytes[HANDLE_BYTES_MAX];
+	const struct handle_body *body = (const void *)bytes;
+
+	if (copy_from_user(&head, in, sizeof(head)))
+		return -EFAULT;
+	if (head.bytes == 0 || head.bytes > HANDLE_BYTES_MAX)
+		return -EINVAL;
+	if (copy_from_user(bytes, in + 1, head.bytes))
+		return -EFAULT;
+	*foreign = head.bytes < sizeof(*body);
+	if (!*foreign)
+		*key = (struct file_key){ body->generation,
+					  body->inode_low | (ino_t)body->inode_high << 32 };
+	return 0;
+}
+
+long
+linux_open_by_handle_at(int mount_fd, struct linux_file_handle __user *handle, int flags)
+{
+	struct handle_table *t = current_process()->handles;
+	uint32_t open_flags = open_flags_known((uint32_t)flags);
+	struct file_key key;
+	struct path place, p;
+	struct file *f;
+	bool foreign;
+	long error;
+	int fd;
+
+	if (!capable(CAP_DAC_READ_SEARCH))
+		return -EPERM;
+	error = handle_in(handle, &key, &foreign);
+	if (error)
+		return error;
+	error = place_of(mount_fd, &place);
+	if (error)
+		return error;
+	error = foreign ? -ESTALE : vfs_find_key(&place, &key, &p);
+	path_put(&place);
+	if (error)
+		return error;
+	fd = handle_reserve(t, 0,
+		(uint32_t)MIN(process_limit(current_process(), RLIMIT_NOFILE), (uint64_t)INT32_MAX));
+	error = fd < 0 ? fd : open_flags_check(&open_flags);
+	if (!error)
+		error = vfs_open_found(&p, open_flags, &f);
+	path_put(&p);
+	if (!error)
+		handle_install(t, fd, f, handle_rights_of(f), open_flags & O_CLOEXEC);
+	else if (fd >= 0)
+		handle_unreserve(t, fd);
+	return error ? error : fd;
+}
