@@ -35,11 +35,17 @@
 #include <tessera/thread.h>
 #include <tessera/uaccess.h>
 
+#include "user_count.h"
+
 #define PIPE_BUF        4096
 #define DEFAULT_BUFFERS 16
+#define LEAST_BUFFERS   2u  /* of who has too many already */
 #define FIONREAD        0x541b
 
 uint32_t pipe_max_size = 1024 * 1024;
+int pipe_user_pages_soft = 16384, pipe_user_pages_hard;
+
+static struct user_count user_buffers = USER_COUNT_INIT(user_buffers);
 
 struct pipe_buffer {
 	struct page *page;
@@ -57,6 +63,7 @@ struct pipe {
 	uint32_t head, tail;     /* buffers written and read so far */
 	uint32_t readers, writers;
 	uint32_t reader_opens, writer_opens;
+	uid_t owner;             /* [I] who is charged for the buffers */
 	bool unnamed;            /* [I] of pipe(2): opening an end again, by /proc, waits for nobody */
 	bool draining;           /* the oldest bytes are somebody's already; read_wait tells of the end */
 	struct wait_queue read_wait, write_wait;
@@ -78,19 +85,54 @@ file_pipe(struct file *f)
 	return f->ops == &pipe_ops ? pipe_of(f) : NULL;
 }
 
+/* May the caller have more buffers than all limits allow? pipe(7). */
+static bool
+is_unlimited(void)
+{
+	return capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN);
+}
+
+/* n more buffers for the user, if that is within his limit: 0 is none. */
+static bool
+charge(uid_t owner, uint32_t n, int limit)
+{
+	return user_count_take(&user_buffers, owner, n, limit > 0 && !is_unlimited() ? (uint64_t)limit : UINT64_MAX);
+}
+
+/* How many buffers a new pipe of the caller's gets, charged to him; 0: none any more. */
+static uint32_t
+charge_new(uid_t owner)
+{
+	int soft = READ_ONCE(pipe_user_pages_soft), hard = READ_ONCE(pipe_user_pages_hard);
+	uint32_t n = DEFAULT_BUFFERS;
+
+	if (n * PAGE_SIZE > READ_ONCE(pipe_max_size) && !capable(CAP_SYS_RESOURCE))
+		n = READ_ONCE(pipe_max_size) / PAGE_SIZE;
+	if (charge(owner, n, soft > 0 && (hard <= 0 || soft < hard) ? soft : hard))
+		return n;
+	return soft > 0 && charge(owner, LEAST_BUFFERS, hard) ? LEAST_BUFFERS : 0;
+}
+
+/* ERR_PTR: -ENFILE, the user has too many; -ENOMEM. */
 static struct pipe *
 pipe_create(void)
 {
 	struct pipe *p = kzalloc(sizeof(*p));
 
 	if (!p)
-		return NULL;
-	p->ring = kzalloc(DEFAULT_BUFFERS * sizeof(p->ring[0]));
-	if (!p->ring) {
+		return ERR_PTR(-ENOMEM);
+	p->owner = current_cred()->uid;
+	p->size = charge_new(p->owner);
+	if (!p->size) {
 		kfree(p);
-		return NULL;
+		return ERR_PTR(-ENFILE);
 	}
-	p->size = DEFAULT_BUFFERS;
+	p->ring = kzalloc(p->size * sizeof(p->ring[0]));
+	if (!p->ring) {
+		user_count_give(&user_buffers, p->owner, p->size);
+		kfree(p);
+		return ERR_PTR(-ENOMEM);
+	}
 	mutex_init(&p->lock, LOCK_PIPE);
 	ref_init(&p->refs);
 	wait_queue_init(&p->read_wait);
@@ -114,6 +156,7 @@ pipe_put(struct pipe *p)
 		page_put(buffer_at(p, p->tail)->page);
 	if (p->spare)
 		page_put(p->spare);
+	user_count_give(&user_buffers, p->owner, p->size);
 	kfree(p->ring);
 	kfree(p);
 }
@@ -198,13 +241,13 @@ pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 		more = p->tail != p->head;
 		if (r == 0 && p->writers == 0 && !p->draining) {
 			mutex_unlock(&p->lock);
+			async_tell(&p->async, ASYNC_OUT);
 			return 0;
 		}
 		mutex_unlock(&p->lock);
 		if (freed)
 			wake_queue(&p->write_wait, POLLOUT | POLLWRNORM, 1);
-		if (r > 0)
-			async_tell(&p->async, ASYNC_OUT);
+		async_tell(&p->async, ASYNC_OUT); /* as Linux: also when there was nothing to read */
 		if (r != 0) {
 			if (more)
 				wake_queue(&p->read_wait, POLLIN | POLLRDNORM, 1);
@@ -399,12 +442,21 @@ ring_copy(struct pipe *p, struct pipe_buffer *fresh, uint32_t size)
 	return old;
 }
 
+/* What grows is held to both limits. */
+static bool
+charge_growth(uid_t owner, uint32_t n)
+{
+	int soft = READ_ONCE(pipe_user_pages_soft), hard = READ_ONCE(pipe_user_pages_hard);
+
+	return charge(owner, n, soft > 0 && hard > 0 ? MIN(soft, hard) : MAX(soft, hard));
+}
+
 long
 pipe_set_size(struct pipe *p, uint64_t bytes)
 {
 	struct pipe_buffer *fresh;
-	uint32_t size = 1;
-	bool grown;
+	uint32_t size = 1, was;
+	long error = 0;
 
 	if (bytes > BIT(31))
 		return -EINVAL;
@@ -416,15 +468,21 @@ pipe_set_size(struct pipe *p, uint64_t bytes)
 	if (!fresh)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
-	if (used(p) > size) {
+	was = p->size;
+	if (used(p) > size)
+		error = -EBUSY;
+	else if (size > was && !charge_growth(p->owner, size - was))
+		error = -EPERM;
+	if (error) {
 		mutex_unlock(&p->lock);
 		kfree(fresh);
-		return -EBUSY;
+		return error;
 	}
-	grown = size > p->size;
 	kfree(ring_copy(p, fresh, size));
 	mutex_unlock(&p->lock);
-	if (grown)
+	if (size < was)
+		user_count_give(&user_buffers, p->owner, was - size);
+	if (size > was)
 		wake_poll(&p->write_wait, POLLOUT | POLLWRNORM);
 	return (long)(size * PAGE_SIZE);
 }
@@ -657,8 +715,13 @@ pipe_create_files(uint32_t flags, struct file **read_end, struct file **write_en
 	struct inode *i = anonymous_inode_create(S_IFIFO | 0600);
 	struct pipe *p = pipe_create();
 	struct file *r = NULL, *w = NULL;
+	int error = -ENOMEM;
 	char name[32];
 
+	if (IS_ERR(p)) {
+		error = (int)PTR_ERR(p);
+		p = NULL;
+	}
 	if (!i || !p)
 		goto fail;
 	p->unnamed = true;
@@ -687,7 +750,7 @@ fail:
 		inode_put(i);
 	if (p)
 		pipe_put(p);
-	return -ENOMEM;
+	return error;
 }
 
 /* --- named pipes -------------------------------------------------------------------------------- */
@@ -696,10 +759,17 @@ fail:
 static struct pipe *
 fifo_pipe(struct inode *i)
 {
-	struct pipe *fresh = pipe_create(), *p;
-	uint64_t flags;
+	struct pipe *fresh, *p;
+	uint64_t flags = spin_lock_irq(&fifo_lock);
 
-	if (!fresh)
+	p = i->pipe;
+	if (p)
+		ref_get(&p->refs);
+	spin_unlock_irq(&fifo_lock, flags);
+	if (p)
+		return p;
+	fresh = pipe_create();
+	if (IS_ERR(fresh))
 		return NULL;
 	flags = spin_lock_irq(&fifo_lock);
 	if (!i->pipe) {

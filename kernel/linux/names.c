@@ -2,6 +2,7 @@
 /*
  * names.c - mkdir, rmdir, mknod, link, symlink, readlink, unlink, rename.
  */
+#include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
@@ -121,6 +122,9 @@ linux_linkat(int olddir, const char __user *uold, int newdir, const char __user 
 
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
+	/* Whoever has no right to link by handle may not even say that he might. */
+	if ((flags & AT_EMPTY_PATH) && !capable(CAP_DAC_READ_SEARCH))
+		return -ENOENT;
 	error = two_names(uold, unew, &old, &new_name);
 	if (error)
 		return error;

@@ -88,7 +88,7 @@ process_vm(pid_t pid, const struct iovec __user *lvec, unsigned long lcount,
 	if (!p)
 		goto free_remote;
 	as = process_address_space(p); /* in this order: see process_may_inspect() */
-	result = process_may_attach(p);
+	result = process_may_attach(p, NULL);
 	if (result == 0)
 		result = as ? transfer(as, rv, rcount, &local, write) : -ESRCH;
 	if (as)

@@ -9,6 +9,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/namespace.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/watch.h>
@@ -90,6 +91,10 @@ allowed(struct inode *i, const char *name, int mask)
 	}
 	if (starts_with(name, "user.") && !S_ISREG(i->mode) && !S_ISDIR(i->mode))
 		return mask & MAY_WRITE ? -EPERM : -ENODATA;
+	/* Who may only put files into /tmp does not label /tmp. */
+	if (starts_with(name, "user.") && S_ISDIR(i->mode) && (i->mode & S_ISVTX) && (mask & MAY_WRITE) &&
+	    current_cred()->fsuid != i->uid && !inode_capable(i, CAP_FOWNER))
+		return -EPERM;
 	return vfs_permission(i, mask);
 }
 

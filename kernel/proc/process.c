@@ -245,7 +245,7 @@ process_thread_cred(struct process *p, struct thread *t)
  * is judged by (1).
  */
 static int
-may_access(struct process *p, uid_t uid, gid_t gid)
+may_access(struct process *p, struct thread *t, uid_t uid, gid_t gid)
 {
 	const struct cred *c = current_cred();
 	struct cred *theirs;
@@ -253,7 +253,7 @@ may_access(struct process *p, uid_t uid, gid_t gid)
 
 	if (p == current_process())
 		return 0;
-	theirs = process_thread_cred(p, NULL);
+	theirs = process_thread_cred(p, t);
 	if (!theirs)
 		return -EPERM;
 	dumpable = atomic_load(&p->dumpable);
@@ -269,11 +269,17 @@ may_access(struct process *p, uid_t uid, gid_t gid)
 int
 process_may_inspect(struct process *p)
 {
-	return may_access(p, current_cred()->fsuid, current_cred()->fsgid);
+	return may_access(p, NULL, current_cred()->fsuid, current_cred()->fsgid);
 }
 
 int
-process_may_attach(struct process *p)
+process_may_inspect_thread(struct process *p, struct thread *t)
 {
-	return may_access(p, current_cred()->uid, current_cred()->gid);
+	return may_access(p, t, current_cred()->fsuid, current_cred()->fsgid);
+}
+
+int
+process_may_attach(struct process *p, struct thread *t)
+{
+	return may_access(p, t, current_cred()->uid, current_cred()->gid);
 }

@@ -220,7 +220,7 @@ attach(struct thread *t, bool seize, uint32_t options, bool *trapping)
 {
 	struct process *p = t->process;
 	uint64_t flags;
-	int error = process_may_attach(p);
+	int error = process_may_attach(p, t);
 
 	if (error)
 		return error;

@@ -55,6 +55,7 @@ mount_create(struct filesystem *fs, struct dentry *root, uint32_t flags, const c
 	m->flags = flags;
 	list_init(&m->children);
 	list_init(&m->sibling);
+	list_init(&m->attached_node);
 	list_init(&m->peer_node);
 	list_init(&m->slave_node);
 	list_init(&m->work);

@@ -16,6 +16,8 @@ struct mount_namespace detached_mounts = {
 	.changed = WAIT_QUEUE_INIT(detached_mounts.changed),
 };
 
+static struct list attached = LIST_INIT(attached); /* mount_lock: struct mount.attached_node */
+
 void
 mount_changed_locked(struct mount_namespace *ns)
 {
@@ -51,6 +53,7 @@ mount_attach_locked(struct mount *m, const struct path *where)
 	m->mountpoint->mounted++;
 	spin_unlock(&dentry_lock);
 	list_add_tail(&m->parent->children, &m->sibling);
+	list_add_tail(&attached, &m->attached_node);
 	mount_set_namespace_locked(m, m->parent->ns);
 }
 
@@ -60,6 +63,7 @@ mount_unlink_locked(struct mount *m)
 	tree_changes();
 	m->parent = NULL;
 	list_del_init(&m->sibling);
+	list_del_init(&m->attached_node);
 	spin_lock(&dentry_lock);
 	m->mountpoint->mounted--;
 	spin_unlock(&dentry_lock);
@@ -344,6 +348,48 @@ mount_put_all(struct list *dead)
 			dentry_put(d);
 		mount_put(m);
 	}
+}
+
+/* --- on names that go -------------------------------------------------------------------------- */
+
+/* A walk over all mounts: names that are mounted upon are seldom removed. */
+bool
+mount_is_here(const struct dentry *d)
+{
+	const struct mount_namespace *ns = current_mount_namespace();
+	const struct mount *m;
+	bool here = false;
+
+	read_lock(&mount_lock);
+	list_for_each(m, &attached, attached_node)
+		here = here || (m->mountpoint == d && m->ns == ns);
+	read_unlock(&mount_lock);
+	return here;
+}
+
+/* One that is in a tree. mount_lock is held. */
+static struct mount *
+find_on_locked(const struct dentry *d)
+{
+	struct mount *m;
+
+	list_for_each(m, &attached, attached_node)
+		if (m->mountpoint == d && m->ns)
+			return m;
+	return NULL;
+}
+
+void
+mount_leave_name(struct dentry *d)
+{
+	struct list dead = LIST_INIT(dead);
+	struct mount *m;
+
+	write_lock(&mount_lock);
+	while ((m = find_on_locked(d)) != NULL)
+		mount_unmount_locked(m, TREE_CONNECTED, &dead);
+	write_unlock(&mount_lock);
+	mount_put_all(&dead);
 }
 
 /* --- of namespaces ---------------------------------------------------------------------------- */

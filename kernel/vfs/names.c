@@ -3,7 +3,8 @@
  * names.c - making, removing and moving names.
  *
  * All hold the lock of the directories they change for writing, and that of the inode that loses a name: a
- * directory that is removed or replaced is empty, gets no more names, and is not mounted upon. rename takes fs->rename_lock first
+ * directory that is removed or replaced is empty, gets no more names, and is not mounted upon in the caller's mount
+ * namespace; what other namespaces mounted on it is let go afterwards. rename takes fs->rename_lock first
  * when a directory may move, so that "is it below?" stays true, then locks two directories in the
  * order ancestor first, else by address.
  */
@@ -101,7 +102,8 @@ vfs_mknod_path(int dirfd, const char *name, mode_t mode, dev_t rdev, struct path
 		return error;
 	dir = w.parent.dentry->inode;
 	mode = (mode & S_IFMT) | posix_acl_new_mode(dir, mode & 07777);
-	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !capable(CAP_MKNOD))
+	/* The character device 0:0 is none: it stands for a name that is not there, where trees are laid on trees. */
+	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !(S_ISCHR(mode) && rdev == 0) && !capable(CAP_MKNOD))
 		error = -EPERM;
 	else if (S_ISREG(mode))
 		error = dir->ops->create ? dir->ops->create(dir, d, mode) : -EACCES;
@@ -167,8 +169,6 @@ vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flag
 	int error;
 
 	if (flags & AT_EMPTY_PATH) {
-		if (!*old && !capable(CAP_DAC_READ_SEARCH))
-			return -ENOENT;
 		lookup |= LOOKUP_EMPTY;
 	}
 	error = path_lookup(olddir, old, lookup, &from);
@@ -213,8 +213,42 @@ removal_kind(const struct last_name *w, bool directory)
 	return w->kind == LAST_NORMAL ? 0 : -EISDIR;
 }
 
+/* Is a name mounted upon, where the caller sees it? mount_lock comes before the directories' locks. */
+struct mounted_name {
+	struct dentry *d;  /* reference; NULL: not asked yet */
+	bool here;
+};
+
+/* False: ask with mounted_ask(), without the directories' locks, and begin again. */
+static bool
+mounted_known(const struct mounted_name *m, struct dentry *d)
+{
+	return !READ_ONCE(d->mounted) || m->d == d;
+}
+
+/* Takes over the reference. */
+static void
+mounted_ask(struct mounted_name *m, struct dentry *d)
+{
+	if (m->d)
+		dentry_put(m->d);
+	m->d = d;
+	m->here = mount_is_here(d);
+}
+
+/* `gone`: the name is: whatever is mounted on it goes as well. */
+static void
+mounted_end(struct mounted_name *m, bool gone)
+{
+	if (!m->d)
+		return;
+	if (gone)
+		mount_leave_name(m->d);
+	dentry_put(m->d);
+}
+
 static int
-unlink_locked(struct last_name *w, struct dentry *d, bool directory)
+unlink_locked(struct last_name *w, struct dentry *d, bool directory, bool busy)
 {
 	struct inode *dir = w->parent.dentry->inode;
 	int error;
@@ -231,7 +265,7 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory)
 	if (!(directory ? dir->ops->rmdir : dir->ops->unlink))
 		return -EPERM;
 	write_lock_nested(&d->inode->lock); /* an entry below its directory; nothing is mounted on it now */
-	if (d->mounted)
+	if (d->mounted && busy)
 		error = -EBUSY;
 	else
 		error = directory ? dir->ops->rmdir(dir, d) : dir->ops->unlink(dir, d);
@@ -252,6 +286,7 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory)
 int
 vfs_unlink(int dirfd, const char *name, bool directory)
 {
+	struct mounted_name mounted = { 0 };
 	struct last_name w;
 	struct dentry *d;
 	struct inode *dir;
@@ -263,13 +298,20 @@ vfs_unlink(int dirfd, const char *name, bool directory)
 	if (error)
 		goto put_name;
 	dir = w.parent.dentry->inode;
+again:
 	write_lock(&dir->lock);
 	d = lookup_child_locked(w.parent.dentry, w.name, w.length);
-	if (IS_ERR(d))
+	if (IS_ERR(d)) {
 		error = (int)PTR_ERR(d);
-	else
-		error = unlink_locked(&w, d, directory);
+	} else if (!mounted_known(&mounted, d)) {
+		write_unlock(&dir->lock);
+		mounted_ask(&mounted, d);
+		goto again;
+	} else {
+		error = unlink_locked(&w, d, directory, mounted.d == d && mounted.here);
+	}
 	write_unlock(&dir->lock);
+	mounted_end(&mounted, !error && mounted.d == d);
 	if (!IS_ERR(d))
 		dentry_put(d);
 put_name:
@@ -282,6 +324,7 @@ put_name:
 struct renaming {
 	struct last_name from, to;
 	struct dentry *old, *new_dentry;
+	struct mounted_name old_mounted, new_mounted;
 	unsigned int flags;
 };
 
@@ -422,7 +465,7 @@ rename_locked(struct renaming *r)
 	/* A directory that is replaced is empty and not mounted upon, and stays so. */
 	if (over)
 		write_lock_nested(&over->lock);
-	if (r->old->mounted || r->new_dentry->mounted)
+	if ((r->old->mounted && r->old_mounted.here) || (r->new_dentry->mounted && r->new_mounted.here))
 		error = -EBUSY;
 	else
 		error = dir->ops->rename(dir, r->old, to_dir, r->new_dentry, r->flags);
@@ -437,6 +480,7 @@ int
 vfs_rename(int olddir, const char *old, int newdir, const char *new_name, unsigned int flags)
 {
 	struct renaming r = { .flags = flags };
+	bool replaced = false;
 	int error;
 
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
@@ -464,6 +508,7 @@ vfs_rename(int olddir, const char *old, int newdir, const char *new_name, unsign
 	error = mount_want_write(r.from.parent.mount);
 	if (error)
 		goto put_to;
+again:
 	lock_parents(&r);
 	r.old = lookup_child_locked(r.from.parent.dentry, r.from.name, r.from.length);
 	if (IS_ERR(r.old)) {
@@ -478,12 +523,21 @@ vfs_rename(int olddir, const char *old, int newdir, const char *new_name, unsign
 		error = (int)PTR_ERR(r.new_dentry);
 		goto put_old;
 	}
+	if (!mounted_known(&r.old_mounted, r.old) || !mounted_known(&r.new_mounted, r.new_dentry)) {
+		unlock_parents(&r);
+		mounted_ask(&r.old_mounted, r.old);
+		mounted_ask(&r.new_mounted, r.new_dentry);
+		goto again;
+	}
 	error = rename_locked(&r);
+	replaced = !error && r.new_dentry->inode != r.old->inode && !(flags & RENAME_EXCHANGE);
 	dentry_put(r.new_dentry);
 put_old:
 	dentry_put(r.old);
 unlock:
 	unlock_parents(&r);
+	mounted_end(&r.old_mounted, false);
+	mounted_end(&r.new_mounted, replaced);
 put_to:
 	last_name_put(&r.to);
 put_from:

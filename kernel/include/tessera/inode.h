@@ -253,6 +253,7 @@ struct mount {
 	struct dentry *mountpoint;     /* [M] reference */
 	struct list children;          /* [M] */
 	struct list sibling;           /* [M] */
+	struct list attached_node;     /* [M] of all that are attached to another */
 	struct peer_group *group;      /* [M] in which it is shared; NULL: in none */
 	struct list peer_node;         /* [M] in group->members */
 	struct peer_group *master;     /* [M] of which it is a slave; NULL: of none */

@@ -41,6 +41,9 @@ ssize_t pipe_share(struct pipe *from, struct pipe *to, size_t n, bool move);
 size_t pipe_available(struct pipe *p);
 
 /* /proc/sys/fs/pipe-max-size: what an unprivileged program may set. */
+/* /proc/sys/fs/pipe-user-pages-*: buffers a user without CAP_SYS_RESOURCE and CAP_SYS_ADMIN may have: beyond soft he
+ * gets pipes of two, beyond hard none. 0: no limit. [a] */
+extern int pipe_user_pages_soft, pipe_user_pages_hard;
 extern uint32_t pipe_max_size;
 
 #endif

@@ -228,8 +228,10 @@ void __noreturn process_worker_exit(void);
 void process_kill(struct process *p); /* SIGKILL from the kernel: OOM, hangup of last resort */
 /* May the caller inspect p? The rule of ptrace(2)'s access checks. 0 or -EPERM. */
 int process_may_inspect(struct process *p);
+/* ... t, a thread of p's, by what that thread may do; NULL: the leader. */
+int process_may_inspect_thread(struct process *p, struct thread *t);
 /* The same by the caller's real ids, as ptrace(2) itself asks. */
-int process_may_attach(struct process *p);
+int process_may_attach(struct process *p, struct thread *t);
 /* The credentials of `t`, a thread of p's (NULL: the leader), with a reference; NULL: it is gone.
  * p->lock taken inside; the caller holds a reference to t. */
 struct cred *process_thread_cred(struct process *p, struct thread *t);

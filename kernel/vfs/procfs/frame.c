@@ -284,7 +284,7 @@ may_inspect(struct inode *i, struct target *at)
 {
 	if (!(node_of(i)->entry->flags & ENTRY_INSPECT) || !at->process)
 		return 0;
-	return process_may_inspect(at->process) ? -EACCES : 0;
+	return process_may_inspect_thread(at->process, at->whole ? NULL : at->thread) ? -EACCES : 0;
 }
 
 static ssize_t

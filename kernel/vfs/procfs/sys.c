@@ -353,6 +353,8 @@ static const struct entry fs_entries[] = {
 	ENTRY_DIR("mqueue", mqueue_entries),
 	CONSTANT("nr_open", "1048576"),
 	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
+	NUMBER("pipe-user-pages-hard", pipe_user_pages_hard, 0, INT32_MAX),
+	NUMBER("pipe-user-pages-soft", pipe_user_pages_soft, 0, INT32_MAX),
 	NUMBER("protected_fifos", vfs_protection.fifos, 0, 2),
 	NUMBER("protected_hardlinks", vfs_protection.hardlinks, 0, 1),
 	NUMBER("protected_regular", vfs_protection.regular, 0, 2),

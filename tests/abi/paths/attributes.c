@@ -2,6 +2,8 @@
 /* Modes, owners, times, statx, statfs. */
 #include "../check.h"
 
+#include <sys/xattr.h>
+
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -277,4 +279,23 @@ TEST(xattr_on_a_missing_file_or_name)
 	r = syscall(SYS_getxattr, "f", "user.x", value, sizeof(value));
 	CHECK_EQ(r, -1);
 	CHECK(errno == ENODATA || errno == EOPNOTSUPP);
+}
+
+/* tmpfs has no user.*, which is asked for last. */
+TEST(a_sticky_directory_is_labelled_by_its_owner_only)
+{
+	CHECK_OK(mkdir("d", 0777));
+	CHECK_OK(chmod("d", 0777));
+	CHECK_OK(mkdir("s", 0777));
+	CHECK_OK(chmod("s", 01777));
+	CHECK_OK(mkdir("mine", 0777));
+	CHECK_OK(chown("mine", CHECK_NOBODY, CHECK_NOBODY));
+	CHECK_OK(chmod("mine", 01777));
+	CHECK_ERRNO(setxattr("s", "user.a", "x", 1, 0), EOPNOTSUPP);
+	check_drop_root();
+	CHECK_ERRNO(setxattr("d", "user.a", "x", 1, 0), EOPNOTSUPP);
+	CHECK_ERRNO(setxattr("mine", "user.a", "x", 1, 0), EOPNOTSUPP);
+	CHECK_ERRNO(setxattr("s", "user.a", "x", 1, 0), EPERM);
+	CHECK_ERRNO(removexattr("s", "user.a"), EPERM);
+	CHECK_ERRNO(getxattr("s", "user.a", NULL, 0), EOPNOTSUPP);
 }

@@ -491,3 +491,35 @@ TEST(directory_times_change_with_its_names)
 	CHECK_OK(stat("d", &after));
 	CHECK(after.st_mtime > 1000);
 }
+
+TEST(linking_by_handle_needs_the_right_to_search)
+{
+	int fd;
+
+	CHECK_OK(chmod(".", 0777));
+	check_write_file("f", "", 0);
+	CHECK_OK(chown("f", CHECK_NOBODY, CHECK_NOBODY));
+	fd = CHECK_OK(open("f", O_RDONLY));
+	CHECK_OK(linkat(fd, "", AT_FDCWD, "g", AT_EMPTY_PATH));
+	CHECK_OK(linkat(AT_FDCWD, "f", AT_FDCWD, "h", AT_EMPTY_PATH));
+	check_drop_root();
+	CHECK_ERRNO(linkat(fd, "", AT_FDCWD, "i", AT_EMPTY_PATH), ENOENT);
+	CHECK_ERRNO(linkat(AT_FDCWD, "f", AT_FDCWD, "i", AT_EMPTY_PATH), ENOENT);
+	CHECK_ERRNO(linkat(AT_FDCWD, check_bad_address(), AT_FDCWD, "i", AT_EMPTY_PATH), ENOENT);
+	CHECK_ERRNO(linkat(AT_FDCWD, "f", AT_FDCWD, "i", AT_EMPTY_PATH | 1), EINVAL);
+	CHECK_OK(linkat(AT_FDCWD, "f", AT_FDCWD, "i", 0));
+}
+
+TEST(anybody_makes_the_device_that_stands_for_no_name)
+{
+	struct stat st;
+
+	CHECK_OK(chmod(".", 0777));
+	check_drop_root();
+	CHECK_OK(mknod("w", S_IFCHR | 0600, 0));
+	CHECK_OK(stat("w", &st));
+	CHECK_EQ(st.st_mode, S_IFCHR | 0600);
+	CHECK_EQ(st.st_rdev, 0);
+	CHECK_ERRNO(mknod("b", S_IFBLK | 0600, 0), EPERM);
+	CHECK_ERRNO(mknod("c", S_IFCHR | 0600, 1), EPERM);
+}

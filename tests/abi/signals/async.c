@@ -308,3 +308,22 @@ TEST(readers_come_and_go_while_others_write)
 	}
 	CHECK_EXIT(writer, 0);
 }
+
+TEST(a_pipe_tells_its_writer_of_each_read_even_of_nothing)
+{
+	char buf[16];
+	int p[2];
+
+	listen_to_signals();
+	CHECK_OK(pipe2(p, O_NONBLOCK));
+	tell_us(p[1]);
+	CHECK_EQ(taken(0, 0), 0);
+	CHECK_EQ(write(p[1], "ab", 2), 2);
+	CHECK_EQ(taken(0, 0), 0);
+	CHECK_EQ(read(p[0], buf, 1), 1);
+	CHECK_EQ(taken(POLL_OUT, p[1]), 1);
+	CHECK_EQ(read(p[0], buf, sizeof(buf)), 1);
+	CHECK_EQ(taken(POLL_OUT, p[1]), 1);
+	CHECK_ERRNO(read(p[0], buf, sizeof(buf)), EAGAIN);
+	CHECK_EQ(taken(POLL_OUT, p[1]), 1);
+}
