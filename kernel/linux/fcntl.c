@@ -108,6 +108,8 @@ set_flags(int fd, struct file *f, uint32_t flags)
 {
 	int error = 0;
 
+	if (((flags ^ f->flags) & O_APPEND) && f->inode && (READ_ONCE(f->inode->attributes) & INODE_APPEND))
+		return -EPERM;
 	if ((flags & O_NOATIME) && !(f->flags & O_NOATIME) && f->inode &&
 	    current_cred()->fsuid != f->inode->uid && !capable(CAP_FOWNER))
 		return -EPERM;

@@ -220,7 +220,7 @@ object_command(struct file *f, unsigned int command, uintptr_t arg)
 {
 	long result;
 
-	if (f->inode && any_file(f, command, arg, &result))
+	if (f->inode && (any_file(f, command, arg, &result) || inode_flags_command(f, command, arg, &result)))
 		return result;
 	if (f->inode && S_ISREG(f->inode->mode) && f->inode->object)
 		return regular_file(f, command, arg);

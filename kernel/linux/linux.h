@@ -62,6 +62,9 @@ ns_timespec(uint64_t ns)
 	return (struct timespec64){ (int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC) };
 }
 
+struct file;
+/* inode_flags.c: ioctl()s of chattr(1). False: it is none; else *result. */
+bool inode_flags_command(struct file *f, unsigned int command, uintptr_t arg, long *result);
 /* prctl(PR_SET_SECCOMP): seccomp.c. */
 long seccomp_prctl(unsigned long mode, const void __user *filter);
 

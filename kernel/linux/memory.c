@@ -9,6 +9,7 @@
 #include <tessera/cred.h>
 #include <tessera/file.h>
 #include <tessera/handle.h>
+#include <tessera/inode.h>
 #include <tessera/process.h>
 
 #include "linux.h"
@@ -100,6 +101,8 @@ decode_file(struct map_request *r, struct file *f, unsigned long flags)
 		__fallthrough;
 	case MAP_SHARED:
 		if ((r->flags & MAPPING_WRITE) && !(f->mode & FILE_WRITE))
+			return -EACCES;
+		if ((f->mode & FILE_WRITE) && f->inode && (READ_ONCE(f->inode->attributes) & INODE_APPEND))
 			return -EACCES;
 		r->flags |= MAPPING_SHARED;
 		if (!(f->mode & FILE_WRITE))

@@ -140,6 +140,8 @@ check_copy_range(struct file *in, loff_t in_pos, struct file *out, loff_t out_po
 		return -EBADF;
 	if (in->inode->fs != out->inode->fs)
 		return -EXDEV;
+	if (READ_ONCE(out->inode->attributes) & INODE_IMMUTABLE)
+		return -EPERM;
 	if (in_pos < 0 || out_pos < 0)
 		return -EINVAL;
 	if (in->inode == out->inode && out_pos + (loff_t)count > in_pos &&

@@ -48,6 +48,9 @@ _Static_assert(sizeof(struct linux_statx) == 256, "struct statx");
 #define STATX_BTIME       0x800u
 #define STATX_MNT_ID      0x1000u
 #define STATX_RESERVED    0x80000000u
+#define STATX_ATTR_IMMUTABLE  0x10u
+#define STATX_ATTR_APPEND     0x20u
+#define STATX_ATTR_NODUMP     0x40u
 #define STATX_ATTR_MOUNT_ROOT 0x2000u
 
 struct linux_statfs {
@@ -184,6 +187,13 @@ statx_time(struct timespec64 t)
 	return (struct statx_time){ .seconds = t.tv_sec, .ns = (uint32_t)t.tv_nsec };
 }
 
+static uint64_t
+statx_attributes(uint32_t flags)
+{
+	return (flags & INODE_IMMUTABLE ? STATX_ATTR_IMMUTABLE : 0) | (flags & INODE_APPEND ? STATX_ATTR_APPEND : 0) |
+	       (flags & INODE_NODUMP ? STATX_ATTR_NODUMP : 0);
+}
+
 long
 linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	    struct linux_statx __user *out)
@@ -206,8 +216,8 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 	x = (struct linux_statx){
 		.mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID,
 		.block_size = (uint32_t)st.block_size,
-		.attributes = st.attributes | (mount_root ? STATX_ATTR_MOUNT_ROOT : 0),
-		.attributes_mask = st.attributes_mask | STATX_ATTR_MOUNT_ROOT,
+		.attributes = statx_attributes(st.attributes) | (mount_root ? STATX_ATTR_MOUNT_ROOT : 0),
+		.attributes_mask = statx_attributes(st.attributes_known) | STATX_ATTR_MOUNT_ROOT,
 		.links = st.links,
 		.uid = uid_shown(st.uid),
 		.gid = gid_shown(st.gid),

@@ -78,6 +78,8 @@ starts_with(const char *name, const char *prefix)
 static long
 allowed(struct inode *i, const char *name, int mask)
 {
+	if ((mask & MAY_WRITE) && (READ_ONCE(i->attributes) & INODE_FROZEN))
+		return -EPERM;
 	if (strcmp(name, XATTR_CAPS) == 0) /* setting them asks for its own right */
 		return 0;
 	if (starts_with(name, "security.") && (mask & MAY_WRITE))

@@ -44,6 +44,10 @@ stat_inode(struct inode *i, const struct mount *m, struct file_stat *st)
 	inode_stat(i, st);
 	if (i->ops->get_attributes)
 		error = i->ops->get_attributes(i, st);
+	if (i->ops->has_flags) {
+		st->attributes = READ_ONCE(i->attributes) & INODE_CHATTR;
+		st->attributes_known = INODE_CHATTR;
+	}
 	st->mount_id = m ? m->id : 0;
 	return error;
 }
@@ -74,6 +78,10 @@ change_allowed(struct inode *i, const struct inode_change *c)
 	bool exact = ((c->what & ATTR_ATIME) && !(c->what & ATTR_ATIME_NOW)) ||
 		     ((c->what & ATTR_MTIME) && !(c->what & ATTR_MTIME_NOW));
 
+	if ((i->attributes & INODE_FROZEN) && (exact || (c->what & (ATTR_MODE | ATTR_UID | ATTR_GID))))
+		return -EPERM;
+	if ((i->attributes & INODE_IMMUTABLE) && now)
+		return -EPERM;
 	if ((c->what & ATTR_UID) && !(owner && c->uid == i->uid) && !inode_capable(i, CAP_CHOWN))
 		return -EPERM;
 	if ((c->what & ATTR_GID) &&
@@ -159,6 +167,29 @@ vfs_set_attributes(const struct path *p, struct inode_change *c)
 	return error;
 }
 
+int
+vfs_set_inode_flags(struct file *f, uint32_t flags, bool known)
+{
+	struct inode *i = f->inode;
+	int error = mount_want_write(f->mount);
+
+	if (error)
+		return error;
+	write_lock(&i->lock);
+	if (!inode_owner_or_capable(i))
+		error = -EPERM;
+	else if (((flags ^ i->attributes) & INODE_FROZEN) && !capable(CAP_LINUX_IMMUTABLE))
+		error = -EPERM;
+	else if (!known)
+		error = -EOPNOTSUPP;
+	if (!error) {
+		i->attributes = (i->attributes & ~INODE_CHATTR) | flags;
+		i->changed = inode_now();
+	}
+	write_unlock(&i->lock);
+	return error;
+}
+
 void
 inode_drop_set_ids(struct inode *i)
 {
@@ -210,6 +241,8 @@ vfs_truncate_file(struct file *f, loff_t size)
 		return -EINVAL;
 	if (!(f->mode & FILE_WRITE))
 		return -EINVAL;
+	if (f->inode && (READ_ONCE(f->inode->attributes) & INODE_APPEND))
+		return -EPERM;
 	if (f->ops->truncate) {
 		error = f->ops->truncate(f, size);
 		goto told;
@@ -238,6 +271,8 @@ vfs_truncate_path(const struct path *p, loff_t size)
 	error = mount_want_write(p->mount);
 	if (!error)
 		error = vfs_permission(i, MAY_WRITE);
+	if (!error && (READ_ONCE(i->attributes) & INODE_APPEND))
+		error = -EPERM;
 	if (error)
 		return error;
 	atomic_add(&i->writers, 1);

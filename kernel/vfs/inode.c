@@ -105,7 +105,7 @@ inode_touch_accessed(struct inode *i, const struct mount *m)
 	uint32_t flags = m ? READ_ONCE(m->flags) : MOUNT_RELATIME;
 	struct timespec64 now;
 
-	if ((flags & MOUNT_NOATIME) || mount_is_readonly(m))
+	if ((flags & MOUNT_NOATIME) || (READ_ONCE(i->attributes) & INODE_NOATIME) || mount_is_readonly(m))
 		return;
 	if ((flags & MOUNT_NODIRATIME) && S_ISDIR(i->mode))
 		return;

@@ -181,7 +181,7 @@ vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flag
 	i = from.dentry->inode;
 	if (from.mount != w.parent.mount || i->fs != dir->fs)
 		error = -EXDEV;
-	else if (S_ISDIR(i->mode) || !dir->ops->link || !may_link(i))
+	else if (S_ISDIR(i->mode) || !dir->ops->link || !may_link(i) || (READ_ONCE(i->attributes) & INODE_FROZEN))
 		error = -EPERM;
 	else {
 		write_lock_nested(&i->lock); /* a file below a directory */
@@ -486,8 +486,6 @@ vfs_rename(int olddir, const char *old, int newdir, const char *new_name, unsign
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
 	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
-		return -EINVAL;
-	if (flags & RENAME_WHITEOUT)
 		return -EINVAL;
 	error = path_lookup_parent(olddir, old, LOOKUP_REMOVE, &r.from);
 	if (error)

@@ -77,6 +77,9 @@ may_open(const struct path *p, uint32_t *flags, bool created)
 		if (error)
 			return error;
 	}
+	if ((READ_ONCE(i->attributes) & INODE_APPEND) &&
+	    (((*flags & O_ACCMODE) != O_RDONLY && !(*flags & O_APPEND)) || (*flags & O_TRUNC)))
+		return -EPERM;
 	if ((*flags & O_NOATIME) && !inode_owner_or_capable(i))
 		return -EPERM;
 	return 0;

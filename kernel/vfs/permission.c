@@ -53,6 +53,8 @@ permission_generic(const struct inode *i, int mask)
 int
 vfs_permission(struct inode *i, int mask)
 {
+	if ((mask & MAY_WRITE) && (READ_ONCE(i->attributes) & INODE_IMMUTABLE))
+		return -EPERM;
 	if (i->ops->permission)
 		return i->ops->permission(i, mask);
 	return permission_generic(i, mask);
@@ -96,7 +98,9 @@ permission_delete(struct inode *dir, struct dentry *d, bool directory)
 
 	if (error)
 		return error;
-	if (permission_sticky(dir, d->inode))
+	if (dir->attributes & INODE_APPEND)
+		return -EPERM;
+	if (permission_sticky(dir, d->inode) || (READ_ONCE(d->inode->attributes) & INODE_FROZEN))
 		return -EPERM;
 	if (directory) {
 		if (!S_ISDIR(d->inode->mode))

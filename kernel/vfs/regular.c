@@ -175,7 +175,10 @@ regular_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
 	if ((mode & FALLOC_PUNCH_HOLE) && !(mode & FALLOC_KEEP_SIZE))
 		return -EOPNOTSUPP;
 	write_lock(&i->lock);
-	if (mode & FALLOC_PUNCH_HOLE) {
+	if ((i->attributes & INODE_IMMUTABLE) ||
+	    ((i->attributes & INODE_APPEND) && (mode & ~FALLOC_KEEP_SIZE))) {
+		error = -EPERM;
+	} else if (mode & FALLOC_PUNCH_HOLE) {
 		if (i->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
 			error = -EPERM;
 		else

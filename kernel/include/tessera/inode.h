@@ -68,7 +68,7 @@ struct file_stat {
 	uint64_t size, block_size, blocks; /* blocks of 512 bytes */
 	struct timespec64 accessed, modified, changed, born;
 	uint64_t mount_id;
-	uint64_t attributes, attributes_mask;
+	uint32_t attributes, attributes_known; /* of INODE_CHATTR; known: the file system has them */
 };
 
 /* What to change: chmod, chown, utimens. */
@@ -97,6 +97,7 @@ struct dir_context {
 
 struct inode_ops {
 	const char *name;
+	bool has_flags;                                        /* chattr(1) works: INODE_CHATTR */
 	/* All are called with the directory's inode->lock held: for writing when they change it, for
 	 * reading in lookup; unlink, rmdir and rename with that of the inode that loses a name, too. They fill `d`'s inode (dentry_attach) on success. Empty: -EPERM, or as
 	 * noted. */
@@ -156,7 +157,7 @@ struct inode {
 	struct posix_acl *acl, *default_acl; /* [l] references; read as vfs/posix_acl.c says */
 	uint32_t seals;                      /* [l] memfd */
 	uint8_t write_hint;                  /* [a] fcntl's F_SET_RW_HINT */
-	uint32_t attributes;                 /* [l] append-only and immutable flags */
+	uint32_t attributes;                 /* [l] INODE_*; read without it */
 	bool has_caps;                       /* [l] file capabilities: file_caps.h */
 	void *private;                       /* the file system's */
 	struct list fs_node;                 /* [c] fs->inodes */
@@ -377,8 +378,21 @@ struct vfs_protection {
 };
 extern struct vfs_protection vfs_protection;
 
-/* inode->attributes: an O_TMPFILE that linkat may give a name. */
-#define INODE_LINKABLE BIT(31)
+/* inode->attributes */
+#define INODE_IMMUTABLE BIT(0)  /* chattr(1)'s: neither it nor its names change */
+#define INODE_APPEND    BIT(1)  /* grows only */
+#define INODE_NODUMP    BIT(2)  /* says nothing to the kernel */
+#define INODE_NOATIME   BIT(3)
+#define INODE_LINKABLE  BIT(31) /* an O_TMPFILE that linkat may give a name */
+#define INODE_CHATTR    (INODE_IMMUTABLE | INODE_APPEND | INODE_NODUMP | INODE_NOATIME)
+#define INODE_INHERITED (INODE_NODUMP | INODE_NOATIME) /* from a directory by what is made in it */
+#define INODE_FROZEN    (INODE_IMMUTABLE | INODE_APPEND) /* attributes and names cannot change */
+
+/*
+ * chattr(1): `flags` of INODE_CHATTR in place of the present ones; `known`: nothing else was asked for. -EROFS,
+ * -EPERM, or -EOPNOTSUPP where something was.
+ */
+int vfs_set_inode_flags(struct file *f, uint32_t flags, bool known);
 
 #define RENAME_NOREPLACE 1u
 #define RENAME_EXCHANGE  2u

@@ -63,6 +63,7 @@ tmpfs_inode_create(struct filesystem *fs, struct inode *dir, mode_t mode, dev_t 
 	inode_inherit(i, dir, mode);
 	error = posix_acl_inherit(i, dir);
 	i->rdev = rdev;
+	i->attributes = dir ? dir->attributes & INODE_INHERITED : 0;
 	i->ops = &tmpfs_file_ops;
 	if (S_ISDIR(mode)) {
 		i->ops = &tmpfs_dir_ops;
@@ -249,6 +250,7 @@ tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inode *to_dir, 
 	struct tmpfs_entry *e = tmpfs_entry_find(from_dir, from->name, from->length);
 	struct tmpfs_entry *over = tmpfs_entry_find(to_dir, to->name, to->length);
 	struct inode *i = from->inode;
+	struct inode *whiteout = NULL;
 	bool directory = S_ISDIR(i->mode);
 	int error;
 
@@ -263,6 +265,11 @@ tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inode *to_dir, 
 	}
 	if (over && directory && !tmpfs_dir_is_empty(over->inode))
 		return -ENOTEMPTY;
+	if (flags & RENAME_WHITEOUT) {
+		whiteout = tmpfs_inode_create(from_dir->fs, from_dir, S_IFCHR, 0);
+		if (!whiteout)
+			return -ENOSPC;
+	}
 	if (over) {
 		struct inode *old = over->inode;
 
@@ -279,6 +286,8 @@ tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inode *to_dir, 
 		error = tmpfs_entry_add(to_dir, to, i);
 		if (error) {
 			inode_put(i);
+			if (whiteout)
+				inode_put(whiteout);
 			return error;
 		}
 		if (directory) {
@@ -286,7 +295,12 @@ tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inode *to_dir, 
 			to_dir->links++;
 		}
 	}
-	tmpfs_entry_remove(from_dir, e);
+	if (whiteout) {
+		e->inode = whiteout;
+		inode_put(i); /* the entry's; `from` has one */
+	} else {
+		tmpfs_entry_remove(from_dir, e);
+	}
 touch:
 	i->changed = inode_now();
 	inode_touch_modified(from_dir);
@@ -317,6 +331,7 @@ tmpfs_readlink(struct inode *i, char *buf, size_t size)
 
 const struct inode_ops tmpfs_dir_ops = {
 	.name = "tmpfs directory",
+	.has_flags = true,
 	.lookup = tmpfs_lookup,
 	.create = tmpfs_create,
 	.mknod = tmpfs_mknod,
@@ -336,6 +351,7 @@ const struct inode_ops tmpfs_dir_ops = {
 
 const struct inode_ops tmpfs_file_ops = {
 	.name = "tmpfs file",
+	.has_flags = true,
 	.get_xattr = tmpfs_get_xattr,
 	.set_xattr = tmpfs_set_xattr,
 	.list_xattr = tmpfs_list_xattr,
