@@ -49,6 +49,7 @@ foreign_cpu_clock(int clock, uint64_t *ns)
 	bool user_only = (clock & 3) == CPU_CLOCK_USER;
 	struct process *p;
 	struct thread *t;
+	bool own;
 
 	if ((clock & 3) == CPU_CLOCK_FD)
 		return -EINVAL;
@@ -56,11 +57,12 @@ foreign_cpu_clock(int clock, uint64_t *ns)
 		t = pid ? thread_find(pid) : current_thread();
 		if (!t)
 			return -EINVAL;
-		if (t->process == current_process())
+		own = t->process == current_process();
+		if (own)
 			*ns = thread_cpu_ns(t, user_only);
 		if (pid)
 			thread_put(t);
-		return t->process == current_process() ? 0 : -EINVAL;
+		return own ? 0 : -EINVAL;
 	}
 	p = process_find(pid ? pid : current_process()->local_pid);
 	if (!p)

@@ -98,42 +98,43 @@ struct linux_sigevent {
 };
 _Static_assert(sizeof(struct linux_sigevent) == 64, "struct sigevent");
 
-/* A CPU clock by number: the caller's own, as clock_getcpuclockid and pthread_getcpuclockid make it. */
-static int
-decode_cpu_clock(int clock, enum posix_clock *out)
-{
-	pid_t number = ~(clock >> 3);
-	bool thread = clock & 4;
+#define CPU_CLOCK_THREAD 4
+#define CPU_CLOCK_USER   1 /* of the lowest two bits: 0 and 2 are all the time, 3 is something else */
+#define CPU_CLOCK_OTHER  3
 
-	if ((clock & 3) != 2)
-		return -EINVAL;
-	if (number != 0 && number != (thread ? current_thread()->tid : current_process()->pid))
-		return -EINVAL;
-	*out = thread ? POSIX_CLOCK_THREAD_CPU : POSIX_CLOCK_PROCESS_CPU;
+/* A CPU clock by number, as clock_getcpuclockid and pthread_getcpuclockid make it. */
+static int
+decode_cpu_clock(int clock, struct posix_timer_request *r)
+{
+	if ((clock & 3) == CPU_CLOCK_OTHER) /* without the thread bit a device's clock, which has no timers */
+		return clock & CPU_CLOCK_THREAD ? -EINVAL : -EOPNOTSUPP;
+	r->measured = ~(clock >> 3);
+	r->user_only = (clock & 3) == CPU_CLOCK_USER;
+	r->clock = clock & CPU_CLOCK_THREAD ? POSIX_CLOCK_THREAD_CPU : POSIX_CLOCK_PROCESS_CPU;
 	return 0;
 }
 
 static int
-decode_clock(int clock, enum posix_clock *out)
+decode_clock(int clock, struct posix_timer_request *r)
 {
 	if (clock < 0)
-		return decode_cpu_clock(clock, out);
+		return decode_cpu_clock(clock, r);
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_TAI:
-		*out = POSIX_CLOCK_REALTIME;
+		r->clock = POSIX_CLOCK_REALTIME;
 		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM:
-		*out = POSIX_CLOCK_MONOTONIC;
+		r->clock = POSIX_CLOCK_MONOTONIC;
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
-		*out = POSIX_CLOCK_PROCESS_CPU;
+		r->clock = POSIX_CLOCK_PROCESS_CPU;
 		return 0;
 	case CLOCK_THREAD_CPUTIME_ID:
-		*out = POSIX_CLOCK_THREAD_CPU;
+		r->clock = POSIX_CLOCK_THREAD_CPU;
 		return 0;
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
@@ -175,7 +176,7 @@ linux_timer_create(int clock, const void __user *uevent, int __user *out)
 		.value_is_id = true,
 	};
 	struct linux_sigevent e;
-	int error = decode_clock(clock, &r.clock), id;
+	int error = decode_clock(clock, &r), id;
 
 	if (error)
 		return error;

@@ -23,19 +23,39 @@ counts_cpu(const struct posix_timer *pt)
 	return pt->clock == POSIX_CLOCK_PROCESS_CPU || pt->clock == POSIX_CLOCK_THREAD_CPU;
 }
 
+/*
+ * CPU time of another process. Two may measure each other while each holds its own lock: who does not get the
+ * other's at once goes by what it saw last.
+ */
+static uint64_t
+measured_elsewhere(struct posix_timer *pt)
+{
+	struct process *p = pt->measured;
+	uint64_t user, all;
+
+	if (spin_trylock(&p->signal_lock)) {
+		timers_cpu_time_locked(p, &user, &all);
+		pt->measured_time = pt->user_only ? user : all;
+		spin_unlock(&p->signal_lock);
+	}
+	return pt->measured_time;
+}
+
 /* The present time on the scale of pt->when. */
 static uint64_t
-now_of(const struct posix_timer *pt)
+now_of(struct posix_timer *pt)
 {
-	uint64_t user, all;
+	uint64_t user, all, system;
 
 	switch (pt->clock) {
 	case POSIX_CLOCK_PROCESS_CPU:
+		if (pt->measured)
+			return measured_elsewhere(pt);
 		timers_cpu_time_locked(pt->process, &user, &all);
-		return all;
+		return pt->user_only ? user : all;
 	case POSIX_CLOCK_THREAD_CPU:
-		thread_times(pt->target, &user, &all);
-		return user + all;
+		thread_times(pt->measured_thread, &user, &system);
+		return pt->user_only ? user : user + system;
 	default:
 		return clock_monotonic_ns();
 	}
@@ -128,7 +148,7 @@ posix_timer_delivered(struct posix_timer *pt, struct siginfo *info)
 }
 
 uint64_t
-posix_timers_check_cpu_locked(struct interval_timers *it, uint64_t all)
+posix_timers_check_cpu_locked(struct interval_timers *it, uint64_t user, uint64_t all)
 {
 	uint64_t left = UINT64_MAX;
 	struct posix_timer *pt;
@@ -138,7 +158,10 @@ posix_timers_check_cpu_locked(struct interval_timers *it, uint64_t all)
 
 		if (!counts_cpu(pt) || pt->when == 0)
 			continue;
-		now = pt->clock == POSIX_CLOCK_PROCESS_CPU ? all : now_of(pt);
+		if (pt->clock == POSIX_CLOCK_PROCESS_CPU && !pt->measured)
+			now = pt->user_only ? user : all;
+		else
+			now = now_of(pt);
 		if (now >= pt->when)
 			expire(pt, now);
 		if (pt->when)
@@ -188,14 +211,43 @@ free_id_locked(struct interval_timers *it)
 }
 
 static void
+destroy_unwatched(struct posix_timer *pt)
+{
+	if (pt->target)
+		thread_put(pt->target);
+	if (pt->measured_thread)
+		thread_put(pt->measured_thread);
+	if (pt->measured)
+		process_put(pt->measured);
+	kfree(pt);
+}
+
+static void
 destroy(struct posix_timer *pt)
 {
 	if (pt->clock == POSIX_CLOCK_REALTIME)
 		clock_unwatch(&pt->watcher);
 	timer_cancel(&pt->timer);
-	if (pt->target)
-		thread_put(pt->target);
-	kfree(pt);
+	destroy_unwatched(pt);
+}
+
+/* Whose CPU time `pt` is to measure. -EINVAL: there is none such. */
+static int
+find_measured(struct posix_timer *pt, pid_t number)
+{
+	if (pt->clock == POSIX_CLOCK_THREAD_CPU) {
+		pt->measured_thread = own_thread(number ? number : current_thread()->local_tid);
+		return pt->measured_thread ? 0 : -EINVAL;
+	}
+	if (pt->clock != POSIX_CLOCK_PROCESS_CPU || number == 0)
+		return 0;
+	pt->measured = process_find(number);
+	if (pt->measured == current_process()) {
+		process_put(pt->measured);
+		pt->measured = NULL;
+		return 0;
+	}
+	return pt->measured ? 0 : -EINVAL;
 }
 
 int
@@ -212,22 +264,19 @@ posix_timer_create(const struct posix_timer_request *r)
 	pt = kzalloc(sizeof(*pt));
 	if (!pt)
 		return -EAGAIN;
-	if (r->notify == POSIX_NOTIFY_THREAD) {
-		pt->target = own_thread(r->tid);
-		if (!pt->target) {
-			kfree(pt);
-			return -EINVAL;
-		}
-	} else if (r->clock == POSIX_CLOCK_THREAD_CPU) {
-		pt->target = current_thread();
-		thread_get(pt->target);
-	}
 	pt->process = p;
 	pt->clock = r->clock;
+	pt->user_only = r->user_only;
 	pt->notify = r->notify;
 	timer_init(&pt->timer, fired);
 	list_init(&pt->entry.node);
 	pt->entry.timer = pt;
+	if (r->notify == POSIX_NOTIFY_THREAD)
+		pt->target = own_thread(r->tid);
+	if ((r->notify == POSIX_NOTIFY_THREAD && !pt->target) || find_measured(pt, r->measured)) {
+		destroy_unwatched(pt);
+		return -EINVAL;
+	}
 	if (pt->clock == POSIX_CLOCK_REALTIME)
 		clock_watch(&pt->watcher, clock_moved);
 	flags = spin_lock_irq(&p->signal_lock);

@@ -110,7 +110,7 @@ timers_arm_cpu_locked(struct interval_timers *it)
 	left = check_one(p, &it->virtual_time, user, SIGVTALRM);
 	left = MIN(left, check_one(p, &it->prof_time, all, SIGPROF));
 	left = MIN(left, check_limit(it, all));
-	left = MIN(left, posix_timers_check_cpu_locked(it, all));
+	left = MIN(left, posix_timers_check_cpu_locked(it, user, all));
 	if (left == UINT64_MAX)
 		return;
 	parallel = MAX(MIN(p->thread_count, cpu_count), 1u);

@@ -34,7 +34,11 @@ struct interval_timers {
 struct posix_timer {
 	struct list node;
 	struct process *process;        /* [I] */
-	struct thread *target;          /* [I] POSIX_NOTIFY_THREAD and thread clocks: a reference */
+	struct thread *target;          /* [I] POSIX_NOTIFY_THREAD: a reference */
+	struct thread *measured_thread; /* [I] thread clocks: a reference */
+	struct process *measured;       /* [I] the CPU clock of another process: a reference */
+	uint64_t measured_time;         /* of another process, when it was last seen */
+	bool user_only;                 /* [I] of CPU time that in user mode */
 	int id;                         /* [I] */
 	enum posix_clock clock;         /* [I] */
 	enum posix_notify notify;       /* [I] */
@@ -51,7 +55,7 @@ void timers_arm_cpu_locked(struct interval_timers *it);   /* sample when somethi
 /* CPU time of the process, user and in all; signal_lock held. */
 void timers_cpu_time_locked(struct process *p, uint64_t *user, uint64_t *all);
 /* Let CPU-time POSIX timers that are due fire; the smallest time left, UINT64_MAX: none. */
-uint64_t posix_timers_check_cpu_locked(struct interval_timers *it, uint64_t all);
+uint64_t posix_timers_check_cpu_locked(struct interval_timers *it, uint64_t user, uint64_t all);
 void posix_timers_delete_all(struct interval_timers *it);
 
 #endif

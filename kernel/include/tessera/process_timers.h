@@ -20,6 +20,8 @@ enum posix_notify { POSIX_NOTIFY_NONE, POSIX_NOTIFY_PROCESS, POSIX_NOTIFY_THREAD
 
 struct posix_timer_request {
 	enum posix_clock clock;
+	pid_t measured;      /* whose CPU time: one of the caller's threads, or any process; 0: the caller's own */
+	bool user_only;      /* of it the time in user mode */
 	enum posix_notify notify;
 	int signo;
 	pid_t tid;           /* POSIX_NOTIFY_THREAD: one of the caller's */
