@@ -10,7 +10,6 @@
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/process.h>
-#include <tessera/slab.h>
 #include <tessera/uaccess.h>
 
 #include "linux.h"
@@ -64,19 +63,14 @@ linux_name_to_handle_at(int dirfd, const char __user *uname, struct linux_file_h
 			int __user *mount_id, int flags)
 {
 	struct path p;
-	char *name;
 	long error;
 
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	name = user_name_get(uname);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = path_lookup(dirfd, name,
-			    (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
-				    (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
-			    &p);
-	kfree(name);
+	error = user_path_lookup(dirfd, uname,
+				 (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
+					 (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+				 &p);
 	if (error)
 		return error;
 	error = handle_out(&p, out, mount_id);
