@@ -436,3 +436,26 @@ posix_timer_overrun(int id)
 	spin_unlock_irq(&p->signal_lock, flags);
 	return overrun;
 }
+
+bool
+posix_timer_last(struct process *p, int before, struct posix_timer_told *out)
+{
+	const struct posix_timer *t, *best = NULL;
+	uint64_t flags = spin_lock_irq(&p->signal_lock);
+
+	if (p->timers)
+		list_for_each (t, &p->timers->posix, node)
+			if (t->id < before && (!best || t->id > best->id))
+				best = t;
+	if (best)
+		*out = (struct posix_timer_told){
+			.id = best->id,
+			.signo = best->entry.info.signo,
+			.value = best->entry.info.timer.value,
+			.clock = best->clock,
+			.notify = best->notify,
+			.target = best->notify == POSIX_NOTIFY_THREAD ? best->target->tid : p->pid,
+		};
+	spin_unlock_irq(&p->signal_lock, flags);
+	return best != NULL;
+}

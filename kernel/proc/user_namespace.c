@@ -16,6 +16,8 @@
 
 #include "proc.h"
 
+int user_namespaces_for_all = 1;
+
 static struct id_extent identity = { 0, 0, UINT32_MAX };
 
 struct user_namespace init_user_namespace = {
@@ -171,6 +173,8 @@ user_namespace_create(struct cred *c)
 {
 	struct user_namespace *parent = c->user_ns, *ns;
 
+	if (!READ_ONCE(user_namespaces_for_all) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	if (parent->level >= USER_NAMESPACE_DEPTH)
 		return -ENOSPC;
 	/* Who sees another root than its mount namespace's could see the rest through capabilities. */

@@ -221,6 +221,17 @@ filesystem_create(const struct filesystem_type *type)
 	return fs;
 }
 
+void
+filesystem_discard(struct filesystem *fs)
+{
+	spin_lock(&instances_lock);
+	list_del(&fs->instance_node);
+	spin_unlock(&instances_lock);
+	assert(list_is_empty(&fs->inodes));
+	namespace_put(&fs->user_ns->ns);
+	kfree(fs);
+}
+
 struct filesystem *
 filesystem_by_device(dev_t device)
 {

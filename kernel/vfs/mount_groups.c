@@ -27,7 +27,7 @@
 
 #include "mount_tree.h"
 
-#define MOUNTS_MAX 100000u /* in one namespace: /proc/sys/fs/mount-max */
+int mount_max = 100000; /* in one namespace: /proc/sys/fs/mount-max */
 
 /* [M] all */
 struct peer_group {
@@ -227,7 +227,7 @@ tree_size(struct mount *top)
 static bool
 fits(struct mount_namespace *ns, uint32_t n)
 {
-	if (ns->count + ns->pending + n > MOUNTS_MAX)
+	if (ns->count + ns->pending + n > (uint32_t)READ_ONCE(mount_max))
 		return false;
 	ns->pending += n;
 	return true;

@@ -90,8 +90,7 @@ filesystem_instance(struct filesystem_type *type, const char *source, const char
 		return -ENOMEM;
 	error = type->mount(fs, source, options);
 	if (error) {
-		namespace_put(&fs->user_ns->ns);
-		kfree(fs);
+		filesystem_discard(fs);
 		return error;
 	}
 	fs->readonly = readonly;

@@ -46,6 +46,8 @@ struct dentry *dentry_parent(struct dentry *d); /* with a reference */
 /* --- inode.c */
 void inode_cache_init(void);
 struct filesystem *filesystem_create(const struct filesystem_type *type);
+/* It could not be made: nothing is in it, nobody has seen it. */
+void filesystem_discard(struct filesystem *fs);
 struct filesystem_type *filesystem_find(const char *name);
 void filesystem_types(void (*fn)(void *ctx, const struct filesystem_type *t), void *ctx);
 void inode_touch_accessed(struct inode *i, const struct mount *m);

@@ -240,6 +240,7 @@ struct filesystem {
 #define MOUNT_NODIRATIME BIT(11)
 #define MOUNT_RELATIME BIT(21)
 
+extern int mount_max;                  /* [a] mounts in one namespace */
 struct mount_namespace;
 struct peer_group;
 struct user_namespace;

@@ -117,6 +117,7 @@ struct user_namespace {
 };
 
 extern struct user_namespace init_user_namespace;
+extern int user_namespaces_for_all; /* [a] 0: making one needs CAP_SYS_ADMIN */
 
 static inline struct user_namespace *
 user_namespace_of(struct namespace *ns)

@@ -15,6 +15,8 @@
 int itimer_set(int which, uint64_t value, uint64_t interval, uint64_t *old_value, uint64_t *old_interval);
 void itimer_get(int which, uint64_t *value, uint64_t *interval);
 
+struct process;
+
 enum posix_clock { POSIX_CLOCK_MONOTONIC, POSIX_CLOCK_REALTIME, POSIX_CLOCK_PROCESS_CPU, POSIX_CLOCK_THREAD_CPU };
 enum posix_notify { POSIX_NOTIFY_NONE, POSIX_NOTIFY_PROCESS, POSIX_NOTIFY_THREAD };
 
@@ -31,6 +33,16 @@ struct posix_timer_request {
 /* The new timer's number, -EAGAIN, -EINVAL. */
 int posix_timer_create(const struct posix_timer_request *r);
 int posix_timer_delete(int id);
+/* One of p's timers. */
+struct posix_timer_told {
+	int id, signo;
+	uint64_t value;
+	enum posix_clock clock;
+	enum posix_notify notify;
+	pid_t target;        /* who is told, as the first namespace numbers it */
+};
+/* The timer of p with the greatest number below `before`. False: none. */
+bool posix_timer_last(struct process *p, int before, struct posix_timer_told *out);
 /* `value` relative, or, with `absolute`, a time on the timer's clock; 0 disarms. */
 int posix_timer_set(int id, bool absolute, uint64_t value, uint64_t interval, uint64_t *old_value,
 		    uint64_t *old_interval);

@@ -276,7 +276,7 @@ instance_create(void)
 	if (!fs)
 		return NULL;
 	if (fill(fs)) {
-		kfree(fs);
+		filesystem_discard(fs);
 		return NULL;
 	}
 	m = mount_create_internal(fs);

@@ -22,6 +22,8 @@ uint32_t count_blocked(void);
 /* process_status.c; two more are the top's as well: procfs.h */
 int show_statm(struct text *t, struct target *at);
 int show_schedstat(struct text *t, struct target *at);
+int show_sched(struct text *t, struct target *at);
+int show_timers(struct text *t, struct target *at);
 
 /* process_settings.c */
 int show_oom_adj(struct text *t, struct target *at);

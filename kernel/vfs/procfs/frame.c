@@ -10,6 +10,7 @@
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/namespace.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -150,6 +151,15 @@ process_of_thread(struct pid_namespace *ns, pid_t tid)
 	return p;
 }
 
+/* With subset=pid the top holds processes alone, and the links to the reader's own. */
+static bool
+is_shown(const struct target *at, const struct entry *e)
+{
+	if (!READ_ONCE(at->instance->processes_only) || e < root_entries || e >= root_entries + root_entry_count)
+		return true;
+	return S_ISLNK(e->mode) && strcmp(e->name, "mounts") && strcmp(e->name, "net");
+}
+
 /* What `name` in directory `dir` is: *out is filled. False: nothing. */
 static bool
 find_child(const struct node *dir, struct target *at, const char *name, size_t length, struct node *out)
@@ -158,10 +168,11 @@ find_child(const struct node *dir, struct target *at, const char *name, size_t l
 	const struct entry_list *list = dir->entry->list;
 	struct process *p;
 	long number;
+	bool shown;
 
 	*out = *dir;
 	for (; e && e->name; e++)
-		if (strlen(e->name) == length && memcmp(e->name, name, length) == 0) {
+		if (is_shown(at, e) && strlen(e->name) == length && memcmp(e->name, name, length) == 0) {
 			out->entry = e;
 			return true;
 		}
@@ -185,7 +196,9 @@ find_child(const struct node *dir, struct target *at, const char *name, size_t l
 			return false;
 		out->pid = p->pid;
 		out->start = p->start_time;
+		shown = process_is_shown(at, p, PROC_HIDDEN);
 		process_put(p);
+		return shown;
 	}
 	return true;
 }
@@ -212,17 +225,41 @@ dir_lookup(struct inode *dir, struct dentry *d)
 	return error;
 }
 
+static bool
+is_process_top(const struct node *n)
+{
+	return n->entry == process_list.each;
+}
+
 /* A negative answer is never believed again; a positive one while its object lives. */
 static bool
 dir_revalidate(struct dentry *d)
 {
 	struct target at;
+	bool shown;
 
 	if (!d->inode || target_get(d->inode, &at) != 0)
 		return false;
 	set_owner(d->inode, &at);
+	shown = !is_process_top(node_of(d->inode)) || process_is_shown(&at, at.process, PROC_HIDDEN);
+	shown = shown && is_shown(&at, node_of(d->inode)->entry);
 	target_put(&at);
-	return !(node_of(d->inode)->entry->flags & ENTRY_FD);
+	return shown && !(node_of(d->inode)->entry->flags & ENTRY_FD);
+}
+
+static bool
+number_is_shown(const struct target *at, pid_t number)
+{
+	struct process *p;
+	bool shown;
+
+	if (READ_ONCE(at->instance->hiding) < PROC_HIDDEN)
+		return true;
+	p = process_find_in(at->ns, number);
+	shown = p && process_is_shown(at, p, PROC_HIDDEN);
+	if (p)
+		process_put(p);
+	return shown;
 }
 
 static int
@@ -242,7 +279,7 @@ dir_readdir(struct file *f, struct dir_context *ctx)
 	for (long index = 0; e && e[index].name; index++) {
 		struct node child = *n;
 
-		if (ctx->position > 2 + index)
+		if (ctx->position > 2 + index || !is_shown(&at, &e[index]))
 			continue;
 		child.entry = &e[index];
 		if (!ctx->emit(ctx, e[index].name, strlen(e[index].name), 3 + index, inode_number(&child),
@@ -262,6 +299,10 @@ dir_readdir(struct file *f, struct dir_context *ctx)
 
 		if (number < 0)
 			break;
+		if (list == &process_list && !number_is_shown(&at, (pid_t)number)) {
+			ctx->position = LIST_POSITION + number + 1;
+			continue;
+		}
 		length = snprintf(name, sizeof(name), "%ld", number);
 		child.entry = list->each;
 		*(list->each->flags & ENTRY_FD ? &child.fd
@@ -344,12 +385,17 @@ dir_permission(struct inode *i, int mask)
 	struct target at;
 	int error;
 
-	if (!(node_of(i)->entry->flags & ENTRY_INSPECT))
+	if (!is_process_top(node_of(i)) && !(node_of(i)->entry->flags & ENTRY_INSPECT))
 		return permission_generic(i, mask);
 	error = target_get(i, &at);
 	if (error)
 		return -ENOENT;
-	error = may_inspect(i, &at);
+	if (!is_process_top(node_of(i)))
+		error = may_inspect(i, &at);
+	else if (!process_is_shown(&at, at.process, PROC_CLOSED))
+		error = READ_ONCE(at.instance->hiding) == PROC_HIDDEN ? -ENOENT : -EPERM;
+	else
+		error = permission_generic(i, mask);
 	target_put(&at);
 	return error;
 }
@@ -428,65 +474,138 @@ static const struct inode_ops jump_ops = {
 	.evict = node_evict,
 };
 
+/* One word of the options, NUL-terminated at its end. -ENOENT: another's. */
+static int
+read_option(struct proc_instance *p, const char *key, const char *value)
+{
+	static const struct {
+		const char *word;
+		int hiding;
+	} words[] = {
+		{ "0", PROC_SHOWN },      { "off", PROC_SHOWN },        { "1", PROC_CLOSED },
+		{ "noaccess", PROC_CLOSED }, { "2", PROC_HIDDEN },      { "invisible", PROC_HIDDEN },
+		{ "4", PROC_NOT_THERE },  { "ptraceable", PROC_NOT_THERE },
+	};
+	const char *end;
+	uint64_t n;
+
+	if (strcmp(key, "gid") == 0) {
+		if (!value || parse_u64(value, &end, 0, &n) || *end || n > UINT32_MAX ||
+		    gid_from_user((gid_t)n) == ID_INVALID)
+			return -EINVAL;
+		WRITE_ONCE(p->group, gid_from_user((gid_t)n));
+		return 0;
+	}
+	if (strcmp(key, "subset") == 0) {
+		if (!value || strcmp(value, "pid"))
+			return -EINVAL;
+		WRITE_ONCE(p->processes_only, true);
+		return 0;
+	}
+	if (strcmp(key, "hidepid") != 0)
+		return -ENOENT;
+	for (size_t i = 0; value && i < ARRAY_SIZE(words); i++)
+		if (strcmp(value, words[i].word) == 0) {
+			WRITE_ONCE(p->hiding, words[i].hiding);
+			return 0;
+		}
+	return -EINVAL;
+}
+
+/* "key=value,key": what is asked for is set, the rest of *p stays. */
+static int
+read_options(struct proc_instance *p, const char *options)
+{
+	char *copy = options ? kstrdup(options) : NULL, *at = copy;
+	int error = options && !copy ? -ENOMEM : 0;
+
+	while (at && *at && !error) {
+		char *next = strchr(at, ','), *value;
+
+		if (next)
+			*next++ = '\0';
+		value = strchr(at, '=');
+		if (value)
+			*value++ = '\0';
+		if (*at)
+			error = read_option(p, at, value);
+		if (error == -ENOENT)
+			error = -EINVAL;
+		at = next;
+	}
+	kfree(copy);
+	return error;
+}
+
 static int
 proc_mount(struct filesystem *fs, const char *source, const char *options)
 {
+	struct proc_instance *p = kzalloc(sizeof(*p));
 	struct node n = { .entry = &root_entry };
 	struct target none = { 0 };
-	struct inode *root = create_inode(fs, &n, &none);
+	struct inode *root;
+	int error = p ? read_options(p, options) : -ENOMEM;
 
+	if (error)
+		goto fail;
+	error = -ENOMEM;
+	root = create_inode(fs, &n, &none);
 	if (!root)
-		return -ENOMEM;
+		goto fail;
 	fs->root = dentry_create_root(fs, root);
 	if (!fs->root) {
 		inode_put(root);
-		return -ENOMEM;
+		goto fail;
 	}
-	fs->private = current_pid_namespace();
-	namespace_get(&current_pid_namespace()->ns);
+	p->ns = current_pid_namespace();
+	namespace_get(&p->ns->ns);
+	fs->private = p;
 	return 0;
+fail:
+	kfree(p);
+	return error;
 }
 
 static void
 proc_unmount(struct filesystem *fs)
 {
-	struct pid_namespace *ns = fs->private;
+	struct proc_instance *p = fs->private;
 
-	namespace_put(&ns->ns);
-}
-
-/* The first namespace's is one; any other's is made anew each time. */
-static bool
-proc_is_another(void)
-{
-	return current_pid_namespace() != &init_pid_namespace;
+	namespace_put(&p->ns->ns);
+	kfree(p);
 }
 
 static int
 proc_remount(struct filesystem *fs, const char *options)
 {
-	return 0;
+	struct proc_instance *p = fs->private, checked = *p;
+	int error = read_options(&checked, options);
+
+	return error ? error : read_options(p, options);
 }
 
 static int
 proc_check_option(const char *key, const char *value)
 {
-	static const char *const hidden[] = {
-		"0", "1", "2", "4", "off", "noaccess", "invisible", "ptraceable",
-	};
-	const char *end;
-	uint64_t n;
+	struct proc_instance ignored = { 0 };
 
-	if (strcmp(key, "gid") == 0)
-		return !value || parse_u64(value, &end, 0, &n) || *end ? -EINVAL : 0;
-	if (strcmp(key, "subset") == 0)
-		return value && strcmp(value, "pid") == 0 ? 0 : -EINVAL;
-	if (strcmp(key, "hidepid") != 0)
-		return -ENOENT;
-	for (size_t i = 0; value && i < ARRAY_SIZE(hidden); i++)
-		if (strcmp(value, hidden[i]) == 0)
-			return 0;
-	return -EINVAL;
+	return read_option(&ignored, key, value);
+}
+
+static void
+proc_show_options(struct filesystem *fs, char *out, size_t size)
+{
+	static const char *const words[] = { "off", "noaccess", "invisible", "", "ptraceable" };
+	const struct proc_instance *p = fs->private;
+	size_t n = 0;
+
+	*out = '\0';
+	if (p->group)
+		n += (size_t)scnprintf(out + n, size - n, ",gid=%u", gid_shown(p->group));
+	if (p->hiding)
+		n += (size_t)scnprintf(out + n, size - n, ",hidepid=%s", words[p->hiding]);
+	if (p->processes_only)
+		scnprintf(out + n, size - n, ",subset=pid");
 }
 
 static struct filesystem_type proc_type = {
@@ -494,13 +613,12 @@ static struct filesystem_type proc_type = {
 	.name = "proc",
 	.magic = PROC_MAGIC,
 	.no_device = true,
-	.single = true,
 	.user_mount = true,
 	.no_cache = true,
 	.mount = proc_mount,
 	.remount = proc_remount,
 	.unmount = proc_unmount,
-	.is_another = proc_is_another,
+	.show_options = proc_show_options,
 };
 
 void

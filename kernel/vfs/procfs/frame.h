@@ -27,6 +27,9 @@ int target_of(const struct node *n, struct target *at);
 /* 0, or -EACCES: what the file says of `at` is hidden from the caller (ENTRY_INSPECT). */
 int may_inspect(struct inode *i, struct target *at);
 
+/* Does the instance show p to the caller, where it hides with `from` or more? */
+bool process_is_shown(const struct target *at, struct process *p, enum proc_hiding from);
+
 /* text.c: inode_ops.open of every file, and the operations of those that are text */
 int proc_file_open(struct inode *i, struct file *f);
 extern const struct file_ops proc_text_ops;

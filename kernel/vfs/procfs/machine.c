@@ -81,6 +81,7 @@ show_tty_drivers(struct text *t, struct target *at)
 
 const struct entry tty_entries[] = {
 	ENTRY_FILE("drivers", show_tty_drivers),
+	ENTRY_LINE("ldiscs", "n_tty       0"),
 	{ 0 },
 };
 

@@ -211,7 +211,35 @@ print_flags(struct text *t, const struct mapping *m)
 	text_print(t, " \n");
 }
 
-enum detail { MAPS, SMAPS, ROLLUP };
+/* One line of numa_maps: pages, all of the one node there is. `u` is of `m` alone. */
+static void
+print_node(struct text *t, const struct mapping *m, const struct usage *u, char *buf)
+{
+	bool file = m->file && m->file->dentry;
+	uint64_t dirty = u->shared_dirty + u->private_dirty;
+
+	text_print(t, "%08lx default", m->start);
+	if (file) {
+		text_print(t, " file=");
+		print_name(t, m, buf);
+	} else if (m->flags & (MAPPING_HEAP | MAPPING_STACK)) {
+		text_print(t, m->flags & MAPPING_HEAP ? " heap" : " stack");
+	}
+	if (m->flags & MAPPING_HUGETLB)
+		text_print(t, " huge");
+	if (u->resident) {
+		if (u->anonymous)
+			text_print(t, " anon=%lu", u->anonymous >> PAGE_SHIFT);
+		if (dirty)
+			text_print(t, " dirty=%lu", dirty >> PAGE_SHIFT);
+		if (u->resident != u->anonymous && u->resident != dirty)
+			text_print(t, " mapped=%lu", u->resident >> PAGE_SHIFT);
+		text_print(t, " N0=%lu kernelpagesize_kB=4", u->resident >> PAGE_SHIFT);
+	}
+	text_add(t, "\n", 1);
+}
+
+enum detail { MAPS, SMAPS, ROLLUP, NODES };
 
 /*
  * A copy of the mapping at or after `from`, with a reference on its file; what is in memory of it is
@@ -263,8 +291,12 @@ show(struct text *t, struct target *at, enum detail detail)
 		if (!last)
 			first = m.start;
 		last = m.end;
-		if (detail != ROLLUP)
+		if (detail == MAPS || detail == SMAPS)
 			print_mapping(t, &m, buf);
+		if (detail == NODES) {
+			print_node(t, &m, &u, buf);
+			u = (struct usage){ 0 };
+		}
 		if (detail == SMAPS) {
 			print_kib(t, "Size:", u.size);
 			print_kib(t, "KernelPageSize:", PAGE_SIZE);
@@ -298,6 +330,12 @@ int
 show_maps(struct text *t, struct target *at)
 {
 	return show(t, at, MAPS);
+}
+
+int
+show_numa_maps(struct text *t, struct target *at)
+{
+	return show(t, at, NODES);
 }
 
 int

@@ -62,7 +62,19 @@ show_unix(struct text *t, struct target *at)
 	return 0;
 }
 
+/* Each network has its loopback, and nothing goes through that: there are no addresses. */
+static int
+show_devices(struct text *t, struct target *at)
+{
+	text_print(t, "Inter-|   Receive                                                |  Transmit\n"
+		      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop "
+		      "fifo colls carrier compressed\n%6s: %7u %7u %4u %4u %4u %5u %10u %9u %8u %7u %4u %4u %4u %5u "
+		      "%7u %10u\n", "lo", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	return 0;
+}
+
 const struct entry net_entries[] = {
+	ENTRY_FILE("dev", show_devices),
 	ENTRY_FILE("unix", show_unix),
 	{ 0 },
 };

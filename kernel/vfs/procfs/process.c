@@ -459,6 +459,7 @@ jump_root(struct target *at, struct path *out)
 	MOUNTS("mounts", 0444, show_mounts),                                                       \
 	MOUNTS("mountstats", 0400, show_mountstats),                                               \
 	ENTRY_DIR("net", net_entries),                                                             \
+	SPACE("numa_maps", 0444, show_numa_maps),                                                  \
 	{ .name = "oom_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .write = write_oom_adj }, \
 	ENTRY_FILE("oom_score", show_oom_score),                                                   \
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj,             \
@@ -467,6 +468,7 @@ jump_root(struct target *at, struct path *out)
 	  .file_ops = &pagemap_file_ops },                                                         \
 	PRIVATE("personality", 0400, show_personality),                                            \
 	MAGIC("root", jump_root),                                                                  \
+	ENTRY_FILE("sched", show_sched),                                                           \
 	ENTRY_FILE("schedstat", show_schedstat),                                                   \
 	{ .name = "setgroups", .mode = S_IFREG | 0644, .show = show_setgroups, .write = write_setgroups },                                                   \
 	ENTRY_FILE("sessionid", show_no_login),                                                    \
@@ -483,6 +485,7 @@ jump_root(struct target *at, struct path *out)
 const struct entry process_entries[] = {
 	COMMON_ENTRIES,
 	{ .name = "task", .mode = S_IFDIR | 0555, .list = &task_list },
+	ENTRY_FILE("timers", show_timers),
 	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_timer_slack,
 	  .write = write_timer_slack },
 	{ 0 },

@@ -23,7 +23,24 @@ struct target {
 	bool whole;                /* /proc/PID: sums over threads; false: /proc/PID/task/TID */
 	const struct cred *opener; /* of the file being written; borrowed */
 	struct pid_namespace *ns;  /* whose numbers it shows; borrowed of the file system */
+	const struct proc_instance *instance; /* the file system itself; borrowed */
 	int fd;                    /* below fd/ and fdinfo/ */
+};
+
+/* What of the processes an instance hides from those who may not inspect them: hidepid=. */
+enum proc_hiding {
+	PROC_SHOWN,
+	PROC_CLOSED,     /* noaccess: their directories cannot be entered */
+	PROC_HIDDEN,     /* invisible: ... nor seen */
+	PROC_NOT_THERE = 4, /* ptraceable: the same, and `group` is of no use */
+};
+
+/* filesystem->private. [I] but what remounting sets: [a] */
+struct proc_instance {
+	struct pid_namespace *ns;  /* reference: whose numbers it shows */
+	int hiding;                /* [a] enum proc_hiding */
+	gid_t group;               /* [a] its members see all: gid= */
+	bool processes_only;       /* [a] subset=pid */
 };
 
 struct entry;
@@ -65,6 +82,7 @@ struct entry {
 #define ENTRY_SPACE   BIT(4) /* tells of the address space there was at open(), never of a later program's */
 
 #define ENTRY_FILE(n, show_function) { .name = n, .mode = S_IFREG | 0444, .show = show_function }
+#define ENTRY_LINE(n, line) { .name = n, .mode = S_IFREG | 0444, .constant = line }
 #define ENTRY_DIR(n, table) { .name = n, .mode = S_IFDIR | 0555, .children = table }
 
 /* The target that an open file of ours is about; with references. -ESRCH: gone. */
@@ -85,6 +103,7 @@ int setting_show(const struct setting *s, struct text *t);
 ssize_t setting_write(const struct setting *s, const char *data); /* bytes used, or -EINVAL */
 
 extern const struct entry root_entries[];     /* root.c */
+extern const size_t root_entry_count;
 extern const struct entry_list process_list;  /* root.c: /proc/PID */
 extern const struct entry sys_entries[];      /* sys.c */
 extern const struct entry tessera_entries[];  /* counters.c */
@@ -96,6 +115,7 @@ int show_mountinfo(struct text *t, struct target *at);
 int show_mountstats(struct text *t, struct target *at);
 extern const struct file_ops mounts_file_ops; /* text.c */
 int show_maps(struct text *t, struct target *at);
+int show_numa_maps(struct text *t, struct target *at);
 int show_smaps(struct text *t, struct target *at);
 int show_smaps_rollup(struct text *t, struct target *at);
 extern const struct file_ops memory_file_ops;  /* /proc/PID/mem */

@@ -323,11 +323,13 @@ const struct entry root_entries[] = {
 	{ .name = "self", .mode = S_IFLNK | 0777, .readlink = self_readlink },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .readlink = thread_self_readlink },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink },
+	ENTRY_LINE("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled"),
 	ENTRY_FILE("cmdline", show_cmdline),
 	ENTRY_FILE("consoles", show_consoles),
 	ENTRY_FILE("cpuinfo", show_cpuinfo),
 	ENTRY_FILE("devices", show_devices),
 	ENTRY_FILE("diskstats", show_diskstats),
+	ENTRY_LINE("execdomains", "0-0\tLinux           \t[kernel]"),
 	ENTRY_FILE("filesystems", show_filesystems),
 	ENTRY_FILE("interrupts", show_interrupts),
 	ENTRY_FILE("loadavg", show_loadavg),
@@ -350,3 +352,5 @@ const struct entry root_entries[] = {
 	ENTRY_FILE("vmstat", show_vmstat),
 	{ 0 },
 };
+
+const size_t root_entry_count = ARRAY_SIZE(root_entries);

@@ -7,7 +7,9 @@
 #include <tessera/core.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/inode.h>
 #include <tessera/lease.h>
+#include <tessera/namespace.h>
 #include <tessera/pipe.h>
 #include <tessera/print.h>
 #include <tessera/random.h>
@@ -292,24 +294,33 @@ static const struct entry yama_entries[] = {
 };
 
 static const struct entry kernel_entries[] = {
+	CONSTANT("arch", "x86_64"),
+	CONSTANT("auto_msgmni", "0"),
 	CONSTANT("cap_last_cap", "40"),
 	SETTING("core_pattern", show_core_pattern, write_core_pattern),
 	NUMBER("core_uses_pid", core_uses_pid, INT32_MIN, INT32_MAX),
 	SETTING("dmesg_restrict", show_dmesg_restrict, write_dmesg_restrict),
 	SETTING("domainname", show_domainname, write_domainname),
 	SETTING("hostname", show_hostname, write_hostname),
+	CONSTANT("kexec_load_disabled", "1"),
+	CONSTANT("modules_disabled", "1"),
 	SETTING("msgmax", show_msgmax, write_msgmax),
 	SETTING("msgmnb", show_msgmnb, write_msgmnb),
 	SETTING("msgmni", show_msgmni, write_msgmni),
 	CONSTANT("ngroups_max", "65536"),
+	CONSTANT("nmi_watchdog", "0"),
+	CONSTANT("numa_balancing", "0"),
 	CONSTANT("osrelease", kernel_release),
 	CONSTANT("ostype", "Linux"),
 	CONSTANT("overflowgid", "65534"),
 	CONSTANT("overflowuid", "65534"),
+	CONSTANT("panic_on_oops", "1"),
 	CONSTANT("pid_max", "65536"),
 	CONSTANT("printk", "4\t4\t1\t7"),
 	ENTRY_DIR("random", random_entries),
 	NUMBER("randomize_va_space", randomize_va_space, INT32_MIN, INT32_MAX),
+	CONSTANT("sched_autogroup_enabled", "0"),
+	CONSTANT("sched_rr_timeslice_ms", "100"),
 	CONSTANT("sched_rt_period_us", "1000000"),
 	CONSTANT("sched_rt_runtime_us", "-1"), /* real-time threads are not throttled */
 	SETTING("sem", show_sem_limits, write_sem_limits),
@@ -318,19 +329,39 @@ static const struct entry kernel_entries[] = {
 	SETTING("shmmni", show_shmmni, write_shmmni),
 	CONSTANT("shm_rmid_forced", "0"),
 	ENTRY_DIR("seccomp", seccomp_entries),
+	CONSTANT("sysctl_writes_strict", "1"),
+	CONSTANT("sysrq", "1"),
 	CONSTANT("tainted", "0"),
 	CONSTANT("threads-max", "65536"),
+	NUMBER("unprivileged_userns_clone", user_namespaces_for_all, 0, 1),
 	CONSTANT("version", kernel_version),
 	ENTRY_DIR("yama", yama_entries),
 	{ 0 },
 };
 
+/* Advice about swap, disks and nodes of memory, of which there are none: kept and told. */
+static int dirty_ratio = 20, dirty_background_ratio = 10, dirty_expire = 3000, dirty_writeback = 500;
+static int swappiness = 60, page_cluster = 3, cache_pressure = 100, zone_reclaim, laptop_mode;
+
 static const struct entry vm_entries[] = {
+	NUMBER("dirty_background_ratio", dirty_background_ratio, 0, 100),
+	NUMBER("dirty_expire_centisecs", dirty_expire, 0, INT32_MAX),
+	NUMBER("dirty_ratio", dirty_ratio, 0, 100),
+	NUMBER("dirty_writeback_centisecs", dirty_writeback, 0, INT32_MAX),
+	CONSTANT("hugetlb_shm_group", "0"),
+	NUMBER("laptop_mode", laptop_mode, 0, INT32_MAX),
+	CONSTANT("legacy_va_layout", "0"),
 	NUMBER("max_map_count", max_map_count, 0, INT32_MAX),
 	CONSTANT("mmap_min_addr", "65536"),
 	SETTING("nr_hugepages", show_huge_pages, write_huge_pages),
+	SETTING("nr_hugepages_mempolicy", show_huge_pages, write_huge_pages),
+	CONSTANT("nr_overcommit_hugepages", "0"),
 	NUMBER("overcommit_memory", overcommit_mode, 0, 2),
 	NUMBER("overcommit_ratio", overcommit_ratio, INT32_MIN, INT32_MAX),
+	NUMBER("page-cluster", page_cluster, 0, INT32_MAX),
+	NUMBER("swappiness", swappiness, 0, 200),
+	NUMBER("vfs_cache_pressure", cache_pressure, 0, INT32_MAX),
+	NUMBER("zone_reclaim_mode", zone_reclaim, 0, INT32_MAX),
 	{ 0 },
 };
 
@@ -350,8 +381,11 @@ static const struct entry fs_entries[] = {
 	READONLY("file-nr", show_file_nr),
 	NUMBER("lease-break-time", lease_break_seconds, INT32_MIN, INT32_MAX),
 	NUMBER("leases-enable", leases_enabled, INT32_MIN, INT32_MAX),
+	NUMBER("mount-max", mount_max, 1, INT32_MAX),
 	ENTRY_DIR("mqueue", mqueue_entries),
 	CONSTANT("nr_open", "1048576"),
+	CONSTANT("overflowgid", "65534"),
+	CONSTANT("overflowuid", "65534"),
 	SETTING("pipe-max-size", show_pipe_max_size, write_pipe_max_size),
 	NUMBER("pipe-user-pages-hard", pipe_user_pages_hard, 0, INT32_MAX),
 	NUMBER("pipe-user-pages-soft", pipe_user_pages_soft, 0, INT32_MAX),

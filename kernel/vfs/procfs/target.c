@@ -3,6 +3,7 @@
  * target.c - what a file below /proc/PID is about, found again at each access.
  */
 #include <tessera/address_space.h>
+#include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/process.h>
 
@@ -29,11 +30,18 @@ target_of(const struct node *n, struct target *at)
 	return 0;
 }
 
-/* The numbers that an instance of procfs shows: of who mounted it. */
-static struct pid_namespace *
-namespace_of_proc(const struct filesystem *fs)
+static const struct proc_instance nothing = { .ns = &init_pid_namespace };
+
+bool
+process_is_shown(const struct target *at, struct process *p, enum proc_hiding from)
 {
-	return fs->private ? fs->private : &init_pid_namespace;
+	int hiding = READ_ONCE(at->instance->hiding);
+
+	if (hiding < (int)from)
+		return true;
+	if (hiding != PROC_NOT_THERE && cred_in_group(current_cred(), READ_ONCE(at->instance->group)))
+		return true;
+	return process_may_inspect(p) == 0;
 }
 
 int
@@ -41,7 +49,8 @@ target_get(const struct inode *i, struct target *at)
 {
 	int error = target_of(node_of(i), at);
 
-	at->ns = namespace_of_proc(i->fs);
+	at->instance = i->fs->private ? i->fs->private : &nothing; /* its root is being made */
+	at->ns = at->instance->ns;
 	return error;
 }
 
