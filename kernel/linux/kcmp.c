@@ -48,11 +48,11 @@ compare_files(struct process *p, int fd1, struct process *q, int fd2)
 	return result;
 }
 
-/* Have the first threads of the two one list of what semaphores are owed? None at all is one, too. */
+/* Have the two threads one list of what semaphores are owed? None at all is one, too. */
 static long
-compare_undo(pid_t pid1, pid_t pid2)
+compare_undo(pid_t tid1, pid_t tid2)
 {
-	struct thread *t = thread_find(pid1), *u = thread_find(pid2);
+	struct thread *t = thread_find(tid1), *u = thread_find(tid2);
 	long result = t && u ? same(READ_ONCE(t->sem_undo), READ_ONCE(u->sem_undo)) : -ESRCH;
 
 	if (t)
@@ -78,8 +78,6 @@ compare(struct process *p, struct process *q, int type, unsigned long i, unsigne
 		return same(READ_ONCE(p->actions), READ_ONCE(q->actions));
 	case KCMP_IO:
 		return 0;
-	case KCMP_SYSVSEM:
-		return compare_undo(p->pid, q->pid);
 	}
 	return -EINVAL;
 }
@@ -87,7 +85,7 @@ compare(struct process *p, struct process *q, int type, unsigned long i, unsigne
 long
 linux_kcmp(pid_t pid1, pid_t pid2, int type, unsigned long i, unsigned long j)
 {
-	struct process *p = process_find(pid1), *q = process_find(pid2);
+	struct process *p = process_find_by_thread(pid1), *q = process_find_by_thread(pid2);
 	long result = -ESRCH;
 
 	if (p && q) {
@@ -95,7 +93,8 @@ linux_kcmp(pid_t pid1, pid_t pid2, int type, unsigned long i, unsigned long j)
 		if (!result)
 			result = process_may_inspect(q);
 		if (!result)
-			result = compare(p, q, type, i, j);
+			result = type == KCMP_SYSVSEM ? compare_undo(pid1, pid2)
+						      : compare(p, q, type, i, j);
 	}
 	process_put(p);
 	process_put(q);

@@ -75,7 +75,7 @@ linux_prlimit64(pid_t pid, unsigned int which, const struct rlimit64 __user *une
 
 	if (unew && copy_from_user(&new_limit, unew, sizeof(new_limit)))
 		return -EFAULT;
-	p = process_find(pid ? pid : current_process()->local_pid);
+	p = process_find_by_thread(pid ? pid : current_process()->local_pid);
 	if (!p)
 		return -ESRCH;
 	error = may_change(p);

@@ -65,6 +65,8 @@ ns_timespec(uint64_t ns)
 struct file;
 /* inode_flags.c: ioctl()s of chattr(1). False: it is none; else *result. */
 bool inode_flags_command(struct file *f, unsigned int command, uintptr_t arg, long *result);
+/* prctl(PR_SET_MM): memory_borders.c. */
+long prctl_set_mm(unsigned long what, unsigned long at, unsigned long size, unsigned long last);
 /* prctl(PR_SET_SECCOMP): seccomp.c. */
 long seccomp_prctl(unsigned long mode, const void __user *filter);
 

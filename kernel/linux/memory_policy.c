@@ -256,7 +256,7 @@ linux_get_mempolicy(int __user *out, uint64_t __user *mask, uint64_t bits, unsig
 static int
 space_of(pid_t pid, struct address_space **out)
 {
-	struct process *p = process_find(pid ? pid : current_process()->local_pid);
+	struct process *p = process_find_by_thread(pid ? pid : current_process()->local_pid);
 	int error;
 
 	if (!p)

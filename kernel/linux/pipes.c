@@ -35,8 +35,8 @@ linux_pipe2(int __user *fds, int flags)
 	error = copy_to_user(fds, fd, sizeof(fd));
 	if (error)
 		goto second;
-	handle_install(p->handles, fd[0], r, RIGHT_ALL, cloexec);
-	handle_install(p->handles, fd[1], w, RIGHT_ALL, cloexec);
+	handle_install(p->handles, fd[0], r, handle_rights_of(r), cloexec);
+	handle_install(p->handles, fd[1], w, handle_rights_of(w), cloexec);
 	return 0;
 second:
 	handle_unreserve(p->handles, fd[1]);

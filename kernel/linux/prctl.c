@@ -34,6 +34,7 @@
 #define PR_TASK_PERF_EVENTS_ENABLE 32
 #define PR_MCE_KILL 33
 #define PR_MCE_KILL_GET 34
+#define PR_SET_MM 35
 #define PR_SET_CHILD_SUBREAPER 36
 #define PR_GET_CHILD_SUBREAPER 37
 #define PR_SET_NO_NEW_PRIVS 38
@@ -305,6 +306,8 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 		return a4 || a5 ? -EINVAL : set_mce_kill(p, a2, a3);
 	case PR_MCE_KILL_GET:
 		return a2 || a3 || a4 || a5 ? -EINVAL : READ_ONCE(p->mce_kill);
+	case PR_SET_MM:
+		return prctl_set_mm(a2, a3, a4, a5);
 	case PR_GET_SPECULATION_CTRL:
 		if (a3 || a4 || a5)
 			return -EINVAL;

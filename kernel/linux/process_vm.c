@@ -84,7 +84,7 @@ process_vm(pid_t pid, const struct iovec __user *lvec, unsigned long lcount,
 	if (result <= 0)
 		goto free_remote;
 	result = -ESRCH;
-	p = process_find(pid);
+	p = process_find_by_thread(pid);
 	if (!p)
 		goto free_remote;
 	as = process_address_space(p); /* in this order: see process_may_inspect() */

@@ -133,7 +133,7 @@ parse_credentials(const void *data, size_t size, struct socket_message *m)
 	if (given.gid != c->gid && given.gid != c->egid && given.gid != c->sgid && !capable_here(CAP_SETGID))
 		return -EPERM;
 	if (given.pid != current_process()->local_pid) {
-		struct process *p = process_find(given.pid);
+		struct process *p = process_find_by_thread(given.pid);
 
 		if (!p)
 			return -ESRCH;

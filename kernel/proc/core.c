@@ -95,12 +95,12 @@ add_word(struct name *n, const char *word)
 static void
 add_program(struct name *n, bool whole)
 {
-	struct file *exe = current_process()->as->exe;
+	struct file *exe = address_space_exe(current_process()->as);
 	char *buf = kmalloc(PATH_MAX, 0), *path;
 	const char *base;
 
 	if (!buf)
-		return;
+		goto put_exe;
 	path = exe && exe->dentry ? path_name(&(struct path){ exe->mount, exe->dentry }, buf, PATH_MAX)
 				  : ERR_PTR(-ENOENT);
 	if (IS_ERR(path)) {
@@ -110,6 +110,9 @@ add_program(struct name *n, bool whole)
 		add_word(n, whole || !base ? path : base + 1);
 	}
 	kfree(buf);
+put_exe:
+	if (exe)
+		file_put(exe);
 }
 
 static void

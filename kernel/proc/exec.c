@@ -68,6 +68,29 @@ exec_open(const struct path *p, struct file **out)
 	return 0;
 }
 
+int
+process_set_exe(struct file *given)
+{
+	struct address_space *as = current_process()->as;
+	struct file *f;
+	int error;
+
+	if (!given->inode || !given->dentry || !S_ISREG(given->inode->mode))
+		return -EACCES;
+	error = exec_open(&(struct path){ given->mount, given->dentry }, &f);
+	if (error && error != -ETXTBSY)
+		return error;
+	if (address_space_maps_exe(as)) {
+		if (!error)
+			file_put(f);
+		return -EBUSY;
+	}
+	if (error)
+		return -EACCES;
+	address_space_set_exe(as, f);
+	return 0;
+}
+
 static int
 open_program(int dirfd, const char *name, int flags, struct file **out)
 {

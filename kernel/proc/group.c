@@ -258,7 +258,8 @@ process_set_group(pid_t pid, pid_t pgid)
 	spin_lock(&process_tree_lock);
 	slot = pid_slot_locked(pid);
 	p = slot ? slot->process : NULL;
-	error = may_set_group_locked(self, p, pgid);
+	error = slot && slot->thread && !p ? -EINVAL /* of a thread that is not the first */
+					   : may_set_group_locked(self, p, pgid);
 	if (error == 0 && p->group->pgid != pgid) {
 		g = group_find_locked(pgid);
 		if (!g) {

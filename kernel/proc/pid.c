@@ -136,6 +136,22 @@ process_find_in(struct pid_namespace *ns, pid_t pid)
 	return p;
 }
 
+struct process *
+process_find_by_thread(pid_t tid)
+{
+	const struct pid_slot *slot;
+	struct process *p = NULL;
+
+	spin_lock(&process_tree_lock);
+	slot = tid > 0 ? radix_get(slots_of(current_pid_namespace()), tid) : NULL;
+	if (slot)
+		p = slot->thread ? slot->thread->process : slot->process;
+	if (p)
+		process_get(p);
+	spin_unlock(&process_tree_lock);
+	return p;
+}
+
 struct thread *
 thread_find(pid_t tid)
 {

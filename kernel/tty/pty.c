@@ -286,7 +286,7 @@ open_peer(struct tty *t, struct file *master, uint32_t open_flags)
 	path_put(&root);
 	if (error)
 		return error;
-	fd = handle_open(f, RIGHT_ALL, open_flags & O_CLOEXEC);
+	fd = handle_open(f, handle_rights_of(f), open_flags & O_CLOEXEC);
 	if (fd < 0)
 		file_put(f);
 	return fd;

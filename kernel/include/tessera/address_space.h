@@ -92,7 +92,7 @@ struct address_space {
 	uint64_t huge_leaves;             /* [t] */
 	uint64_t peak_rss, peak_total;    /* [t] */
 	uint64_t minor_faults, major_faults; /* [a] */
-	struct file *exe;                 /* process->lock: /proc/PID/exe, a reference */
+	struct file *exe;                 /* [w] /proc/PID/exe, a reference */
 	uint16_t keys;                    /* [w] protection keys given out; key 0 from the start */
 	int8_t execute_only_key;          /* [w] of mappings that may only be executed, -1: none yet */
 	uint32_t mlock_future;            /* [w] MCL_FUTURE: MAPPING_LOCKED or 0 */
@@ -148,6 +148,23 @@ long address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, 
 			 int flags, vaddr_t new_addr); /* mremap; flags: Linux's MREMAP_* bits 1,2,4 */
 int address_space_advise(struct address_space *as, vaddr_t addr, size_t length, int advice);
 long address_space_brk(struct address_space *as, vaddr_t brk); /* the new or the unchanged break */
+
+/* Where a program says that its parts lie; those from the stack on are of what exec wrote there. */
+enum address_space_border {
+	BORDER_CODE_START, BORDER_CODE_END, BORDER_DATA_START, BORDER_DATA_END, BORDER_BRK_START, BORDER_BRK,
+	BORDER_STACK_TOP, BORDER_ARG_START, BORDER_ARG_END, BORDER_ENV_START, BORDER_ENV_END,
+	BORDERS
+};
+/* One of them: 0, -EINVAL, -EFAULT (of the stack's, and above all that is mapped). */
+int address_space_set_border(struct address_space *as, size_t which, vaddr_t at);
+/* All, in that order. 0 or -EINVAL: outside of what a program can have, an end before its start, too much data. */
+int address_space_check_borders(const vaddr_t *v);
+int address_space_set_borders(struct address_space *as, const vaddr_t *v);
+void address_space_set_auxv(struct address_space *as, const uint64_t *words); /* as many as it has */
+/* The program's file: with a reference, or NULL. Set takes the caller's. Is any of it still mapped? */
+struct file *address_space_exe(struct address_space *as);
+void address_space_set_exe(struct address_space *as, struct file *f);
+bool address_space_maps_exe(struct address_space *as);
 int address_space_lock_range(struct address_space *as, vaddr_t addr, size_t len, bool lock, bool onfault);
 /* mlockall: what is mapped `now`, what comes in `future`; both false: munlockall. */
 int address_space_lock_all(struct address_space *as, bool now, bool future, bool onfault);

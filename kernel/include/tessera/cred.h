@@ -42,6 +42,7 @@
 #define CAP_LEASE 28
 #define CAP_SETFCAP 31
 #define CAP_SYSLOG 34
+#define CAP_CHECKPOINT_RESTORE 40
 #define CAP_LAST 40
 #define CAP_FULL (BIT(CAP_LAST + 1) - 1)
 

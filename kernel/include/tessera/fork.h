@@ -7,6 +7,7 @@
 
 #include <tessera/types.h>
 
+struct file;
 struct process;
 
 /* CLONE_*, Linux's values. */
@@ -63,6 +64,12 @@ int process_unshare(uint64_t flags);
  * no return are returned; later ones kill the process.
  */
 long process_exec(int dirfd, const char *path, uint64_t argv, uint64_t envp, int flags);
+
+/*
+ * The caller becomes the program `given` for /proc/PID/exe, when nothing of the one it started as is mapped any
+ * more: -EBUSY. -EACCES: may not be executed, or is being written.
+ */
+int process_set_exe(struct file *given);
 
 /* wait4/waitid. `which` as P_ALL, P_PID, P_PGID, P_PIDFD; options: Linux's W* bits. */
 struct wait_result {

@@ -190,6 +190,8 @@ process_get(struct process *p)
 void process_put(struct process *p);
 /* By number in the caller's namespace; with a reference, or NULL. */
 struct process *process_find(pid_t pid);
+/* Whose number or one of whose threads' numbers it is: most calls that take a "pid" mean that. */
+struct process *process_find_by_thread(pid_t tid);
 struct thread *thread_find(pid_t tid);
 struct process *process_find_in(struct pid_namespace *ns, pid_t pid);
 struct thread *thread_find_in(struct pid_namespace *ns, pid_t tid);

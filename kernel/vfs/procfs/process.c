@@ -20,6 +20,8 @@
 #include "../vfs.h"
 #include "files.h"
 
+#define RANGE_MAX (16ul << 20) /* a program may say that its arguments are all of its memory */
+
 /* Bytes [start, end) of the program's memory, as far as they can be read. */
 static int
 show_range(struct text *t, struct address_space *as, vaddr_t start, vaddr_t end)
@@ -28,6 +30,7 @@ show_range(struct text *t, struct address_space *as, vaddr_t start, vaddr_t end)
 
 	if (!buf)
 		return -ENOMEM;
+	end = MIN(end, start + RANGE_MAX);
 	while (start < end) {
 		ssize_t n = address_space_access(as, start, buf, MIN(PAGE_SIZE, end - start), false, true);
 
@@ -382,18 +385,18 @@ static int
 jump_exe(struct target *at, struct path *out)
 {
 	struct address_space *as = process_address_space(at->process);
+	struct file *exe = as ? address_space_exe(as) : NULL;
 	int error = -ENOENT;
 
-	if (!as)
-		return -ENOENT;
-	spin_lock(&at->process->lock);
-	if (as->exe && as->exe->dentry) {
-		*out = (struct path){ as->exe->mount, as->exe->dentry };
+	if (exe && exe->dentry) {
+		*out = (struct path){ exe->mount, exe->dentry };
 		path_get(out);
 		error = 0;
 	}
-	spin_unlock(&at->process->lock);
-	address_space_put(as);
+	if (exe)
+		file_put(exe);
+	if (as)
+		address_space_put(as);
 	return error;
 }
 

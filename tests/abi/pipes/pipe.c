@@ -440,6 +440,24 @@ TEST(splice_and_sendfile_of_a_process_text)
 	CHECK_EQ(sendfile(CHECK_OK(open("/dev/null", O_RDWR)), out, &(off_t){ 0 }, 8), 8);
 }
 
+/* Which end it is comes before what could be done with it. */
+TEST(wrong_end_of_a_pipe)
+{
+	int fds[2], file = CHECK_OK(open("file", O_RDWR | O_CREAT, 0600));
+
+	CHECK_OK(pipe2(fds, O_NONBLOCK));
+	CHECK_ERRNO(sendfile(fds[0], fds[0], NULL, 1), EBADF);
+	CHECK_ERRNO(sendfile(fds[1], fds[1], NULL, 1), EBADF);
+	CHECK_ERRNO(sendfile(fds[0], file, NULL, 1), EBADF);
+	CHECK_ERRNO(splice(fds[0], NULL, fds[0], NULL, 1, 0), EBADF);
+	CHECK_ERRNO(splice(fds[1], NULL, fds[1], NULL, 1, 0), EBADF);
+	CHECK_ERRNO(splice(fds[1], NULL, fds[0], NULL, 1, 0), EBADF);
+	CHECK_ERRNO(splice(fds[0], NULL, fds[1], NULL, 1, 0), EINVAL);
+	CHECK_ERRNO(tee(fds[0], fds[0], 1, 0), EBADF);
+	CHECK_ERRNO(tee(fds[0], fds[1], 1, 0), EINVAL);
+	CHECK_ERRNO(copy_file_range(fds[0], NULL, fds[0], NULL, 1, 0), EINVAL);
+}
+
 TEST(splice_moves_between_pipe_and_file)
 {
 	int ends[2];
