@@ -2,10 +2,10 @@
 /*
  * io_uring.c - io_uring_setup, io_uring_enter, io_uring_register.
  *
- * Not offered, and said so by -EINVAL: a kernel thread that polls for submissions (SQPOLL), busy polling of
- * devices (IOPOLL), entries of other sizes (SQE128, CQE32), rings of provided buffers, restrictions,
- * personalities. The flags that only tell when completions are to be worked off are taken and change nothing.
+ * Not offered, and said so by -EINVAL: busy polling of devices (IOPOLL), entries of other sizes (SQE128, CQE32),
+ * restrictions, personalities, tags of what is registered. The flags that only tell when completions are to be worked off are taken and change nothing.
  */
+#include <tessera/cpu.h>
 #include <tessera/file.h>
 #include <tessera/handle.h>
 #include <tessera/process.h>
@@ -15,6 +15,8 @@
 #include "io_uring.h"
 #include "linux.h"
 
+#define SETUP_SQPOLL        BIT(1)
+#define SETUP_SQ_AFF        BIT(2)
 #define SETUP_CQSIZE        BIT(3)
 #define SETUP_CLAMP         BIT(4)
 #define SETUP_ATTACH_WQ     BIT(5)
@@ -25,14 +27,14 @@
 #define SETUP_SINGLE_ISSUER BIT(12)
 #define SETUP_DEFER_TASKRUN BIT(13)
 #define SETUP_KNOWN                                                                                \
-	(SETUP_CQSIZE | SETUP_CLAMP | SETUP_ATTACH_WQ | SETUP_R_DISABLED | SETUP_SUBMIT_ALL |      \
+	(SETUP_SQPOLL | SETUP_SQ_AFF | SETUP_CQSIZE | SETUP_CLAMP | SETUP_ATTACH_WQ | SETUP_R_DISABLED | SETUP_SUBMIT_ALL |      \
 	 SETUP_COOP_TASKRUN | SETUP_TASKRUN_FLAG | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN)
 
 /*
- * SINGLE_MMAP, NODROP, RW_CUR_POS, CUR_PERSONALITY, FAST_POLL, POLL_32BITS, EXT_ARG, NATIVE_WORKERS, CQE_SKIP. Not
+ * SINGLE_MMAP, NODROP, RW_CUR_POS, CUR_PERSONALITY, FAST_POLL, POLL_32BITS, SQPOLL_NONFIXED, EXT_ARG, NATIVE_WORKERS, CQE_SKIP. Not
  * SUBMIT_STABLE: an operation that waits reads its vectors and headers again.
  */
-#define FEATURES 0xb7bu
+#define FEATURES 0xbfbu
 
 #define ENTER_GETEVENTS BIT(0)
 #define ENTER_SQ_WAKEUP BIT(1)
@@ -51,6 +53,11 @@ enum {
 	REGISTER_EVENTFD_ASYNC,
 	REGISTER_PROBE,
 	REGISTER_ENABLE_RINGS = 12,
+	REGISTER_FILES2,
+	REGISTER_FILES_UPDATE2,
+	REGISTER_PBUF_RING = 22,
+	UNREGISTER_PBUF_RING,
+	REGISTER_FILE_ALLOC_RANGE = 25,
 	REGISTER_END = 26, /* no command of Linux 6.1 from here on */
 };
 
@@ -117,6 +124,10 @@ check_flags(const struct linux_uring_params *p)
 		return -EINVAL;
 	if ((p->flags & SETUP_TASKRUN_FLAG) && !(p->flags & (SETUP_COOP_TASKRUN | SETUP_DEFER_TASKRUN)))
 		return -EINVAL;
+	if ((p->flags & SETUP_SQPOLL) && (p->flags & (SETUP_COOP_TASKRUN | SETUP_TASKRUN_FLAG | SETUP_DEFER_TASKRUN)))
+		return -EINVAL;
+	if ((p->flags & SETUP_SQ_AFF) && (!(p->flags & SETUP_SQPOLL) || p->thread_cpu >= cpu_count))
+		return -EINVAL;
 	if ((p->flags & SETUP_DEFER_TASKRUN) && !(p->flags & SETUP_SINGLE_ISSUER))
 		return -EINVAL;
 	return 0;
@@ -133,6 +144,14 @@ fill_params(struct linux_uring_params *p, struct uring *u)
 					   o.sq_dropped, o.sq_array, 0, 0 };
 	p->cq = (struct linux_cq_offsets){ o.cq_head, o.cq_tail, o.cq_mask, o.cq_entries, o.cq_overflow,
 					   o.cq_cqes, o.cq_flags, 0, 0 };
+}
+
+static int
+start_poller(struct uring *u, const struct linux_uring_params *p)
+{
+	uint64_t idle = p->thread_idle ? p->thread_idle * NSEC_PER_MSEC : NSEC_PER_SEC;
+
+	return uring_poller_start(u, idle, p->flags & SETUP_SQ_AFF ? (int)p->thread_cpu : -1);
 }
 
 long
@@ -153,10 +172,14 @@ linux_io_uring_setup(unsigned int entries, void __user *uparams)
 	flags |= p.flags & SETUP_SINGLE_ISSUER ? URING_SINGLE_ISSUER : 0;
 	flags |= p.flags & SETUP_R_DISABLED ? URING_DISABLED : 0;
 	flags |= p.flags & SETUP_SUBMIT_ALL ? URING_SUBMIT_ALL : 0;
+	flags |= p.flags & SETUP_SQPOLL ? URING_POLLED : 0;
 	f = uring_create_file(p.sq_entries, p.cq_entries, flags);
 	if (!f)
 		return -ENOMEM;
 	fill_params(&p, file_uring(f));
+	error = p.flags & SETUP_SQPOLL ? start_poller(file_uring(f), &p) : 0;
+	if (error)
+		goto put_file;
 	error = -EFAULT;
 	if (copy_to_user(uparams, &p, sizeof(p)))
 		goto put_file;
@@ -256,7 +279,12 @@ linux_io_uring_enter(unsigned int fd, uint32_t to_submit, uint32_t min_complete,
 		error = -EOPNOTSUPP;
 		goto put_file;
 	}
-	if (to_submit) {
+	if (uring_is_polled(u)) {
+		error = uring_poller_enter(u, flags & ENTER_SQ_WAKEUP, flags & ENTER_SQ_WAIT);
+		if (error)
+			goto put_file;
+		submitted = to_submit;
+	} else if (to_submit) {
 		submitted = uring_submit(u, to_submit);
 		if (submitted != (long)to_submit)
 			goto put_file;
@@ -301,28 +329,28 @@ free_vector:
 
 /* The file of a handle to be registered; -1: none, an empty place. */
 static int
-file_to_register(int fd, struct file **out)
+file_to_register(int fd, struct uring_file *out)
 {
 	int error = -EBADF;
 
-	*out = NULL;
+	*out = (struct uring_file){ 0 };
 	if (fd == -1)
 		return 0;
-	*out = handle_get(fd, RIGHT_READ, &error);
-	if (!*out)
-		*out = handle_get(fd, RIGHT_WRITE, &error);
-	if (!*out)
+	out->file = handle_get_rights(fd, &out->rights, &error);
+	if (!out->file)
 		return error;
-	if (!file_uring(*out))
+	if (!file_uring(out->file))
 		return 0;
-	file_put(*out); /* a ring in itself would never end */
+	file_put(out->file); /* a ring in itself would never end */
+	out->file = NULL;
 	return -EBADF;
 }
 
+/* `arg` NULL: all places are empty. */
 static long
 register_files(struct uring *u, const int32_t __user *arg, uint32_t count)
 {
-	struct file **files;
+	struct uring_file *files;
 	uint32_t i = 0;
 	long error = 0;
 	int32_t fd;
@@ -334,17 +362,47 @@ register_files(struct uring *u, const int32_t __user *arg, uint32_t count)
 	files = kzalloc(count * sizeof(files[0]));
 	if (!files)
 		return -ENOMEM;
-	for (; i < count && error == 0; i++)
+	for (; arg && i < count && error == 0; i++)
 		error = get_user(fd, &arg[i]) ? -EFAULT : file_to_register(fd, &files[i]);
 	if (error == 0)
 		error = uring_set_files(u, files, count);
 	if (error == 0)
 		return 0;
 	while (i-- > 0)
-		if (files[i])
-			file_put(files[i]);
+		if (files[i].file)
+			file_put(files[i].file);
 	kfree(files);
 	return error;
+}
+
+#define RESOURCES_SPARSE BIT(0)
+
+/* struct io_uring_rsrc_register, io_uring_rsrc_update2 */
+struct linux_resources {
+	uint32_t count, flags;
+	uint64_t reserved, data, tags;
+};
+
+struct linux_resources_update {
+	uint32_t offset, reserved;
+	uint64_t data, tags;
+	uint32_t count, reserved2;
+};
+
+static long
+register_files2(struct uring *u, const void __user *arg, uint32_t size)
+{
+	struct linux_resources r;
+
+	if (size != sizeof(r))
+		return -EINVAL;
+	if (copy_from_user(&r, arg, sizeof(r)))
+		return -EFAULT;
+	if (!r.count || r.reserved || (r.flags & ~RESOURCES_SPARSE) || r.tags)
+		return -EINVAL;
+	if ((r.flags & RESOURCES_SPARSE) && r.data)
+		return -EINVAL;
+	return register_files(u, __force_user(const int32_t __user *, r.data), r.count);
 }
 
 long
@@ -359,7 +417,7 @@ io_uring_update_files(struct uring *u, uint32_t first, uint64_t address, uint32_
 	if (first + (uint64_t)count > uring_file_count(u) || count == 0)
 		return -EINVAL;
 	for (; i < count; i++) {
-		struct file *f;
+		struct uring_file f;
 		int32_t fd;
 
 		if (get_user(fd, &arg[i])) {
@@ -373,8 +431,42 @@ io_uring_update_files(struct uring *u, uint32_t first, uint64_t address, uint32_
 			break;
 		error = uring_update_file(u, first + i, f);
 		if (error) {
-			if (f)
-				file_put(f);
+			if (f.file)
+				file_put(f.file);
+			break;
+		}
+	}
+	return i ? (long)i : error;
+}
+
+long
+io_uring_allocate_files(struct uring *u, uint64_t address, uint32_t count)
+{
+	int32_t __user *arg = __force_user(int32_t __user *, address);
+	uint32_t i = 0;
+	long error = 0;
+
+	if (uring_file_count(u) == 0)
+		return -ENXIO;
+	for (; i < count; i++) {
+		struct uring_file f;
+		int32_t fd;
+		int place;
+
+		error = get_user(fd, &arg[i]) ? -EFAULT : file_to_register(fd, &f);
+		if (error == 0 && !f.file)
+			error = -EBADF;
+		if (error)
+			break;
+		place = uring_install_file(u, URING_ALLOCATE, f);
+		if (place < 0) {
+			file_put(f.file);
+			error = place;
+			break;
+		}
+		if (put_user((int32_t)place, &arg[i])) {
+			(void)uring_update_file(u, (uint32_t)place, (struct uring_file){ 0 });
+			error = -EFAULT;
 			break;
 		}
 	}
@@ -394,6 +486,62 @@ update_files(struct uring *u, const void __user *arg, uint32_t count)
 	if (up.reserved)
 		return -EINVAL;
 	return io_uring_update_files(u, up.offset, up.fds, count);
+}
+
+static long
+update_files2(struct uring *u, const void __user *arg, uint32_t size)
+{
+	struct linux_resources_update up;
+
+	if (size != sizeof(up))
+		return -EINVAL;
+	if (copy_from_user(&up, arg, sizeof(up)))
+		return -EFAULT;
+	if (!up.count || up.reserved || up.reserved2 || up.tags)
+		return -EINVAL;
+	return io_uring_update_files(u, up.offset, up.data, up.count);
+}
+
+static long
+set_file_range(struct uring *u, const void __user *arg)
+{
+	struct {
+		uint32_t offset, count;
+		uint64_t reserved;
+	} range;
+
+	if (copy_from_user(&range, arg, sizeof(range)))
+		return -EFAULT;
+	return range.reserved ? -EINVAL : uring_set_file_range(u, range.offset, range.count);
+}
+
+/* struct io_uring_buf_reg */
+struct linux_buffer_ring {
+	uint64_t address;
+	uint32_t entries;
+	uint16_t group, flags;
+	uint64_t reserved[3];
+};
+
+static long
+buffer_ring(struct uring *u, const void __user *arg, bool set)
+{
+	struct linux_buffer_ring r;
+
+	if (copy_from_user(&r, arg, sizeof(r)))
+		return -EFAULT;
+	if (r.flags || r.reserved[0] || r.reserved[1] || r.reserved[2])
+		return -EINVAL;
+	if (!set)
+		return uring_unset_buffer_ring(u, r.group);
+	if (!r.address)
+		return -EFAULT;
+	/* With as many entries as indices, full would look like empty. */
+	if ((r.address & (PAGE_SIZE - 1)) || !r.entries || (r.entries & (r.entries - 1)) || r.entries >= 65536)
+		return -EINVAL;
+	if (!user_range_ok(__force_user(void __user *, r.address), r.entries * 16ul))
+		return -EFAULT;
+	return uring_set_buffer_ring(u, r.group, r.address, r.entries);
 }
 
 static long
@@ -481,6 +629,15 @@ do_register(struct uring *u, unsigned int command, void __user *arg, uint32_t co
 		return arg || count ? -EINVAL : uring_unset_eventfd(u);
 	case REGISTER_PROBE:
 		return !arg || count > 256 ? -EINVAL : probe(arg, count);
+	case REGISTER_FILES2:
+		return register_files2(u, arg, count);
+	case REGISTER_FILES_UPDATE2:
+		return update_files2(u, arg, count);
+	case REGISTER_PBUF_RING:
+	case UNREGISTER_PBUF_RING:
+		return !arg || count != 1 ? -EINVAL : buffer_ring(u, arg, command == REGISTER_PBUF_RING);
+	case REGISTER_FILE_ALLOC_RANGE:
+		return !arg || count ? -EINVAL : set_file_range(u, arg);
 	case REGISTER_ENABLE_RINGS:
 		return arg || count ? -EINVAL : uring_enable(u);
 	}

@@ -15,6 +15,8 @@
 bool io_uring_knows(unsigned int opcode);
 /* Replace registered files from `first` on by the handles at `address`: how many, or an errno. */
 long io_uring_update_files(struct uring *u, uint32_t first, uint64_t address, uint32_t count);
+/* FILES_UPDATE with URING_ALLOCATE: free places, whose numbers are written back. */
+long io_uring_allocate_files(struct uring *u, uint64_t address, uint32_t count);
 /* splice.c: offsets of -1 mean the files' own. */
 long io_uring_splice(int in, loff_t in_offset, int out, loff_t out_offset, size_t count, unsigned int flags);
 

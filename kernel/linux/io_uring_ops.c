@@ -5,9 +5,6 @@
  * uring_execute() is called by the submitter first, which may not sleep, then perhaps by a worker of the same
  * process with the submitter's ids. A stream's operation is tried without waiting each time and says what it
  * would wait for. What cannot be tried so goes to a worker.
- *
- * A request that names a registered file and whose call only knows handles gets a handle for as long as the call
- * takes, among the highest numbers.
  */
 #include <tessera/cred.h>
 #include <tessera/fork.h>
@@ -16,11 +13,12 @@
 #include <tessera/iov.h>
 #include <tessera/poll.h>
 #include <tessera/process.h>
-#include <tessera/socket.h>
 
 #include "clock_id.h"
 #include "io_uring.h"
+#include "io_uring_ops.h"
 #include "linux.h"
+#include "open.h"
 
 #define FSYNC_DATASYNC 1u
 
@@ -48,32 +46,31 @@ struct operation {
 				  struct uring_answer *a);
 	bool file;      /* may name a registered file */
 	bool select;    /* may take a provided buffer */
-	bool priority;  /* sqe->priority has a meaning */
+	bool priority;  /* sqe->priority is one */
+	bool own_priority; /* ... or flags, which it looks at itself */
 };
-
-static enum uring_verdict
-done(struct uring_answer *a, long result)
-{
-	a->result = (int32_t)result;
-	return URING_DONE;
-}
-
-static void __user *
-user(uint64_t address)
-{
-	return __force_user(void __user *, address);
-}
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* A handle for a registered file, or the one that was given. */
-static int
-handle_begin(struct uring_request *q, const struct uring_sqe *s, bool *temporary)
+int
+io_uring_handle_for(struct uring_file f)
 {
 	struct process *p = current_process();
 	uint32_t limit = (uint32_t)MIN(process_limit(p, RLIMIT_NOFILE), (uint64_t)UINT32_MAX);
+	int fd = handle_reserve(p->handles, (int)MIN(limit - limit / 4, (uint32_t)INT32_MAX), limit);
+
+	if (fd < 0)
+		return fd;
+	file_get(f.file);
+	handle_install(p->handles, fd, f.file, f.rights, true);
+	return fd;
+}
+
+int
+io_uring_handle_begin(struct uring_request *q, const struct uring_sqe *s, bool *temporary)
+{
 	struct file *f;
-	int error, fd;
+	int error;
 
 	*temporary = s->flags & SQE_FIXED_FILE;
 	if (!*temporary)
@@ -81,37 +78,18 @@ handle_begin(struct uring_request *q, const struct uring_sqe *s, bool *temporary
 	f = uring_request_file(q, &error);
 	if (!f)
 		return error;
-	fd = handle_reserve(p->handles, (int)MIN(limit - limit / 4, (uint32_t)INT32_MAX), limit);
-	if (fd < 0)
-		return fd;
-	file_get(f);
-	handle_install(p->handles, fd, f, handle_rights_of(f), true);
-	return fd;
+	return io_uring_handle_for((struct uring_file){ f, uring_request_rights(q) });
 }
 
-static void
-handle_end(int fd, bool temporary)
+void
+io_uring_handle_end(int fd, bool temporary)
 {
 	if (temporary)
 		(void)handle_close(current_process()->handles, fd);
 }
 
-/* Call `expression` with `fd`. */
-#define WITH_HANDLE(q, s, expression)                                                              \
-	({                                                                                         \
-		bool temporary_;                                                                   \
-		int fd = handle_begin((q), (s), &temporary_);                                      \
-		long result_ = fd;                                                                 \
-		if (fd >= 0 || !temporary_) {                                                      \
-			result_ = (expression);                                                    \
-			handle_end(fd, temporary_);                                                \
-		}                                                                                  \
-		result_;                                                                           \
-	})
-
-/* Whether the handle allows it: registered files were looked at when they were registered. */
-static struct file *
-file_for(struct uring_request *q, const struct uring_sqe *s, uint64_t right, int *error)
+struct file *
+io_uring_file_for(struct uring_request *q, const struct uring_sqe *s, uint64_t right, int *error)
 {
 	struct file *f;
 
@@ -121,7 +99,27 @@ file_for(struct uring_request *q, const struct uring_sqe *s, uint64_t right, int
 			return NULL;
 		file_put(f);
 	}
-	return uring_request_file(q, error);
+	f = uring_request_file(q, error);
+	if (f && (uring_request_rights(q) & right) != right) {
+		*error = -EBADF;
+		return NULL;
+	}
+	return f;
+}
+
+long
+io_uring_keep(struct uring_request *q, const struct uring_sqe *s, struct uring_file f, bool cloexec)
+{
+	uint32_t place = (uint32_t)s->file_index;
+	long r;
+
+	if (place)
+		r = uring_install_file(uring_request_ring(q), place, f);
+	else
+		r = handle_open(f.file, f.rights, cloexec);
+	if (r < 0)
+		file_put(f.file);
+	return r;
 }
 
 /* --- reading and writing ---------------------------------------------------------------------- */
@@ -138,7 +136,7 @@ transfer(struct uring_request *q, const struct uring_sqe *s, struct iov_iter *it
 
 	if (flags & ~(RW_HIPRI | RW_DSYNC | RW_SYNC | RW_NOWAIT | RW_APPEND))
 		return done(a, -EOPNOTSUPP);
-	f = file_for(q, s, write ? RIGHT_WRITE : RIGHT_READ, &error);
+	f = io_uring_file_for(q, s, write ? RIGHT_WRITE : RIGHT_READ, &error);
 	if (!f)
 		return done(a, error);
 	if (!(f->mode & FILE_SEEKABLE) || pos == -1)
@@ -347,20 +345,56 @@ RUN(cancel)
 /* --- names and handles ------------------------------------------------------------------------ */
 
 /* Opening may wait for the other side of a fifo, or a lock of a directory: not here. */
+static enum uring_verdict
+open_into_place(struct uring_request *q, const struct uring_sqe *s, struct open_request *r, struct uring_answer *a)
+{
+	struct uring_file f;
+	int error;
+
+	if (r->flags & O_CLOEXEC) /* places know none */
+		return done(a, -EINVAL);
+	error = open_file(s->fd, user(s->address), r, &f.file, &f.rights);
+	return done(a, error ? error : io_uring_keep(q, s, f, false));
+}
+
 RUN(openat)
 {
-	if (s->file_index || s->buffer)
+	struct open_request r = open_request_of((int)s->op_flags, s->length);
+
+	if (s->buffer)
 		return done(a, -EINVAL);
-	return may_sleep ? done(a, linux_openat(s->fd, user(s->address), (int)s->op_flags, s->length))
-			 : URING_WORKER;
+	if (!may_sleep)
+		return URING_WORKER;
+	if (s->file_index)
+		return open_into_place(q, s, &r, a);
+	return done(a, linux_openat(s->fd, user(s->address), (int)s->op_flags, s->length));
 }
 
 RUN(openat2)
 {
-	if (s->file_index || s->buffer)
+	struct open_request r;
+	int error;
+
+	if (s->buffer)
 		return done(a, -EINVAL);
-	return may_sleep ? done(a, linux_openat2(s->fd, user(s->address), user(s->offset), s->length))
-			 : URING_WORKER;
+	if (!may_sleep)
+		return URING_WORKER;
+	if (!s->file_index)
+		return done(a, linux_openat2(s->fd, user(s->address), user(s->offset), s->length));
+	error = open_request_read(user(s->offset), s->length, &r);
+	return error ? done(a, error) : open_into_place(q, s, &r, a);
+}
+
+/* A place that is empty already cannot be emptied. */
+static int
+empty_place(struct uring *u, uint32_t index)
+{
+	struct uring_file f = uring_file_at(u, index);
+
+	if (!f.file)
+		return uring_file_count(u) == 0 ? -ENXIO : index >= uring_file_count(u) ? -EINVAL : -EBADF;
+	file_put(f.file);
+	return uring_update_file(u, index, (struct uring_file){ 0 });
 }
 
 RUN(close)
@@ -371,7 +405,7 @@ RUN(close)
 	if (s->offset || s->address || s->length || s->op_flags || s->buffer)
 		return done(a, -EINVAL);
 	if (s->file_index)
-		return done(a, uring_update_file(uring_request_ring(q), (uint32_t)s->file_index - 1, NULL));
+		return done(a, s->fd ? -EINVAL : empty_place(uring_request_ring(q), (uint32_t)s->file_index - 1));
 	f = handle_get(s->fd, RIGHT_NONE, &error);
 	if (!f)
 		return done(a, error);
@@ -382,6 +416,10 @@ RUN(close)
 
 RUN(files_update)
 {
+	if (s->op_flags || s->file_index || !s->length)
+		return done(a, -EINVAL);
+	if ((uint32_t)s->offset == URING_ALLOCATE)
+		return done(a, io_uring_allocate_files(uring_request_ring(q), s->address, s->length));
 	return done(a, io_uring_update_files(uring_request_ring(q), (uint32_t)s->offset, s->address,
 					     s->length));
 }
@@ -435,127 +473,59 @@ RUN(epoll_ctl)
 
 /* --- pipes ------------------------------------------------------------------------------------ */
 
+/* The handle to read from: a registered file's is temporary. */
+static int
+source_begin(struct uring_request *q, const struct uring_sqe *s, bool *temporary)
+{
+	struct uring_file f;
+	int fd;
+
+	*temporary = s->op_flags & SPLICE_FD_IN_FIXED;
+	if (!*temporary)
+		return s->file_index;
+	f = uring_file_at(uring_request_ring(q), (uint32_t)s->file_index);
+	if (!f.file)
+		return -EBADF;
+	fd = io_uring_handle_for(f);
+	file_put(f.file);
+	return fd;
+}
+
 RUN(splice)
 {
 	loff_t in = (loff_t)s->address, out = (loff_t)s->offset;
+	uint32_t flags = s->op_flags & ~(uint32_t)SPLICE_FD_IN_FIXED;
+	bool temporary;
+	long result;
+	int from;
 
-	if (s->op_flags & SPLICE_FD_IN_FIXED)
-		return done(a, -EBADF);
 	if (!may_sleep)
 		return URING_WORKER;
-	return done(a, WITH_HANDLE(q, s, io_uring_splice(s->file_index, in, fd, out, s->length,
-							 s->op_flags)));
+	from = source_begin(q, s, &temporary);
+	if (from < 0 && temporary)
+		return done(a, from);
+	result = WITH_HANDLE(q, s, io_uring_splice(from, in, fd, out, s->length, flags));
+	io_uring_handle_end(from, temporary);
+	return done(a, result);
 }
 
 RUN(tee)
 {
+	uint32_t flags = s->op_flags & ~(uint32_t)SPLICE_FD_IN_FIXED;
+	bool temporary;
+	long result;
+	int from;
+
 	if (s->address || s->offset)
 		return done(a, -EINVAL);
-	if (s->op_flags & SPLICE_FD_IN_FIXED)
-		return done(a, -EBADF);
 	if (!may_sleep)
 		return URING_WORKER;
-	return done(a, WITH_HANDLE(q, s, linux_tee(s->file_index, fd, s->length, s->op_flags)));
-}
-
-/* --- sockets ---------------------------------------------------------------------------------- */
-
-static enum uring_verdict
-again_when(struct uring_request *q, const struct uring_sqe *s, long result, uint32_t events,
-	   struct uring_answer *a)
-{
-	int error;
-
-	if (result != -EAGAIN || (s->op_flags & MSG_DONTWAIT))
-		return done(a, result);
-	if (!uring_request_file(q, &error))
-		return done(a, error);
-	a->events = events;
-	return URING_WAIT;
-}
-
-RUN(send)
-{
-	uint32_t flags = s->op_flags | MSG_DONTWAIT;
-
-	return again_when(q, s, WITH_HANDLE(q, s, linux_sendto(fd, user(s->address), s->length, flags, NULL, 0)),
-			  POLLOUT, a);
-}
-
-RUN(recv)
-{
-	uint32_t flags = s->op_flags | MSG_DONTWAIT, size = s->length;
-	uint64_t address = s->address;
-	int error;
-
-	if (s->flags & SQE_BUFFER_SELECT) {
-		error = uring_select(q, &address, &size, &a->flags);
-		if (error)
-			return done(a, error);
-	}
-	return again_when(q, s, WITH_HANDLE(q, s, linux_recvfrom(fd, user(address), size, flags, NULL, NULL)),
-			  POLLIN, a);
-}
-
-RUN(sendmsg)
-{
-	return again_when(q, s, WITH_HANDLE(q, s, linux_sendmsg(fd, user(s->address),
-							     s->op_flags | MSG_DONTWAIT)),
-			  POLLOUT, a);
-}
-
-RUN(recvmsg)
-{
-	return again_when(q, s, WITH_HANDLE(q, s, linux_recvmsg(fd, user(s->address),
-							     s->op_flags | MSG_DONTWAIT)),
-			  POLLIN, a);
-}
-
-/* Accepting waits for readiness first; somebody else may take the connection then, so it is a worker's. */
-RUN(accept)
-{
-	struct file *f;
-	int error = 0;
-
-	if (s->length || s->buffer || s->file_index || s->priority)
-		return done(a, -EINVAL);
-	f = uring_request_file(q, &error);
-	if (!f)
-		return done(a, error);
-	if (!file_socket(f))
-		return done(a, -ENOTSOCK);
-	if (!(f->flags & O_NONBLOCK) && file_socket(f)->state == SOCKET_LISTENING &&
-	    !(file_poll(f, NULL) & (POLLIN | POLL_ALWAYS))) {
-		a->events = POLLIN;
-		return URING_WAIT;
-	}
-	if (!may_sleep)
-		return URING_WORKER;
-	return done(a, WITH_HANDLE(q, s, linux_accept4(fd, user(s->address), user(s->offset),
-						       (int)s->op_flags)));
-}
-
-RUN(connect)
-{
-	if (s->length || s->buffer || s->op_flags || s->file_index)
-		return done(a, -EINVAL);
-	if (!may_sleep)
-		return URING_WORKER;
-	return done(a, WITH_HANDLE(q, s, linux_connect(fd, user(s->address), (int)s->offset)));
-}
-
-RUN(socket)
-{
-	if (s->address || s->op_flags || s->buffer || s->file_index)
-		return done(a, -EINVAL);
-	return done(a, linux_socket(s->fd, (int)s->offset, (int)s->length));
-}
-
-RUN(shutdown)
-{
-	if (s->offset || s->address || s->op_flags || s->buffer || s->file_index)
-		return done(a, -EINVAL);
-	return done(a, WITH_HANDLE(q, s, linux_shutdown(fd, (int)s->length)));
+	from = source_begin(q, s, &temporary);
+	if (from < 0 && temporary)
+		return done(a, from);
+	result = WITH_HANDLE(q, s, linux_tee(from, fd, s->length, flags));
+	io_uring_handle_end(from, temporary);
+	return done(a, result);
 }
 
 /* --- provided buffers ------------------------------------------------------------------------- */
@@ -592,14 +562,14 @@ static const struct operation operations[] = {
 	[URING_OP_POLL_ADD] = { .run = run_poll_add, .file = true },
 	[7] = { .run = run_poll_remove },
 	[8] = { .run = run_sync_range, .file = true },
-	[9] = { .run = run_sendmsg, .file = true },
-	[10] = { .run = run_recvmsg, .file = true },
+	[9] = { .run = io_uring_run_sendmsg, .file = true, .own_priority = true },
+	[10] = { .run = io_uring_run_recvmsg, .file = true, .own_priority = true },
 	[URING_OP_TIMEOUT] = { .run = run_timeout },
 	[12] = { .run = run_timeout_remove },
-	[13] = { .run = run_accept, .file = true },
+	[13] = { .run = io_uring_run_accept, .file = true, .own_priority = true },
 	[14] = { .run = run_cancel, .file = true },
 	[URING_OP_LINK_TIMEOUT] = { .run = run_link_timeout },
-	[16] = { .run = run_connect, .file = true },
+	[16] = { .run = io_uring_run_connect, .file = true },
 	[17] = { .run = run_fallocate, .file = true },
 	[18] = { .run = run_openat },
 	[19] = { .run = run_close },
@@ -609,21 +579,22 @@ static const struct operation operations[] = {
 	[23] = { .run = run_write, .file = true, .priority = true },
 	[24] = { .run = run_fadvise, .file = true },
 	[25] = { .run = run_madvise },
-	[26] = { .run = run_send, .file = true },
-	[27] = { .run = run_recv, .file = true, .select = true },
+	[26] = { .run = io_uring_run_send, .file = true, .own_priority = true },
+	[27] = { .run = io_uring_run_recv, .file = true, .select = true, .own_priority = true },
 	[28] = { .run = run_openat2 },
 	[29] = { .run = run_epoll_ctl },
 	[30] = { .run = run_splice, .file = true },
 	[31] = { .run = run_provide_buffers },
 	[32] = { .run = run_remove_buffers },
 	[33] = { .run = run_tee, .file = true },
-	[34] = { .run = run_shutdown, .file = true },
+	[34] = { .run = io_uring_run_shutdown, .file = true },
 	[35] = { .run = run_renameat },
 	[36] = { .run = run_unlinkat },
 	[37] = { .run = run_mkdirat },
 	[38] = { .run = run_symlinkat },
 	[39] = { .run = run_linkat },
-	[45] = { .run = run_socket },
+	[40] = { .run = io_uring_run_msg_ring, .file = true },
+	[45] = { .run = io_uring_run_socket },
 };
 
 bool
@@ -660,7 +631,7 @@ uring_check(const struct uring_sqe *s)
 		return -EINVAL;
 	if ((s->flags & SQE_BUFFER_SELECT) && !o->select)
 		return -EOPNOTSUPP;
-	if (s->priority)
+	if (s->priority && !o->own_priority)
 		return o->priority ? check_priority(s->priority) : -EINVAL;
 	if ((s->opcode == URING_OP_TIMEOUT || s->opcode == URING_OP_LINK_TIMEOUT) && !timeout_is_right(s))
 		return -EINVAL;

@@ -9,6 +9,7 @@
 #include <tessera/slab.h>
 
 #include "linux.h"
+#include "open.h"
 #include "open_flags.h"
 #include "user_name.h"
 
@@ -49,44 +50,82 @@ open_flags_check(uint32_t *flags)
 	return 0;
 }
 
-static long
-open_checked(int dirfd, const char __user *uname, uint32_t flags, mode_t mode, unsigned int lookup)
+/* Takes `name` over. */
+static int
+open_named(int dirfd, char *name, const struct open_request *r, struct file **out, uint64_t *rights)
 {
 	uint64_t removed = RIGHT_NONE;
+	int error;
+
+	if (dirfd >= 0 && *name != '/')
+		removed = handle_rights_removed(current_process()->handles, dirfd);
+	error = vfs_open(dirfd, name, r->flags, r->mode, r->lookup, out);
+	kfree(name);
+	if (!error)
+		*rights = handle_rights_of(*out) & ~removed;
+	return error;
+}
+
+int
+open_file(int dirfd, const char __user *uname, struct open_request *r, struct file **out, uint64_t *rights)
+{
+	int error = open_flags_check(&r->flags);
 	char *name;
+
+	if (error)
+		return error;
+	name = user_name_get(uname);
+	if (IS_ERR(name))
+		return (int)PTR_ERR(name);
+	return open_named(dirfd, name, r, out, rights);
+}
+
+static long
+open_handle(int dirfd, const char __user *uname, struct open_request *r)
+{
+	struct handle_table *table = current_process()->handles;
+	int error = open_flags_check(&r->flags), fd;
+	uint64_t rights;
 	struct file *f;
-	int error = open_flags_check(&flags), fd;
+	char *name;
 
 	if (error)
 		return error;
 	name = user_name_get(uname);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	fd = handle_reserve(current_process()->handles, 0,
+	fd = handle_reserve(table, 0,
 		(uint32_t)MIN(
 			process_limit(current_process(), RLIMIT_NOFILE), (uint64_t)INT32_MAX));
 	if (fd < 0) {
 		kfree(name);
 		return fd;
 	}
-	if (dirfd >= 0 && *name != '/')
-		removed = handle_rights_removed(current_process()->handles, dirfd);
-	error = vfs_open(dirfd, name, flags, mode, lookup, &f);
-	kfree(name);
+	error = open_named(dirfd, name, r, &f, &rights);
 	if (error) {
-		handle_unreserve(current_process()->handles, fd);
+		handle_unreserve(table, fd);
 		return error;
 	}
-	handle_install(current_process()->handles, fd, f, handle_rights_of(f) & ~removed,
-		flags & O_CLOEXEC);
+	handle_install(table, fd, f, rights, r->flags & O_CLOEXEC);
 	return fd;
+}
+
+struct open_request
+open_request_of(int flags, mode_t mode)
+{
+	/* Unknown bits were always ignored here. */
+	return (struct open_request){
+		.flags = open_flags_known((uint32_t)flags),
+		.mode = mode & 07777,
+	};
 }
 
 long
 linux_openat(int dirfd, const char __user *name, int flags, mode_t mode)
 {
-	/* Unknown bits were always ignored here. */
-	return open_checked(dirfd, name, open_flags_known((uint32_t)flags), mode & 07777, 0);
+	struct open_request r = open_request_of(flags, mode);
+
+	return open_handle(dirfd, name, &r);
 }
 
 long
@@ -121,9 +160,8 @@ check_tail(const char __user *tail, size_t n)
 	return 0;
 }
 
-long
-linux_openat2(
-	int dirfd, const char __user *name, const struct linux_open_how __user *uhow, size_t size)
+int
+open_request_read(const struct linux_open_how __user *uhow, size_t size, struct open_request *r)
 {
 	struct linux_open_how how;
 	unsigned int lookup = 0;
@@ -163,7 +201,18 @@ linux_openat2(
 	lookup |= how.resolve & RESOLVE_IN_ROOT ? LOOKUP_IN_ROOT : 0;
 	if (!(how.flags & O_PATH))
 		how.flags |= O_LARGEFILE;
-	return open_checked(dirfd, name, (uint32_t)how.flags, (mode_t)how.mode, lookup);
+	*r = (struct open_request){ (uint32_t)how.flags, (mode_t)how.mode, lookup };
+	return 0;
+}
+
+long
+linux_openat2(
+	int dirfd, const char __user *name, const struct linux_open_how __user *uhow, size_t size)
+{
+	struct open_request r;
+	int error = open_request_read(uhow, size, &r);
+
+	return error ? error : open_handle(dirfd, name, &r);
 }
 
 long

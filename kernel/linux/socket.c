@@ -86,15 +86,21 @@ create_file(int family, int type, int protocol, uint32_t flags, struct file **ou
 	return 0;
 }
 
+int
+socket_file_new(int family, int type, int protocol, uint32_t *flags, struct file **out)
+{
+	int error = type_flags(&type, flags);
+
+	return error ? error : create_file(family, type, protocol, *flags, out);
+}
+
 long
 linux_socket(int family, int type, int protocol)
 {
 	struct file *f;
 	uint32_t flags;
-	int error = type_flags(&type, &flags), fd;
+	int error = socket_file_new(family, type, protocol, &flags, &f), fd;
 
-	if (!error)
-		error = create_file(family, type, protocol, flags, &f);
 	if (error)
 		return error;
 	fd = handle_open(f, RIGHT_ALL, flags & O_CLOEXEC);
@@ -229,12 +235,26 @@ accept_file(struct socket *s, uint32_t wait, uint32_t flags, struct file **out, 
 }
 
 /* A connection whose address cannot be told is lost, as on Linux. */
+int
+socket_accept_file(struct socket *s, uint32_t wait, uint32_t flags, void __user *address, int __user *length,
+		   struct file **out)
+{
+	struct socket_address peer;
+	int error = accept_file(s, wait, flags, out, address ? &peer : NULL);
+
+	if (error || !address)
+		return error;
+	error = socket_address_put(&peer, address, length);
+	if (error)
+		file_put(*out);
+	return error;
+}
+
 long
 linux_accept4(int fd, void __user *address, int __user *length, int flags)
 {
 	struct process *p = current_process();
 	uint32_t limit = (uint32_t)MIN(process_limit(p, RLIMIT_NOFILE), (uint64_t)UINT32_MAX);
-	struct socket_address peer;
 	struct file *f, *fresh;
 	int error = 0, new_fd;
 	struct socket *s = socket_get(fd, RIGHT_ACCEPT, &f, &error);
@@ -247,15 +267,10 @@ linux_accept4(int fd, void __user *address, int __user *length, int flags)
 	new_fd = error = handle_reserve(p->handles, 0, limit);
 	if (error < 0)
 		goto listener;
-	error = accept_file(s, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, (uint32_t)flags, &fresh,
-			    address ? &peer : NULL);
+	error = socket_accept_file(s, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, (uint32_t)flags, address, length,
+				   &fresh);
 	if (error)
 		goto number;
-	error = address ? socket_address_put(&peer, address, length) : 0;
-	if (error) {
-		file_put(fresh);
-		goto number;
-	}
 	handle_install(p->handles, new_fd, fresh, RIGHT_ALL, (uint32_t)flags & SOCK_CLOEXEC);
 	file_put(f);
 	return new_fd;

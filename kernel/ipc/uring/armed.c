@@ -66,8 +66,7 @@ uring_arm_poll(struct uring_request *q, uint32_t events)
 	q->events = events;
 	q->no_room = false;
 	q->state = URING_STATE_ARMED;
-	if (list_is_empty(&q->node))
-		list_add_tail(&u->requests, &q->node);
+	uring_enlist_locked(q);
 	now = file_poll(q->file, &a.table) & (events | POLL_ALWAYS);
 	error = q->no_room ? -ENOMEM : (int)now;
 	if (error > 0 && q->multi) { /* tell, and go on */
@@ -77,7 +76,7 @@ uring_arm_poll(struct uring_request *q, uint32_t events)
 	if (error) {
 		uring_disarm(q);
 		q->state = URING_ISSUED;
-		list_del_init(&q->node);
+		uring_delist_locked(q);
 	}
 unlock:
 	mutex_unlock(&u->lock);
@@ -129,8 +128,9 @@ uring_timeout_add(struct uring_request *q, deadline_t until, uint32_t count, boo
 		q->target = u->answers + count;
 		q->success = success;
 		q->state = URING_STATE_ARMED;
-		if (list_is_empty(&q->node))
-			list_add_tail(&u->requests, &q->node);
+		uring_enlist_locked(q);
+		if (q->counts)
+			list_add_tail(&u->counting, &q->count_node);
 		q->timed = until != DEADLINE_NEVER;
 		if (q->timed)
 			timer_start(&q->timer, until);
@@ -146,9 +146,8 @@ uring_timeouts_look_locked(struct uring *u, struct list *gone)
 {
 	struct uring_request *q, *tmp;
 
-	list_for_each_safe (q, tmp, &u->requests, node) {
-		if (q->sqe.opcode != OP_TIMEOUT || q->state != URING_STATE_ARMED || !q->counts ||
-		    u->answers < q->target)
+	list_for_each_safe (q, tmp, &u->counting, count_node) {
+		if (q->state != URING_STATE_ARMED || u->answers < q->target)
 			continue;
 		uring_disarm(q);
 		if (q->next)
@@ -156,17 +155,6 @@ uring_timeouts_look_locked(struct uring *u, struct list *gone)
 		q->next = NULL;
 		uring_answer_locked(q, 0, 0, gone);
 	}
-}
-
-static struct uring_request *
-find_locked(struct uring *u, uint64_t user_data, int opcode)
-{
-	struct uring_request *q;
-
-	list_for_each (q, &u->requests, node)
-		if (q->sqe.user_data == user_data && q->sqe.opcode == opcode)
-			return q;
-	return NULL;
 }
 
 int
@@ -177,9 +165,9 @@ uring_timeout_update(struct uring_request *self, uint64_t user_data, deadline_t 
 	int error = -ENOENT;
 
 	mutex_lock(&u->lock);
-	q = find_locked(u, user_data, OP_TIMEOUT);
+	q = uring_find_locked(u, user_data, OP_TIMEOUT);
 	if (!q)
-		q = find_locked(u, user_data, OP_LINK_TIMEOUT);
+		q = uring_find_locked(u, user_data, OP_LINK_TIMEOUT);
 	if (q && q->state == URING_STATE_ARMED && !atomic_load(&q->expired)) {
 		(void)timer_cancel(&q->timer);
 		uring_unqueue(q);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request.c - the life of a request: submitted, executed, answered, cancelled; chains, draining.
+ * request.c - the life of a request: submitted, executed, answered; chains, draining.
  *
  * The submitter tries each request at once, in the order given, without sleeping. What would sleep waits for the
  * file's readiness (armed.c; then a worker tries again) or goes to a worker straight away. A chain goes on where
@@ -39,6 +39,8 @@ request_create(struct uring *u, struct uring_pool *pool, const struct uring_sqe 
 	list_init(&q->node);
 	list_init(&q->queue_node);
 	list_init(&q->drain_node);
+	list_init(&q->hash_node);
+	list_init(&q->count_node);
 	q->ring = u;
 	q->pool = pool;
 	q->sqe = *sqe;
@@ -72,15 +74,28 @@ uring_request_file(struct uring_request *q, int *error)
 	*error = -EBADF;
 	if (q->sqe.flags & SQE_FIXED_FILE) {
 		mutex_lock(&u->lock);
-		if ((uint32_t)q->sqe.fd < u->file_count && u->files[q->sqe.fd]) {
-			q->file = u->files[q->sqe.fd];
+		if ((uint32_t)q->sqe.fd < u->file_count && u->files[q->sqe.fd].file) {
+			q->file = u->files[q->sqe.fd].file;
+			q->rights = u->files[q->sqe.fd].rights;
 			file_get(q->file);
 		}
 		mutex_unlock(&u->lock);
 	} else {
-		q->file = handle_get(q->sqe.fd, RIGHT_NONE, error);
+		q->file = handle_get_rights(q->sqe.fd, &q->rights, error);
 	}
 	return q->file;
+}
+
+uint64_t
+uring_request_rights(const struct uring_request *q)
+{
+	return q->rights;
+}
+
+bool
+uring_request_has_waited(const struct uring_request *q)
+{
+	return q->waited;
 }
 
 /* --- queueing --------------------------------------------------------------------------------- */
@@ -125,11 +140,30 @@ uring_disarm(struct uring_request *q)
 }
 
 void
+uring_enlist_locked(struct uring_request *q)
+{
+	struct uring *u = q->ring;
+
+	if (!list_is_empty(&q->node))
+		return;
+	list_add_tail(&u->requests, &q->node);
+	list_add_tail(&u->by_data[hash_u64(q->sqe.user_data) & u->hash_mask], &q->hash_node);
+}
+
+void
+uring_delist_locked(struct uring_request *q)
+{
+	if (!list_is_empty(&q->node))
+		list_del_init(&q->node);
+	list_del_init(&q->hash_node);
+	list_del_init(&q->count_node);
+}
+
+void
 uring_make_work_locked(struct uring_request *q)
 {
 	q->state = URING_QUEUED;
-	if (list_is_empty(&q->node))
-		list_add_tail(&q->ring->requests, &q->node);
+	uring_enlist_locked(q);
 	uring_queue(q);
 }
 
@@ -143,8 +177,7 @@ uring_answer_locked(struct uring_request *q, int32_t result, uint32_t flags, str
 
 	uring_disarm(q);
 	list_del_init(&q->drain_node);
-	if (!list_is_empty(&q->node))
-		list_del_init(&q->node);
+	uring_delist_locked(q);
 	if (!q->silent && (!(q->sqe.flags & SQE_SKIP_SUCCESS) || result < 0))
 		uring_post_locked(u, q->sqe.user_data, result, flags);
 	if (q->sqe.opcode != OP_TIMEOUT)
@@ -324,6 +357,8 @@ issue_one(struct uring_request *q, bool may_sleep)
 			a.result = -EINTR;
 		}
 		if (v == URING_WAIT) {
+			uring_give_back(q);
+			q->waited = true;
 			events = uring_arm_poll(q, a.events);
 			if (events > 0)
 				continue; /* ready by now */
@@ -365,7 +400,7 @@ start(struct uring_request *q)
 	if (wait) {
 		q->state = URING_DRAINED;
 		list_add_tail(&u->drained, &q->drain_node);
-		list_add_tail(&u->requests, &q->node);
+		uring_enlist_locked(q);
 	} else {
 		u->inflight += chain;
 	}
@@ -463,6 +498,8 @@ uring_submit(struct uring *u, uint32_t count)
 			break;
 		}
 		q->refused = uring_check(&sqe);
+		if (sqe.opcode == OP_LINK_TIMEOUT && (!tail || tail->sqe.opcode == OP_LINK_TIMEOUT))
+			q->refused = -EINVAL; /* there is nothing that it could guard */
 		refused |= q->refused != 0;
 		linked = sqe.flags & (SQE_LINK | SQE_HARDLINK);
 		if (tail)
@@ -491,79 +528,4 @@ uring_submit(struct uring *u, uint32_t count)
 		start(head);
 	mutex_unlock(&u->submit_lock);
 	return taken ? (long)taken : error;
-}
-
-/* --- cancelling ------------------------------------------------------------------------------- */
-
-static bool
-matches(const struct uring_request *q, const struct uring_match *m)
-{
-	if (m->only >= 0 && q->sqe.opcode != m->only)
-		return false;
-	if (m->never >= 0 && q->sqe.opcode == m->never)
-		return false;
-	if (m->file)
-		return q->file == m->file;
-	return m->any || q->sqe.user_data == m->user_data;
-}
-
-static void
-cancel_locked(struct uring_request *q, struct list *gone)
-{
-	if (q->state == URING_DRAINED) {
-		for (struct uring_request *n = q; n; n = n->next)
-			q->ring->inflight++; /* it had not begun */
-	}
-	uring_complete_locked(q, -ECANCELED, 0, gone, NULL);
-}
-
-int
-uring_cancel(struct uring_request *self, const struct uring_match *m)
-{
-	struct uring *u = self->ring;
-	struct list gone = LIST_INIT(gone);
-	struct uring_request *q;
-	int count = 0, error = -ENOENT;
-	bool again = true;
-
-	mutex_lock(&u->lock);
-	while (again) {
-		again = false;
-		list_for_each (q, &u->requests, node) {
-			if (q == self || q->guarded || !matches(q, m))
-				continue;
-			if (q->state == URING_ISSUED) {
-				error = -EALREADY;
-				continue;
-			}
-			cancel_locked(q, &gone); /* others may have gone with it */
-			count++;
-			again = m->all;
-			break;
-		}
-	}
-	mutex_unlock(&u->lock);
-	uring_requests_free(&gone);
-	if (m->all)
-		return count ? count : error;
-	return count ? 0 : error;
-}
-
-void
-uring_cancel_all_locked(struct uring *u, struct uring_pool *pool, struct list *gone)
-{
-	struct uring_request *q;
-	bool again = true;
-
-	while (again) {
-		again = false;
-		list_for_each (q, &u->requests, node) {
-			if (q->state == URING_ISSUED || (pool && q->pool != pool))
-				continue;
-			q->sqe.flags &= (uint8_t)~SQE_HARDLINK; /* nothing follows */
-			cancel_locked(q, gone);
-			again = true;
-			break;
-		}
-	}
 }

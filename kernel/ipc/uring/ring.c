@@ -214,6 +214,36 @@ uring_flush_locked(struct uring *u)
 	atomic_and(&uring_header(u)->sq_flags, ~(uint32_t)SQ_CQ_OVERFLOW);
 }
 
+bool
+uring_post_more(struct uring_request *q, int32_t result, uint32_t flags)
+{
+	struct uring *u = q->ring;
+	bool room;
+
+	mutex_lock(&u->lock);
+	room = list_is_empty(&u->overflow) && ready(u) < u->cq_entries;
+	if (room)
+		uring_post_locked(u, q->sqe.user_data, result, flags);
+	mutex_unlock(&u->lock);
+	return room;
+}
+
+int
+uring_message(struct uring *to, uint64_t user_data, int32_t result)
+{
+	int error = 0;
+
+	mutex_lock(&to->lock);
+	if (to->flags & URING_DISABLED)
+		error = -EBADFD;
+	else if (to->dead)
+		error = -EOVERFLOW;
+	else
+		uring_post_locked(to, user_data, result, 0);
+	mutex_unlock(&to->lock);
+	return error;
+}
+
 int
 uring_wait(struct uring *u, uint32_t count, deadline_t until)
 {
@@ -262,68 +292,6 @@ uring_unset_buffers(struct uring *u)
 	mutex_unlock(&u->lock);
 	kfree(old);
 	return old ? 0 : -ENXIO;
-}
-
-int
-uring_set_files(struct uring *u, struct file **f, uint32_t count)
-{
-	int error = -EBUSY;
-
-	mutex_lock(&u->lock);
-	if (!u->files) {
-		u->files = f;
-		u->file_count = count;
-		error = 0;
-	}
-	mutex_unlock(&u->lock);
-	return error;
-}
-
-int
-uring_unset_files(struct uring *u)
-{
-	struct file **old;
-	uint32_t count;
-
-	mutex_lock(&u->lock);
-	old = u->files;
-	count = u->file_count;
-	u->files = NULL;
-	u->file_count = 0;
-	mutex_unlock(&u->lock);
-	if (!old)
-		return -ENXIO;
-	for (uint32_t i = 0; i < count; i++)
-		if (old[i])
-			file_put_late(old[i]);
-	kfree(old);
-	return 0;
-}
-
-int
-uring_update_file(struct uring *u, uint32_t index, struct file *f)
-{
-	struct file *old = f;
-	int error = -EINVAL;
-
-	mutex_lock(&u->lock);
-	if (!u->files) {
-		error = -ENXIO;
-	} else if (index < u->file_count) {
-		old = u->files[index];
-		u->files[index] = f;
-		error = 0;
-	}
-	mutex_unlock(&u->lock);
-	if (error == 0 && old)
-		file_put(old);
-	return error;
-}
-
-uint32_t
-uring_file_count(struct uring *u)
-{
-	return READ_ONCE(u->file_count);
 }
 
 int
@@ -406,6 +374,7 @@ uring_release(struct file *f)
 		uring_pool_end_locked(p);
 	mutex_unlock(&u->lock);
 	uring_requests_free(&gone);
+	wake_all(&u->poller_wait);
 	(void)uring_unset_files(u);
 	(void)uring_unset_buffers(u);
 	(void)uring_unset_eventfd(u);
@@ -449,17 +418,31 @@ void
 uring_put(struct uring *u)
 {
 	struct uring_overflow *o, *next_o;
-	struct uring_provided *b, *next_b;
 
 	if (!ref_put(&u->refs))
 		return;
 	assert(list_is_empty(&u->requests) && list_is_empty(&u->pools));
 	list_for_each_safe (o, next_o, &u->overflow, node)
 		kfree(o);
-	list_for_each_safe (b, next_b, &u->provided, node)
-		kfree(b);
+	uring_groups_free(u);
 	object_put(u->object);
+	kfree(u->by_data);
 	kfree(u);
+}
+
+/* As many lists as the ring may well have requests at once. */
+static bool
+hash_create(struct uring *u)
+{
+	uint32_t n = MIN(MAX(u->cq_entries, 16u), 4096u);
+
+	u->by_data = kmalloc(n * sizeof(u->by_data[0]), 0);
+	if (!u->by_data)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		list_init(&u->by_data[i]);
+	u->hash_mask = n - 1;
+	return true;
 }
 
 static void
@@ -492,10 +475,14 @@ uring_create_file(uint32_t sq_entries, uint32_t cq_entries, uint32_t flags)
 	list_init(&u->requests);
 	list_init(&u->drained);
 	list_init(&u->pools);
-	list_init(&u->provided);
+	list_init(&u->groups);
+	list_init(&u->counting);
+	wait_queue_init(&u->poller_wait);
+	if (!hash_create(u))
+		goto free_ring;
 	u->memory = memory_alloc(sq_entries, cq_entries);
 	if (!u->memory)
-		goto free_ring;
+		goto free_hash;
 	u->object = object_create(&ring_memory_ops, UINT64_MAX, u->memory);
 	if (!u->object)
 		goto free_memory;
@@ -504,11 +491,14 @@ uring_create_file(uint32_t sq_entries, uint32_t cq_entries, uint32_t flags)
 	if (f)
 		return f;
 	object_put(u->object);
+	kfree(u->by_data);
 	kfree(u);
 	return NULL;
 
 free_memory:
 	memory_free(u->memory);
+free_hash:
+	kfree(u->by_data);
 free_ring:
 	kfree(u);
 	return NULL;

@@ -45,6 +45,7 @@ struct uring_header {
 	uint32_t cq_head, cq_tail, cq_mask, cq_entries, cq_overflow, cq_flags;
 };
 #define CQES_OFFSET    128u
+#define SQ_NEED_WAKEUP BIT(0)
 #define SQ_CQ_OVERFLOW BIT(1)
 #define CQ_NO_EVENTFD  BIT(0)
 
@@ -73,7 +74,10 @@ struct uring_request {
 	struct uring_pool *pool;       /* [I] likewise */
 	struct uring_sqe sqe;          /* [I] */
 	const struct cred *cred;       /* [I] a reference */
+	struct list hash_node;         /* [l] ring->by_data, with `node` */
+	struct list count_node;        /* [l] ring->counting */
 	struct file *file;             /* owner: looked up once; a reference */
+	uint64_t rights;               /* owner: what it may be used for */
 	bool file_known;               /* owner */
 	enum uring_state state;        /* [l] */
 	struct list queue_node;        /* [q] */
@@ -86,6 +90,7 @@ struct uring_request {
 	struct uring_poll_entry entry[POLL_QUEUES];
 	uint32_t entries;
 	uint32_t events;
+	bool waited;                   /* owner: for its file to be ready */
 	bool polls, multi;             /* POLL_ADD, and again and again */
 	bool no_room;                  /* more queues than there are entries */
 	/* time */
@@ -119,7 +124,17 @@ struct uring_provided {
 	struct list node;
 	uint64_t address;
 	uint32_t size;
-	uint16_t group, id;
+	uint16_t id;
+};
+
+/* Buffers under one number. [l] */
+struct uring_group {
+	struct list node;
+	struct list loose;             /* struct uring_provided, the next one first */
+	uint16_t id;
+	bool ring;                     /* more lie in a ring of the program's memory: */
+	uint64_t address;
+	uint16_t mask, head;
 };
 
 /* [I] immutable  [s] submit_lock  [l] lock  [a] atomic */
@@ -137,19 +152,34 @@ struct uring {
 	uint32_t overflowed;           /* [a] how many those are */
 	struct wait_queue wait;        /* for answers */
 	struct list requests;          /* [l] */
+	struct list *by_data;          /* [l] the same by user_data: hash_size lists */
+	uint32_t hash_mask;            /* [I] */
+	struct list counting;          /* [l] timeouts that wait for answers */
 	struct list drained;           /* [l] struct uring_request.drain_node */
 	uint32_t inflight;             /* [l] requests begun and not answered, whole chains */
 	uint64_t answers;              /* [l] so far, but those of timeouts */
 	struct list pools;             /* [l] */
 	bool dead;                     /* [l] the file is closed */
-	struct file **files;           /* [l] */
+	struct uring_file *files;      /* [l] */
 	uint32_t file_count;
+	uint32_t free_first, free_end; /* [l] where a free place is looked for */
 	struct iovec *buffers;         /* [l] */
 	uint32_t buffer_count;
-	struct list provided;          /* [l] struct uring_provided */
+	struct list groups;            /* [l] struct uring_group */
+	struct wait_queue poller_wait; /* the poller, and who waits for it to make room */
+	uint64_t poller_idle;          /* [I] ns */
+	int poller_cpu;                /* [I] -1: any */
+	bool poller_woken;             /* [a] */
+	bool poller_gone;              /* [a] */
 	struct file *eventfd;          /* [l] */
 	bool eventfd_async;
 };
+
+static inline uint32_t
+hash_u64(uint64_t n)
+{
+	return (uint32_t)(n * 0x9e3779b97f4a7c15ull >> 32);
+}
 
 /* ring.c */
 struct uring_header *uring_header(struct uring *u);
@@ -160,7 +190,12 @@ void uring_flush_locked(struct uring *u);
 void uring_read_sqe(struct uring *u, uint32_t index, struct uring_sqe *out);
 uint32_t *uring_array_slot(struct uring *u, uint32_t index);
 
+/* files.c, buffers.c: at the end */
+void uring_groups_free(struct uring *u);
+
 /* request.c */
+void uring_enlist_locked(struct uring_request *q); /* on ring->requests, if it is not */
+void uring_delist_locked(struct uring_request *q);
 /* Free what ended. No lock held. */
 void uring_requests_free(struct list *gone);
 /*
@@ -171,6 +206,8 @@ void uring_complete_locked(struct uring_request *q, int32_t result, uint32_t fla
 			   struct uring_request **next);
 void uring_issue(struct uring_request *q, bool may_sleep); /* ISSUED, the caller's; and what follows it */
 void uring_queue(struct uring_request *q);                 /* any context: a worker is to look at it */
+/* cancel.c: the first with this user data and operation, NULL. */
+struct uring_request *uring_find_locked(struct uring *u, uint64_t user_data, int opcode);
 /* End all that is not ISSUED, of `pool` (NULL: all). */
 void uring_cancel_all_locked(struct uring *u, struct uring_pool *pool, struct list *gone);
 

@@ -184,10 +184,11 @@ SET(statx_masks, { "0xfff", 0xfff }, { "0x7ff", 0x7ff }, { "0", 0 }, { "0x800000
 SET(syslogs, { "2", 2 }, { "3", 3 }, { "9", 9 }, { "10", 10 })
 SET(rseq_flags, { "0", 0 }, { "1", 1 })
 SET(aio_commands, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "7", 7 }, { "8", 8 })
-SET(uring_flags, { "IORING_SETUP_CQSIZE", 8 }, { "IORING_SETUP_CLAMP", 16 }, { "IORING_SETUP_R_DISABLED", 64 },
+SET(uring_flags, { "IORING_SETUP_SQPOLL", 2 }, { "IORING_SETUP_CQSIZE", 8 }, { "IORING_SETUP_CLAMP", 16 }, { "IORING_SETUP_R_DISABLED", 64 },
     { "IORING_SETUP_SINGLE_ISSUER", 4096 })
-SET(enter_flags, { "IORING_ENTER_GETEVENTS", 1 }, { "IORING_ENTER_EXT_ARG", 8 })
-SET(uring_commands, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "4", 4 }, { "5", 5 }, { "6", 6 }, { "8", 8 }, { "12", 12 })
+SET(enter_flags, { "IORING_ENTER_GETEVENTS", 1 }, { "IORING_ENTER_SQ_WAKEUP", 2 }, { "IORING_ENTER_EXT_ARG", 8 })
+SET(uring_commands, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "4", 4 }, { "5", 5 }, { "6", 6 }, { "8", 8 }, { "12", 12 },
+    { "13", 13 }, { "14", 14 }, { "22", 22 }, { "23", 23 }, { "25", 25 })
 SET(sqe_flags, { "IOSQE_FIXED_FILE", 1 }, { "IOSQE_IO_DRAIN", 2 }, { "IOSQE_IO_LINK", 4 }, { "IOSQE_IO_HARDLINK", 8 },
     { "IOSQE_ASYNC", 16 }, { "IOSQE_BUFFER_SELECT", 32 }, { "IOSQE_CQE_SKIP_SUCCESS", 64 })
 SET(sqe_rw_ops, { "IORING_OP_NOP", 0 }, { "IORING_OP_FSYNC", 3 }, { "IORING_OP_READ_FIXED", 4 }, { "IORING_OP_WRITE_FIXED", 5 },
