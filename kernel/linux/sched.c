@@ -197,6 +197,34 @@ linux_sched_getparam(pid_t pid, int __user *param)
 	return put_user(priority, param);
 }
 
+/* In nanoseconds; Linux's bounds. */
+#define DEADLINE_RUNTIME_MIN 1024ull
+#define DEADLINE_PERIOD_MIN  (100 * NSEC_PER_USEC)
+#define DEADLINE_PERIOD_MAX  ((1ull << 22) * NSEC_PER_USEC)
+
+/* runtime <= deadline <= period, which is the deadline when it is not given. */
+static bool
+deadline_is_right(const struct sched_attr *a)
+{
+	uint64_t period = a->period ? a->period : a->deadline;
+
+	return a->priority == 0 && a->deadline && a->runtime >= DEADLINE_RUNTIME_MIN && a->runtime <= a->deadline &&
+	       a->deadline <= period && period >= DEADLINE_PERIOD_MIN && period <= DEADLINE_PERIOD_MAX;
+}
+
+/* There is no class for deadlines: whatever is asked for rightly finds all time given away. */
+static int
+refuse_deadline(const struct thread *t, const struct sched_attr *a)
+{
+	if (!deadline_is_right(a))
+		return -EINVAL;
+	if (!capable(CAP_SYS_NICE))
+		return -EPERM;
+	if (sched_online_mask & ~t->affinity.bits) /* it must be free to run anywhere */
+		return -EPERM;
+	return -EBUSY;
+}
+
 long
 linux_sched_setattr(pid_t pid, struct sched_attr __user *uattr, unsigned int flags)
 {
@@ -233,6 +261,14 @@ linux_sched_setattr(pid_t pid, struct sched_attr __user *uattr, unsigned int fla
 			a.nice = t->nice;
 		}
 		thread_put(t);
+	}
+	if (a.policy == SCHED_DEADLINE) {
+		struct thread *t = find(pid);
+		int error = t ? refuse_deadline(t, &a) : -ESRCH;
+
+		if (t)
+			thread_put(t);
+		return error;
 	}
 	return set_scheduler(pid,
 			     a.policy | (a.flags & SCHED_FLAG_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0),

@@ -268,3 +268,51 @@ TEST(io_priority_errors)
 	CHECK_ERRNO(io_set(1, 1, IO_PRIORITY(2, 0)), EPERM);
 	CHECK_OK(io_set(1, 0, IO_PRIORITY(2, 0)));
 }
+
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static long
+set_deadline(uint64_t runtime, uint64_t deadline, uint64_t period, uint32_t priority)
+{
+	struct attributes a = { .size = sizeof(a), .policy = 6, .priority = priority, .runtime = runtime,
+				.deadline = deadline, .period = period };
+
+	return syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+/* What SCHED_DEADLINE takes for wrong, before it is asked whether there is time left. */
+TEST(deadline_parameters_are_checked)
+{
+	enum { MS = 1000000 };
+	struct sched_param none = { 0 };
+	cpu_set_t all, one;
+
+	CHECK_ERRNO(sched_setscheduler(0, 6, &none), EINVAL);
+	CHECK_ERRNO(set_deadline(0, 100 * MS, 100 * MS, 0), EINVAL);
+	CHECK_ERRNO(set_deadline(1023, 100 * MS, 100 * MS, 0), EINVAL);
+	CHECK_ERRNO(set_deadline(10 * MS, 0, 100 * MS, 0), EINVAL);
+	CHECK_ERRNO(set_deadline(10 * MS, 9 * MS, 100 * MS, 0), EINVAL);
+	CHECK_ERRNO(set_deadline(10 * MS, 100 * MS, 99 * MS, 0), EINVAL);
+	CHECK_ERRNO(set_deadline(10 * MS, 100 * MS, 1ull << 63, 0), EINVAL);
+	CHECK_ERRNO(set_deadline(10 * MS, 100 * MS, 5000ull * MS, 0), EINVAL);
+	CHECK_ERRNO(set_deadline(2048, 99000, 99000, 0), EINVAL);
+	CHECK_ERRNO(set_deadline(10 * MS, 100 * MS, 100 * MS, 1), EINVAL);
+	CHECK_OK(sched_getaffinity(0, sizeof(all), &all));
+	if (CPU_COUNT(&all) > 1) {
+		CPU_ZERO(&one);
+		CPU_SET(0, &one);
+		CHECK_OK(sched_setaffinity(0, sizeof(one), &one));
+		CHECK_ERRNO(set_deadline(10 * MS, 100 * MS, 0, 0), EPERM);
+		CHECK_OK(sched_setaffinity(0, sizeof(all), &all));
+	}
+	check_drop_root();
+	CHECK_ERRNO(set_deadline(10 * MS, 100 * MS, 100 * MS, 0), EPERM);
+	CHECK_ERRNO(set_deadline(0, 100 * MS, 100 * MS, 0), EINVAL);
+	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
+}
