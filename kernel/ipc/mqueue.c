@@ -16,8 +16,7 @@
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/sysv.h>
-
-#include "user_count.h"
+#include <tessera/user_count.h>
 
 #define COUNT_HARD_MAX 65536
 #define SIZE_HARD_MAX  (16 << 20)

@@ -34,8 +34,7 @@
 #include <tessera/string.h>
 #include <tessera/thread.h>
 #include <tessera/uaccess.h>
-
-#include "user_count.h"
+#include <tessera/user_count.h>
 
 #define PIPE_BUF        4096
 #define DEFAULT_BUFFERS 16

@@ -21,9 +21,9 @@
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
+#include <tessera/user_count.h>
 
 #include "sysv.h"
-#include "user_count.h"
 
 /*
  * [I] immutable  [c] count_lock  [l] the head's lock

@@ -2,7 +2,7 @@
 /*
  * user_count.c - how much of something each user has. Who has nothing has no slot.
  */
-#include "user_count.h"
+#include <tessera/user_count.h>
 
 static uint64_t
 count_of(struct user_count *c, uid_t uid)

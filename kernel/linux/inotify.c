@@ -24,8 +24,8 @@ linux_inotify_init1(int flags)
 	if ((uint32_t)flags & ~(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
 	f = inotify_create((uint32_t)flags & O_NONBLOCK);
-	if (!f)
-		return -ENOMEM;
+	if (IS_ERR(f))
+		return PTR_ERR(f);
 	fd = handle_open(f, handle_rights_of(f), (uint32_t)flags & O_CLOEXEC);
 	if (fd < 0)
 		file_put(f);

@@ -14,6 +14,7 @@
  * Locks: watch_lock, a spinlock, guards every list here: those of inodes, of instances, and the
  * queues. Records are allocated under it without waiting. Inodes are put after it is dropped.
  */
+#include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/print.h>
@@ -22,17 +23,23 @@
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/uaccess.h>
+#include <tessera/user_count.h>
 #include <tessera/watch.h>
 
 #include "vfs.h"
 
-#define QUEUE_MAX   16384u /* records waiting in one instance */
-#define WATCHES_MAX 65536u /* of one instance */
-#define FIONREAD    0x541bu
+#define FIONREAD 0x541bu
+
+int inotify_queue_max = 16384, inotify_instances_max = 128, inotify_watches_max = 65536;
+
+static struct user_count user_instances = USER_COUNT_INIT(user_instances);
+static struct user_count user_watches = USER_COUNT_INIT(user_watches);
 
 /* All under watch_lock but what says otherwise. */
 struct inotify {
 	struct list queue;          /* struct record */
+	uid_t user;                 /* [I] who made it: it and its watches count against his limits */
+	uint32_t queue_max;         /* [I] records that may wait */
 	uint32_t queued;
 	uint32_t watches;
 	struct radix_tree numbers;  /* struct watch by number */
@@ -47,6 +54,8 @@ struct watch {
 	struct inotify *owner;      /* [I] */
 	struct inode *inode;        /* [I] a reference */
 	int number;                 /* [I] */
+	uid_t user;                 /* [I] who is charged for it, if it is `counted` */
+	bool counted;               /* [I] */
 	uint32_t mask;
 };
 
@@ -118,8 +127,8 @@ queue_locked(struct inotify *n, int number, uint32_t mask, uint32_t cookie, cons
 
 	if (last && same_record(last, &h, name))
 		return;
-	if (n->queued >= QUEUE_MAX) {
-		if (last->header.mask == WATCH_Q_OVERFLOW)
+	if (n->queued >= n->queue_max) {
+		if (last && last->header.mask == WATCH_Q_OVERFLOW)
 			return;
 		h = (struct event_header){ -1, WATCH_Q_OVERFLOW, 0, 0 };
 		name = NULL;
@@ -152,6 +161,8 @@ static void
 free_watch(struct watch *w)
 {
 	inode_put(w->inode);
+	if (w->counted)
+		user_count_give(&user_watches, w->user, 1);
 	kfree(w);
 }
 
@@ -340,6 +351,7 @@ inotify_release(struct file *f)
 	list_for_each_safe(r, tmp, &n->queue, node)
 		kfree(r);
 	radix_destroy(&n->numbers);
+	user_count_give(&user_instances, n->user, 1);
 	kfree(n);
 }
 
@@ -391,15 +403,23 @@ inotify_create(uint32_t flags)
 	struct file *f;
 
 	if (!n)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	n->user = current_cred()->euid;
+	n->queue_max = (uint32_t)READ_ONCE(inotify_queue_max);
+	if (!user_count_take(&user_instances, n->user, 1, (uint64_t)READ_ONCE(inotify_instances_max))) {
+		kfree(n);
+		return ERR_PTR(-EMFILE);
+	}
 	list_init(&n->queue);
 	wait_queue_init(&n->wait);
 	radix_init(&n->numbers);
 	n->next_number = 1;
 	f = anonymous_file_create(&inotify_ops, O_RDONLY | flags, n);
-	if (!f)
-		kfree(n);
-	return f;
+	if (f)
+		return f;
+	user_count_give(&user_instances, n->user, 1);
+	kfree(n);
+	return ERR_PTR(-ENOMEM);
 }
 
 /* The instance's watch on i, or NULL. watch_lock is held. */
@@ -428,7 +448,7 @@ add_locked(struct inotify *n, struct list *watches, struct watch *fresh, uint32_
 		w->mask = (mask & WATCH_MASK_ADD ? w->mask : 0) | mask;
 		return w->number;
 	}
-	if (n->watches >= WATCHES_MAX)
+	if (!fresh->counted)
 		return -ENOSPC;
 	fresh->number = n->next_number;
 	error = radix_set(&n->numbers, (uint64_t)fresh->number, fresh, NULL);
@@ -451,7 +471,7 @@ file_is_inotify(struct file *f)
 int
 inotify_add(struct file *f, struct inode *i, uint32_t mask)
 {
-	struct list *watches = watches_of(i);
+	struct list *there = watches_of(i);
 	struct watch *fresh = kzalloc(sizeof(*fresh));
 	bool used = false;
 	int number;
@@ -460,17 +480,19 @@ inotify_add(struct file *f, struct inode *i, uint32_t mask)
 		kfree(fresh);
 		return -EINVAL;
 	}
-	if (!watches || !fresh) {
+	if (!there || !fresh) {
 		kfree(fresh);
 		return -ENOMEM;
 	}
 	fresh->owner = inotify_of(f);
 	fresh->inode = i;
 	fresh->mask = mask;
+	fresh->user = inotify_of(f)->user;
+	fresh->counted = user_count_take(&user_watches, fresh->user, 1, (uint64_t)READ_ONCE(inotify_watches_max));
 	list_init(&fresh->inode_node);
 	inode_get(i);
 	spin_lock(&watch_lock);
-	number = add_locked(inotify_of(f), watches, fresh, mask, &used);
+	number = add_locked(inotify_of(f), there, fresh, mask, &used);
 	spin_unlock(&watch_lock);
 	if (!used)
 		free_watch(fresh);

@@ -69,7 +69,9 @@ void watch_inode_removed(struct inode *i, uint32_t event);
 bool watch_inode_is_watched(const struct inode *i);
 
 /* The object behind inotify_init, and its two calls. */
-struct file *inotify_create(uint32_t flags);
+struct file *inotify_create(uint32_t flags); /* ERR_PTR: -EMFILE, the user has too many; -ENOMEM */
+/* /proc/sys/fs/inotify: of one instance, and of one user. [a] */
+extern int inotify_queue_max, inotify_instances_max, inotify_watches_max;
 int inotify_add(struct file *f, struct inode *i, uint32_t mask); /* the watch's number or an errno */
 bool file_is_inotify(struct file *f);
 int inotify_remove(struct file *f, int number);

@@ -16,6 +16,7 @@
 #include <tessera/seccomp.h>
 #include <tessera/string.h>
 #include <tessera/uts.h>
+#include <tessera/watch.h>
 
 #include "files.h"
 
@@ -365,6 +366,13 @@ static const struct entry vm_entries[] = {
 	{ 0 },
 };
 
+static const struct entry inotify_entries[] = {
+	NUMBER("max_queued_events", inotify_queue_max, 0, INT32_MAX),
+	NUMBER("max_user_instances", inotify_instances_max, 0, INT32_MAX),
+	NUMBER("max_user_watches", inotify_watches_max, 0, INT32_MAX),
+	{ 0 },
+};
+
 static const struct entry mqueue_entries[] = {
 	SETTING("msg_default", show_mq_msg_default, write_mq_msg_default),
 	SETTING("msg_max", show_mq_msg_max, write_mq_msg_max),
@@ -379,6 +387,7 @@ static const struct entry fs_entries[] = {
 	READONLY("aio-nr", show_aio_nr),
 	CONSTANT("file-max", "9223372036854775807"),
 	READONLY("file-nr", show_file_nr),
+	ENTRY_DIR("inotify", inotify_entries),
 	NUMBER("lease-break-time", lease_break_seconds, INT32_MIN, INT32_MAX),
 	NUMBER("leases-enable", leases_enabled, INT32_MIN, INT32_MAX),
 	NUMBER("mount-max", mount_max, 1, INT32_MAX),

@@ -189,3 +189,99 @@ TEST(reading_waits_polls_and_wants_room)
 	CHECK_ERRNO(read(in, b, 31), EINVAL);
 	CHECK_EQ(read(in, b, sizeof(b)), 32);
 }
+
+#define LIMITS "/proc/sys/fs/inotify/"
+
+static void
+set_limit(const char *name, const char *text)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), LIMITS "%s", name);
+	fd = CHECK_OK(open(path, O_WRONLY));
+	CHECK_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* As a user of its own with a limit changed, which is put back whatever comes. */
+static void
+with_limit(const char *name, const char *text, void (*run)(void))
+{
+	char path[64], old[32];
+	int status;
+
+	snprintf(path, sizeof(path), LIMITS "%s", name);
+	check_read_file(path, old, sizeof(old));
+	CHECK_OK(chmod(".", 0777));
+	set_limit(name, text);
+	if (check_fork() == 0) {
+		check_become(4712, 4712);
+		run();
+		_exit(0);
+	}
+	CHECK_OK(wait(&status));
+	set_limit(name, old);
+	CHECK_EQ(status, 0);
+}
+
+static void
+three_instances(void)
+{
+	int a = CHECK_OK(inotify_init()), b = CHECK_OK(inotify_init()), c = CHECK_OK(inotify_init());
+
+	CHECK_ERRNO(inotify_init(), EMFILE);
+	close(b);
+	CHECK_OK(inotify_init());
+	CHECK_ERRNO(inotify_init(), EMFILE);
+	(void)a, (void)c;
+}
+
+TEST(a_user_has_so_many_instances)
+{
+	with_limit("max_user_instances", "3", three_instances);
+}
+
+static void
+two_watches(void)
+{
+	int a = CHECK_OK(inotify_init()), b = CHECK_OK(inotify_init()), w;
+
+	check_write_file("f", "", 0);
+	check_write_file("g", "", 0);
+	w = CHECK_OK(inotify_add_watch(a, "f", IN_MODIFY));
+	CHECK_OK(inotify_add_watch(b, "f", IN_MODIFY));
+	CHECK_ERRNO(inotify_add_watch(a, "g", IN_MODIFY), ENOSPC);
+	CHECK_EQ(inotify_add_watch(a, "f", IN_ATTRIB), w); /* is there already */
+	CHECK_OK(inotify_rm_watch(a, w));
+	CHECK_OK(inotify_add_watch(a, "g", IN_MODIFY));
+	CHECK_ERRNO(inotify_add_watch(b, "g", IN_MODIFY), ENOSPC);
+	close(a);
+	CHECK_OK(inotify_add_watch(b, "g", IN_MODIFY));
+}
+
+TEST(a_user_has_so_many_watches)
+{
+	with_limit("max_user_watches", "2", two_watches);
+}
+
+static void
+four_events(void)
+{
+	int in = CHECK_OK(inotify_init1(IN_NONBLOCK)), w;
+
+	w = CHECK_OK(inotify_add_watch(in, ".", IN_CREATE));
+	check_write_file("a", "", 0);
+	check_write_file("b", "", 0);
+	check_write_file("c", "", 0);
+	check_write_file("d", "", 0);
+	expect(in, w, IN_CREATE, "a");
+	expect(in, w, IN_CREATE, "b");
+	expect(in, -1, IN_Q_OVERFLOW, "");
+	expect_no_more(in);
+}
+
+TEST(a_queue_holds_so_many_events)
+{
+	with_limit("max_queued_events", "2", four_events);
+}

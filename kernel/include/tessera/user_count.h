@@ -2,8 +2,8 @@
 /*
  * user_count.h - how much of something each user has, against a limit of the process that takes more.
  */
-#ifndef TESSERA_IPC_USER_COUNT_H
-#define TESSERA_IPC_USER_COUNT_H
+#ifndef TESSERA_USER_COUNT_H
+#define TESSERA_USER_COUNT_H
 
 #include <tessera/lock.h>
 #include <tessera/radix.h>
