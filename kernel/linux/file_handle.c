@@ -106,7 +106,7 @@ static long
 handle_in(const struct linux_file_handle __user *in, struct file_key *key, bool *foreign)
 {
 	struct linux_file_handle head;
-	uint8_t bytes[HANDLE_BYTES_MAX];
+	_Alignas(struct handle_body) uint8_t bytes[HANDLE_BYTES_MAX];
 	const struct handle_body *body = (const void *)bytes;
 
 	if (copy_from_user(&head, in, sizeof(head)))

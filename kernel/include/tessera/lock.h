@@ -50,7 +50,11 @@ struct mutex {
 #define MUTEX_INIT(m, c)                                                                           \
 	{ .wait_lock = SPINLOCK_INIT(LEAF), .class = LOCK_##c, .waiters = LIST_INIT((m).waiters) }
 /* A thread takes a mutex, sleeping until it is its own, and gives it back itself. _nested: a second of the class,
- * in the order that the class's line states. trylock never sleeps. */
+ * in the order that the class's line states. trylock never sleeps.
+ *
+ * An unlock may still look at the lock when the next holder has it already. So who frees what a lock lies in knows
+ * that no unlock is under way, mostly because each holder has a reference of its own until after it. The same goes
+ * for the locks for many readers. */
 void mutex_init(struct mutex *m, enum lock_class class);
 void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m);
