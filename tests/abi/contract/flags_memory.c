@@ -2,6 +2,19 @@
 /* Flags of memory: see flags.h. */
 #include "flags.h"
 
+/* Memory in which a huge page has its place, written to. */
+static long
+collapse(void)
+{
+	uintptr_t size = 4 << 20, huge = 2 << 20;
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = (char *)(((uintptr_t)p + huge - 1) & ~(huge - 1));
+
+	CHECK(p != MAP_FAILED);
+	memset(p, 1, size);
+	return madvise(at, huge, 25);
+}
+
 TEST(madvise_advice)
 {
 	char *anonymous = mmap(NULL, 16 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -35,6 +48,7 @@ TEST(madvise_advice)
 	ADVICE(MADV_POPULATE_WRITE, 0);
 	FLAG(madvise, MADV_DONTNEED_LOCKED, 0, madvise(anonymous, 8192, 24));
 	FLAG(madvise, MADV_COLLAPSE, EINVAL, madvise(anonymous, 8192, 25));
+	FLAG(madvise, MADV_COLLAPSE of a huge page, 0, collapse());
 	FLAG(madvise, 99, EINVAL, madvise(anonymous, 8192, 99));
 	FILE_ADVICE(MADV_WILLNEED, 0);
 	FILE_ADVICE(MADV_DONTNEED, 0);

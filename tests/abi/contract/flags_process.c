@@ -345,3 +345,49 @@ TEST(wait_and_pidfd_flags)
 	FLAG(waitid, unknown option, EINVAL, waitid(P_PID, pid, &info, WEXITED | 0x100));
 	FLAGS_END();
 }
+
+/* A child made so, that ends at once. */
+static long
+clone3_with(uint64_t flags)
+{
+	uint64_t args[11] = { [0] = flags, [4] = SIGCHLD };
+	long pid = syscall(SYS_clone3, args, sizeof(args));
+
+	if (pid == 0)
+		_exit(0);
+	return pid < 0 ? -1 : waitpid((pid_t)pid, NULL, 0) == pid ? 0 : -1;
+}
+
+/* In a child: what is unshared stays there. */
+static long
+unshare_of(int flags)
+{
+	int status;
+	pid_t pid = check_fork();
+
+	if (pid == 0)
+		_exit(unshare(flags) ? errno : 0);
+	CHECK_OK(waitpid(pid, &status, 0));
+	errno = WEXITSTATUS(status);
+	return errno ? -1 : 0;
+}
+
+#define NEWTIME 0x80
+
+TEST(kinds_of_namespaces)
+{
+	FLAG(unshare, CLONE_NEWNS, 0, unshare_of(CLONE_NEWNS));
+	FLAG(unshare, CLONE_NEWUTS, 0, unshare_of(CLONE_NEWUTS));
+	FLAG(unshare, CLONE_NEWIPC, 0, unshare_of(CLONE_NEWIPC));
+	FLAG(unshare, CLONE_NEWUSER, 0, unshare_of(CLONE_NEWUSER));
+	FLAG(unshare, CLONE_NEWPID, 0, unshare_of(CLONE_NEWPID));
+	FLAG(unshare, CLONE_NEWNET, 0, unshare_of(CLONE_NEWNET));
+	FLAG(unshare, CLONE_NEWCGROUP, 0, unshare_of(CLONE_NEWCGROUP));
+	FLAG(unshare, CLONE_NEWTIME, 0, unshare_of(NEWTIME));
+	FLAG(unshare, 1, EINVAL, unshare_of(1));
+	FLAG(clone3, CLONE_NEWUTS, 0, clone3_with(CLONE_NEWUTS));
+	FLAG(clone3, CLONE_NEWPID, 0, clone3_with(CLONE_NEWPID));
+	FLAG(clone3, CLONE_NEWNET, 0, clone3_with(CLONE_NEWNET));
+	FLAG(clone3, CLONE_NEWTIME, 0, clone3_with(NEWTIME));
+	FLAGS_END();
+}
