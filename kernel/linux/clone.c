@@ -3,6 +3,7 @@
  * clone.c - fork, vfork, clone, clone3: four ways to say it.
  */
 #include <tessera/fork.h>
+#include <tessera/pid_namespace.h>
 #include <tessera/signal.h>
 #include <tessera/string.h>
 
@@ -81,7 +82,7 @@ linux_clone3(const void __user *uargs, size_t size)
 {
 	struct clone_args a;
 	struct clone_request r = { 0 };
-	pid_t set_tid;
+	pid_t set_tid[PID_NAMESPACE_DEPTH];
 	int error = copy_args(&a, uargs, size);
 
 	if (error)
@@ -93,17 +94,12 @@ linux_clone3(const void __user *uargs, size_t size)
 	/* A stack is given by its lowest address and its size, both or neither. */
 	if (!a.stack != !a.stack_size || !user_range_ok((void __user *)a.stack, a.stack_size))
 		return -EINVAL;
-	if (!a.set_tid != !a.set_tid_size || a.set_tid_size > 32)
+	if (!a.set_tid != !a.set_tid_size || a.set_tid_size > ARRAY_SIZE(set_tid))
 		return -EINVAL;
-	if (a.set_tid_size > 1)
-		return -EINVAL; /* one level of numbers */
-	if (a.set_tid) {
-		if (get_user(set_tid, (const int32_t __user *)a.set_tid))
-			return -EFAULT;
-		if (set_tid < 1)
-			return -EINVAL;
-		r.set_tid = set_tid;
-	}
+	if (a.set_tid && copy_from_user(set_tid, (const void __user *)a.set_tid, a.set_tid_size * sizeof(set_tid[0])))
+		return -EFAULT;
+	r.set_tid = set_tid;
+	r.set_tid_count = a.set_tid_size;
 	r.flags = a.flags;
 	r.exit_signal = (int)a.exit_signal;
 	r.stack = a.stack ? a.stack + a.stack_size : 0;

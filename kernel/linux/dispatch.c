@@ -17,6 +17,7 @@
 #include <tessera/syscall.h>
 #include <tessera/test.h>
 #include <tessera/trace.h>
+#include <tessera/user_dispatch.h>
 
 #include "linux.h"
 
@@ -94,24 +95,29 @@ syscall_arguments(unsigned int nr)
 
 /* Tell once per program: a missing call explains a failure, a flood of lines would hide it. */
 static long
-unknown_call(uint64_t nr)
+unknown_call(uint32_t nr)
 {
 	struct thread *t = current_thread();
 	struct process *p = t->process;
 
 	if (!READ_ONCE(p->no_unknown_call_log)) {
 		WRITE_ONCE(p->no_unknown_call_log, true);
-		pr_info("%s[%d]: system call %lu is not known\n", t->name, p->pid, nr);
+		pr_info("%s[%d]: system call %u is not known\n", t->name, p->pid, nr);
 	}
 	return -ENOSYS;
 }
 
-/* A tracer, then filters, look at the call first, and may change it. False: it is not made, *result is its. */
+/*
+ * The program itself, a tracer, then filters look at the call first, and may change it. False: it is not made,
+ * *result is its.
+ */
 static bool
 enter_slowly(struct thread *t, struct trap_frame *f, long *result)
 {
 	uint32_t work = READ_ONCE(t->call_work);
 
+	if ((work & CALL_WORK_DISPATCH) && !user_dispatch_enter(f, result))
+		return false;
 	if ((work & CALL_WORK_PTRACE) && !ptrace_syscall_enter(f)) {
 		*result = (long)f->rax;
 		return false;
@@ -127,16 +133,17 @@ long
 syscall_dispatch(struct trap_frame *f)
 {
 	struct thread *t = current_thread();
-	uint64_t nr = f->orig_rax;
+	uint32_t nr = (uint32_t)f->orig_rax; /* Linux's ABI: the upper half of rax says nothing */
 	long result;
 
-	t->syscall_number = nr;
+	t->syscall_number = (uint64_t)(int32_t)nr;
 	if (unlikely(READ_ONCE(t->call_work))) {
 		if (!enter_slowly(t, f, &result)) {
 			t->syscall_number = UINT64_MAX;
 			return result;
 		}
-		nr = t->syscall_number = f->orig_rax;
+		nr = (uint32_t)f->orig_rax;
+		t->syscall_number = (uint64_t)(int32_t)nr;
 	}
 	if (config_kcov)
 		planted_look(f);

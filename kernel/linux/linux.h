@@ -69,6 +69,8 @@ bool inode_flags_command(struct file *f, unsigned int command, uintptr_t arg, lo
 long prctl_set_mm(unsigned long what, unsigned long at, unsigned long size, unsigned long last);
 /* prctl(PR_SET_SECCOMP): seccomp.c. */
 long seccomp_prctl(unsigned long mode, const void __user *filter);
+long ptrace_seccomp_filter(struct thread *t, uint64_t index, void __user *to);   /* seccomp.c */
+long ptrace_seccomp_metadata(struct thread *t, uint64_t size, void __user *user);
 
 #include "calls.h"
 

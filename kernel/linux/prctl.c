@@ -7,6 +7,7 @@
 #include <tessera/namespace.h>
 #include <tessera/process.h>
 #include <tessera/string.h>
+#include <tessera/user_dispatch.h>
 
 #include "linux.h"
 
@@ -48,6 +49,8 @@
 #define PR_SET_IO_FLUSHER 57
 #define PR_GET_IO_FLUSHER 58
 #define PR_SET_SYSCALL_USER_DISPATCH 59
+#define PR_SYS_DISPATCH_OFF 0
+#define PR_SYS_DISPATCH_ON  1
 #define PR_SET_PTRACER 0x59616d61
 
 #define PR_CAP_AMBIENT_IS_SET 1
@@ -254,6 +257,17 @@ allow_tracer(unsigned long pid)
 	return 0;
 }
 
+static long
+set_user_dispatch(unsigned long mode, unsigned long start, unsigned long length, unsigned long selector)
+{
+	if (mode == PR_SYS_DISPATCH_ON)
+		return user_dispatch_set(start, length, (const uint8_t __user *)selector);
+	if (mode != PR_SYS_DISPATCH_OFF || start || length || selector)
+		return -EINVAL;
+	user_dispatch_clear(current_thread());
+	return 0;
+}
+
 long
 linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
 {
@@ -323,7 +337,7 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 			return -EPERM;
 		return a2 || a3 || a4 || a5 ? -EINVAL : READ_ONCE(p->io_flusher);
 	case PR_SET_SYSCALL_USER_DISPATCH:
-		return a2 || a3 || a4 || a5 ? -EINVAL : 0;
+		return set_user_dispatch(a2, a3, a4, a5);
 	case PR_GET_SECUREBITS:
 		return c->securebits;
 	case PR_SET_SECUREBITS:

@@ -525,8 +525,9 @@ look_or_change(struct thread *t, long request, unsigned long addr, unsigned long
 	case PTRACE_GET_RSEQ_CONFIGURATION:
 		return rseq_configuration(t, addr, user);
 	case PTRACE_SECCOMP_GET_FILTER:
+		return ptrace_seccomp_filter(t, addr, user);
 	case PTRACE_SECCOMP_GET_METADATA:
-		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EACCES; /* it has none */
+		return ptrace_seccomp_metadata(t, addr, user);
 	}
 	return -EIO;
 }

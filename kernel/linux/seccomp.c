@@ -3,8 +3,10 @@
  * seccomp.c - seccomp(2), and prctl(2)'s way to the same.
  */
 #include <tessera/bpf.h>
+#include <tessera/cred.h>
 #include <tessera/seccomp.h>
 #include <tessera/slab.h>
+#include <tessera/thread.h>
 
 #include "linux.h"
 
@@ -118,4 +120,53 @@ seccomp_prctl(unsigned long mode, const void __user *filter)
 		return set_filter(0, filter);
 	}
 	return -EINVAL;
+}
+
+/* --- for who saves a program and asks through ptrace -------------------------------------------- */
+
+struct seccomp_metadata {
+	uint64_t index, flags;
+};
+
+/* Who saves programs may, unless filtered itself. */
+static bool
+may_look_at_filters(void)
+{
+	return capable(CAP_SYS_ADMIN) && READ_ONCE(current_thread()->seccomp_mode) == SECCOMP_NONE;
+}
+
+/* The number of instructions; without `to` nothing else. */
+long
+ptrace_seccomp_filter(struct thread *t, uint64_t index, void __user *to)
+{
+	struct bpf_instruction *p = NULL;
+	long n;
+
+	if (!may_look_at_filters())
+		return -EACCES;
+	n = seccomp_program(t, index, to ? &p : NULL);
+	if (n > 0 && to && copy_to_user(to, p, (size_t)n * sizeof(*p)))
+		n = -EFAULT;
+	kfree(p);
+	return n;
+}
+
+long
+ptrace_seccomp_metadata(struct thread *t, uint64_t size, void __user *user)
+{
+	struct seccomp_metadata m = { 0 };
+	int logged;
+
+	if (!may_look_at_filters())
+		return -EACCES;
+	size = MIN(size, sizeof(m));
+	if (size < sizeof(m.index))
+		return -EINVAL;
+	if (copy_from_user(&m.index, user, sizeof(m.index)))
+		return -EFAULT;
+	logged = seccomp_is_logged(t, m.index);
+	if (logged < 0)
+		return logged;
+	m.flags = logged ? SECCOMP_LOGGED : 0;
+	return copy_to_user(user, &m, size) ? -EFAULT : (long)size;
 }

@@ -316,6 +316,16 @@ linux_nanosleep(const struct timespec64 __user *request, struct timespec64 __use
 
 /* --- the old calls ---------------------------------------------------------------------------- */
 
+/* What time zone the machine is said to be in. The kernel only keeps it: programs have /etc/localtime. */
+struct time_zone {
+	int32_t minutes_west, daylight;
+};
+
+#define MINUTES_WEST_MAX (15 * 60)
+
+static struct time_zone time_zone; /* [a] each */
+static bool time_zone_told;        /* [a] */
+
 long
 linux_gettimeofday(struct linux_timeval __user *out, int __user *zone)
 {
@@ -324,7 +334,8 @@ linux_gettimeofday(struct linux_timeval __user *out, int __user *zone)
 
 	if (out && copy_to_user(out, &tv, sizeof(tv)))
 		return -EFAULT;
-	if (zone && (put_user(0, zone) || put_user(0, zone + 1)))
+	if (zone && (put_user(READ_ONCE(time_zone.minutes_west), zone) ||
+		     put_user(READ_ONCE(time_zone.daylight), zone + 1)))
 		return -EFAULT;
 	return 0;
 }
@@ -332,17 +343,34 @@ linux_gettimeofday(struct linux_timeval __user *out, int __user *zone)
 long
 linux_settimeofday(const struct linux_timeval __user *in, const int __user *zone)
 {
-	struct linux_timeval tv;
+	struct linux_timeval tv = { 0 };
+	struct time_zone tz = { 0 };
 	struct timespec64 ts;
+	bool first;
 
-	if (!in)
-		return capable(CAP_SYS_TIME) ? 0 : -EPERM;
-	if (copy_from_user(&tv, in, sizeof(tv)))
+	if (in && copy_from_user(&tv, in, sizeof(tv)))
 		return -EFAULT;
 	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
 		return -EINVAL;
 	ts = (struct timespec64){ tv.tv_sec, tv.tv_usec * (int64_t)NSEC_PER_USEC };
-	return set_realtime(&ts);
+	if (zone && copy_from_user(&tz, zone, sizeof(tz)))
+		return -EFAULT;
+	if (in && (!timespec_valid(&ts) || timespec_ns(&ts) == INT64_MAX))
+		return -EINVAL;
+	if (!capable(CAP_SYS_TIME))
+		return -EPERM;
+	if (tz.minutes_west > MINUTES_WEST_MAX || tz.minutes_west < -MINUTES_WEST_MAX)
+		return -EINVAL;
+	if (zone) {
+		WRITE_ONCE(time_zone.minutes_west, tz.minutes_west);
+		WRITE_ONCE(time_zone.daylight, tz.daylight);
+		/* Told before any time was set: the machine's clock, by which it was booted, ran in that zone. */
+		first = !atomic_exchange(&time_zone_told, true);
+		if (first && !in && tz.minutes_west)
+			return clock_set_realtime_ns((int64_t)clock_realtime_ns() +
+						     tz.minutes_west * 60 * (int64_t)NSEC_PER_SEC);
+	}
+	return in ? set_realtime(&ts) : 0;
 }
 
 long

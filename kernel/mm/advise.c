@@ -199,9 +199,7 @@ advise_populate(struct address_space *as, vaddr_t start, vaddr_t end, bool write
 		m = address_space_find(as, va);
 		if (!m || m->start > va)
 			error = -ENOMEM;
-		else if ((m->flags & MAPPING_DEVICE) ||
-			 !(m->flags & (write ? MAPPING_WRITE
-					     : MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC)))
+		else if ((m->flags & MAPPING_DEVICE) || !(m->flags & (write ? MAPPING_WRITE : MAPPING_READ)))
 			error = -EINVAL;
 		read_unlock(&as->lock);
 		if (error != 0)

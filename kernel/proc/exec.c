@@ -25,6 +25,7 @@
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
+#include <tessera/user_dispatch.h>
 #include <tessera/trace.h>
 #include <tessera/uaccess.h>
 #include <tessera/uring.h>
@@ -342,6 +343,7 @@ reset_thread(struct thread *t)
 	t->rseq = NULL;
 	t->rseq_size = 0;
 	t->rseq_signature = 0;
+	user_dispatch_clear(t);
 	t->restart.fn = NULL;
 }
 

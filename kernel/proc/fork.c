@@ -111,10 +111,21 @@ check_request(const struct clone_request *r)
 		return -EINVAL;
 	if (r->exit_signal < 0 || r->exit_signal > SIGNAL_COUNT)
 		return -EINVAL;
-	if (r->set_tid < 0 || r->set_tid > PID_LOCAL_MAX)
+	return 0;
+}
+
+/* May the caller choose these numbers for a child in `ns`? Whether they are free is seen when they are taken. */
+static int
+check_numbers(const struct clone_request *r, const struct pid_namespace *ns)
+{
+	if (r->set_tid_count > ns->level + 1)
 		return -EINVAL;
-	if (r->set_tid && !capable(CAP_SYS_ADMIN))
-		return -EPERM;
+	for (size_t i = 0; i < r->set_tid_count; i++, ns = ns->parent) {
+		if (r->set_tid[i] < 1 || r->set_tid[i] > PID_LOCAL_MAX)
+			return -EINVAL;
+		if (!capable_in(ns->ns.owner, CAP_SYS_ADMIN) && !capable_in(ns->ns.owner, CAP_CHECKPOINT_RESTORE))
+			return -EPERM;
+	}
 	return 0;
 }
 
@@ -374,7 +385,7 @@ process_add_worker(const char *name, void (*fn)(void *), void *arg)
 	arch_thread_init(t, fn, arg);
 	sched_fork(t, self);
 	spin_lock(&process_tree_lock);
-	tid = pid_alloc_locked(0, p->pid_ns);
+	tid = pid_alloc_locked(NULL, 0, p->pid_ns);
 	error = tid < 0 ? tid : 0;
 	if (error == 0) {
 		t->tid = tid;
@@ -411,14 +422,16 @@ publish(struct process *p, struct thread *t, const struct clone_request *r)
 	struct pid_namespace *ns = r->flags & CLONE_THREAD
 					   ? p->pid_ns : (struct pid_namespace *)p->namespaces->pid_for_children;
 	pid_t shown = 0;
-	int error;
+	int error = check_numbers(r, ns);
 
+	if (error)
+		return error;
 	spin_lock(&process_tree_lock);
 	error = check_user_limit_locked();
 	if (error == 0 && !(r->flags & CLONE_THREAD) && signal_pending(current_thread()))
 		error = -ERESTARTNOINTR;
 	if (error == 0) {
-		pid_t tid = pid_alloc_locked(r->set_tid, ns);
+		pid_t tid = pid_alloc_locked(r->set_tid, r->set_tid_count, ns);
 
 		if (tid < 0)
 			error = tid;

@@ -67,7 +67,7 @@ join_tree(struct process *p, struct thread *t)
 	pid_t pid;
 
 	spin_lock(&process_tree_lock);
-	pid = pid_alloc_locked(1, &init_pid_namespace);
+	pid = pid_alloc_locked(&(pid_t){ 1 }, 1, &init_pid_namespace);
 	spin_unlock(&process_tree_lock);
 	s = session_create(0);
 	g = s ? group_create(0, s) : NULL;

@@ -33,7 +33,10 @@ slots_of(struct pid_namespace *ns)
 	return ns->level ? &ns->slots : &slots;
 }
 
-/* Give `slot` a number in one namespace. The number, or -EAGAIN, -EEXIST, -ENOMEM. */
+/*
+ * Give `slot` a number in one namespace. The number, or -EAGAIN, -EEXIST, -ENOMEM; -EINVAL: another than 1 is
+ * wanted where there is no process 1 yet.
+ */
 static pid_t
 enter_slot(struct pid_namespace *ns, pid_t want, struct pid_slot *slot)
 {
@@ -41,6 +44,8 @@ enter_slot(struct pid_namespace *ns, pid_t want, struct pid_slot *slot)
 	uint64_t nr = (uint64_t)want;
 
 	if (want != 0) {
+		if (want != 1 && ns->level && !ns->init)
+			return -EINVAL;
 		if (radix_get(tree, nr))
 			return -EEXIST;
 	} else if (!radix_find_free(tree, ns->last + 1, PID_LOCAL_MAX, &nr) &&
@@ -63,8 +68,9 @@ leave_slots(struct pid_slot *slot, uint32_t from)
 }
 
 pid_t
-pid_alloc_locked(pid_t want, struct pid_namespace *ns)
+pid_alloc_locked(const pid_t *want, size_t wanted, struct pid_namespace *ns)
 {
+	size_t i = 0;
 	struct pid_slot *slot;
 	pid_t number, result;
 
@@ -75,8 +81,8 @@ pid_alloc_locked(pid_t want, struct pid_namespace *ns)
 	if (!slot)
 		return -ENOMEM;
 	slot->ns = ns;
-	for (struct pid_namespace *n = ns; n; n = n->parent) {
-		number = enter_slot(n, n == ns ? want : 0, slot);
+	for (struct pid_namespace *n = ns; n; n = n->parent, i++) {
+		number = enter_slot(n, i < wanted ? want[i] : 0, slot);
 		if (number < 0) {
 			leave_slots(slot, n->level + 1);
 			kfree(slot);

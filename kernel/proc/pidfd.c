@@ -43,9 +43,16 @@ static void
 pidfd_info(struct file *f, void (*print)(void *ctx, const char *fmt, ...), void *ctx)
 {
 	struct process *p = f->private;
+	const struct pid_namespace *here = current_pid_namespace(), *path[PID_NAMESPACE_DEPTH + 1], *n = p->pid_ns;
 	int pid = READ_ONCE(p->state) == PROCESS_REAPED ? -1 : pid_shown(p->pid);
+	uint32_t depth = 0;
 
-	print(ctx, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+	for (; pid > 0 && n && n->level > here->level; n = n->parent)
+		path[depth++] = n;
+	print(ctx, "Pid:\t%d\nNSpid:\t%d", pid, pid);
+	while (depth-- > 0) /* and its numbers further down */
+		print(ctx, "\t%d", pid_number(path[depth], p->pid));
+	print(ctx, "\n");
 }
 
 static const struct file_ops pidfd_ops = {
@@ -99,10 +106,8 @@ pidfd_get_for_signal(int fd, int *error)
 	f = handle_get(fd, RIGHT_NONE, error);
 	if (!f)
 		return NULL;
-	p = procfs_process_of(f);
+	p = procfs_process_of(f, error);
 	file_put(f);
-	if (!p)
-		*error = -EBADF;
 	return p;
 }
 

@@ -36,7 +36,7 @@ struct pid_slot {
 
 /* New numbers in `ns` and all above, with an empty slot (the caller fills it at once); that of the first namespace is
  * returned. want 0: the next free one of `ns`. -EAGAIN: none left, -EEXIST: `want` is taken, -ENOMEM. */
-pid_t pid_alloc_locked(pid_t want, struct pid_namespace *ns);
+pid_t pid_alloc_locked(const pid_t *want, size_t wanted, struct pid_namespace *ns);
 struct pid_slot *pid_slot_locked(pid_t pid); /* NULL: number not in use */
 void pid_release_locked(pid_t pid);          /* give the number back if nobody uses its slot */
 

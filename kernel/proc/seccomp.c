@@ -106,6 +106,59 @@ is_tail(const struct seccomp_filter *f, const struct seccomp_filter *head)
 	return head == f;
 }
 
+/* --- looking ---------------------------------------------------------------------------------- */
+
+/* The filter with a reference, or ERR_PTR. Of a filter `depth` counts from the oldest. */
+static struct seccomp_filter *
+find_filter(struct thread *t, uint64_t index)
+{
+	struct seccomp_filter *f = ERR_PTR(-EINVAL);
+
+	spin_lock(&t->process->lock);
+	if (t->seccomp_mode == SECCOMP_FILTER) {
+		f = t->seccomp;
+		while (f && f->depth > index + 1)
+			f = f->previous;
+		if (!f || index >= f->depth)
+			f = ERR_PTR(-ENOENT);
+		else
+			ref_get(&f->refs);
+	}
+	spin_unlock(&t->process->lock);
+	return f;
+}
+
+long
+seccomp_program(struct thread *t, uint64_t index, struct bpf_instruction **out)
+{
+	struct seccomp_filter *f = find_filter(t, index);
+	long n;
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	n = f->length;
+	if (out) {
+		*out = kmemdup(f->program, f->length * sizeof(f->program[0]));
+		if (!*out)
+			n = -ENOMEM;
+	}
+	filter_put(f);
+	return n;
+}
+
+int
+seccomp_is_logged(struct thread *t, uint64_t index)
+{
+	struct seccomp_filter *f = find_filter(t, index);
+	bool logged;
+
+	if (IS_ERR(f))
+		return (int)PTR_ERR(f);
+	logged = f->logged;
+	filter_put(f);
+	return logged;
+}
+
 /* --- installing ------------------------------------------------------------------------------- */
 
 bool

@@ -30,6 +30,10 @@
 #define IOCTL_ID_VALID 0x40082102u
 #define IOCTL_ID_VALID_OLD 0x80082102u /* the number it had by mistake first */
 #define IOCTL_ADD_FD   0x40182103u
+/* The size of struct add_fd is part of the number, so that the struct can grow; the direction is of no matter. */
+#define IOCTL_SIZE_SHIFT 16
+#define IOCTL_SIZE_MASK  0x3fffu
+#define IOCTL_WHICH(command) ((command) & 0xffffu)
 
 #define RESPONSE_CONTINUE BIT(0)
 #define ADD_FD_SET  BIT(0)
@@ -109,8 +113,11 @@ open_added(const struct addition *a)
 {
 	struct handle_table *table = current_process()->handles;
 	bool cloexec = a->what->target_flags & O_CLOEXEC;
+	uint32_t limit = (uint32_t)MIN(process_limit(current_process(), RLIMIT_NOFILE), (uint64_t)UINT32_MAX);
 	int fd, target;
 
+	if ((a->what->flags & ADD_FD_SET) && a->what->target >= limit)
+		return -EBADF;
 	file_get(a->file);
 	fd = handle_open(a->file, a->rights, cloexec);
 	if (fd < 0) {
@@ -119,8 +126,7 @@ open_added(const struct addition *a)
 	}
 	if (!(a->what->flags & ADD_FD_SET) || fd == (int)a->what->target)
 		return fd;
-	target = handle_dup_to(table, fd, (int)a->what->target, cloexec,
-			       (uint32_t)MIN(process_limit(current_process(), RLIMIT_NOFILE), (uint64_t)UINT32_MAX));
+	target = handle_dup_to(table, fd, (int)a->what->target, cloexec, limit);
 	(void)handle_close(table, fd);
 	return target;
 }
@@ -402,16 +408,38 @@ ask_to_add(struct seccomp_listener *l, struct addition *a)
 	return error;
 }
 
+/* A struct add_fd of `size` bytes; what a longer one has more must be zeros. */
+static int
+copy_add_fd(struct add_fd *out, const char __user *arg, size_t size)
+{
+	char more[64];
+
+	if (size < sizeof(*out) || size >= PAGE_SIZE)
+		return -EINVAL;
+	for (size_t at = sizeof(*out); at < size;) {
+		size_t n = MIN(size - at, sizeof(more));
+
+		if (copy_from_user(more, arg + at, n))
+			return -EFAULT;
+		for (size_t i = 0; i < n; i++)
+			if (more[i])
+				return -E2BIG;
+		at += n;
+	}
+	return copy_from_user(out, arg, sizeof(*out));
+}
+
 static long
-add_fd(struct seccomp_listener *l, const void __user *arg)
+add_fd(struct seccomp_listener *l, const void __user *arg, size_t size)
 {
 	struct add_fd what;
 	struct addition a = { .what = &what };
 	int error = 0;
 	long fd;
 
-	if (copy_from_user(&what, arg, sizeof(what)))
-		return -EFAULT;
+	error = copy_add_fd(&what, arg, size);
+	if (error)
+		return error;
 	if ((what.target_flags & ~O_CLOEXEC) || (what.flags & ~(uint32_t)(ADD_FD_SET | ADD_FD_SEND)))
 		return -EINVAL;
 	if (what.target && !(what.flags & ADD_FD_SET))
@@ -439,9 +467,9 @@ listener_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 	case IOCTL_ID_VALID:
 	case IOCTL_ID_VALID_OLD:
 		return id_valid(l, (const uint64_t __user *)arg);
-	case IOCTL_ADD_FD:
-		return add_fd(l, (const void __user *)arg);
 	}
+	if (IOCTL_WHICH(command) == IOCTL_WHICH(IOCTL_ADD_FD))
+		return add_fd(l, (const void __user *)arg, command >> IOCTL_SIZE_SHIFT & IOCTL_SIZE_MASK);
 	return -EINVAL;
 }
 

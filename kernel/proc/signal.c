@@ -559,7 +559,10 @@ signal_send_group(pid_t pgid, int signo, const struct siginfo *info)
 	return error;
 }
 
-/* The default action is taken if the program blocks or ignores the signal, or if `always`, even in process 1. */
+/*
+ * The default action is taken if the program blocks or ignores the signal, even in process 1; or if `always`: then
+ * neither a tracer nor sigaction keeps it off.
+ */
 static void
 force(int signo, const struct siginfo *info, bool always)
 {
@@ -572,6 +575,8 @@ force(int signo, const struct siginfo *info, bool always)
 	leaf = spin_lock_irq(&a->lock);
 	if (always || blocked || a->action[signo].handler == SIG_IGN)
 		a->action[signo].handler = SIG_DFL;
+	if (always)
+		a->action[signo].flags |= SA_IMMUTABLE;
 	if (a->action[signo].handler == SIG_DFL)
 		atomic_store(&p->unprotected, true);
 	spin_unlock_irq(&a->lock, leaf);
@@ -694,6 +699,7 @@ signal_set_action(int signo, const struct signal_action *new_action, struct sign
 	struct process *p = current_process();
 	struct signal_actions *a = p->actions;
 	uint64_t flags, leaf;
+	int error = 0;
 
 	if (signo < 1 || signo > SIGNAL_COUNT)
 		return -EINVAL;
@@ -701,16 +707,19 @@ signal_set_action(int signo, const struct signal_action *new_action, struct sign
 		return -EINVAL;
 	flags = spin_lock_irq(&p->signal_lock);
 	leaf = spin_lock_irq(&a->lock);
-	if (old)
+	if (new_action && (a->action[signo].flags & SA_IMMUTABLE))
+		error = -EINVAL;
+	if (old && !error)
 		*old = a->action[signo];
-	if (new_action) {
+	if (new_action && !error) {
 		a->action[signo] = *new_action;
 		a->action[signo].mask &= ~SIGNAL_UNBLOCKABLE;
+		a->action[signo].flags &= ~SA_IMMUTABLE;
 	}
 	spin_unlock_irq(&a->lock, leaf);
-	if (new_action && (new_action->handler == SIG_IGN ||
+	if (new_action && !error && (new_action->handler == SIG_IGN ||
 			   (new_action->handler == SIG_DFL && signal_default_ignores(signo))))
 		flush_process_locked(p, SIGNAL_BIT(signo));
 	spin_unlock_irq(&p->signal_lock, flags);
-	return 0;
+	return error;
 }

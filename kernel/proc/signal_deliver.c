@@ -245,7 +245,7 @@ next_handled(struct siginfo *info, struct signal_action *action)
 		if (!signo)
 			break;
 		generation = p->continue_generation;
-		if (ptrace_is_traced(t)) {
+		if (ptrace_is_traced(t) && !(READ_ONCE(a->action[signo].flags) & SA_IMMUTABLE)) {
 			signo = ptrace_stop_signal(p, t, signo, info, &flags);
 			if (!signo)
 				continue;
@@ -381,7 +381,9 @@ thread_return_to_user(struct trap_frame *f)
 
 	if (!t->process)
 		return;
-	if (work & WORK_SYSCALL_EXIT) {
+	if (t->dispatch.turned_away)
+		t->dispatch.turned_away = false;
+	else if (work & WORK_SYSCALL_EXIT) {
 		ptrace_syscall_exit(f);
 		work = atomic_load(&t->work);
 	}

@@ -313,7 +313,7 @@ wait_for(const struct wait_query *q, bool nonblock, struct wait_result *out)
 		result = -ECHILD;
 		if (!possible)
 			break;
-		result = nonblock ? -EAGAIN : 0;
+		result = nonblock && !(q->options & WNOHANG) ? -EAGAIN : 0;
 		if (nonblock || (q->options & WNOHANG))
 			break;
 		result = -ERESTARTSYS;

@@ -308,11 +308,25 @@ changed_flags(const struct mount *m, const struct mount_change *c)
 	return (m->flags & ~c->clear) | c->set;
 }
 
-/* All mounts may get what `c` says, and those that become read-only are so already; or none. `stop`: undo up to it. */
+/* Those before `stop` that prepare_change() made read-only stay so; or, with `undo`, do not. */
+static void
+settle_change(struct mount *top, const struct mount *stop, const struct mount_change *c, bool undo)
+{
+	for (struct mount *m = top; m != stop; m = c->recursive ? mount_next_locked(m, top) : NULL) {
+		if (m->going && undo)
+			WRITE_ONCE(m->flags, m->flags & ~MOUNT_READONLY);
+		m->going = false;
+	}
+}
+
+/*
+ * All mounts may get what `c` says, and those that become read-only are so already, marked as going until
+ * settle_change(); or an error, and nothing has changed.
+ */
 static int
 prepare_change(struct mount *top, const struct mount_change *c)
 {
-	struct mount *m, *stop;
+	struct mount *m;
 	int error = 0;
 
 	for (m = top; m && !error; m = c->recursive ? mount_next_locked(m, top) : NULL)
@@ -322,16 +336,11 @@ prepare_change(struct mount *top, const struct mount_change *c)
 	for (m = top; m; m = c->recursive ? mount_next_locked(m, top) : NULL) {
 		m->going = !(m->flags & MOUNT_READONLY);
 		error = forbid_writing(m);
-		if (error)
+		if (error) {
+			m->going = false;
+			settle_change(top, m, c, true);
 			break;
-	}
-	stop = m;
-	if (error)
-		stop->going = false;
-	for (m = top; m != stop; m = c->recursive ? mount_next_locked(m, top) : NULL) {
-		if (m->going && error)
-			WRITE_ONCE(m->flags, m->flags & ~MOUNT_READONLY);
-		m->going = false;
+		}
 	}
 	return error;
 }
@@ -347,10 +356,14 @@ vfs_change_mount(const struct path *where, const struct mount_change *c)
 	write_lock(&mount_lock);
 	if (!may_change(top))
 		error = -EINVAL;
-	if (!error && c->propagates && c->to == MOUNT_SHARED)
-		error = share(top, c->recursive);
 	if (!error)
 		error = prepare_change(top, c);
+	if (!error) {
+		/* Not before: nothing is shared of a tree that cannot be changed. */
+		if (c->propagates && c->to == MOUNT_SHARED)
+			error = share(top, c->recursive);
+		settle_change(top, NULL, c, error != 0);
+	}
 	for (struct mount *m = top; m && !error; m = c->recursive ? mount_next_locked(m, top) : NULL) {
 		WRITE_ONCE(m->flags, changed_flags(m, c));
 		if (c->propagates)

@@ -49,7 +49,8 @@ struct clone_request {
 	int32_t __user *parent_tid;
 	int32_t __user *child_tid;
 	int32_t __user *pidfd;
-	pid_t set_tid;                  /* 0: choose */
+	const pid_t *set_tid;           /* numbers from the deepest namespace up */
+	size_t set_tid_count;           /* in those above one is chosen */
 };
 /* The child's tid, or EAGAIN, ENOMEM, EINVAL ... . */
 long process_clone(const struct clone_request *r);

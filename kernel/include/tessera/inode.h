@@ -512,6 +512,6 @@ int chrdev_register(const char *name, dev_t dev, mode_t mode, const struct file_
 struct process;
 /* The process whose directory /proc/PID is open as f, with a reference; NULL: f is something else, or the
  * process is gone. */
-struct process *procfs_process_of(struct file *f);
+struct process *procfs_process_of(struct file *f, int *error); /* -EBADF: not such a directory; -ESRCH: gone */
 
 #endif

@@ -64,6 +64,14 @@ void seccomp_inherit_locked(struct thread *t);
 void seccomp_release(struct thread *t); /* it is gone, or was never seen */
 uint32_t seccomp_filter_count(const struct thread *t); /* process->lock is held, or of the caller */
 
+/*
+ * The filters of a thread, counted from the oldest, for who saves programs. The number of instructions, with a copy
+ * of them in *out, kmalloc'd, unless that is NULL; whether what it refuses is logged. -EINVAL: not filtered, -ENOENT.
+ */
+struct bpf_instruction;
+long seccomp_program(struct thread *t, uint64_t index, struct bpf_instruction **out);
+int seccomp_is_logged(struct thread *t, uint64_t index);
+
 /* Which actions are logged if a filter asks for it; /proc/sys/kernel/seccomp/actions_logged. */
 struct seccomp_action_name {
 	uint32_t action;

@@ -100,6 +100,7 @@ _Static_assert(sizeof(struct siginfo) == 128, "siginfo_t");
 #define SA_RESTART   0x10000000ull
 #define SA_NODEFER   0x40000000ull
 #define SA_RESETHAND 0x80000000ull
+#define SA_IMMUTABLE 0x00800000ull /* the kernel's own: a signal on its way ends the process, and nothing stops it */
 #define SIG_DFL 0ull
 #define SIG_IGN 1ull
 
@@ -128,7 +129,8 @@ int signal_send_process(struct process *p, int signo, const struct siginfo *info
 int signal_send_thread(struct thread *t, int signo, const struct siginfo *info);
 /* As a fault does: cannot be blocked or ignored away. Of the calling thread. */
 void signal_force(int signo, const struct siginfo *info);
-void signal_force_default(int signo, const struct siginfo *info); /* whatever handler there is: it ends the process */
+/* It ends the process, whatever handler there is, and its tracer is not asked. */
+void signal_force_default(int signo, const struct siginfo *info);
 /* To all of a process group. pgid > 0. -ESRCH when it is empty. Not from an interrupt. */
 int signal_send_group(pid_t pgid, int signo, const struct siginfo *info);
 /* An unblocked, not ignored signal (or exit) waits for the calling thread: blocking calls return. */

@@ -24,6 +24,7 @@
 #include <tessera/signal.h>
 #include <tessera/time.h>
 #include <tessera/types.h>
+#include <tessera/user_dispatch.h>
 #include <tessera/wait.h>
 
 struct cpu;
@@ -65,6 +66,7 @@ enum thread_state {
 #define CALL_WORK_TRACE   (1u << 1) /* stop at entry and exit */
 #define CALL_WORK_EMULATE (1u << 2) /* stop at entry, do nothing */
 #define CALL_WORK_STEP    (1u << 3) /* single-stepped: the way out of the call is a step */
+#define CALL_WORK_DISPATCH (1u << 4) /* the program handles some itself */
 #define CALL_WORK_PTRACE  (CALL_WORK_TRACE | CALL_WORK_EMULATE | CALL_WORK_STEP)
 
 struct cpu_mask {
@@ -167,6 +169,7 @@ struct thread {
 	void __user *robust_list;      /* [o] */
 	void __user *rseq;             /* [o] */
 	uint32_t rseq_size, rseq_signature; /* [o] */
+	struct user_dispatch dispatch; /* [o] */
 	int exit_signal;               /* [I] */
 	bool worker;                   /* [I] of its process: see process_add_worker() */
 	bool exiting;                  /* [s] */

@@ -33,16 +33,19 @@ static const struct entry root_entry = {
 };
 
 struct process *
-procfs_process_of(struct file *f)
+procfs_process_of(struct file *f, int *error)
 {
 	struct process *p = NULL;
 	struct target at;
 
 	/* A numbered directory right below the root of procfs. */
 	if (!f->inode || f->inode->ops != &dir_ops || node_of(f->inode)->pid == 0 ||
-	    f->inode == f->inode->fs->root->inode || f->dentry->parent != f->inode->fs->root)
+	    f->inode == f->inode->fs->root->inode || f->dentry->parent != f->inode->fs->root) {
+		*error = -EBADF;
 		return NULL;
-	if (target_of(node_of(f->inode), &at) == 0) {
+	}
+	*error = target_of(node_of(f->inode), &at);
+	if (*error == 0) {
 		p = at.process;
 		process_get(p);
 		target_put(&at);

@@ -298,6 +298,81 @@ static struct filesystem_type rootfs_type = {
 	.show_options = tmpfs_show_options,
 };
 
+/* The mode of the root directory among `options`, the only one that ramfs knows: all others it overlooks. */
+static int
+ramfs_mode(const char *options, mode_t *mode)
+{
+	for (const char *at = options; at && *at;) {
+		const char *end = strchr(at, ',');
+		uint64_t n;
+
+		if (strncmp(at, "mode=", 5) == 0) {
+			if (parse_u64(at + 5, &at, 8, &n) || (*at && *at != ','))
+				return -EINVAL;
+			*mode = (mode_t)n & 07777;
+		}
+		at = end ? end + 1 : NULL;
+	}
+	return 0;
+}
+
+static int
+ramfs_mount(struct filesystem *fs, const char *source, const char *options)
+{
+	char without_limits[48];
+	mode_t mode = 0755;
+	int error = ramfs_mode(options, &mode);
+
+	if (error)
+		return error;
+	scnprintf(without_limits, sizeof(without_limits), "mode=%o,size=0,nr_inodes=0", mode);
+	return tmpfs_fill(fs, without_limits);
+}
+
+static int
+ramfs_remount(struct filesystem *fs, const char *options)
+{
+	return 0;
+}
+
+static int
+ramfs_check_option(const char *key, const char *value)
+{
+	mode_t mode;
+	char text[32];
+
+	if (strcmp(key, "mode") != 0)
+		return 0;
+	if (!value || strlen(value) + 6 > sizeof(text))
+		return -EINVAL;
+	scnprintf(text, sizeof(text), "mode=%s", value);
+	return ramfs_mode(text, &mode);
+}
+
+static void
+ramfs_show_options(struct filesystem *fs, char *out, size_t size)
+{
+	const struct tmpfs *t = tmpfs_of(fs);
+
+	out[0] = '\0';
+	if (t->mode != 0755)
+		scnprintf(out, size, ",mode=%o", t->mode);
+}
+
+/* tmpfs without limits, and without options that could set one. */
+static struct filesystem_type ramfs_type = {
+	.check_option = ramfs_check_option,
+	.name = "ramfs",
+	.user_mount = true,
+	.magic = RAMFS_MAGIC,
+	.no_device = true,
+	.mount = ramfs_mount,
+	.unmount = tmpfs_unmount,
+	.statfs = tmpfs_statfs,
+	.remount = ramfs_remount,
+	.show_options = ramfs_show_options,
+};
+
 /* Where memfds live: no limit but memory. */
 static struct filesystem *hidden; /* [I] */
 static struct mount *hidden_mount;
@@ -309,6 +384,7 @@ tmpfs_init(void)
 
 	filesystem_register(&tmpfs_type);
 	filesystem_register(&rootfs_type);
+	filesystem_register(&ramfs_type);
 	hidden = filesystem_create(&tmpfs_type);
 	if (!hidden || tmpfs_fill(hidden, "nr_blocks=0,nr_inodes=0") != 0)
 		panic("no memory for the file system of memfds");

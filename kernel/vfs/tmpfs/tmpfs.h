@@ -11,6 +11,7 @@
 #include "../vfs.h"
 
 #define TMPFS_MAGIC      0x01021994u
+#define RAMFS_MAGIC      0x858458f6u
 #define TMPFS_ENTRY_SIZE 20 /* what an entry adds to a directory's size, as programs see it */
 
 /* fs->private. [I] but where marked */

@@ -572,3 +572,18 @@ TEST(remap_file_pages_of_a_file_and_what_it_refuses)
 	CHECK(q != MAP_FAILED);
 	CHECK_ERRNO(remap_pages(q, PAGE, 0, 0, 0), EINVAL);
 }
+
+/* What the processor reads although nobody may is not brought in for reading. */
+TEST(populating_needs_the_permission_itself)
+{
+	char *p = mmap(NULL, 8192, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	CHECK_ERRNO(madvise(p, 8192, 22 /* MADV_POPULATE_READ */), EINVAL);
+	CHECK_OK(madvise(p, 8192, 23 /* MADV_POPULATE_WRITE */));
+	CHECK_OK(mprotect(p, 8192, PROT_EXEC));
+	CHECK_ERRNO(madvise(p, 8192, 22), EINVAL);
+	CHECK_OK(mprotect(p, 8192, PROT_READ));
+	CHECK_OK(madvise(p, 8192, 22));
+	CHECK_ERRNO(madvise(p, 8192, 23), EINVAL);
+}

@@ -2,6 +2,8 @@
 /* open_tree, move_mount, mount_setattr: mounts by handles, and trees attached nowhere. */
 #include "mnt.h"
 
+#include <sys/vfs.h>
+
 #define CLONE_TREE OPEN_TREE_CLONE
 
 TEST(open_tree_errors)
@@ -249,6 +251,53 @@ TEST(setattr_recursively)
 	close(fd);
 	CHECK_OK(set_attr(AT_FDCWD, "a", AT_RECURSIVE, (struct attr){ .set = MOUNT_ATTR_RDONLY }));
 	CHECK(says("a", " ro,") && says("a/b", " ro,"));
+}
+
+TEST(setattr_that_fails_shares_nothing)
+{
+	int fd;
+
+	own_mounts();
+	tmpfs_at("a");
+	tmpfs_at("a/b");
+	fd = CHECK_OK(open("a/b/f", O_CREAT | O_WRONLY, 0600));
+	CHECK_ERRNO(set_attr(AT_FDCWD, "a", AT_RECURSIVE,
+			     (struct attr){ .set = MOUNT_ATTR_RDONLY, .propagation = MS_SHARED }), EBUSY);
+	CHECK(shared("a") <= 0 && shared("a/b") <= 0);
+	CHECK(says("a", " rw,") && says("a/b", " rw,"));
+	close(fd);
+	CHECK_OK(set_attr(AT_FDCWD, "a", AT_RECURSIVE,
+			  (struct attr){ .set = MOUNT_ATTR_RDONLY, .propagation = MS_SHARED }));
+	CHECK(shared("a") > 0 && shared("a/b") > 0);
+	CHECK(says("a", " ro,") && says("a/b", " ro,"));
+}
+
+TEST(ramfs_is_a_file_system_without_limits)
+{
+	struct statfs st;
+	struct stat s;
+	int fd;
+
+	own_mounts();
+	CHECK_OK(mkdir("r", 0700));
+	CHECK_OK(mount("none", "r", "ramfs", 0, "mode=710,nobody-knows-this"));
+	CHECK_OK(statfs("r", &st));
+	CHECK_EQ(st.f_type, 0x858458f6);
+	CHECK_EQ(st.f_blocks, 0);
+	CHECK_EQ(st.f_namelen, 255);
+	CHECK_OK(stat("r", &s));
+	CHECK_EQ(s.st_mode & 07777, 0710);
+	fd = CHECK_OK(open("r/f", O_CREAT | O_RDWR, 0600));
+	CHECK_EQ(write(fd, "abc", 3), 3);
+	CHECK(says("r", " - ramfs none rw,mode=710"));
+	close(fd);
+	CHECK_OK(umount("r"));
+	CHECK_OK(mount("none", "r", "ramfs", 0, NULL));
+	CHECK_OK(stat("r", &s));
+	CHECK_EQ(s.st_mode & 07777, 0755);
+	CHECK_ERRNO(stat("r/f", &s), ENOENT);
+	CHECK_OK(umount("r"));
+	CHECK_ERRNO(mount("none", "r", "ramfs", 0, "mode=9"), EINVAL);
 }
 
 TEST(setattr_of_a_detached_tree)

@@ -482,3 +482,96 @@ TEST(a_handle_does_not_reach_up)
 	}
 	CHECK_EXIT(pid, 0);
 }
+
+static long
+clone_with(uint64_t flags, size_t count, pid_t *numbers)
+{
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, numbers, count;
+	} a = { .flags = flags, .exit_signal = SIGCHLD, .numbers = (uintptr_t)numbers, .count = count };
+
+	return syscall(SYS_clone3, &a, sizeof(a));
+}
+
+/* A number that nobody has: its child's, who is gone. */
+static pid_t
+free_number(void)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0)
+		_exit(0);
+	CHECK_EXIT(pid, 0);
+	return pid;
+}
+
+TEST(numbers_are_chosen_on_each_level)
+{
+	pid_t wanted[3] = { 1, 0, 0 }, pid;
+	char line[512];
+	int fd;
+
+	wanted[1] = free_number();
+	pid = (pid_t)clone_with(CLONE_NEWPID, 2, wanted);
+	if (pid == 0) {
+		pid_t inside[1] = { 40 }, below[2] = { 1, 41 };
+		long child;
+
+		CHECK_EQ(getpid(), 1);
+		child = clone_with(0, 1, inside);
+		if (child == 0)
+			_exit(getpid() == 40 ? 4 : 5);
+		CHECK_EQ(child, 40);
+		CHECK_EXIT((pid_t)child, 4);
+		child = clone_with(CLONE_NEWPID, 2, below);
+		if (child == 0)
+			_exit(getpid() == 1 ? 6 : 7);
+		CHECK_EQ(child, 41);
+		CHECK_EXIT((pid_t)child, 6);
+		_exit(0);
+	}
+	CHECK_EQ(pid, wanted[1]);
+	CHECK_EXIT(pid, 0);
+
+	/* and they are all told */
+	wanted[1] = free_number();
+	pid = (pid_t)clone_with(CLONE_NEWPID, 2, wanted);
+	if (pid == 0)
+		for (;;)
+			pause();
+	CHECK_EQ(pid, wanted[1]);
+	fd = CHECK_OK((int)syscall(SYS_pidfd_open, pid, 0));
+	snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", fd);
+	check_read_file(line, line, sizeof(line));
+	CHECK(strstr(line, "NSpid:") != NULL);
+	{
+		int here = 0, there = 0;
+
+		CHECK_EQ(sscanf(strstr(line, "NSpid:"), "NSpid:\t%d\t%d", &here, &there), 2);
+		CHECK_EQ(here, pid);
+		CHECK_EQ(there, 1);
+	}
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_KILLED(pid, SIGKILL);
+}
+
+TEST(numbers_that_cannot_be_had)
+{
+	pid_t one = 1, zero = 0, negative = -1, pair[2] = { 2, 0 }, three[3] = { 1, 1, 1 }, free = free_number();
+
+	CHECK_ERRNO(clone_with(0, 1, NULL), EINVAL);
+	CHECK_ERRNO(clone_with(0, 0, &one), EINVAL);
+	CHECK_ERRNO(clone_with(0, 33, &one), EINVAL);
+	CHECK_ERRNO(clone_with(0, 1, check_bad_address()), EFAULT);
+	CHECK_ERRNO(clone_with(0, 1, &zero), EINVAL);
+	CHECK_ERRNO(clone_with(0, 1, &negative), EINVAL);
+	CHECK_ERRNO(clone_with(0, 1, &one), EEXIST);
+	CHECK_ERRNO(clone_with(0, 3, three), EINVAL); /* there are not so many levels */
+	pair[1] = free;
+	CHECK_ERRNO(clone_with(CLONE_NEWPID, 2, pair), EINVAL); /* the first there is number 1 */
+	pair[0] = 1;
+	pair[1] = 1;
+	CHECK_ERRNO(clone_with(CLONE_NEWPID, 2, pair), EEXIST);
+	check_drop_root();
+	CHECK_ERRNO(clone_with(0, 1, &free), EPERM);
+}

@@ -391,3 +391,40 @@ TEST(handle_to_the_end_of_a_long_line)
 	CHECK_EXIT(first, 0);
 	CHECK_OK(close(handle));
 }
+
+TEST(a_handle_that_does_not_block_and_wnohang)
+{
+	siginfo_t info = { 0 };
+	int release[2], handle;
+	pid_t pid;
+	char c;
+
+	CHECK_OK(pipe(release));
+	pid = check_fork();
+	if (pid == 0) {
+		close(release[1]);
+		_exit(read(release[0], &c, 1) == 0 ? 3 : 4);
+	}
+	handle = CHECK_OK((int)syscall(SYS_pidfd_open, pid, O_NONBLOCK));
+	CHECK_ERRNO(waitid(P_PIDFD, (id_t)handle, &info, WEXITED), EAGAIN);
+	CHECK_OK(waitid(P_PIDFD, (id_t)handle, &info, WEXITED | WNOHANG));
+	CHECK_EQ(info.si_pid, 0);
+	close(release[1]);
+	CHECK_EXIT(pid, 3);
+}
+
+TEST(a_directory_of_the_dead_takes_no_signal)
+{
+	char name[32];
+	pid_t pid = check_fork();
+	int dir;
+
+	if (pid == 0)
+		pause();
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	dir = CHECK_OK(open(name, O_DIRECTORY | O_CLOEXEC));
+	CHECK_OK((int)syscall(SYS_pidfd_send_signal, dir, SIGKILL, NULL, 0));
+	CHECK_KILLED(pid, SIGKILL);
+	CHECK_ERRNO((int)syscall(SYS_pidfd_send_signal, dir, 0, NULL, 0), ESRCH);
+	CHECK_ERRNO((int)syscall(SYS_pidfd_send_signal, open("/proc", O_DIRECTORY), 0, NULL, 0), EBADF);
+}

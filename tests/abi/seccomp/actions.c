@@ -2,6 +2,8 @@
 /* What a filter's answer does to the call and to the program. */
 #include "filter.h"
 
+#include <sys/ptrace.h>
+
 #include <pthread.h>
 
 TEST(errno_is_returned)
@@ -346,4 +348,69 @@ TEST(tsync_races_with_exec)
 		}
 		CHECK_EXIT(pid, 6);
 	}
+}
+
+/* A tracer that would see any signal, and could keep it off, sees none. */
+TEST(a_killed_call_does_not_ask_the_tracer)
+{
+	static const uint32_t kills[] = { SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_KILL_THREAD };
+
+	for (int i = 0; i < 2; i++) {
+		int status;
+		pid_t pid = check_fork();
+
+		if (pid == 0) {
+			CHECK_OK(ptrace(PTRACE_TRACEME, 0, 0, 0));
+			no_new_privs();
+			CHECK_OK(INSTALL_FOR(0, SYS_getppid, kills[i]));
+			raise(SIGSTOP);
+			syscall(SYS_getppid);
+			_exit(1);
+		}
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+		CHECK_OK(ptrace(PTRACE_CONT, pid, 0, 0));
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	}
+}
+
+TEST(a_tracer_reads_filters)
+{
+	struct { uint64_t index, flags; } m = { 0, 1 };
+	struct sock_filter code[8];
+	int status;
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		CHECK_OK(ptrace(PTRACE_TRACEME, 0, 0, 0));
+		raise(SIGSTOP);
+		no_new_privs();
+		CHECK_OK(INSTALL(0, ANSWER(SECCOMP_RET_ALLOW)));
+		CHECK_OK(INSTALL_FOR(SECCOMP_FILTER_FLAG_LOG, SYS_getppid, SECCOMP_RET_ERRNO | 3));
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_ERRNO(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, code), EINVAL); /* it has none yet */
+	CHECK_ERRNO(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, sizeof(m), &m), EINVAL);
+	CHECK_OK(ptrace(PTRACE_CONT, pid, 0, 0));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	/* counted from the oldest */
+	CHECK_EQ(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, NULL), 1);
+	CHECK_EQ(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 1, code), 4);
+	CHECK_EQ(code[2].k, SECCOMP_RET_ERRNO | 3);
+	CHECK_ERRNO(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 2, code), ENOENT);
+	CHECK_ERRNO(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 1, check_bad_address()), EFAULT);
+	CHECK_EQ(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, 100, &m), 16);
+	CHECK_EQ(m.flags, 0);
+	m.index = 1;
+	CHECK_EQ(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, sizeof(m), &m), 16);
+	CHECK_EQ(m.flags, SECCOMP_FILTER_FLAG_LOG);
+	m.index = 2;
+	CHECK_ERRNO(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, sizeof(m), &m), ENOENT);
+	CHECK_ERRNO(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, 7, &m), EINVAL);
+	CHECK_ERRNO(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, sizeof(m), check_bad_address()), EFAULT);
+	CHECK_OK(ptrace(PTRACE_CONT, pid, 0, 0));
+	CHECK_EXIT(pid, 0);
 }

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 /* A child under a filter that leaves `nr` to us makes that call with `arg`; *listener is its. */
@@ -219,4 +220,47 @@ TEST(a_begun_wait_may_be_left_to_death_only)
 	check_sleep_ms(50);
 	CHECK_OK(respond(listener, n.id, 44, 0, 0));
 	CHECK_EXIT(pid, 44);
+}
+
+/* A later program's struct is longer, an earlier one's shorter. */
+TEST(handles_are_added_by_structs_of_other_lengths)
+{
+	struct longer {
+		struct seccomp_notif_addfd a;
+		uint64_t more[20];
+	} big = { 0 };
+	int listener, fds[2], got;
+	pid_t pid = start_child(SYS_dup, 17, &listener, 0);
+	struct seccomp_notif n = receive(listener);
+
+	CHECK_OK(pipe(fds));
+	big.a = (struct seccomp_notif_addfd){ .id = n.id, .srcfd = (uint32_t)fds[1] };
+	CHECK_ERRNO(ioctl(listener, _IOW('!', 3, uint64_t[2]), &big), EINVAL);
+	CHECK_ERRNO(ioctl(listener, _IOW('!', 3, char[4096]), &big), EINVAL);
+	CHECK_ERRNO(ioctl(listener, _IOW('!', 3, struct longer), check_bad_address()), EFAULT);
+	big.more[19] = 1;
+	CHECK_ERRNO(ioctl(listener, _IOW('!', 3, struct longer), &big), E2BIG);
+	big.more[19] = 0;
+	got = CHECK_OK(ioctl(listener, _IOWR('!', 3, struct longer), &big));
+	CHECK_OK(respond(listener, n.id, got, 0, 0));
+	CHECK_EXIT(pid, got);
+}
+
+TEST(handles_beyond_the_limit_are_not_added)
+{
+	struct rlimit none = { 0, 0 };
+	int listener, fds[2];
+	pid_t pid = start_child(SYS_dup, 17, &listener, 0);
+	struct seccomp_notif n = receive(listener);
+	struct seccomp_notif_addfd a = { .id = n.id };
+
+	CHECK_OK(pipe(fds));
+	a.srcfd = (uint32_t)fds[1];
+	CHECK_OK(prlimit(pid, RLIMIT_NOFILE, &none, NULL));
+	CHECK_ERRNO(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a), EMFILE);
+	a.flags = SECCOMP_ADDFD_FLAG_SETFD;
+	a.newfd = 100;
+	CHECK_ERRNO(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a), EBADF);
+	CHECK_OK(respond(listener, n.id, 5, 0, 0));
+	CHECK_EXIT(pid, 5);
 }

@@ -499,3 +499,29 @@ TEST(posix_timers_count_as_pending_signals)
 	CHECK_OK(timer_create(CLOCK_MONOTONIC, NULL, &again));
 	CHECK_ERRNO(timer_create(CLOCK_MONOTONIC, NULL, &again), EAGAIN);
 }
+
+TEST(the_time_zone_is_kept)
+{
+	struct timezone tz = { -90, 1 }, got = { 7, 7 }, old;
+	struct timeval tv;
+
+	CHECK_OK(gettimeofday(&tv, NULL));
+	CHECK_OK((int)syscall(SYS_settimeofday, &tv, &(struct timezone){ 0, 0 })); /* with a time it is only kept */
+	CHECK_OK((int)syscall(SYS_gettimeofday, NULL, &old));
+	CHECK_EQ(old.tz_minuteswest, 0);
+	CHECK_OK((int)syscall(SYS_settimeofday, NULL, &tz));
+	CHECK_OK((int)syscall(SYS_gettimeofday, NULL, &got));
+	CHECK_EQ(got.tz_minuteswest, -90);
+	CHECK_EQ(got.tz_dsttime, 1);
+	got = (struct timezone){ 7, 7 };
+	CHECK_OK(gettimeofday(&tv, &got)); /* without a call, too */
+	CHECK_EQ(got.tz_minuteswest, -90);
+	tz.tz_minuteswest = 15 * 60 + 1;
+	CHECK_ERRNO((int)syscall(SYS_settimeofday, NULL, &tz), EINVAL);
+	tz.tz_minuteswest = -15 * 60 - 1;
+	CHECK_ERRNO((int)syscall(SYS_settimeofday, NULL, &tz), EINVAL);
+	CHECK_ERRNO((int)syscall(SYS_settimeofday, NULL, check_bad_address()), EFAULT);
+	CHECK_OK((int)syscall(SYS_settimeofday, NULL, &old));
+	check_drop_root();
+	CHECK_ERRNO((int)syscall(SYS_settimeofday, NULL, &old), EPERM);
+}
