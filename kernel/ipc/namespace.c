@@ -166,6 +166,31 @@ find_key(struct ipc_table *t, int32_t key)
 	return NULL;
 }
 
+static void
+name_object(struct ipc_table *t, struct ipc_object *o, uint32_t sequence, uint64_t index)
+{
+	t->in_use++;
+	o->id = (int)(sequence << IPC_INDEX_BITS | index);
+	if (o->key != IPC_PRIVATE)
+		list_add(chain(t, o->key), &o->key_node);
+}
+
+/* The id that was asked for, once, or the next one of its sequence number that is free. */
+static int
+insert_at_id(struct ipc_table *t, struct ipc_object *o)
+{
+	uint32_t wanted = (uint32_t)atomic_exchange(&t->wanted_id, -1);
+	uint64_t index;
+	int error;
+
+	if (!radix_find_free(&t->objects, wanted % IPC_INDEX_MAX, IPC_INDEX_MAX - 1, &index))
+		return -ENOSPC;
+	error = radix_set(&t->objects, index, o, NULL);
+	if (!error)
+		name_object(t, o, wanted >> IPC_INDEX_BITS, index);
+	return error;
+}
+
 /* An index and with it an id for `o`. */
 static int
 insert(struct ipc_table *t, struct ipc_object *o, uint32_t limit)
@@ -177,6 +202,8 @@ insert(struct ipc_table *t, struct ipc_object *o, uint32_t limit)
 	assert(rwlock_is_write_held(&t->lock));
 	if (t->in_use >= MIN(limit, IPC_INDEX_MAX))
 		return -ENOSPC;
+	if (t->wanted_id >= 0)
+		return insert_at_id(t, o);
 	if (t->next_index >= range ||
 	    !radix_find_free(&t->objects, t->next_index, range - 1, &index))
 		if (!radix_find_free(&t->objects, 0, range - 1, &index))
@@ -188,10 +215,7 @@ insert(struct ipc_table *t, struct ipc_object *o, uint32_t limit)
 	if ((int)index <= t->last_index && ++t->sequence >= SEQUENCE_LIMIT)
 		t->sequence = 0;
 	t->last_index = (int)index;
-	t->in_use++;
-	o->id = (int)(t->sequence << IPC_INDEX_BITS | index);
-	if (o->key != IPC_PRIVATE)
-		list_add(chain(t, o->key), &o->key_node);
+	name_object(t, o, t->sequence, index);
 	return 0;
 }
 
@@ -379,6 +403,7 @@ namespace_setup(struct ipc_namespace *ns)
 		rwlock_init(&t->lock, LOCK_IPC_TABLE);
 		radix_init(&t->objects);
 		t->last_index = -1;
+		t->wanted_id = -1;
 		for (int i = 0; i < IPC_HASH; i++)
 			list_init(&t->keys[i]);
 	}

@@ -63,6 +63,7 @@ struct ipc_table {
 	uint32_t next_index;           /* [t] where the search for a free one starts */
 	int last_index;                /* [t] given out last; -1: none */
 	uint32_t sequence;             /* [t] */
+	int wanted_id;                 /* [a] the next object shall have this id; -1: any. For who restores programs. */
 };
 
 /*

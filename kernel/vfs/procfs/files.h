@@ -68,7 +68,7 @@ int show_symbols(struct text *t, struct target *at);
 extern const struct entry sysvipc_entries[];
 #define SYSV_SETTINGS(S)                                                                           \
 	S(shmmax) S(shmall) S(shmmni) S(msgmax) S(msgmnb) S(msgmni) S(sem_limits)     \
-	S(queues_max) S(mq_msg_max) S(mq_size_max) S(mq_msg_default) S(mq_size_default)
+	S(shm_next_id) S(sem_next_id) S(msg_next_id) S(queues_max) S(mq_msg_max) S(mq_size_max) S(mq_msg_default) S(mq_size_default)
 #define SYSV_DECLARE(name)                                                                         \
 	int show_##name(struct text *t, struct target *at);                                        \
 	ssize_t write_##name(struct target *at, char *data, size_t n);
@@ -80,5 +80,8 @@ ssize_t parse_setting(const char *data, size_t n, uint64_t low, uint64_t high, u
 
 /* handles.c: the permissions of /proc/PID/fd/N tell how N was opened. */
 mode_t fd_link_mode(struct target *at);
+
+/* map_files.c: how the file was opened that is mapped there. */
+mode_t map_link_mode(struct target *at);
 
 #endif

@@ -95,6 +95,7 @@ inode_number(const struct node *n)
 	h = h * 0x9e3779b97f4a7c15ull + (uint64_t)n->pid;
 	h = h * 0x9e3779b97f4a7c15ull + (uint64_t)n->tid;
 	h = h * 0x9e3779b97f4a7c15ull + (uint64_t)(n->fd + 1);
+	h = h * 0x9e3779b97f4a7c15ull + n->address;
 	return (h >> 16 & 0xffffffff) | 0x100000000;
 }
 
@@ -120,8 +121,8 @@ create_inode(struct filesystem *fs, const struct node *from, struct target *at)
 		break;
 	case S_IFLNK:
 		i->ops = e->jump ? &jump_ops : &link_ops;
-		if (e->flags & ENTRY_FD) {
-			i->mode = S_IFLNK | fd_link_mode(at);
+		if (e->flags & (ENTRY_FD | ENTRY_MAPPING)) {
+			i->mode = S_IFLNK | (e->flags & ENTRY_FD ? fd_link_mode(at) : map_link_mode(at));
 			i->size = 64; /* what Linux says of them */
 		}
 		break;
@@ -187,6 +188,8 @@ find_child(const struct node *dir, struct target *at, const char *name, size_t l
 	out->entry = list->each;
 	if (list->each->flags & ENTRY_FD) {
 		out->fd = (int)number;
+	} else if (list->each->flags & ENTRY_MAPPING) {
+		out->address = (vaddr_t)number;
 	} else if (list->each->flags & ENTRY_THREAD) {
 		out->tid = pid_global(at->ns, (pid_t)number);
 	} else {
@@ -247,7 +250,7 @@ dir_revalidate(struct dentry *d)
 	shown = !is_process_top(node_of(d->inode)) || process_is_shown(&at, at.process, PROC_HIDDEN);
 	shown = shown && is_shown(&at, node_of(d->inode)->entry);
 	target_put(&at);
-	return shown && !(node_of(d->inode)->entry->flags & ENTRY_FD);
+	return shown && !(node_of(d->inode)->entry->flags & (ENTRY_FD | ENTRY_MAPPING));
 }
 
 static bool
@@ -297,7 +300,7 @@ dir_readdir(struct file *f, struct dir_context *ctx)
 	for (;;) {
 		long number = list->next(&at, ctx->position - LIST_POSITION);
 		struct node child = *n;
-		char name[16];
+		char name[40];
 		int length;
 
 		if (number < 0)
@@ -306,11 +309,19 @@ dir_readdir(struct file *f, struct dir_context *ctx)
 			ctx->position = LIST_POSITION + number + 1;
 			continue;
 		}
-		length = snprintf(name, sizeof(name), "%ld", number);
+		length = list->name ? list->name(&at, number, name, sizeof(name))
+				    : snprintf(name, sizeof(name), "%ld", number);
+		if (length < 0) { /* gone meanwhile */
+			ctx->position = LIST_POSITION + number + 1;
+			continue;
+		}
 		child.entry = list->each;
-		*(list->each->flags & ENTRY_FD ? &child.fd
-		  : list->each->flags & ENTRY_THREAD ? &child.tid
-						     : &child.pid) = (int)number;
+		if (list->each->flags & ENTRY_MAPPING)
+			child.address = (vaddr_t)number;
+		else
+			*(list->each->flags & ENTRY_FD ? &child.fd
+			  : list->each->flags & ENTRY_THREAD ? &child.tid
+							     : &child.pid) = (int)number;
 		if (!ctx->emit(ctx, name, (size_t)length, LIST_POSITION + number + 1,
 			       inode_number(&child), list->each->mode >> 12))
 			break;
@@ -371,6 +382,10 @@ link_jump(struct inode *i, struct mount **mount, struct dentry **dentry)
 	if (error)
 		return -ENOENT;
 	error = may_inspect(i, &at);
+	/* What is mapped can be out of reach by any name. */
+	if (!error && (node_of(i)->entry->flags & ENTRY_MAPPING) && !capable(CAP_SYS_ADMIN) &&
+	    !capable(CAP_CHECKPOINT_RESTORE))
+		error = -EPERM;
 	if (!error)
 		error = node_of(i)->entry->jump(&at, &p);
 	target_put(&at);
@@ -423,10 +438,14 @@ setting_set_attributes(struct inode *i, const struct inode_change *c)
 	return c->what & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
 }
 
-/* Modes below /proc/PID follow the process; nobody sets them. */
+/* Modes below /proc/PID follow the process; nobody sets them, and of its directory nothing. */
 static int
 set_attributes(struct inode *i, const struct inode_change *c)
 {
+	const struct entry *e = node_of(i)->entry;
+
+	if (e == process_list.each || e == task_list.each)
+		return -EPERM;
 	return node_of(i)->pid && (c->what & ATTR_MODE) ? -EPERM : 0;
 }
 

@@ -14,6 +14,7 @@ struct node {
 	pid_t tid;       /* 0: the process as a whole */
 	uint64_t start;  /* its start time: a pid may be used again */
 	int fd;
+	vaddr_t address;
 };
 
 static inline const struct node *

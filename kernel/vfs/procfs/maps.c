@@ -158,7 +158,7 @@ measure(struct address_space *as, const struct mapping *m, struct usage *u)
 static void
 print_kib(struct text *t, const char *name, uint64_t bytes)
 {
-	text_print(t, "%-15s %8lu kB\n", name, bytes / 1024);
+	text_print(t, "%-16s%8lu kB\n", name, bytes / 1024); /* columns as on Linux, also where the name is long */
 }
 
 static void
@@ -312,7 +312,7 @@ show(struct text *t, struct target *at, enum detail detail)
 		if (m.file)
 			file_put_late(m.file);
 	}
-	if (detail == ROLLUP && last) {
+	if (detail == ROLLUP) {
 		size_t before = t->used;
 
 		text_print(t, "%08lx-%08lx ---p 00000000 00:00 0 ", first, last);

@@ -455,6 +455,7 @@ jump_root(struct target *at, struct path *out)
 	{ .name = "gid_map", .mode = S_IFREG | 0644, .show = show_gid_map, .write = write_gid_map }, \
 	{ .name = "ns", .mode = S_IFDIR | 0511, .flags = ENTRY_INSPECT, .children = namespace_entries },                                                       \
 	ENTRY_FILE("loginuid", show_no_login),                                                     \
+	{ .name = "map_files", .mode = S_IFDIR | 0500, .flags = ENTRY_INSPECT, .list = &map_files_list }, \
 	SPACE("maps", 0444, show_maps),                                                            \
 	{ .name = "mem", .mode = S_IFREG | 0600, .flags = ENTRY_INSPECT | ENTRY_SPACE,             \
 	  .file_ops = &memory_file_ops },                                                          \

@@ -25,6 +25,7 @@ struct target {
 	struct pid_namespace *ns;  /* whose numbers it shows; borrowed of the file system */
 	const struct proc_instance *instance; /* the file system itself; borrowed */
 	int fd;                    /* below fd/ and fdinfo/ */
+	vaddr_t address;           /* below map_files/ */
 };
 
 /* What of the processes an instance hides from those who may not inspect them: hidepid=. */
@@ -49,8 +50,10 @@ struct entry;
 struct entry_list {
 	/* Is `name` there? Its number, to be found in target (tid, fd) later; -1: no. */
 	long (*find)(struct target *at, const char *name, size_t length);
-	/* The smallest number >= from that is there, or -1. Its name is the number. */
+	/* The smallest number >= from that is there, or -1. Its name is the number unless name() says another. */
 	long (*next)(struct target *at, long from);
+	/* Another name than the number: its length, or -ENOENT. */
+	int (*name)(struct target *at, long number, char *buf, size_t size);
 	const struct entry *each;  /* what every name is */
 };
 
@@ -79,6 +82,7 @@ struct entry {
 #define ENTRY_INSPECT BIT(0) /* opening or following needs process_may_inspect() */
 #define ENTRY_THREAD  BIT(1) /* of a list: the number is a thread's */
 #define ENTRY_FD      BIT(2) /* of a list: the number is a handle's */
+#define ENTRY_MAPPING BIT(5) /* of a list: the number is a mapping's start */
 #define ENTRY_SPACE   BIT(4) /* tells of the address space there was at open(), never of a later program's */
 
 #define ENTRY_FILE(n, show_function) { .name = n, .mode = S_IFREG | 0444, .show = show_function }
@@ -109,7 +113,7 @@ extern const struct entry sys_entries[];      /* sys.c */
 extern const struct entry tessera_entries[];  /* counters.c */
 extern const struct entry process_entries[];  /* process.c: below /proc/PID */
 extern const struct entry thread_entries[];   /* process.c: below /proc/PID/task/TID */
-extern const struct entry_list fd_list, fdinfo_list, task_list;
+extern const struct entry_list fd_list, fdinfo_list, task_list, map_files_list;
 int show_mounts(struct text *t, struct target *at);
 int show_mountinfo(struct text *t, struct target *at);
 int show_mountstats(struct text *t, struct target *at);

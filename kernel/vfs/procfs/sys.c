@@ -306,6 +306,7 @@ static const struct entry kernel_entries[] = {
 	CONSTANT("kexec_load_disabled", "1"),
 	CONSTANT("modules_disabled", "1"),
 	SETTING("msgmax", show_msgmax, write_msgmax),
+	SETTING("msg_next_id", show_msg_next_id, write_msg_next_id),
 	SETTING("msgmnb", show_msgmnb, write_msgmnb),
 	SETTING("msgmni", show_msgmni, write_msgmni),
 	CONSTANT("ngroups_max", "65536"),
@@ -325,6 +326,8 @@ static const struct entry kernel_entries[] = {
 	CONSTANT("sched_rt_period_us", "1000000"),
 	CONSTANT("sched_rt_runtime_us", "-1"), /* real-time threads are not throttled */
 	SETTING("sem", show_sem_limits, write_sem_limits),
+	SETTING("sem_next_id", show_sem_next_id, write_sem_next_id),
+	SETTING("shm_next_id", show_shm_next_id, write_shm_next_id),
 	SETTING("shmall", show_shmall, write_shmall),
 	SETTING("shmmax", show_shmmax, write_shmmax),
 	SETTING("shmmni", show_shmmni, write_shmmni),

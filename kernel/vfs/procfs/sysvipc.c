@@ -103,6 +103,27 @@ LIMIT(mq_size_max, mqueue_limits.size_max, 128, 16 << 20)
 LIMIT(mq_msg_default, mqueue_limits.msg_default, 1, 65536)
 LIMIT(mq_size_default, mqueue_limits.size_default, 128, 16 << 20)
 
+/* The id that the next object shall have; -1: none is asked for. Only who saves and restores programs may ask. */
+#define NEXT_ID(name, kind)                                                                        \
+	int show_##name(struct text *t, struct target *at)                                         \
+	{                                                                                          \
+		text_print(t, "%d\n", atomic_load(&current_ipc_namespace()->table[kind].wanted_id)); \
+		return 0;                                                                          \
+	}                                                                                          \
+	ssize_t write_##name(struct target *at, char *data, size_t n)                              \
+	{                                                                                          \
+		uint64_t v;                                                                        \
+		ssize_t r = parse_setting(data, n, 0, INT32_MAX, &v);                              \
+                                                                                                   \
+		if (r > 0)                                                                         \
+			atomic_store(&current_ipc_namespace()->table[kind].wanted_id, (int)v);     \
+		return r;                                                                          \
+	}
+
+NEXT_ID(shm_next_id, IPC_SHM)
+NEXT_ID(sem_next_id, IPC_SEM)
+NEXT_ID(msg_next_id, IPC_MSG)
+
 int
 show_sem_limits(struct text *t, struct target *at)
 {

@@ -12,7 +12,7 @@
 int
 target_of(const struct node *n, struct target *at)
 {
-	*at = (struct target){ .whole = n->tid == 0, .fd = n->fd };
+	*at = (struct target){ .whole = n->tid == 0, .fd = n->fd, .address = n->address };
 	if (n->pid == 0)
 		return 0;
 	at->process = process_find_in(&init_pid_namespace, n->pid);

@@ -50,24 +50,6 @@ never_read_tsc(long unused)
 	return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
 }
 
-static long
-<<<<<<< HEAD
-dispatch_to_user(long unused)
-{
-	static char selector;
-
-	(void)unused;
-	return prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, 0, 0, &selector);
-=======
-move_arguments(long unused)
-{
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	(void)unused;
-	return prctl(PR_SET_MM, PR_SET_MM_ARG_START, page, 0, 0);
->>>>>>> c64c863 (What Linux's selftests found: system calls handed back to the program, numbers chosen on each level of clone3, call numbers are ints, a filter's kill asks no tracer, tracers read filters, ramfs, the time zone, and smaller ones)
-}
-
 TEST(prctl_options)
 {
 #define OPTION(name, want) ROW("prctl", #name, want, in_child(prctl_once, name))
@@ -127,11 +109,6 @@ TEST(prctl_options)
 	OPTION(PR_SET_VMA, EINVAL);
 #undef OPTION
 	FLAG(prctl, PR_SET_TSC(PR_TSC_SIGSEGV), 0, in_child(never_read_tsc, 0));
-<<<<<<< HEAD
-	FLAG(prctl, PR_SET_SYSCALL_USER_DISPATCH(PR_SYS_DISPATCH_ON), 0, in_child(dispatch_to_user, 0));
-=======
-	FLAG(prctl, PR_SET_MM, 0, in_child(move_arguments, 0));
->>>>>>> c64c863 (What Linux's selftests found: system calls handed back to the program, numbers chosen on each level of clone3, call numbers are ints, a filter's kill asks no tracer, tracers read filters, ramfs, the time zone, and smaller ones)
 	FLAG(prctl, 9999, EINVAL, in_child(prctl_once, 9999));
 	FLAGS_END();
 }
