@@ -60,7 +60,7 @@ uring_arm_poll(struct uring_request *q, uint32_t events)
 	int error;
 
 	mutex_lock(&u->lock);
-	error = u->dead || atomic_load(&q->pool->ended) ? -ECANCELED : uring_pool_staff_locked(q->pool);
+	error = u->dead || q->stop || atomic_load(&q->pool->ended) ? -ECANCELED : uring_pool_staff_locked(q->pool);
 	if (error)
 		goto unlock;
 	q->events = events;
@@ -75,8 +75,7 @@ uring_arm_poll(struct uring_request *q, uint32_t events)
 	}
 	if (error) {
 		uring_disarm(q);
-		q->state = URING_ISSUED;
-		uring_delist_locked(q);
+		q->state = URING_ISSUED; /* listed still: who cancels it finds it */
 	}
 unlock:
 	mutex_unlock(&u->lock);
@@ -182,7 +181,7 @@ uring_timeout_update(struct uring_request *self, uint64_t user_data, deadline_t 
 
 /* --- what woke an armed one ------------------------------------------------------------------- */
 
-/* A LINK_TIMEOUT ran out: what it guards ends, if that is not being executed. */
+/* A LINK_TIMEOUT ran out: what it guards ends, now or when it would wait. */
 static void
 guard_expired_locked(struct uring_request *q, struct list *gone)
 {
@@ -192,6 +191,7 @@ guard_expired_locked(struct uring_request *q, struct list *gone)
 	if (target) {
 		target->guard = NULL;
 		if (target->state == URING_ISSUED) {
+			target->stop = true;
 			uring_answer_locked(q, -EALREADY, 0, gone);
 			return;
 		}

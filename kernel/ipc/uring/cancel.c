@@ -3,6 +3,9 @@
  * cancel.c - finding requests, and ending them before their time.
  *
  * Requests are found by their user data through a table, so that each of very many is cancelled in little time.
+ *
+ * One that is being executed is told to stop: it ends when it would wait again. For one that is answered again and
+ * again that is as good as cancelled; for others their result may come all the same, and -EALREADY is the answer.
  */
 #include <tessera/errno.h>
 
@@ -41,7 +44,17 @@ cancel_locked(struct uring_request *q, struct list *gone)
 	uring_complete_locked(q, -ECANCELED, 0, gone, NULL);
 }
 
-/* The first that matches and may be ended, when the user data decide. *issued: one that matches is being executed. */
+/* q, which is being executed, is to end. Will it do so by an answer of its own? */
+static bool
+stop_locked(struct uring_request *q)
+{
+	bool first = !q->stop;
+
+	q->stop = true;
+	return first && q->repeats;
+}
+
+/* The first that matches, when the user data decide; *issued: ... which is being executed. */
 static struct uring_request *
 find_one_locked(struct uring_request *self, const struct uring_match *m, bool *issued)
 {
@@ -51,9 +64,8 @@ find_one_locked(struct uring_request *self, const struct uring_match *m, bool *i
 	list_for_each (q, &u->by_data[hash_u64(m->user_data) & u->hash_mask], hash_node) {
 		if (q == self || q->guarded || !matches(q, m))
 			continue;
-		if (q->state != URING_ISSUED)
-			return q;
-		*issued = true;
+		*issued = q->state == URING_ISSUED;
+		return q;
 	}
 	return NULL;
 }
@@ -68,15 +80,11 @@ struct sweep {
 };
 
 static bool
-is_swept(const struct uring_request *q, struct sweep *s)
+is_swept(const struct uring_request *q, const struct sweep *s)
 {
 	if (q == s->self || (s->pool && q->pool != s->pool))
 		return false;
-	if (s->match && (q->guarded || !matches(q, s->match)))
-		return false;
-	if (q->state == URING_ISSUED)
-		s->issued = true;
-	return q->state != URING_ISSUED;
+	return !s->match || (!q->guarded && matches(q, s->match));
 }
 
 /* Each request is looked at once, though ending one may end others or set others going. How many were ended. */
@@ -94,6 +102,12 @@ sweep_locked(struct uring *u, struct sweep *s, struct list *gone)
 		list_add_tail(&u->requests, &q->node);
 		if ((s->first && count) || !is_swept(q, s))
 			continue;
+		if (q->state == URING_ISSUED) {
+			s->issued = true;
+			if (s->match && stop_locked(q))
+				count++;
+			continue;
+		}
 		if (!s->match)
 			q->sqe.flags &= (uint8_t)~SQE_HARDLINK; /* nothing follows */
 		cancel_locked(q, gone);
@@ -116,8 +130,8 @@ uring_cancel(struct uring_request *self, const struct uring_match *m)
 		count = sweep_locked(u, &s, &gone);
 	} else {
 		q = find_one_locked(self, m, &s.issued);
-		count = q != NULL;
-		if (q)
+		count = q && (!s.issued || stop_locked(q));
+		if (q && !s.issued)
 			cancel_locked(q, &gone);
 	}
 	mutex_unlock(&u->lock);

@@ -222,8 +222,10 @@ uring_post_more(struct uring_request *q, int32_t result, uint32_t flags)
 
 	mutex_lock(&u->lock);
 	room = list_is_empty(&u->overflow) && ready(u) < u->cq_entries;
-	if (room)
+	if (room) {
+		q->repeats = true;
 		uring_post_locked(u, q->sqe.user_data, result, flags);
+	}
 	mutex_unlock(&u->lock);
 	return room;
 }

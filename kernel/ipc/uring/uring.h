@@ -91,6 +91,8 @@ struct uring_request {
 	uint32_t entries;
 	uint32_t events;
 	bool waited;                   /* owner: for its file to be ready */
+	bool repeats;                  /* [l] it has been answered, and goes on */
+	bool stop;                     /* [l] cancelled while it was ISSUED: it must not wait again */
 	bool polls, multi;             /* POLL_ADD, and again and again */
 	bool no_room;                  /* more queues than there are entries */
 	/* time */
