@@ -24,6 +24,8 @@ struct linux_utsname {
 	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
 };
 
+#define PERSONALITY_KIND    0xffu
+#define PERSONALITY_LINUX32 8u         /* setarch(8): what configures a build shall see a 32-bit machine */
 #define PERSONALITY_UNAME26 0x0020000u /* for programs that know no third version */
 
 /* "6.1.0-name": as 2.6 it is "2.6.61-name", as Linux makes it of its own. */
@@ -52,7 +54,9 @@ linux_uname(struct linux_utsname __user *out)
 	string_copy(u.sysname, "Linux", sizeof(u.sysname)); /* whose interface it is */
 	copy_release(u.release, sizeof(u.release));
 	string_copy(u.version, kernel_version, sizeof(u.version));
-	string_copy(u.machine, "x86_64", sizeof(u.machine));
+	string_copy(u.machine,
+		    (current_thread()->personality & PERSONALITY_KIND) == PERSONALITY_LINUX32 ? "i686" : "x86_64",
+		    sizeof(u.machine));
 	uts_get_names(u.nodename, u.domainname);
 	return copy_to_user(out, &u, sizeof(u));
 }

@@ -4,7 +4,8 @@
  *
  * Where no address is asked for, the highest gap below mmap_base that fits is taken, as Linux does.
  * The commons [COMMONS_START, COMMONS_END) is never chosen and hints into it are not followed; only
- * MAP_FIXED puts something there. A mapping that grows down keeps STACK_GUARD_GAP free below it.
+ * MAP_FIXED puts something there. Who asks for an address of 31 bits gets the lowest gap instead. A
+ * mapping that grows down keeps STACK_GUARD_GAP free below it.
  *
  * Finding the gap walks the mappings from the top. So that a program with many of them does not
  * walk all each time, the space remembers (search_hint, hint_hole): between search_hint and the top
@@ -16,6 +17,10 @@
 #include <tessera/process.h>
 
 #include "mm.h"
+
+/* Where mappings go that ask for 31 bits of address. */
+#define LOW_START 0x40000000ul
+#define LOW_END   0x80000000ul
 
 /* --- gaps ------------------------------------------------------------------------------------- */
 
@@ -52,6 +57,24 @@ search(struct address_space *as, vaddr_t low, vaddr_t high, size_t length, uint6
 		top = MIN(top, claim(m));
 		m = mapping_prev(m);
 	}
+}
+
+/* The lowest free `length` bytes in [low, high), 0: none. */
+static vaddr_t
+search_up(struct address_space *as, vaddr_t low, vaddr_t high, size_t length)
+{
+	struct mapping *m = address_space_find(as, low);
+
+	for (; m; m = mapping_next(m)) {
+		vaddr_t top = MIN(claim(m), high);
+
+		if (low < top && top - low >= length)
+			return low;
+		low = MAX(low, m->end);
+		if (low >= high)
+			return 0;
+	}
+	return high - low >= length ? low : 0;
 }
 
 vaddr_t
@@ -201,6 +224,20 @@ mapped_pages(struct address_space *as, vaddr_t start, vaddr_t end)
 	return pages;
 }
 
+/* What fits instructions with 31 bits of address: at the hint, which may lie below, else from the
+ * bottom up. */
+static long
+place_32bit(struct address_space *as, vaddr_t hint, size_t length)
+{
+	vaddr_t addr = hint != 0 ? MAX(ALIGN_DOWN(hint, PAGE_SIZE), USER_MIN) : 0;
+
+	if (addr != 0 && length <= LOW_END && addr <= LOW_END - length &&
+	    gap_is_free(as, addr, addr + length))
+		return (long)addr;
+	addr = search_up(as, LOW_START, LOW_END, length);
+	return addr ? (long)addr : -ENOMEM;
+}
+
 /* Where the request goes; negative: errno. */
 static long
 place(struct address_space *as, const struct map_request *r, size_t length)
@@ -218,25 +255,15 @@ place(struct address_space *as, const struct map_request *r, size_t length)
 			return -EEXIST;
 		return (long)addr;
 	}
-	if (r->place & MAP_PLACE_32BIT) {
-		uint64_t hole = 0;
-
-		addr = search(as, 0x40000000ul, 0x80000000ul, length, &hole);
-		return addr ? (long)addr : -ENOMEM;
-	}
+	if (r->place & MAP_PLACE_32BIT)
+		return place_32bit(as, addr, length);
 	addr = r->flags & MAPPING_HUGETLB ? ALIGN_UP(addr, HUGE_PAGE_SIZE)
 					  : ALIGN_DOWN(addr, PAGE_SIZE);
 	if (addr != 0 && addr < USER_MIN)
 		addr = USER_MIN;
 	if (addr != 0 && addr <= USER_END - length && gap_is_free(as, addr, addr + length) &&
-	    (addr + length <= COMMONS_START || addr >= COMMONS_END)) {
-		struct mapping *next = address_space_find(as, addr);
-		struct mapping *prev = next ? mapping_prev(next) : rb_entry(rb_last(&as->mappings),
-									   struct mapping, node);
-
-		if (!prev || prev->end <= addr)
-			return (long)addr;
-	}
+	    (addr + length <= COMMONS_START || addr >= COMMONS_END))
+		return (long)addr;
 	if (r->flags & MAPPING_HUGETLB) {
 		addr = find_gap(as, length + HUGE_PAGE_SIZE - PAGE_SIZE, 0);
 		return addr ? (long)ALIGN_UP(addr, HUGE_PAGE_SIZE) : -ENOMEM;

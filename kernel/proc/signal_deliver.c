@@ -408,7 +408,7 @@ thread_return_to_user(struct trap_frame *f)
 
 /*
  * Send `info` for a trap that the program caused. Logged when it will end the program: what happened, where,
- * and in whom, since the parent may never tell.
+ * and in whom, since the parent may never tell. A tracer can.
  */
 static void
 user_trap(struct trap_frame *f, const struct siginfo *info, vaddr_t address, int trap_no)
@@ -417,7 +417,7 @@ user_trap(struct trap_frame *f, const struct siginfo *info, vaddr_t address, int
 	struct thread *t = current_thread();
 	struct process *p = t->process;
 
-	if (READ_ONCE(p->actions->action[signo].handler) == SIG_DFL && signo != SIGTRAP)
+	if (READ_ONCE(p->actions->action[signo].handler) == SIG_DFL && signo != SIGTRAP && !ptrace_is_traced(t))
 		pr_info("%s[%d]: trap %d, signal %d at %#lx ip %#lx sp %#lx\n", t->name, t->tid, trap_no,
 			signo, address, f->rip, f->rsp);
 	signal_force(signo, info);

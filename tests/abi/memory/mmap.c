@@ -587,3 +587,27 @@ TEST(populating_needs_the_permission_itself)
 	CHECK_OK(madvise(p, 8192, 22));
 	CHECK_ERRNO(madvise(p, 8192, 23), EINVAL);
 }
+
+/* Compilers of Lisp put their code at such a hint, and take no other place. */
+TEST(mmap_32bit_follows_a_hint_and_fills_from_below)
+{
+	enum { SIZE = 16 * PAGE, FLAGS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT };
+	char *hint = (char *)0x50000000, *low = (char *)0x11000000;
+
+	CHECK(mmap(hint, SIZE, PROT_NONE, FLAGS, -1, 0) == hint);
+	/* Taken: some other place of the range. A hint is rounded down, and may lie below the range. */
+	char *p = CHECK_OK(mmap(hint, SIZE, PROT_NONE, FLAGS, -1, 0));
+	CHECK(p != hint && (uintptr_t)p >= 0x40000000 && (uintptr_t)p + SIZE <= 0x80000000);
+	CHECK(mmap(low + 5, SIZE, PROT_NONE, FLAGS, -1, 0) == low);
+	/* From below, where 32 MiB are left to chance. */
+	p = CHECK_OK(mmap(NULL, SIZE, PROT_NONE, FLAGS, -1, 0));
+	CHECK((uintptr_t)p >= 0x40000000 && (uintptr_t)p < 0x44000000);
+	/* A hint out of the range is not followed. */
+	p = CHECK_OK(mmap((char *)0x90000000, SIZE, PROT_NONE, FLAGS, -1, 0));
+	CHECK((uintptr_t)p >= 0x40000000 && (uintptr_t)p + SIZE <= 0x80000000);
+	p = CHECK_OK(mmap((char *)0x80000000 - PAGE, SIZE, PROT_NONE, FLAGS, -1, 0));
+	CHECK((uintptr_t)p + SIZE <= 0x80000000);
+	CHECK_ERRNO(mmap(NULL, 0x41000000, PROT_NONE, FLAGS, -1, 0), ENOMEM);
+	p = CHECK_OK(mmap(low, 0x28000000, PROT_NONE, FLAGS | MAP_NORESERVE, -1, 0));
+	CHECK(p != low && (uintptr_t)p + 0x28000000 <= 0x80000000);
+}

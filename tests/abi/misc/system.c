@@ -45,6 +45,22 @@ TEST(uname_of_a_program_that_knows_only_2_6)
 	CHECK_STR(old.version, now.version);
 }
 
+TEST(uname_of_a_32_bit_machine)
+{
+	struct utsname u;
+	int persona = CHECK_OK(personality(0xffffffff));
+
+	CHECK_OK(personality(PER_LINUX32));
+	CHECK_OK(uname(&u));
+	CHECK_STR(u.machine, "i686");
+	CHECK_OK(personality(PER_LINUX32 | UNAME26));
+	CHECK_OK(uname(&u));
+	CHECK_STR(u.machine, "i686");
+	CHECK_OK(personality((unsigned long)persona));
+	CHECK_OK(uname(&u));
+	CHECK_STR(u.machine, "x86_64");
+}
+
 TEST(sethostname_rules)
 {
 	char old[65], now[65], text[80];
