@@ -21,6 +21,7 @@ import pytest
 from conftest import TOP, run_vm
 
 FOLDER = Path(TOP, "tests/programs")
+TERMINAL = FOLDER / "terminals/terminal.py"
 EVERYDAY = bool(os.environ.get("TESSERA_TEST_ALL"))
 KEYS = {"packages": "", "cpus": "2", "mem": "", "when": "always", "seconds": "60", "judge": "same"}
 
@@ -64,6 +65,8 @@ class Machine:
     def vm_options(self, kernel):
         options = ["--kernel", kernel, "--cpus", self.options["cpus"]]
         options += ["--add", f"{self.folder}:/programs", "--add", f"{FOLDER}/run:/programs/run"]
+        if "python3-pyte" in self.options["packages"] and self.folder != TERMINAL.parent:
+            options += ["--add", f"{TERMINAL}:/programs/{TERMINAL.name}"]
         if self.options["mem"]:
             options += ["--mem", self.options["mem"]]
         for package in self.options["packages"].split():

@@ -37,8 +37,35 @@ def description(path):
     return " ".join(text)
 
 
+def when(name):
+    """When the script FOLDER/SCRIPT or the test file test_NAME runs; no such one ends this program."""
+    if name.startswith("test_"):
+        path = TOP / "tests" / f"{name}.py"
+        return "asked" if path.exists() and "TESSERA_TEST_ALL" in path.read_text() else path.exists() and "every"
+    script = FOLDER / f"{name}.sh"
+    if not script.exists():
+        return None
+    return "asked" if "asked" in values(script.parent / "machine", "when") + values(script, "when") else "every"
+
+
+def required():
+    """The table of what must run: which scripts show it, in every run of the tests or only when asked."""
+    text = "## What must run\n\n| | in every run | only when asked |\n|---|---|---|\n"
+    for line in (FOLDER / "required").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        what, _, names = line.rpartition(": ")
+        shown = {"every": [], "asked": []}
+        for name in names.split():
+            if not when(name):
+                sys.exit(f"tests/programs/required: {what}: there is no {name}")
+            shown[when(name)].append(name)
+        text += f"| {what} | {', '.join(shown['every'])} | {', '.join(shown['asked'])} |\n"
+    return text + "\n"
+
+
 def page():
-    text = HEAD
+    text = HEAD + required()
     for machine in sorted(FOLDER.glob("*/machine")):
         scripts = sorted(machine.parent.glob("*.sh"))
         packages = ", ".join(" ".join(values(machine, "packages")).split())
