@@ -36,7 +36,7 @@
 #include <tessera/slab.h>
 #include <tessera/thread.h>
 
-#define DEPTH_MAX   5      /* epolls inside epolls */
+#define DEPTH_MAX   4      /* epolls inside epolls */
 #define WAY_MAX     4      /* the longest way up from a file: epolls that are watched themselves */
 #define QUEUES_MAX  4      /* wait queues that one file's poll may name */
 #define MODE_BITS   (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP)

@@ -246,9 +246,12 @@ linux_ftruncate(int fd, loff_t size)
 #define FALLOC_UNSHARE    64
 #define FALLOC_KNOWN      0x7f
 
+/* The range and the mode are judged before the handle's access. */
 static long
-allocate(struct file *f, int mode, loff_t offset, loff_t length)
+allocate(struct file *f, uint64_t rights, int mode, loff_t offset, loff_t length)
 {
+	if (offset < 0 || length <= 0)
+		return -EINVAL;
 	if (mode & ~FALLOC_KNOWN)
 		return -EOPNOTSUPP;
 	if ((mode & (FALLOC_PUNCH_HOLE | FALLOC_ZERO)) == (FALLOC_PUNCH_HOLE | FALLOC_ZERO))
@@ -260,8 +263,8 @@ allocate(struct file *f, int mode, loff_t offset, loff_t length)
 	    ((mode & FALLOC_INSERT) && mode != FALLOC_INSERT) ||
 	    ((mode & FALLOC_UNSHARE) && (mode & ~(FALLOC_UNSHARE | FALLOC_KEEP_SIZE))))
 		return -EINVAL;
-	if (!(f->mode & FILE_WRITE))
-		return -EBADF;
+	if (handle_need(f, rights, RIGHT_WRITE))
+		return handle_need(f, rights, RIGHT_WRITE);
 	if (f->inode && S_ISFIFO(f->inode->mode))
 		return -ESPIPE;
 	if (f->inode && S_ISDIR(f->inode->mode))
@@ -277,18 +280,13 @@ long
 linux_fallocate(int fd, int mode, loff_t offset, loff_t length)
 {
 	int error = 0;
-	struct file *f = handle_get(fd, RIGHT_NONE, &error);
+	uint64_t rights;
+	struct file *f = handle_get_rights(fd, &rights, &error);
 	long result;
 
 	if (!f)
 		return error;
-	file_put(f);
-	if (offset < 0 || length <= 0)
-		return -EINVAL;
-	f = handle_get(fd, RIGHT_WRITE, &error);
-	if (!f)
-		return error;
-	result = allocate(f, mode, offset, length);
+	result = allocate(f, rights, mode, offset, length);
 	file_put(f);
 	return result;
 }

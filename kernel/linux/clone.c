@@ -87,6 +87,9 @@ linux_clone3(const void __user *uargs, size_t size)
 
 	if (error)
 		return error;
+	/* Nothing that can be opened is a control group. */
+	if (a.flags & CLONE_INTO_CGROUP)
+		return a.cgroup > INT32_MAX || size < sizeof(a) ? -EINVAL : -EBADF;
 	if (a.exit_signal > SIGNAL_COUNT || (a.flags & (CSIGNAL | CLONE_DETACHED)))
 		return -EINVAL;
 	if ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal)

@@ -327,7 +327,7 @@ linux_setgroups(int size, const gid_t __user *list)
 		}
 		for (int i = 0; i < size; i++) {
 			groups[i] = gid_from_user(groups[i]);
-			if (groups[i] == ID_INVALID && current_cred()->user_ns != &init_user_namespace) {
+			if (groups[i] == ID_INVALID) {
 				kfree(groups);
 				return -EINVAL;
 			}

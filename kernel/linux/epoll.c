@@ -84,6 +84,7 @@ static long
 do_epoll_wait(int epfd, void __user *events, int max, deadline_t until)
 {
 	struct file *epoll;
+	uint64_t rights;
 	int error;
 	long r;
 
@@ -91,10 +92,12 @@ do_epoll_wait(int epfd, void __user *events, int max, deadline_t until)
 		return -EINVAL;
 	if (!user_range_ok(events, (size_t)max * sizeof(struct epoll_event)))
 		return -EFAULT;
-	epoll = handle_get(epfd, RIGHT_READ, &error);
+	epoll = handle_get_rights(epfd, &rights, &error);
 	if (!epoll)
 		return error;
-	r = file_is_epoll(epoll) ? wait_events(epoll, events, max, until) : -EINVAL;
+	r = file_is_epoll(epoll) ? handle_need(epoll, rights, RIGHT_READ) : -EINVAL;
+	if (!r)
+		r = wait_events(epoll, events, max, until);
 	file_put(epoll);
 	return r;
 }

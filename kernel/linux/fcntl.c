@@ -180,7 +180,7 @@ record_lock(struct file *f, unsigned int command, struct linux_flock __user *ul)
 		return -EINVAL;
 	if (test && l.type != FILE_LOCK_READ && l.type != FILE_LOCK_WRITE)
 		return -EINVAL;
-	if (ofd && l.pid != 0)
+	if (test && ofd && l.pid != 0)
 		return -EINVAL;
 	error = range_in(f, &l, &r);
 	if (error)
@@ -189,6 +189,8 @@ record_lock(struct file *f, unsigned int command, struct linux_flock __user *ul)
 		if ((r.type == FILE_LOCK_READ && !(f->mode & FILE_READ)) ||
 		    (r.type == FILE_LOCK_WRITE && !(f->mode & FILE_WRITE)))
 			return -EBADF;
+		if (ofd && l.pid != 0)
+			return -EINVAL;
 		return file_lock_set(f, &r, ofd, command == F_SETLKW || command == F_OFD_SETLKW);
 	}
 	file_lock_test(f, &r, ofd);

@@ -60,23 +60,26 @@ long
 linux_inotify_add_watch(int fd, const char __user *uname, uint32_t mask)
 {
 	int error = 0;
+	uint64_t rights;
 	struct file *f;
 	char *name;
 	long r;
 
 	if (!(mask & KNOWN_BITS))
 		return -EINVAL;
-	f = handle_get(fd, RIGHT_READ, &error);
+	f = handle_get_rights(fd, &rights, &error);
 	if (!f)
 		return error;
-	if (((mask & WATCH_MASK_ADD) && (mask & WATCH_MASK_CREATE)) || !file_is_inotify(f)) {
-		file_put(f);
-		return -EINVAL;
-	}
+	r = -EINVAL;
+	if (!((mask & WATCH_MASK_ADD) && (mask & WATCH_MASK_CREATE)) && file_is_inotify(f))
+		r = handle_need(f, rights, RIGHT_READ);
+	if (r)
+		goto put;
 	name = user_name_get(uname);
 	r = IS_ERR(name) ? PTR_ERR(name) : add_watch(f, name, mask);
 	if (!IS_ERR(name))
 		kfree(name);
+put:
 	file_put(f);
 	return r;
 }
@@ -85,12 +88,15 @@ long
 linux_inotify_rm_watch(int fd, int number)
 {
 	int error = 0;
-	struct file *f = handle_get(fd, RIGHT_READ, &error);
+	uint64_t rights;
+	struct file *f = handle_get_rights(fd, &rights, &error);
 	long r;
 
 	if (!f)
 		return error;
-	r = inotify_remove(f, number);
+	r = file_is_inotify(f) ? handle_need(f, rights, RIGHT_READ) : -EINVAL;
+	if (!r)
+		r = inotify_remove(f, number);
 	file_put(f);
 	return r;
 }

@@ -88,6 +88,18 @@ quota_size(struct file *f, loff_t __user *out)
 	return error ? error : put_user((loff_t)(st.blocks * 512), out);
 }
 
+static long
+may_clone(const struct file *from, const struct file *to)
+{
+	if (S_ISDIR(from->inode->mode) || S_ISDIR(to->inode->mode))
+		return -EISDIR;
+	if (!S_ISREG(from->inode->mode) || !S_ISREG(to->inode->mode))
+		return -EINVAL;
+	if (!(from->mode & FILE_READ) || !(to->mode & FILE_WRITE) || (to->flags & O_APPEND))
+		return -EBADF;
+	return -EOPNOTSUPP;
+}
+
 /* Sharing blocks: no file system here does, and what is asked must still make sense. */
 static long
 clone_from(struct file *f, long source)
@@ -98,7 +110,7 @@ clone_from(struct file *f, long source)
 
 	if (!from)
 		return error;
-	result = !from->inode || from->inode->fs != f->inode->fs ? -EXDEV : -EOPNOTSUPP;
+	result = !from->inode || from->inode->fs != f->inode->fs ? -EXDEV : may_clone(from, f);
 	file_put(from);
 	return result;
 }

@@ -40,7 +40,7 @@ change_limit(struct process *p, unsigned int which, const struct rlimit64 *new_l
 			p->limits[which] = *new_limit;
 	}
 	spin_unlock(&p->lock);
-	if (!error && new_limit && which == RLIMIT_CPU)
+	if (!error && new_limit && (which == RLIMIT_CPU || which == RLIMIT_RTTIME))
 		timers_limit_changed(p);
 	return error;
 }

@@ -248,7 +248,7 @@ allow_tracer(unsigned long pid)
 {
 	struct thread *t;
 
-	if (pid == 0 || pid == -1ul)
+	if (pid == 0 || (int)pid == -1)
 		return 0;
 	t = (long)(pid_t)pid == (long)pid ? thread_find((pid_t)pid) : NULL;
 	if (!t)

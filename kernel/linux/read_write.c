@@ -9,6 +9,12 @@
 
 #include "linux.h"
 
+static bool
+has_operation(const struct file *f, bool write)
+{
+	return write ? f->ops->write != NULL : f->ops->read != NULL;
+}
+
 /* A broken pipe's writer gets SIGPIPE from the pipe itself; here only lengths and handles. */
 static long
 transfer(int fd, char __user *buf, size_t count, bool write)
@@ -24,6 +30,8 @@ transfer(int fd, char __user *buf, size_t count, bool write)
 	if (likely(user_range_ok(buf, count))) { /* counts past SSIZE_MAX are not */
 		iov_iter_user(&it, &one, buf, MIN(count, RW_MAX));
 		n = write ? file_write(l.file, &it, NULL) : file_read(l.file, &it, NULL);
+	} else if (!has_operation(l.file, write)) {
+		n = -EINVAL;
 	}
 	handle_return(&l);
 	return n;
@@ -52,13 +60,14 @@ transfer_at(int fd, char __user *buf, size_t count, loff_t pos, bool write)
 
 	if (pos < 0)
 		return -EINVAL;
-	if (!handle_borrow(fd, write ? RIGHT_WRITE : RIGHT_READ, &l, &error))
+	if (!handle_borrow(fd, RIGHT_NONE, &l, &error))
 		return error;
-	if (!(l.file->mode & FILE_SEEKABLE)) {
-		n = -ESPIPE;
-	} else if (!user_range_ok(buf, count)) {
+	n = -ESPIPE;
+	if (l.file->mode & FILE_SEEKABLE)
+		n = handle_need(l.file, l.rights, write ? RIGHT_WRITE : RIGHT_READ);
+	if (n == 0 && !user_range_ok(buf, count))
 		n = -EFAULT;
-	} else {
+	if (n == 0) {
 		iov_iter_user(&it, &one, buf, MIN(count, RW_MAX));
 		n = write ? file_write(l.file, &it, &pos) : file_read(l.file, &it, &pos);
 	}
@@ -80,7 +89,26 @@ linux_pwrite64(int fd, const char __user *buf, size_t count, loff_t pos)
 
 #define VECTOR_FAST 8
 
-/* `at`: position, or NULL for the file's own. */
+/* What is left of a vector's transfer when its segments are known. Nothing is asked of flags when nothing is to
+ * be moved. */
+static ssize_t
+move_vector(struct file *f, uint64_t rights, struct iov_iter *it, loff_t *at, int flags, bool write)
+{
+	int error = handle_need(f, rights, write ? RIGHT_WRITE : RIGHT_READ);
+
+	if (error)
+		return error;
+	if (!has_operation(f, write))
+		return -EINVAL;
+	if (it->count == 0)
+		return 0;
+	/* RWF_NOWAIT: no object can promise not to wait. */
+	if (flags & ~(int)(RW_HIPRI | RW_DSYNC | RW_SYNC | RW_APPEND))
+		return -EOPNOTSUPP;
+	return write ? file_write_flags(f, it, at, (uint32_t)flags) : file_read_flags(f, it, at, (uint32_t)flags);
+}
+
+/* `at`: position, or NULL for the file's own. The vector is read before the access mode is looked at. */
 static long
 transfer_vector(int fd, const struct iovec __user *vec, unsigned long segments, loff_t *at,
 	int flags, bool write)
@@ -88,7 +116,8 @@ transfer_vector(int fd, const struct iovec __user *vec, unsigned long segments, 
 	struct iovec fast[VECTOR_FAST], *v;
 	struct iov_iter it;
 	int error = 0;
-	struct file *f = handle_get(fd, write ? RIGHT_WRITE : RIGHT_READ, &error);
+	uint64_t rights;
+	struct file *f = handle_get_rights(fd, &rights, &error);
 	ssize_t n;
 
 	if (!f)
@@ -100,11 +129,7 @@ transfer_vector(int fd, const struct iovec __user *vec, unsigned long segments, 
 	if (n < 0)
 		goto out;
 	iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
-	n = -EOPNOTSUPP;
-	/* RWF_NOWAIT: no object can promise not to wait. */
-	if (!(flags & ~(int)(RW_HIPRI | RW_DSYNC | RW_SYNC | RW_APPEND)))
-		n = write ? file_write_flags(f, &it, at, (uint32_t)flags)
-			  : file_read_flags(f, &it, at, (uint32_t)flags);
+	n = move_vector(f, rights, &it, at, flags, write);
 	iov_import_free(fast, v);
 out:
 	file_put(f);

@@ -76,7 +76,7 @@ owns(struct thread *t)
 
 /* What an unprivileged caller may ask for; sched(7), "Privileges and resource limits". */
 static int
-may_set(struct thread *t, int policy, int priority, int nice)
+may_set(struct thread *t, int policy, int priority, int nice, bool reset)
 {
 	uint64_t rt_limit = process_limit(t->process, RLIMIT_RTPRIO);
 	uint64_t nice_limit = process_limit(t->process, RLIMIT_NICE);
@@ -93,7 +93,10 @@ may_set(struct thread *t, int policy, int priority, int nice)
 	} else if (nice < t->nice && (uint64_t)(20 - nice) > nice_limit) {
 		return -EPERM;
 	}
-	return 0;
+	/* SCHED_IDLE counts as the nicest of all; a child's fresh start is not given up. */
+	if (t->policy == SCHED_IDLE && policy != SCHED_IDLE && (uint64_t)(20 - t->nice) > nice_limit)
+		return -EPERM;
+	return t->reset_on_fork && !reset ? -EPERM : 0;
 }
 
 static long
@@ -119,7 +122,7 @@ set_scheduler(pid_t pid, int policy, int priority, bool set_nice, int nice, bool
 		goto put;
 	if (is_realtime(policy) ? priority < 1 || priority > RT_PRIORITY_MAX : priority != 0)
 		goto put;
-	error = may_set(t, policy, priority, set_nice ? nice : t->nice);
+	error = may_set(t, policy, priority, set_nice ? nice : t->nice, reset);
 	if (error)
 		goto put;
 	error = sched_set_policy(t, policy, priority);
@@ -128,6 +131,8 @@ set_scheduler(pid_t pid, int policy, int priority, bool set_nice, int nice, bool
 		if (set_nice && !is_realtime(policy))
 			sched_set_nice(t, nice);
 		futex_priority_changed(t);
+		if (is_realtime(policy))
+			timers_limit_changed(t->process);
 	}
 put:
 	thread_put(t);
@@ -230,6 +235,7 @@ linux_sched_setattr(pid_t pid, struct sched_attr __user *uattr, unsigned int fla
 {
 	struct sched_attr a = { 0 };
 	uint32_t size;
+	uint8_t newer;
 
 	if (!uattr || pid < 0 || flags)
 		return -EINVAL;
@@ -243,6 +249,15 @@ linux_sched_setattr(pid_t pid, struct sched_attr __user *uattr, unsigned int fla
 	}
 	if (copy_from_user(&a, uattr, MIN((size_t)size, sizeof(a))))
 		return -EFAULT;
+	/* What is newer than us must be zero. */
+	for (size_t at = sizeof(a); at < size; at++) {
+		if (get_user(newer, (const uint8_t __user *)uattr + at))
+			return -EFAULT;
+		if (newer) {
+			(void)put_user((uint32_t)sizeof(a), &uattr->size);
+			return -E2BIG;
+		}
+	}
 	if ((a.flags & SCHED_FLAG_UTIL_CLAMP) && size < sizeof(a))
 		return -EINVAL;
 	if ((int32_t)a.policy < 0 || (a.flags & ~SCHED_FLAGS))
@@ -490,7 +505,7 @@ linux_getpriority(int which, int who)
 
 /* --- I/O priority: kept and told; there is one class of disk queue ------------------------------ */
 
-#define IOPRIO_CLASS(v) ((v) >> 13)
+#define IOPRIO_CLASS(v) ((v) >> 13 & 7)
 #define IOPRIO_LEVEL(v) ((v) & 7) /* above it are hints for a device */
 #define IOPRIO_VALUE(class, level) ((class) << 13 | (level))
 #define IOPRIO_NONE     0

@@ -70,20 +70,25 @@ send(struct file *in, struct file *out, loff_t *given, size_t count)
 	return n;
 }
 
-/* The source is a regular file: what else could be read might be lost when the other side takes less. */
+/*
+ * 1: send, 0: there is nothing to send, or an errno. The source is a regular file: what else could be read
+ * might be lost when the other side takes less. It is asked for only when something is to be read.
+ */
 static long
-check_send(struct file *in, struct file *out)
+check_send(struct file *in, struct file *out, size_t count)
 {
+	if (!file_pipe(out) && ((out->flags & O_APPEND) || !(in->mode & FILE_SEEKABLE)))
+		return -EINVAL;
+	if (count == 0)
+		return 0;
 	if (!in->inode || !S_ISREG(in->inode->mode) || !(in->mode & FILE_SEEKABLE))
 		return -EINVAL;
 	if (in->ops->no_splice_read || out->ops->no_splice_write)
 		return -EINVAL;
-	if ((out->flags & O_APPEND) && !file_pipe(out))
-		return -EINVAL;
 	if (file_pipe(out) || file_socket(out))
-		return 0;
+		return 1;
 	/* Of no type are objects that take whole messages or numbers only. */
-	return out->inode && (out->inode->mode & S_IFMT) ? 0 : -EINVAL;
+	return out->inode && (out->inode->mode & S_IFMT) ? 1 : -EINVAL;
 }
 
 static long
@@ -106,8 +111,8 @@ send_handles(int out_fd, int in_fd, loff_t *given, size_t count)
 	n = error;
 	if (!out)
 		goto put_in;
-	n = check_send(in, out);
-	if (n == 0)
+	n = check_send(in, out, count);
+	if (n > 0)
 		n = send(in, out, given, count);
 	file_put(out);
 put_in:
@@ -142,6 +147,8 @@ check_copy_range(struct file *in, loff_t in_pos, struct file *out, loff_t out_po
 		return -EXDEV;
 	if (READ_ONCE(out->inode->attributes) & INODE_IMMUTABLE)
 		return -EPERM;
+	if ((uint64_t)in_pos + count < (uint64_t)in_pos || (uint64_t)out_pos + count < (uint64_t)out_pos)
+		return -EOVERFLOW;
 	if (in_pos < 0 || out_pos < 0)
 		return -EINVAL;
 	if (in->inode == out->inode && out_pos + (loff_t)count > in_pos &&

@@ -25,7 +25,7 @@
 
 #define SA_KNOWN                                                                                   \
 	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART |        \
-	 SA_NODEFER | SA_RESETHAND)
+	 SA_NODEFER | SA_RESETHAND | SA_EXPOSE_TAGBITS)
 
 struct linux_stack {
 	uint64_t sp;

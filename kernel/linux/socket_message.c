@@ -170,13 +170,13 @@ parse_control(const char *control, size_t size, struct socket_message *m)
 	return 0;
 }
 
-/* On error the files found so far are in m->rights all the same. */
+/* The sender's control messages as they are; *out is NULL when there are none. */
 static int
-get_control(const struct linux_msghdr *h, struct socket_message *m)
+copy_control(const struct linux_msghdr *h, char **out)
 {
 	char *control;
-	int error;
 
+	*out = NULL;
 	if (h->control_length == 0)
 		return 0;
 	if (h->control_length > CONTROL_MAX)
@@ -184,11 +184,12 @@ get_control(const struct linux_msghdr *h, struct socket_message *m)
 	control = kmalloc(h->control_length, 0);
 	if (!control)
 		return -ENOBUFS;
-	error = copy_from_user(control, h->control, h->control_length);
-	if (!error)
-		error = parse_control(control, h->control_length, m);
-	kfree(control);
-	return error;
+	if (copy_from_user(control, h->control, h->control_length)) {
+		kfree(control);
+		return -EFAULT;
+	}
+	*out = control;
+	return 0;
 }
 
 /* --- control messages for a receiver ------------------------------------------------------------ */
@@ -330,6 +331,7 @@ send_one(struct socket *s, const struct linux_msghdr __user *user, uint32_t flag
 	struct linux_msghdr h;
 	struct iov_iter it;
 	struct socket_message m = { .data = &it, .flags = flags };
+	char *control;
 	ssize_t n = get_header(user, &h);
 
 	if (!n)
@@ -340,12 +342,17 @@ send_one(struct socket *s, const struct linux_msghdr __user *user, uint32_t flag
 	if (n < 0)
 		return n;
 	iov_iter_segments(&it, v, (uint32_t)h.segment_count, (size_t)n);
+	n = copy_control(&h, &control);
+	if (n)
+		goto free_vector;
 	n = s->ops->check_send ? s->ops->check_send(s) : 0;
-	if (!n)
-		n = get_control(&h, &m);
+	if (!n && control)
+		n = parse_control(control, h.control_length, &m);
 	if (!n)
 		n = socket_send(s, &m);
 	socket_rights_drop(m.rights);
+	kfree(control);
+free_vector:
 	iov_import_free(fast, v);
 	return n;
 }

@@ -283,12 +283,29 @@ set_kept(struct socket *s, int option, const void __user *value, int length, int
 	}
 }
 
+#define DEVICE_NAME_MAX 15
+
+/* No device has any name; the empty one is for none. */
+static int
+bind_to_device(const void __user *value, int length)
+{
+	char name[DEVICE_NAME_MAX] = { 0 };
+
+	if (length < 0)
+		return -EINVAL;
+	if (copy_from_user(name, value, MIN((size_t)length, sizeof(name))))
+		return -EFAULT;
+	return name[0] ? -ENODEV : 0;
+}
+
 static int
 set_option(struct socket *s, int option, const void __user *value, int length)
 {
 	uint32_t bit = option_bit(option);
 	int n;
 
+	if (option == SO_BINDTODEVICE)
+		return bind_to_device(value, length);
 	if (length < (int)sizeof(n))
 		return -EINVAL;
 	if (get_user(n, (const int __user *)value))

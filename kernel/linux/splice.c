@@ -117,30 +117,59 @@ splice_files(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos,
 	return -EINVAL;
 }
 
-/* Fetch an offset: pipes have none, others must have positions. */
+/* The two sides of a splice or tee, and what their handles may do. */
+struct sides {
+	struct file *in, *out;
+	uint64_t in_rights, out_rights;
+};
+
+/* 0 with both held, or an errno. */
 static long
-offset_in(struct file *f, loff_t __user *u, loff_t *pos)
+sides_get(struct sides *s, int in_fd, int out_fd)
 {
-	if (!u)
-		return 0;
-	if (file_pipe(f))
-		return -ESPIPE;
-	if (!(f->mode & FILE_SEEKABLE))
-		return -EINVAL;
-	return get_user(*pos, u);
+	int error = 0;
+
+	s->in = handle_get_rights(in_fd, &s->in_rights, &error);
+	if (!s->in)
+		return error;
+	s->out = handle_get_rights(out_fd, &s->out_rights, &error);
+	if (!s->out)
+		file_put(s->in);
+	return error;
+}
+
+static void
+sides_put(struct sides *s)
+{
+	file_put(s->out);
+	file_put(s->in);
 }
 
 static long
-splice_at(struct file *in, loff_t __user *uin, struct file *out, loff_t __user *uout, size_t n,
-	  unsigned int flags)
+sides_may_move(const struct sides *s)
 {
-	loff_t in_pos = 0, out_pos = 0;
-	long r = offset_in(in, uin, &in_pos);
+	long error = handle_need(s->in, s->in_rights, RIGHT_READ);
 
-	if (!r)
-		r = offset_in(out, uout, &out_pos);
+	return error ? error : handle_need(s->out, s->out_rights, RIGHT_WRITE);
+}
+
+/* Offsets are fetched before anything else is asked of the two: a pipe has none. */
+static long
+splice_at(struct sides *s, loff_t __user *uin, loff_t __user *uout, size_t n, unsigned int flags)
+{
+	struct file *in = s->in, *out = s->out;
+	loff_t in_pos = 0, out_pos = 0;
+	long r;
+
+	if ((uin && file_pipe(in)) || (uout && file_pipe(out)))
+		return -ESPIPE;
+	if ((uout && get_user(out_pos, uout)) || (uin && get_user(in_pos, uin)))
+		return -EFAULT;
+	r = sides_may_move(s);
 	if (r)
 		return r;
+	if ((uin && !(in->mode & FILE_SEEKABLE)) || (uout && !(out->mode & FILE_SEEKABLE)))
+		return -EINVAL;
 	if (in->inode && S_ISDIR(in->inode->mode))
 		return -EINVAL;
 	r = splice_files(
@@ -154,38 +183,22 @@ splice_at(struct file *in, loff_t __user *uin, struct file *out, loff_t __user *
 	return r;
 }
 
-/* Both handles, or an errno. */
-static long
-get_both(int in_fd, int out_fd, struct file **in, struct file **out)
-{
-	int error = 0;
-
-	*in = handle_get(in_fd, RIGHT_READ, &error);
-	if (!*in)
-		return error;
-	*out = handle_get(out_fd, RIGHT_WRITE, &error);
-	if (!*out)
-		file_put(*in);
-	return error;
-}
-
 long
 linux_splice(int in_fd, loff_t __user *uin, int out_fd, loff_t __user *uout, size_t n,
 	unsigned int flags)
 {
-	struct file *in, *out;
+	struct sides s;
 	long r;
 
 	if (flags & ~SPLICE_F_KNOWN)
 		return -EINVAL;
 	if (n == 0)
 		return 0;
-	r = get_both(in_fd, out_fd, &in, &out);
+	r = sides_get(&s, in_fd, out_fd);
 	if (r)
 		return r;
-	r = splice_at(in, uin, out, uout, n, flags);
-	file_put(out);
-	file_put(in);
+	r = splice_at(&s, uin, uout, n, flags);
+	sides_put(&s);
 	return r;
 }
 
@@ -201,50 +214,51 @@ check_offset(struct file *f, loff_t pos)
 long
 io_uring_splice(int in_fd, loff_t in_pos, int out_fd, loff_t out_pos, size_t n, unsigned int flags)
 {
-	struct file *in, *out;
+	struct sides s;
 	long r;
 
 	if (flags & ~SPLICE_F_KNOWN)
 		return -EINVAL;
 	if (n == 0)
 		return 0;
-	r = get_both(in_fd, out_fd, &in, &out);
+	r = sides_get(&s, in_fd, out_fd);
 	if (r)
 		return r;
-	r = check_offset(in, in_pos);
+	r = sides_may_move(&s);
 	if (!r)
-		r = check_offset(out, out_pos);
-	if (!r && in->inode && S_ISDIR(in->inode->mode))
+		r = check_offset(s.in, in_pos);
+	if (!r)
+		r = check_offset(s.out, out_pos);
+	if (!r && s.in->inode && S_ISDIR(s.in->inode->mode))
 		r = -EINVAL;
 	if (!r)
-		r = splice_files(in, in_pos == -1 ? NULL : &in_pos, out, out_pos == -1 ? NULL : &out_pos,
+		r = splice_files(s.in, in_pos == -1 ? NULL : &in_pos, s.out, out_pos == -1 ? NULL : &out_pos,
 				 MIN(n, RW_MAX), flags);
-	file_put(out);
-	file_put(in);
+	sides_put(&s);
 	return r;
 }
 
 long
 linux_tee(int in_fd, int out_fd, size_t n, unsigned int flags)
 {
-	struct file *in, *out;
+	struct sides s;
 	long r;
 
 	if (flags & ~SPLICE_F_KNOWN)
 		return -EINVAL;
 	if (n == 0)
 		return 0;
-	r = get_both(in_fd, out_fd, &in, &out);
+	r = sides_get(&s, in_fd, out_fd);
 	if (r)
 		return r;
-	if (file_pipe(in) && file_pipe(out))
-		r = pipe_to_pipe(file_pipe(in), file_pipe(out), n,
-			(flags & SPLICE_F_NONBLOCK) || ((in->flags | out->flags) & O_NONBLOCK),
-			false);
-	else
+	r = sides_may_move(&s);
+	if (!r && !(file_pipe(s.in) && file_pipe(s.out)))
 		r = -EINVAL;
-	file_put(out);
-	file_put(in);
+	if (!r)
+		r = pipe_to_pipe(file_pipe(s.in), file_pipe(s.out), n,
+				 (flags & SPLICE_F_NONBLOCK) || ((s.in->flags | s.out->flags) & O_NONBLOCK),
+				 false);
+	sides_put(&s);
 	return r;
 }
 

@@ -144,12 +144,14 @@ long
 linux_clock_settime(int clock, const struct timespec64 __user *in)
 {
 	struct timespec64 ts;
+	uint64_t now;
+	bool counts_cpu = clock < 0 && clock_read(clock, &now) == 0;
 
-	if (clock != CLOCK_REALTIME)
+	if (clock != CLOCK_REALTIME && !counts_cpu)
 		return -EINVAL;
 	if (copy_from_user(&ts, in, sizeof(ts)))
 		return -EFAULT;
-	return set_realtime(&ts);
+	return counts_cpu ? -EPERM : set_realtime(&ts);
 }
 
 /* --- sleeping --------------------------------------------------------------------------------- */
@@ -289,8 +291,12 @@ linux_clock_nanosleep(int clock, int flags, const struct timespec64 __user *requ
 		return -EINVAL;
 	if (is_own_thread_clock(clock))
 		return -EINVAL;
-	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) && !capable(CAP_WAKE_ALARM))
-		return -EPERM;
+	if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) {
+		if (!capable(CAP_WAKE_ALARM))
+			return -EPERM;
+		if (flags & ~TIMER_ABSTIME)
+			return -EINVAL;
+	}
 	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
 		return sleep_cpu(clock, flags & TIMER_ABSTIME, &ts, left);
 	if ((flags & TIMER_ABSTIME) &&

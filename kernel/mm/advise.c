@@ -219,13 +219,27 @@ advise_nothing(struct address_space *as, vaddr_t start, vaddr_t end)
 	return advise_pages(as, start, end, ADVICE_NORMAL);
 }
 
+/* Huge pages are made when memory is touched, or not: nothing that is there becomes one. */
+static int
+advise_collapse(struct address_space *as, vaddr_t start, vaddr_t end)
+{
+	struct mapping *m;
+	bool any;
+
+	read_lock(&as->lock);
+	m = address_space_find(as, start);
+	any = m && m->start < end;
+	read_unlock(&as->lock);
+	return any ? -EINVAL : -ENOMEM;
+}
+
 int
 address_space_advise(struct address_space *as, vaddr_t addr, size_t length, int advice)
 {
 	vaddr_t end = addr + ALIGN_UP(length, PAGE_SIZE);
 
 	if (advice < 0 || (advice > ADVICE_LAST_LOW && advice < ADVICE_FREE) ||
-	    advice > ADVICE_DONTNEED_LOCKED)
+	    advice > ADVICE_COLLAPSE)
 		return -EINVAL;
 	if (!IS_ALIGNED(addr, PAGE_SIZE) || end < addr || (length > 0 && end == addr))
 		return -EINVAL;
@@ -241,6 +255,8 @@ address_space_advise(struct address_space *as, vaddr_t addr, size_t length, int 
 		return advise_pages(as, addr, end, advice);
 	case ADVICE_DONTNEED_LOCKED:
 		return advise_pages(as, addr, end, ADVICE_DONTNEED);
+	case ADVICE_COLLAPSE:
+		return advise_collapse(as, addr, end);
 	case ADVICE_REMOVE:
 		return advise_remove(as, addr, end);
 	case ADVICE_POPULATE_READ:

@@ -404,6 +404,7 @@ address_space_remap_pages(struct address_space *as, vaddr_t start, size_t length
 	write_lock(&as->lock);
 	m = address_space_find(as, start);
 	if (m && m->start <= start && (m->flags & MAPPING_SHARED) && !(m->flags & MAPPING_HUGETLB) && m->object &&
+	    (!m->file || (m->file->mode & FILE_WRITE)) &&
 	    alike_until(m, start + length)) {
 		r.flags = m->flags;
 		r.object = m->object;

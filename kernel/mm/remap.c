@@ -304,7 +304,7 @@ address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, size_
 		return -EINVAL;
 	old_len = ALIGN_UP(old_len, PAGE_SIZE);
 	new_len = ALIGN_UP(new_len, PAGE_SIZE);
-	if (new_len == 0 || new_len > USER_END || old + old_len < old)
+	if (new_len == 0 || old + old_len < old)
 		return -EINVAL;
 	write_lock(&as->lock);
 	result = remap_locked(as, old, old_len, new_len, flags, new_addr, &doomed);

@@ -307,6 +307,14 @@ error_for(const struct file *f, uint64_t missing)
 	return -EPERM;
 }
 
+int
+handle_need(const struct file *f, uint64_t rights, uint64_t needed)
+{
+	uint64_t missing = needed & ~rights;
+
+	return likely(!missing) ? 0 : error_for(f, missing);
+}
+
 /*
  * The handle of `fd` if it has the rights, or NULL with *error, which success leaves alone. t->lock
  * is held, or nobody else can change t.

@@ -219,6 +219,24 @@ collect_args(struct exec_args *a, const struct program *g, const struct exec_sou
 	return error;
 }
 
+/*
+ * What step 2 would have said: a program that is not found or cannot run is told only when its arguments are
+ * whole and not too many. `error`, or step 2's.
+ */
+static int
+judge_args_first(int error, const struct exec_source *argv, const struct exec_source *envp)
+{
+	struct exec_args a;
+	int wrong = exec_args_init(&a);
+
+	if (!wrong)
+		wrong = exec_args_add_source(&a, envp, 0, &a.envc);
+	if (!wrong)
+		wrong = exec_args_add_source(&a, argv, 0, &a.argc);
+	exec_args_free(&a);
+	return wrong ? wrong : error;
+}
+
 /* --- step 4 ----------------------------------------------------------------------------------- */
 
 /* The caller becomes the leader of its process, whose leader has ended. */
@@ -483,7 +501,9 @@ exec_program(int dirfd, const char *path, const struct exec_source *argv, const 
 	if (mutex_lock_killable(&p->exec_lock))
 		return -ERESTARTNOINTR;
 	error = find_program(&g, dirfd, path, flags);
-	if (!error)
+	if (error)
+		error = judge_args_first((int)error, argv, envp);
+	else
 		error = exec_locked(p, &g, argv, envp, g.name);
 	program_free(&g);
 	mutex_unlock(&p->exec_lock);

@@ -209,7 +209,7 @@ may_set_group_locked(struct process *self, struct process *p, pid_t pgid)
 {
 	struct process_group *g;
 
-	if (!p || p->state != PROCESS_ALIVE)
+	if (!p || p->state == PROCESS_REAPED)
 		return -ESRCH;
 	if (p != self) {
 		if (p->parent != self)

@@ -54,12 +54,21 @@ info_for_locked(struct process *p, const struct siginfo *info, struct siginfo *t
 	return theirs;
 }
 
+/* Is there such a signal? Asked only when there is somebody to get it. */
+static int
+check_number(int signo)
+{
+	return signo < 0 || signo > SIGNAL_COUNT ? -EINVAL : 0;
+}
+
 static int
 send_checked_locked(struct process *p, int signo, const struct siginfo *info)
 {
-	int error = may_send_locked(p, signo);
+	int error = check_number(signo);
 	struct siginfo theirs;
 
+	if (!error)
+		error = may_send_locked(p, signo);
 	if (error || signo == 0)
 		return error;
 	return signal_send_process(p, signo, info_for_locked(p, info, &theirs));
@@ -112,8 +121,6 @@ signal_kill(pid_t pid, int signo, const struct siginfo *info)
 	struct process *p;
 	int error;
 
-	if (signo < 0 || signo > SIGNAL_COUNT)
-		return -EINVAL;
 	if (pid == INT32_MIN)
 		return -ESRCH;
 	spin_lock(&process_tree_lock);
@@ -142,15 +149,15 @@ signal_kill_thread(pid_t pid, pid_t tid, int signo, const struct siginfo *info)
 	struct thread *t;
 	int error = -ESRCH;
 
-	if (signo < 0 || signo > SIGNAL_COUNT)
-		return -EINVAL;
 	spin_lock(&process_tree_lock);
 	tid = pid_global_locked(current_pid_namespace(), tid);
 	pid = pid_global_locked(current_pid_namespace(), pid);
 	slot = pid_slot_locked(tid);
 	t = slot ? slot->thread : NULL;
 	if (t && (pid <= 0 || t->process->pid == pid)) {
-		error = may_send_locked(t->process, signo);
+		error = check_number(signo);
+		if (!error)
+			error = may_send_locked(t->process, signo);
 		if (error == 0 && signo != 0) {
 			error = signal_send_thread(t, signo, info_for_locked(t->process, info, &theirs));
 			if (error == -ESRCH)

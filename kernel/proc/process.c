@@ -18,6 +18,7 @@
 #include <tessera/time.h>
 
 #include "proc.h"
+#include "timers.h"
 
 struct list all_processes = LIST_INIT(all_processes);
 struct process *init_process;
@@ -104,6 +105,7 @@ process_add_thread_locked(struct process *p, struct thread *t)
 	assert_held(&p->signal_lock);
 	list_add_tail(&p->threads, &t->process_node);
 	p->thread_count++;
+	timers_thread_added_locked(p, t);
 }
 
 /* Make p known: on the list of all, under its parent. process_tree_lock held; takes a reference to the

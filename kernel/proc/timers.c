@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.c - interval timers (real, virtual, profiling) and the limit on CPU time.
+ * timers.c - interval timers (real, virtual, profiling) and the limits on CPU time: RLIMIT_CPU of a process,
+ * RLIMIT_RTTIME of what a real-time thread runs without going to sleep.
  *
  * CPU time is not counted by a tick: a process with T threads on C CPUs cannot use up R nanoseconds in
  * less than R / min(T, C), so a timer is set for then, and looks. An idle process is looked at ever
@@ -98,6 +99,72 @@ check_limit(struct interval_timers *it, uint64_t now)
 	return it->limit_when - now;
 }
 
+/* Spells end unseen: look this many times until the limit could be reached. */
+#define RT_LOOKS 8
+
+static bool
+runs_in_real_time(const struct thread *t)
+{
+	return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
+}
+
+/* One thread against RLIMIT_RTTIME (nanoseconds). What is left until it can be due again. */
+static uint64_t
+check_spell(struct process *p, struct thread *t, uint64_t soft, uint64_t hard)
+{
+	uint64_t user, system, start = READ_ONCE(t->burst_start), ran, next, look;
+
+	thread_times(t, &user, &system);
+	ran = user + system - MIN(start, user + system);
+	if (t->rt_spell != start || t->rt_next == 0) {
+		t->rt_spell = start;
+		t->rt_next = soft;
+	}
+	if (ran >= hard) {
+		(void)process_kill_threads_locked(p, SIGKILL, NULL);
+		return UINT64_MAX;
+	}
+	if (ran >= t->rt_next) {
+		(void)signal_send_locked(p, NULL, SIGXCPU, NULL);
+		t->rt_next = ran + NSEC_PER_SEC;
+	}
+	next = MIN(t->rt_next, hard) - ran;
+	look = MAX(soft / RT_LOOKS, SAMPLE_MIN);
+	return MIN(next, look);
+}
+
+/* A limit in microseconds as nanoseconds; UINT64_MAX: none. */
+static uint64_t
+limit_ns(uint64_t us)
+{
+	return us < INT64_MAX / NSEC_PER_USEC ? us * NSEC_PER_USEC : UINT64_MAX;
+}
+
+/* RLIMIT_RTTIME: SIGXCPU at the soft limit and each second beyond, SIGKILL at the hard one. */
+static uint64_t
+check_realtime(struct process *p)
+{
+	const struct rlimit64 *l = &p->limits[RLIMIT_RTTIME];
+	uint64_t soft = limit_ns(READ_ONCE(l->current)), hard = limit_ns(READ_ONCE(l->maximum));
+	uint64_t left = UINT64_MAX;
+	struct thread *t;
+
+	if (soft == UINT64_MAX)
+		return UINT64_MAX;
+	list_for_each(t, &p->threads, process_node)
+		if (runs_in_real_time(t))
+			left = MIN(left, check_spell(p, t, soft, hard));
+	return left;
+}
+
+void
+timers_thread_added_locked(struct process *p, const struct thread *t)
+{
+	assert_held(&p->signal_lock);
+	if (p->timers && runs_in_real_time(t))
+		timers_arm_cpu_locked(p->timers);
+}
+
 void
 timers_arm_cpu_locked(struct interval_timers *it)
 {
@@ -110,6 +177,7 @@ timers_arm_cpu_locked(struct interval_timers *it)
 	left = check_one(p, &it->virtual_time, user, SIGVTALRM);
 	left = MIN(left, check_one(p, &it->prof_time, all, SIGPROF));
 	left = MIN(left, check_limit(it, all));
+	left = MIN(left, check_realtime(p));
 	left = MIN(left, posix_timers_check_cpu_locked(it, user, all));
 	if (left == UINT64_MAX)
 		return;
@@ -190,7 +258,8 @@ timers_limit_changed(struct process *p)
 	uint64_t limit = process_limit(p, RLIMIT_CPU), flags;
 	struct interval_timers *it;
 
-	if (limit == RLIM_INFINITY && !READ_ONCE(p->timers))
+	if (limit == RLIM_INFINITY && process_limit(p, RLIMIT_RTTIME) == RLIM_INFINITY &&
+	    !READ_ONCE(p->timers))
 		return;
 	if (!timers_get(p))
 		return;

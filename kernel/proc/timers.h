@@ -57,5 +57,7 @@ void timers_cpu_time_locked(struct process *p, uint64_t *user, uint64_t *all);
 /* Let CPU-time POSIX timers that are due fire; the smallest time left, UINT64_MAX: none. */
 uint64_t posix_timers_check_cpu_locked(struct interval_timers *it, uint64_t user, uint64_t all);
 void posix_timers_delete_all(struct interval_timers *it);
+/* `t` has joined p, whose signal_lock is held: it may be a real-time one. */
+void timers_thread_added_locked(struct process *p, const struct thread *t);
 
 #endif

@@ -257,9 +257,7 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory, bool busy)
 		return -ENOENT;
 	if (!directory && w->slash)
 		return S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
-	error = mount_want_write(w->parent.mount);
-	if (!error)
-		error = permission_delete(dir, d, directory);
+	error = permission_delete(dir, d, directory);
 	if (error)
 		return error;
 	if (!(directory ? dir->ops->rmdir : dir->ops->unlink))
@@ -295,6 +293,8 @@ vfs_unlink(int dirfd, const char *name, bool directory)
 	if (error)
 		return error;
 	error = removal_kind(&w, directory);
+	if (!error)
+		error = mount_want_write(w.parent.mount); /* told of names that are not there, too */
 	if (error)
 		goto put_name;
 	dir = w.parent.dentry->inode;

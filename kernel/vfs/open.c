@@ -353,7 +353,7 @@ open_tmpfile(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 	     struct file **out)
 {
 	struct path dir;
-	int error = path_lookup(dirfd, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY | LOOKUP_CREATE, &dir);
+	int error = path_lookup(dirfd, name, lookup | (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | LOOKUP_DIRECTORY | LOOKUP_CREATE, &dir);
 
 	if (error)
 		return error;

@@ -183,8 +183,7 @@ regular_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
 			error = -EPERM;
 		else
 			object_punch(i->object, (uint64_t)offset, end);
-	} else if (!(mode & FALLOC_KEEP_SIZE) && end > inode_size(i) &&
-		   end > file_size_limit()) {
+	} else if (end > inode_size(i) && end > file_size_limit()) { /* even where the size is kept */
 		signal_send_thread(current_thread(), SIGXFSZ, NULL);
 		error = -EFBIG;
 	} else if ((i->seals & SEAL_GROW) && end > inode_size(i)) {

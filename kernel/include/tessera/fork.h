@@ -40,6 +40,7 @@ struct process;
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWPID)
 #define CLONE_IO 0x80000000ull
 #define CLONE_CLEAR_SIGHAND 0x100000000ull
+#define CLONE_INTO_CGROUP   0x200000000ull
 
 struct clone_request {
 	uint64_t flags;

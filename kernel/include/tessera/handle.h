@@ -80,6 +80,9 @@ struct file *handle_table_get_rights(struct handle_table *t, int fd, uint64_t ri
 struct file *handle_table_get(struct handle_table *t, int fd, uint64_t *rights);
 /* The same in the caller's table and without O_PATH handles. *error as handle_get. */
 struct file *handle_get_rights(int fd, uint64_t *rights, int *error);
+/* 0 when `rights` has all of `needed`, or the error that handle_get gives: for calls that look at other things
+ * of the file first. */
+int handle_need(const struct file *f, uint64_t rights, uint64_t needed);
 uint64_t handle_rights(struct handle_table *t, int fd); /* for tests and dumps */
 /* What restriction took away from it: what is opened through a directory handle lacks the same. */
 uint64_t handle_rights_removed(struct handle_table *t, int fd);

@@ -211,7 +211,8 @@ int process_set_group(pid_t pid, pid_t pgid);
 pid_t process_new_session(void);
 pid_t process_get_group(pid_t pid);
 pid_t process_get_session(pid_t pid);
-void timers_limit_changed(struct process *p); /* RLIMIT_CPU was set */
+/* RLIMIT_CPU or RLIMIT_RTTIME was set, or a thread of p runs in real time from now on. */
+void timers_limit_changed(struct process *p);
 uint64_t process_limit(struct process *p, int which);  /* the soft limit */
 uint32_t process_count(void);
 pid_t process_last_pid(void);

@@ -95,6 +95,7 @@ _Static_assert(sizeof(struct siginfo) == 128, "siginfo_t");
 #define SA_NOCLDSTOP 0x00000001ull
 #define SA_NOCLDWAIT 0x00000002ull
 #define SA_SIGINFO   0x00000004ull
+#define SA_EXPOSE_TAGBITS 0x00000800ull /* addresses here have no tags */
 #define SA_RESTORER  0x04000000ull
 #define SA_ONSTACK   0x08000000ull
 #define SA_RESTART   0x10000000ull

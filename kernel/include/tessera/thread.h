@@ -134,6 +134,8 @@ struct thread {
 	uint64_t sum_exec_ns;          /* [q] */
 	uint64_t sleep_start;          /* [q] when it left the run queue */
 	uint64_t burst_start;          /* [q] sum_exec_ns when it was last woken */
+	uint64_t rt_spell, rt_next;    /* [s] RLIMIT_RTTIME: burst_start of the spell that was judged, and the CPU
+	                                * time it may have until SIGXCPU comes (again) */
 	uint64_t burst_ns;             /* [q] how long it runs between sleeps, an average */
 	uint64_t user_ticks, system_ticks; /* [q] samples: how to split sum_exec_ns */
 	struct list all_node;          /* sched/'s list of all threads, its lock */
