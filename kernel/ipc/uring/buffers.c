@@ -13,6 +13,8 @@
 
 #include "uring.h"
 
+#define LOW_GROUPS 64u
+
 bool
 uring_request_buffer(struct uring_request *q, struct iovec *out)
 {
@@ -50,8 +52,16 @@ group_make_locked(struct uring *u, uint16_t id)
 		return NULL;
 	list_init(&g->loose);
 	g->id = id;
+	u->low_groups |= id < LOW_GROUPS;
 	list_add(&u->groups, &g->node);
 	return g;
+}
+
+/* One that there is. Of the low numbers all are there when one was used: what Linux keeps as an array. */
+static struct uring_group *
+group_known_locked(struct uring *u, uint16_t id)
+{
+	return id < LOW_GROUPS && u->low_groups ? group_make_locked(u, id) : group_find_locked(u, id);
 }
 
 static void
@@ -113,7 +123,7 @@ uring_unprovide(struct uring_request *q, uint32_t count)
 	int error = 0;
 
 	mutex_lock(&u->lock);
-	g = group_find_locked(u, q->sqe.buffer);
+	g = group_known_locked(u, q->sqe.buffer);
 	if (!g)
 		error = -ENOENT;
 	else if (g->ring)
@@ -165,14 +175,18 @@ uring_unset_buffer_ring(struct uring *u, uint16_t id)
 	int error = 0;
 
 	mutex_lock(&u->lock);
-	g = group_find_locked(u, id);
+	g = group_known_locked(u, id);
 	if (!g) {
 		error = -ENOENT;
 	} else if (!g->ring) {
 		error = -EINVAL;
 	} else {
 		loose_free(g);
-		g->ring = false; /* the number stays known */
+		g->ring = false;
+		if (id >= LOW_GROUPS) {
+			list_del(&g->node);
+			kfree(g);
+		}
 	}
 	mutex_unlock(&u->lock);
 	return error;

@@ -168,6 +168,7 @@ struct uring {
 	struct iovec *buffers;         /* [l] */
 	uint32_t buffer_count;
 	struct list groups;            /* [l] struct uring_group */
+	bool low_groups;               /* [l] one with a low number was used */
 	struct wait_queue poller_wait; /* the poller, and who waits for it to make room */
 	uint64_t poller_idle;          /* [I] ns */
 	int poller_cpu;                /* [I] -1: any */

@@ -175,10 +175,16 @@ TEST(uring_buffer_ring_registration)
 	one.resv[1] = 1;
 	CHECK_ERRNO(reg(&r, IORING_REGISTER_PBUF_RING, &one, 1), EINVAL);
 	one.resv[1] = 0;
+	/* Low numbers are all known when one is; others come and go. */
+	CHECK_ERRNO(reg(&r, IORING_UNREGISTER_PBUF_RING, &one, 1), EINVAL);
+	one.bgid = 1000;
+	CHECK_ERRNO(reg(&r, IORING_UNREGISTER_PBUF_RING, &one, 1), ENOENT);
+	CHECK_OK(reg(&r, IORING_REGISTER_PBUF_RING, &one, 1));
+	CHECK_OK(reg(&r, IORING_UNREGISTER_PBUF_RING, &one, 1));
 	CHECK_ERRNO(reg(&r, IORING_UNREGISTER_PBUF_RING, &one, 1), ENOENT);
 	one.bgid = 3;
 	CHECK_OK(reg(&r, IORING_UNREGISTER_PBUF_RING, &one, 1));
-	CHECK_ERRNO(reg(&r, IORING_UNREGISTER_PBUF_RING, &one, 1), EINVAL); /* the number is known by now */
+	CHECK_ERRNO(reg(&r, IORING_UNREGISTER_PBUF_RING, &one, 1), EINVAL);
 	/* A group whose buffers were given one by one. */
 	struct io_uring_sqe *s = sqe(&r, IORING_OP_PROVIDE_BUFFERS, 1, b.memory, SIZE, 0, 1);
 	s->buf_group = 3;
