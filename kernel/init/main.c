@@ -21,6 +21,7 @@
 #include <tessera/inode.h>
 #include <tessera/kcov.h>
 #include <tessera/kcsan.h>
+#include <tessera/keys.h>
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
@@ -94,6 +95,7 @@ start_rest(void *unused)
 	if (boot_argument("test", value, sizeof(value)))
 		test_run(value);
 	unpack_image();
+	key_init();
 	process_init();
 	ipc_namespace_init();
 	if (!boot_argument("init", value, sizeof(value)) || value[0] != '/')

@@ -6,6 +6,7 @@
  * lock and take a reference.
  */
 #include <tessera/cred.h>
+#include <tessera/keys.h>
 #include <tessera/namespace.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -32,6 +33,7 @@ cred_put(struct cred *c)
 	if (c && ref_put(&c->refs)) {
 		assert(c != &init_cred);
 		namespace_put(&c->user_ns->ns);
+		key_cred_put(c);
 		kfree(c->groups);
 		kfree(c);
 	}
@@ -53,6 +55,7 @@ cred_copy(const struct cred *c)
 		}
 	}
 	namespace_get(&n->user_ns->ns);
+	key_cred_copied(n);
 	return n;
 }
 
@@ -119,6 +122,8 @@ cred_install(struct cred *c)
 		user_charge_locked(old->uid, -1);
 		spin_unlock(&process_tree_lock);
 	}
+	if (old->fsuid != c->fsuid)
+		key_cred_fsuid(c);
 	spin_lock(&p->lock);
 	t->cred = c;
 	spin_unlock(&p->lock);

@@ -17,6 +17,7 @@
 #include <tessera/file.h>
 #include <tessera/file_caps.h>
 #include <tessera/inode.h>
+#include <tessera/keys.h>
 #include <tessera/ptrace.h>
 #include <tessera/namespace.h>
 
@@ -141,6 +142,7 @@ exec_cred(struct file *f, bool *secure)
 	c->cap_permitted |= c->cap_ambient;
 	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
 	c->securebits &= ~SECBIT_KEEP_CAPS;
+	key_cred_new_process(c);
 	*secure = set_id || (c->uid != root && (effective || (c->cap_permitted & ~c->cap_ambient)));
 	return c;
 }

@@ -11,6 +11,7 @@
 #include <tessera/address_space.h>
 #include <tessera/fork.h>
 #include <tessera/handle.h>
+#include <tessera/keys.h>
 #include <tessera/namespace.h>
 #include <tessera/pid_namespace.h>
 #include <tessera/random.h>
@@ -473,13 +474,20 @@ static struct cred *
 child_cred(const struct clone_request *r, int *error)
 {
 	struct cred *c = (struct cred *)current_cred();
+	bool thread = r->flags & CLONE_THREAD;
 
-	if (!(r->flags & CLONE_NEWUSER)) {
+	if (!(r->flags & CLONE_NEWUSER) && !key_cred_is_private(c, thread)) {
 		cred_get(c);
 		return c;
 	}
 	c = cred_copy(c);
-	*error = c ? user_namespace_create(c) : -ENOMEM;
+	*error = c ? 0 : -ENOMEM;
+	if (c && thread)
+		*error = key_cred_new_thread(c);
+	else if (c)
+		key_cred_new_process(c);
+	if (!*error && (r->flags & CLONE_NEWUSER))
+		*error = user_namespace_create(c);
 	if (!*error)
 		return c;
 	cred_put(c);
@@ -503,6 +511,7 @@ process_clone(const struct clone_request *r)
 		return error;
 	if (!(r->flags & CLONE_THREAD) && signal_pending(current_thread()))
 		return -ERESTARTNOINTR;
+	key_session_inherit();
 	c = child_cred(r, &error);
 	if (!c)
 		return error;

@@ -9,6 +9,7 @@
 #include <tessera/address_space.h>
 #include <tessera/core.h>
 #include <tessera/handle.h>
+#include <tessera/keys.h>
 #include <tessera/namespace.h>
 #include <tessera/pid_namespace.h>
 #include <tessera/ptrace.h>
@@ -92,6 +93,7 @@ process_put(struct process *p)
 			namespace_put(&p->pid_ns->ns);
 		actions_put(p->actions);
 		signal_queue_flush(&p->pending, ~0ull);
+		key_put(p->session_left);
 		slab_free(process_cache, p);
 		p = parent;
 	}

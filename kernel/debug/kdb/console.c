@@ -20,7 +20,7 @@
 #define ESCAPE  27
 #define RUBOUT  127
 
-enum key { KEY_UP = 256, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE, KEY_NONE };
+enum editing_key { KEY_UP = 256, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE, KEY_NONE };
 
 static char history[HISTORY][KDB_LINE_MAX];
 static uint32_t history_count;

@@ -5,6 +5,7 @@
  */
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/keys.h>
 #include <tessera/socket.h>
 #include <tessera/sysfs.h>
 #include <tessera/sysv.h>
@@ -49,6 +50,12 @@ command_inodes(int argc, char **argv)
 }
 
 static void
+command_keys(int argc, char **argv)
+{
+	key_dump();
+}
+
+static void
 command_sysfs(int argc, char **argv)
 {
 	sysfs_dump();
@@ -58,6 +65,7 @@ const struct kdb_command kdb_object_commands[] = {
 	{ "handles", "PID", "what a process has open, with rights", command_handles },
 	{ "sockets", "", "all sockets", command_sockets },
 	{ "sysv", "", "System V segments, semaphores and message queues, who waits", command_sysv },
+	{ "keys", "", "keys and keyrings, what they hold, who refers to them", command_keys },
 	{ "mounts", "", "the tree of mounts", command_mounts },
 	{ "inodes", "[N]", "how many there are; N of each file system", command_inodes },
 	{ "sysfs", "", "the tree of /sys", command_sysfs },

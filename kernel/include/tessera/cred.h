@@ -46,6 +46,7 @@
 #define CAP_LAST 40
 #define CAP_FULL (BIT(CAP_LAST + 1) - 1)
 
+struct key;
 struct thread;
 struct user_namespace;
 
@@ -55,6 +56,8 @@ struct cred {
 	gid_t gid, egid, sgid, fsgid;
 	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
 	uint32_t securebits;
+	uint8_t default_keyring;        /* enum key_default */
+	struct key *thread_keyring, *process_keyring, *session_keyring; /* references; NULL: none (yet) */
 	struct user_namespace *user_ns; /* reference; the capabilities are over it */
 	uint32_t group_count;
 	gid_t *groups;       /* sorted */

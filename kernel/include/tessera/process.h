@@ -117,6 +117,7 @@ struct process {
 
 	/* family */
 	struct process *parent;           /* [P] counted */
+	struct key *session_left;         /* [a] reference: the session keyring that a child wants it to have */
 	struct list children;             /* [P] struct process.sibling */
 	struct list sibling;              /* [P] */
 	struct list tracees;              /* [P] struct ptrace.node: threads that threads of this one trace */

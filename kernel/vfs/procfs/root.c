@@ -9,6 +9,7 @@
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/kdb.h>
+#include <tessera/keys.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
@@ -208,6 +209,20 @@ show_filesystems(struct text *t, struct target *at)
 	return 0;
 }
 
+static int
+show_keys(struct text *t, struct target *at)
+{
+	key_show_all(t);
+	return 0;
+}
+
+static int
+show_key_users(struct text *t, struct target *at)
+{
+	key_show_users(t);
+	return 0;
+}
+
 static void
 interrupt_line(void *ctx, const char *name, const uint64_t *per_cpu)
 {
@@ -332,6 +347,8 @@ const struct entry root_entries[] = {
 	ENTRY_LINE("execdomains", "0-0\tLinux           \t[kernel]"),
 	ENTRY_FILE("filesystems", show_filesystems),
 	ENTRY_FILE("interrupts", show_interrupts),
+	ENTRY_FILE("key-users", show_key_users),
+	ENTRY_FILE("keys", show_keys),
 	ENTRY_FILE("loadavg", show_loadavg),
 	ENTRY_FILE("locks", show_locks),
 	ENTRY_FILE("meminfo", show_meminfo),

@@ -8,6 +8,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/keys.h>
 #include <tessera/lease.h>
 #include <tessera/namespace.h>
 #include <tessera/pipe.h>
@@ -294,6 +295,16 @@ static const struct entry yama_entries[] = {
 	{ 0 },
 };
 
+static const struct entry keys_entries[] = {
+	NUMBER("gc_delay", key_limits.gc_delay, 0, INT32_MAX),
+	NUMBER("maxbytes", key_limits.bytes, 1, INT32_MAX),
+	NUMBER("maxkeys", key_limits.keys, 1, INT32_MAX),
+	NUMBER("persistent_keyring_expiry", key_limits.persistent_expiry, 0, INT32_MAX),
+	NUMBER("root_maxbytes", key_limits.root_bytes, 1, INT32_MAX),
+	NUMBER("root_maxkeys", key_limits.root_keys, 1, INT32_MAX),
+	{ 0 },
+};
+
 static const struct entry kernel_entries[] = {
 	CONSTANT("arch", "x86_64"),
 	CONSTANT("auto_msgmni", "0"),
@@ -304,6 +315,7 @@ static const struct entry kernel_entries[] = {
 	SETTING("domainname", show_domainname, write_domainname),
 	SETTING("hostname", show_hostname, write_hostname),
 	CONSTANT("kexec_load_disabled", "1"),
+	ENTRY_DIR("keys", keys_entries),
 	CONSTANT("modules_disabled", "1"),
 	SETTING("msgmax", show_msgmax, write_msgmax),
 	SETTING("msg_next_id", show_msg_next_id, write_msg_next_id),

@@ -16,3 +16,15 @@ TEST(machine_calls)
 	FLAG(iopl, a level, 0, syscall(SYS_iopl, 3));
 	FLAGS_END();
 }
+
+TEST(key_calls)
+{
+	const int ring = -2; /* the process's */
+
+	FLAG(add_key, type asymmetric, EBADMSG, syscall(SYS_add_key, "asymmetric", "a", "xx", 2ul, ring));
+	FLAG(add_key, type encrypted, EINVAL, syscall(SYS_add_key, "encrypted", "a", "x", 1ul, ring));
+	FLAG(keyctl, KEYCTL_DH_COMPUTE, EINVAL, syscall(SYS_keyctl, 23, 0, 0, 0, 0));
+	FLAG(keyctl, KEYCTL_PKEY_QUERY, EFAULT, syscall(SYS_keyctl, 24, 0, 0, 0, 0));
+	FLAG(keyctl, KEYCTL_CAPABILITIES, 0, syscall(SYS_keyctl, 31, NULL, 0));
+	FLAGS_END();
+}

@@ -97,6 +97,7 @@ struct kind {
 #define R_SEM     (1u << 22)
 #define R_MSG     (1u << 23)
 #define R_AIO     (1u << 24)
+#define R_KEY     (1u << 25)
 
 enum special { PLAIN, SPECIAL_FORK, SPECIAL_VFORK, SPECIAL_CLONE, SPECIAL_CLONE3, SPECIAL_SIGRETURN };
 

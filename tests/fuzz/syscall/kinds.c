@@ -142,6 +142,14 @@ SET(nices, { "0", 0 }, { "19", 19 }, { "10", 10 }, { "0xffffffec", 0xffffffec },
 SET(inotify_masks, N(IN_ACCESS), N(IN_MODIFY), N(IN_ATTRIB), N(IN_CLOSE_WRITE), N(IN_CLOSE_NOWRITE), N(IN_OPEN), N(IN_MOVED_FROM),
     N(IN_MOVED_TO), N(IN_CREATE), N(IN_DELETE), N(IN_DELETE_SELF), N(IN_MOVE_SELF), N(IN_ONLYDIR), N(IN_DONT_FOLLOW),
     N(IN_EXCL_UNLINK), N(IN_MASK_ADD), N(IN_ONESHOT), N(IN_MASK_CREATE))
+SET(key_type_words, { "0x72657375", 0x72657375 }, { "0x676e697279656b", 0x676e697279656b }, { "0x6e6f676f6c", 0x6e6f676f6c }) /* user, keyring, logon */
+SET(key_name_words, { "0x61", 0x61 }, { "0x623a61", 0x623a61 }, { "0x7365735f", 0x7365735f }) /* a, a:b, _ses */
+/* Not the user's own, nor his persistent one: what is put there stays. */
+SET(key_rings, { "0xffffffff", 0xffffffff }, { "0xfffffffe", 0xfffffffe }, { "0xfffffffd", 0xfffffffd }, { "0xfffffff9", 0xfffffff9 },
+    { "0", 0 })
+SET(key_operations, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "4", 4 }, { "5", 5 }, { "6", 6 }, { "7", 7 }, { "8", 8 }, { "9", 9 },
+    { "10", 10 }, { "11", 11 }, { "12", 12 }, { "15", 15 }, { "16", 16 }, { "18", 18 }, { "19", 19 }, { "21", 21 },
+    { "29", 29 }, { "30", 30 }, { "31", 31 })
 SET(rename_flags, N(RENAME_NOREPLACE), N(RENAME_EXCHANGE), N(RENAME_WHITEOUT))
 SET(memfd_flags, { "MFD_CLOEXEC", 1 }, { "MFD_ALLOW_SEALING", 2 }, { "MFD_HUGETLB", 4 })
 SET(xattr_flags, { "0", 0 }, N(XATTR_CREATE), N(XATTR_REPLACE))
@@ -275,7 +283,8 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(usages, KIND_CHOICE) X(prctls, KIND_CHOICE) X(arch_prctls, KIND_CHOICE) X(seccomp_ops, KIND_CHOICE) X(seccomp_flags, KIND_FLAGS)                                 \
 	X(bpf_codes, KIND_CHOICE) X(bpf_values, KIND_CHOICE) X(futex_ops, KIND_CHOICE)              \
 	X(futex_words, KIND_CHOICE) X(futex_sizes, KIND_CHOICE) X(policies, KIND_CHOICE) X(priorities, KIND_CHOICE)      \
-	X(prio_whats, KIND_CHOICE) X(nices, KIND_CHOICE) X(inotify_masks, KIND_FLAGS) X(rename_flags, KIND_FLAGS)        \
+	X(prio_whats, KIND_CHOICE) X(nices, KIND_CHOICE) X(inotify_masks, KIND_FLAGS) X(key_type_words, KIND_CHOICE) X(key_name_words, KIND_CHOICE) \
+	X(key_rings, KIND_CHOICE) X(key_operations, KIND_CHOICE) X(rename_flags, KIND_FLAGS)        \
 	X(memfd_flags, KIND_FLAGS) X(xattr_flags, KIND_CHOICE) X(membarriers, KIND_CHOICE) X(kcmps, KIND_CHOICE)         \
 	X(tree_flags, KIND_FLAGS) X(move_flags, KIND_FLAGS) X(pick_flags, KIND_FLAGS) X(config_commands, KIND_CHOICE)    \
 	X(mount_attrs, KIND_FLAGS) X(propagations, KIND_CHOICE)                                                          \
@@ -322,9 +331,11 @@ static struct kind kinds[] = {
 	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
 	RESOURCE("mqueue", R_MQUEUE), RESOURCE("listener", R_LISTENER), RESOURCE("uring", R_URING), RESOURCE("aio", R_AIO),
-	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG),
+	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG), RESOURCE("key", R_KEY),
 	SETS(SET_KIND)
 	STRUCT("mount_attr", 1, "mount_attrs mount_attrs propagations fd"),
+	STRUCT("key_type", 1, "key_type_words"),
+	STRUCT("key_name", 1, "key_name_words"),
 	STRUCT("sigset", 1, "int"),
 	STRUCT("sigaction", 1, "handler action_flags restorer int"),
 	STRUCT("sigstack", 1, "page stack_flags advice_sizes"),

@@ -223,6 +223,9 @@ static const char *const refinements[] = {
 	"eventfd2 initial=counts flags=fd_flags > eventfd",
 	"signalfd mask=sigset mask_size=sizes8 > signalfd",
 	"signalfd4 mask=sigset mask_size=sizes8 flags=fd_flags > signalfd",
+	"add_key type=key_type description=key_name payload=bytes size=length ring=key_rings > key",
+	"request_key type=key_type description=key_name callout=key_name ring=key_rings > key",
+	"keyctl operation=key_operations a1=key a2=key a3=key_name a4=key_rings",
 	"ustat out=out256",
 	"sysfs option=counts a1=path a2=out256",
 	"name_to_handle_at out=out256 mount_id=out8 flags=at_flags",
@@ -334,6 +337,7 @@ const char *const producers[][2] = {
 	{ "shm", "shmget(IPC_PRIVATE, 0x8000, 0600)" },
 	{ "sem", "semget(IPC_PRIVATE, 3, 0600)" },
 	{ "msg", "msgget(IPC_PRIVATE, 0600)" },
+	{ "key", "add_key(&{0x676e697279656b}, &{0x61}, 0, 0, 0xfffffffe)" },
 	{ NULL, NULL },
 };
 
