@@ -1,6 +1,9 @@
 #!/bin/sh
 # gdb as somebody works with it: next, step, finish and until, watchpoints, threads looked at, held and run one by one, frames and variables, signals, checkpoints, a core file made of a running program, gdbserver.
 # seconds: 300
+
+# One processor for gdb and what it debugs, and no instruction that is stepped while it touches what is watched:
+# on QEMU 7.2 without KVM the processor then never comes out of its debug trap, under Linux as under Tessera.
 cat >work.c <<'C'
 #include <pthread.h>
 #include <semaphore.h>
