@@ -58,7 +58,8 @@
 #define PR_CAP_AMBIENT_LOWER 3
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
 
-#define PR_TSC_ENABLE 1
+#define PR_TSC_ENABLE  1
+#define PR_TSC_SIGSEGV 2
 
 #define PR_MCE_KILL_CLEAR 0
 #define PR_MCE_KILL_SET   1
@@ -229,6 +230,15 @@ set_mce_kill(struct process *p, unsigned long what, unsigned long policy)
 }
 
 static long
+set_tsc(unsigned int how)
+{
+	if (how != PR_TSC_ENABLE && how != PR_TSC_SIGSEGV)
+		return -EINVAL;
+	arch_thread_set_tsc(how == PR_TSC_ENABLE);
+	return 0;
+}
+
+static long
 set_io_flusher(struct process *p, unsigned long on)
 {
 	if (!capable(CAP_SYS_RESOURCE))
@@ -310,9 +320,9 @@ linux_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, un
 	case PR_CAPBSET_DROP:
 		return drop_bounding(a2);
 	case PR_GET_TSC:
-		return put_user(PR_TSC_ENABLE, (int __user *)a2);
+		return put_user(arch_thread_tsc() ? PR_TSC_ENABLE : PR_TSC_SIGSEGV, (int __user *)a2);
 	case PR_SET_TSC:
-		return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+		return set_tsc((unsigned int)a2);
 	case PR_TASK_PERF_EVENTS_DISABLE:
 	case PR_TASK_PERF_EVENTS_ENABLE:
 		return 0; /* there are none */

@@ -174,6 +174,7 @@ arch_thread_fork(struct thread *t, vaddr_t stack, bool set_tls, vaddr_t tls)
 		.es = parent->arch.es,
 		.fs = parent->arch.fs,
 		.gs = parent->arch.gs,
+		.no_tsc = parent->arch.no_tsc,
 		.fpu = area,
 		.fpu_size = fpu_area_size,
 		.fpu_cpu = UINT32_MAX,
@@ -197,6 +198,28 @@ arch_thread_free(struct thread *t)
 	t->arch.debug = NULL;
 }
 
+static void
+tsc_switch(bool readable)
+{
+	cr4_write(readable ? cr4_read() & ~CR4_TSD : cr4_read() | CR4_TSD);
+}
+
+bool
+arch_thread_tsc(void)
+{
+	return !current_thread()->arch.no_tsc;
+}
+
+void
+arch_thread_set_tsc(bool readable)
+{
+	uint64_t flags = arch_irq_save();
+
+	current_thread()->arch.no_tsc = !readable;
+	tsc_switch(readable);
+	arch_irq_restore(flags);
+}
+
 struct thread *
 arch_thread_switch(struct thread *prev, struct thread *next)
 {
@@ -209,6 +232,8 @@ arch_thread_switch(struct thread *prev, struct thread *next)
 		segments_load(&next->arch);
 	if (unlikely(prev->arch.debug || next->arch.debug))
 		debug_switch(next);
+	if (unlikely(prev->arch.no_tsc != next->arch.no_tsc))
+		tsc_switch(!next->arch.no_tsc);
 	descriptors_set_stack(c, next->stack_top);
 	c->current = next;
 	return thread_switch_stack(&prev->arch.rsp, next->arch.rsp, prev);

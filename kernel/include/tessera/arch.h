@@ -123,6 +123,9 @@ vaddr_t arch_thread_fs_base(void);
 vaddr_t arch_thread_gs_base(void);
 /* The components of vector state that programs can use, as the processor numbers them. */
 uint64_t arch_vector_state_mask(void);
+/* May the caller's user code read the time-stamp counter? Else it gets SIGSEGV; children inherit it, exec keeps it. */
+bool arch_thread_tsc(void);
+void arch_thread_set_tsc(bool readable);
 int arch_thread_set_fs_base(vaddr_t base);
 int arch_thread_set_gs_base(vaddr_t base);
 /*

@@ -43,13 +43,6 @@ prctl_once(long option)
 	}
 }
 
-static long
-never_read_tsc(long unused)
-{
-	(void)unused;
-	return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
-}
-
 TEST(prctl_options)
 {
 #define OPTION(name, want) ROW("prctl", #name, want, in_child(prctl_once, name))
@@ -108,7 +101,6 @@ TEST(prctl_options)
 	OPTION(PR_SCHED_CORE, EINVAL);
 	OPTION(PR_SET_VMA, EINVAL);
 #undef OPTION
-	FLAG(prctl, PR_SET_TSC(PR_TSC_SIGSEGV), 0, in_child(never_read_tsc, 0));
 	FLAG(prctl, 9999, EINVAL, in_child(prctl_once, 9999));
 	FLAGS_END();
 }

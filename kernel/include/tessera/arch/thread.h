@@ -24,6 +24,7 @@ struct arch_thread {
 	uint64_t fault_address; /* CR2 of its last page fault */
 	struct arch_debug *debug; /* debug registers, NULL: none; tracee.c */
 	uint64_t debug_status;  /* why its last debug trap came, as DR6's bits */
+	bool no_tsc;            /* its user code may not read the time-stamp counter */
 	bool step_forced;       /* the trap flag in its user frame is its tracer's */
 };
 
