@@ -167,11 +167,11 @@ key_set_default(int where)
 /* --- users ------------------------------------------------------------------------------------------ */
 
 static struct key *
-create_for_user(const char *format, uid_t uid)
+create_for_user(const char *prefix, uid_t uid)
 {
 	char name[24];
 
-	snprintf(name, sizeof(name), format, uid_shown(uid));
+	snprintf(name, sizeof(name), "%s.%u", prefix, uid_shown(uid));
 	return key_create(&key_type_keyring, name, uid, GID_NONE,
 			  POSSESSOR(KEY_MAY_ALL & ~KEY_MAY_SET) | USER(KEY_MAY_ALL), KEY_COUNTED);
 }
@@ -187,10 +187,10 @@ key_user_keyrings(uid_t uid, struct key_user **out)
 	*out = u;
 	if (u && u->keyring && u->session && !u->keyring->invalid && !u->session->invalid)
 		return 0;
-	own = create_for_user("_uid.%u", uid);
+	own = create_for_user("_uid", uid);
 	if (IS_ERR(own))
 		return (int)PTR_ERR(own);
-	session = create_for_user("_uid_ses.%u", uid);
+	session = create_for_user("_uid_ses", uid);
 	error = IS_ERR(session) ? (int)PTR_ERR(session) : keyring_link(session, own);
 	if (error) {
 		key_put(own);

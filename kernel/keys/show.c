@@ -73,7 +73,7 @@ show_user(void *ctx, const struct key_user *u)
 
 	if (id_map_out(ns, &ns->uids, u->uid) == ID_INVALID)
 		return;
-	text_print(ctx, "%5u: %5d %d/%d %d/%d %d/%d\n", uid_shown(u->uid), u->keys + 1, u->keys, u->made, u->quota_keys,
+	text_print(ctx, "%5u: %5u %u/%u %u/%d %u/%d\n", uid_shown(u->uid), u->keys + 1, u->keys, u->made, u->quota_keys,
 		   u->uid ? key_limits.keys : key_limits.root_keys, u->quota_bytes,
 		   u->uid ? key_limits.bytes : key_limits.root_bytes);
 }

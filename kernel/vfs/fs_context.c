@@ -73,32 +73,30 @@ fs_context_get(struct fs_context *fs, struct path *cwd, struct path *root)
 	spin_unlock_irq(&fs->lock, flags);
 }
 
-/* The caller's, or the top of all where it has none. */
+/* For who has no context. */
 static void
-get_current(struct path *cwd, struct path *root)
+get_top(struct path *out)
 {
-	struct fs_context *fs = current_context();
-
-	if (fs) {
-		fs_context_get(fs, cwd, root);
-	} else {
-		struct path *out = cwd ? cwd : root;
-
-		*out = (struct path){ root_mount, root_mount->root };
-		path_get(out);
-	}
+	*out = (struct path){ root_mount, root_mount->root };
+	path_get(out);
 }
 
 void
 fs_context_root(struct path *out)
 {
-	get_current(NULL, out);
+	if (current_context())
+		fs_context_get(current_context(), NULL, out);
+	else
+		get_top(out);
 }
 
 void
 fs_context_cwd(struct path *out)
 {
-	get_current(out, NULL);
+	if (current_context())
+		fs_context_get(current_context(), out, NULL);
+	else
+		get_top(out);
 }
 
 /* One of the caller's two becomes `p`. */

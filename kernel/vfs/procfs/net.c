@@ -69,7 +69,7 @@ show_devices(struct text *t, struct target *at)
 	text_print(t, "Inter-|   Receive                                                |  Transmit\n"
 		      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop "
 		      "fifo colls carrier compressed\n%6s: %7u %7u %4u %4u %4u %5u %10u %9u %8u %7u %4u %4u %4u %5u "
-		      "%7u %10u\n", "lo", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+		      "%7u %10u\n", "lo", 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
 	return 0;
 }
 
