@@ -578,6 +578,28 @@ epoll_fdinfo(struct file *f, void (*print)(void *ctx, const char *fmt, ...), voi
 	mutex_unlock(&ep->lock);
 }
 
+int
+epoll_target(struct file *epoll, int fd, uint32_t which, uint64_t *id)
+{
+	struct epoll *ep;
+	int error = -ENOENT;
+
+	if (!file_is_epoll(epoll))
+		return -EINVAL;
+	ep = epoll_of(epoll);
+	mutex_lock(&ep->lock);
+	for (struct rb_node *n = rb_first(&ep->items); n && error; n = rb_next(n)) {
+		struct epoll_item *i = container_of(n, struct epoll_item, node);
+
+		if (i->fd == fd && which-- == 0) {
+			*id = i->file->id;
+			error = 0;
+		}
+	}
+	mutex_unlock(&ep->lock);
+	return error;
+}
+
 static const struct file_ops epoll_ops = {
 	.name = "eventpoll",
 	.poll = epoll_poll,

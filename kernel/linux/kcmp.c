@@ -3,6 +3,7 @@
  * kcmp.c - do two processes share something? kcmp(2), for checkpointing tools.
  */
 #include <tessera/handle.h>
+#include <tessera/poll.h>
 #include <tessera/process.h>
 
 #include "linux.h"
@@ -14,6 +15,11 @@
 #define KCMP_SIGHAND 4
 #define KCMP_IO      5
 #define KCMP_SYSVSEM 6
+#define KCMP_EPOLL_TFD 7
+
+struct linux_epoll_slot {
+	uint32_t epoll, target, which;
+};
 
 /* Objects are ordered by an id that says nothing of where they lie; tables that have none by whether
  * they are the same. */
@@ -41,6 +47,36 @@ compare_files(struct process *p, int fd1, struct process *q, int fd2)
 		file_put(f);
 	if (g)
 		file_put(g);
+	if (a)
+		handle_table_put(a);
+	if (b)
+		handle_table_put(b);
+	return result;
+}
+
+/* Is file `fd` of p what an epoll of q watches under a number, the how-manieth of that number? */
+static long
+compare_watched(struct process *p, int fd, struct process *q, const struct linux_epoll_slot __user *uslot)
+{
+	struct linux_epoll_slot slot;
+	struct handle_table *a, *b;
+	struct file *f, *epoll;
+	uint64_t id = 0;
+	long result;
+
+	if (copy_from_user(&slot, uslot, sizeof(slot)))
+		return -EFAULT;
+	a = process_handles(p);
+	b = process_handles(q);
+	f = a ? handle_table_get(a, fd, NULL) : NULL;
+	epoll = b ? handle_table_get(b, (int)slot.epoll, NULL) : NULL;
+	result = f && epoll ? epoll_target(epoll, (int)slot.target, slot.which, &id) : -EBADF;
+	if (!result)
+		result = order(f->id, id);
+	if (f)
+		file_put(f);
+	if (epoll)
+		file_put(epoll);
 	if (a)
 		handle_table_put(a);
 	if (b)
@@ -78,6 +114,8 @@ compare(struct process *p, struct process *q, int type, unsigned long i, unsigne
 		return same(READ_ONCE(p->actions), READ_ONCE(q->actions));
 	case KCMP_IO:
 		return 0;
+	case KCMP_EPOLL_TFD:
+		return compare_watched(p, (int)i, q, (const struct linux_epoll_slot __user *)j);
 	}
 	return -EINVAL;
 }

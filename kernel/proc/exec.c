@@ -119,6 +119,12 @@ display_name(int dirfd, const char *name, char *out, size_t size)
 		scnprintf(out, size, "/dev/fd/%d/%s", dirfd, name);
 }
 
+static bool
+is_handle_that_closes(int dirfd, const char *name)
+{
+	return dirfd != AT_FDCWD && name[0] != '/' && handle_get_cloexec(current_process()->handles, dirfd) > 0;
+}
+
 /*
  * The file to load and what stands before the caller's arguments. `prefix` holds pointers into `lines`
  * and `name`.
@@ -179,6 +185,8 @@ find_program(struct program *g, int dirfd, const char *path, int flags)
 			return 0;
 		if (g->depth == SCRIPT_DEPTH_MAX)
 			return -ELOOP;
+		if (g->depth == 0 && is_handle_that_closes(dirfd, path))
+			return -ENOENT; /* its interpreter would not find it */
 		line = &g->lines[g->depth++];
 		error = script_parse(head, n, line);
 		if (error)

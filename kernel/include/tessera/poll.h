@@ -77,6 +77,8 @@ bool file_is_signalfd(const struct file *f);
 void signalfd_set_mask(struct file *f, uint64_t mask);
 /* epoll_ctl(2); op 1 add, 2 delete, 3 modify. EEXIST, ENOENT, ELOOP, EINVAL, EPERM, ENOMEM. */
 int epoll_control(struct file *epoll, int op, int fd, struct file *f, const struct epoll_event *event);
+/* Which file (its id) stands in the set under number `fd`, the `which`th of them. -EINVAL: no epoll; -ENOENT. */
+int epoll_target(struct file *epoll, int fd, uint32_t which, uint64_t *id);
 /* Up to `max` events. Count, 0 at the deadline, -EINTR, or the taker's error about the first. */
 struct epoll_taker {
 	/* Take event number `index` of this wait, or refuse it with an errno. May fault; takes no locks but memory's. */

@@ -290,3 +290,38 @@ TEST(membarrier_makes_others_leave_their_sequences)
 	CHECK_OK(syscall(SYS_membarrier, 1 << 7, 1, 4095));
 	CHECK_ERRNO(syscall(SYS_membarrier, 1 << 8, 1, 0), EINVAL);
 }
+
+TEST(kcmp_finds_what_an_epoll_watches)
+{
+	struct { uint32_t epoll, target, which; } slot;
+	struct epoll_event e = { .events = EPOLLIN };
+	pid_t self = getpid();
+	int ends[2], other, number;
+
+	CHECK_OK(pipe(ends));
+	other = CHECK_OK(dup(ends[1]));
+	slot.epoll = (uint32_t)CHECK_OK(epoll_create1(0));
+	number = CHECK_OK(dup(ends[0]));
+	CHECK_OK(epoll_ctl((int)slot.epoll, EPOLL_CTL_ADD, number, &e));
+	/* The same number again, for another file, while the first lives on under another. */
+	CHECK_OK(dup2(ends[1], number));
+	CHECK_OK(epoll_ctl((int)slot.epoll, EPOLL_CTL_ADD, number, &e));
+	slot.target = (uint32_t)number;
+	bool first = false, second = false;
+	for (slot.which = 0; slot.which < 2; slot.which++) {
+		first |= compare(self, self, 7, ends[0], (uintptr_t)&slot) == 0;
+		second |= compare(self, self, 7, other, (uintptr_t)&slot) == 0;
+	}
+	CHECK(first);
+	CHECK(second);
+	CHECK_ERRNO(compare(self, self, 7, ends[0], (uintptr_t)&slot), ENOENT);
+	slot.target = 240;
+	slot.which = 0;
+	CHECK_ERRNO(compare(self, self, 7, ends[0], (uintptr_t)&slot), ENOENT);
+	CHECK_ERRNO(compare(self, self, 7, 241, (uintptr_t)&slot), EBADF);
+	slot.epoll = (uint32_t)ends[0];
+	CHECK_ERRNO(compare(self, self, 7, ends[0], (uintptr_t)&slot), EINVAL);
+	slot.epoll = 241;
+	CHECK_ERRNO(compare(self, self, 7, ends[0], (uintptr_t)&slot), EBADF);
+	CHECK_ERRNO(compare(self, self, 7, ends[0], (uintptr_t)check_bad_address()), EFAULT);
+}

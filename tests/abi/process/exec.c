@@ -594,3 +594,24 @@ HELPER(exe_link)
 {
 	printf("%s", self_path());
 }
+
+TEST(execveat_of_a_script_by_a_handle_that_closes)
+{
+	char *argv[] = { (char *)"script", NULL };
+	int fd, status;
+	pid_t pid;
+
+	check_write_file("script", "#!/bin/sh\nexit 7\n", 17);
+	CHECK_OK(chmod("script", 0755));
+	fd = CHECK_OK(open("script", O_RDONLY | O_CLOEXEC));
+	CHECK_ERRNO(syscall(SYS_execveat, fd, "", argv, NULL, AT_EMPTY_PATH), ENOENT);
+	CHECK_OK(fcntl(fd, F_SETFD, 0));
+	pid = check_fork();
+	if (pid == 0) {
+		syscall(SYS_execveat, fd, "", argv, NULL, AT_EMPTY_PATH);
+		_exit(1);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 7);
+}
