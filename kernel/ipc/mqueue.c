@@ -102,10 +102,10 @@ mqueue_create(const struct mqueue_attributes *a, struct mqueue **out)
 	q->user = current_cred()->uid;
 	q->cost = (uint64_t)(use.count_max * (COST_MESSAGE + use.size_max) +
 			     MIN(use.count_max, (int64_t)MQUEUE_PRIORITY_LIMIT) * COST_PRIORITY);
-	if (!user_count_take(&costs, q->user, q->cost,
-			     process_limit(current_process(), RLIMIT_MSGQUEUE))) {
+	error = user_count_take(&costs, q->user, q->cost, process_limit(current_process(), RLIMIT_MSGQUEUE));
+	if (error) {
 		kfree(q);
-		return -EMFILE;
+		return error == -EDQUOT ? -EMFILE : error;
 	}
 	*out = q;
 	return 0;

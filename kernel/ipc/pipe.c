@@ -95,7 +95,9 @@ is_unlimited(void)
 static bool
 charge(uid_t owner, uint32_t n, int limit)
 {
-	return user_count_take(&user_buffers, owner, n, limit > 0 && !is_unlimited() ? (uint64_t)limit : UINT64_MAX);
+	uint64_t most = limit > 0 && !is_unlimited() ? (uint64_t)limit : UINT64_MAX;
+
+	return user_count_take(&user_buffers, owner, n, most) == 0;
 }
 
 /* How many buffers a new pipe of the caller's gets, charged to him; 0: none any more. */

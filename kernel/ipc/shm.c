@@ -456,10 +456,9 @@ shm_lock(int id, bool lock)
 	if (error || s->huge)
 		goto unlock;
 	if (lock && !(o->mode & SHM_LOCKED)) {
-		error = -ENOMEM;
-		if (!user_count_take(&locked_pages, current_cred()->uid, pages_of(s), limit))
+		error = user_count_take(&locked_pages, current_cred()->uid, pages_of(s), limit) ? -ENOMEM : 0;
+		if (error)
 			goto unlock;
-		error = 0;
 		s->locked_pages = pages_of(s);
 		s->locked_by = current_cred()->uid;
 		o->mode |= SHM_LOCKED;

@@ -2,6 +2,7 @@
 /*
  * user_count.c - how much of something each user has. Who has nothing has no slot.
  */
+#include <tessera/errno.h>
 #include <tessera/user_count.h>
 
 static uint64_t
@@ -11,20 +12,22 @@ count_of(struct user_count *c, uid_t uid)
 	return (uintptr_t)radix_get(&c->counts, uid);
 }
 
-bool
+int
 user_count_take(struct user_count *c, uid_t uid, uint64_t n, uint64_t limit)
 {
 	uint64_t had;
-	bool fine;
+	int error;
 
 	if (n == 0)
-		return true;
+		return 0;
 	mutex_lock(&c->lock);
 	had = count_of(c, uid);
-	fine = n <= limit && had <= limit - n &&
-	       radix_set(&c->counts, uid, (void *)(uintptr_t)(had + n), NULL) == 0;
+	if (n > limit || had > limit - n)
+		error = -EDQUOT;
+	else
+		error = radix_set(&c->counts, uid, (void *)(uintptr_t)(had + n), NULL);
 	mutex_unlock(&c->lock);
-	return fine;
+	return error;
 }
 
 void

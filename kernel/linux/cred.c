@@ -365,20 +365,19 @@ struct cap_data {
 static int
 cap_words(struct cap_header *h, void __user *uheader, int *error)
 {
-	*error = 0;
-	const struct cap_header __user *u = uheader;
+	uint32_t __user *version = uheader; /* the first member */
 	int words = 0;
 
 	*error = -EFAULT;
-	if (get_user(h->version, &u->version))
+	if (get_user(h->version, version))
 		return 0;
 	if (h->version == CAPABILITY_V1)
 		words = 1;
 	else if (h->version == CAPABILITY_V2 || h->version == CAPABILITY_V3)
 		words = 2;
-	else if (put_user(CAPABILITY_V3, (uint32_t __user *)uheader) == 0)
+	else if (put_user(CAPABILITY_V3, version) == 0)
 		*error = -EINVAL;
-	if (words == 0 || get_user(h->pid, &u->pid))
+	if (words == 0 || copy_from_user(h, uheader, sizeof(*h)))
 		return 0;
 	*error = 0;
 	return words;

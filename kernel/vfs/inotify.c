@@ -401,14 +401,16 @@ inotify_create(uint32_t flags)
 {
 	struct inotify *n = kzalloc(sizeof(*n));
 	struct file *f;
+	int error;
 
 	if (!n)
 		return ERR_PTR(-ENOMEM);
 	n->user = current_cred()->euid;
 	n->queue_max = (uint32_t)READ_ONCE(inotify_queue_max);
-	if (!user_count_take(&user_instances, n->user, 1, (uint64_t)READ_ONCE(inotify_instances_max))) {
+	error = user_count_take(&user_instances, n->user, 1, (uint64_t)READ_ONCE(inotify_instances_max));
+	if (error) {
 		kfree(n);
-		return ERR_PTR(-EMFILE);
+		return ERR_PTR(error == -EDQUOT ? -EMFILE : error);
 	}
 	list_init(&n->queue);
 	wait_queue_init(&n->wait);
@@ -488,7 +490,12 @@ inotify_add(struct file *f, struct inode *i, uint32_t mask)
 	fresh->inode = i;
 	fresh->mask = mask;
 	fresh->user = inotify_of(f)->user;
-	fresh->counted = user_count_take(&user_watches, fresh->user, 1, (uint64_t)READ_ONCE(inotify_watches_max));
+	number = user_count_take(&user_watches, fresh->user, 1, (uint64_t)READ_ONCE(inotify_watches_max));
+	if (number == -ENOMEM) {
+		kfree(fresh);
+		return number;
+	}
+	fresh->counted = number == 0;
 	list_init(&fresh->inode_node);
 	inode_get(i);
 	spin_lock(&watch_lock);

@@ -16,6 +16,7 @@ struct mount_namespace detached_mounts = {
 	.changed = WAIT_QUEUE_INIT(detached_mounts.changed),
 };
 
+uint64_t mount_attaches;
 static struct list attached = LIST_INIT(attached); /* mount_lock: struct mount.attached_node */
 
 void
@@ -54,6 +55,7 @@ mount_attach_locked(struct mount *m, const struct path *where)
 	spin_unlock(&dentry_lock);
 	list_add_tail(&m->parent->children, &m->sibling);
 	list_add_tail(&attached, &m->attached_node);
+	atomic_add(&mount_attaches, 1);
 	mount_set_namespace_locked(m, m->parent->ns);
 }
 

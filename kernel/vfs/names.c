@@ -217,13 +217,21 @@ removal_kind(const struct last_name *w, bool directory)
 struct mounted_name {
 	struct dentry *d;  /* reference; NULL: not asked yet */
 	bool here;
+	uint64_t attaches; /* mount_attaches when it was asked */
+	bool again;        /* ask with mounted_ask(), without the directories' locks, and begin again */
 };
 
-/* False: ask with mounted_ask(), without the directories' locks, and begin again. */
-static bool
-mounted_known(const struct mounted_name *m, struct dentry *d)
+/*
+ * May a mount on `d` stay in the way? The lock of its inode, without which nothing is mounted on it, is held.
+ * 0 or -EBUSY; with m->again that only says that it is not known.
+ */
+static int
+mounted_check(struct mounted_name *m, const struct dentry *d)
 {
-	return !READ_ONCE(d->mounted) || m->d == d;
+	if (!READ_ONCE(d->mounted))
+		return 0;
+	m->again = m->d != d || m->attaches != atomic_load(&mount_attaches);
+	return m->again || m->here ? -EBUSY : 0;
 }
 
 /* Takes over the reference. */
@@ -233,6 +241,8 @@ mounted_ask(struct mounted_name *m, struct dentry *d)
 	if (m->d)
 		dentry_put(m->d);
 	m->d = d;
+	m->again = false;
+	m->attaches = atomic_load(&mount_attaches);
 	m->here = mount_is_here(d);
 }
 
@@ -248,7 +258,7 @@ mounted_end(struct mounted_name *m, bool gone)
 }
 
 static int
-unlink_locked(struct last_name *w, struct dentry *d, bool directory, bool busy)
+unlink_locked(struct last_name *w, struct dentry *d, bool directory, struct mounted_name *mounted)
 {
 	struct inode *dir = w->parent.dentry->inode;
 	int error;
@@ -263,9 +273,8 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory, bool busy)
 	if (!(directory ? dir->ops->rmdir : dir->ops->unlink))
 		return -EPERM;
 	write_lock_nested(&d->inode->lock); /* an entry below its directory; nothing is mounted on it now */
-	if (d->mounted && busy)
-		error = -EBUSY;
-	else
+	error = mounted_check(mounted, d);
+	if (!error)
 		error = directory ? dir->ops->rmdir(dir, d) : dir->ops->unlink(dir, d);
 	if (!error)
 		dentry_drop(d);
@@ -301,16 +310,15 @@ vfs_unlink(int dirfd, const char *name, bool directory)
 again:
 	write_lock(&dir->lock);
 	d = lookup_child_locked(w.parent.dentry, w.name, w.length);
-	if (IS_ERR(d)) {
+	if (IS_ERR(d))
 		error = (int)PTR_ERR(d);
-	} else if (!mounted_known(&mounted, d)) {
-		write_unlock(&dir->lock);
+	else
+		error = unlink_locked(&w, d, directory, &mounted);
+	write_unlock(&dir->lock);
+	if (mounted.again) {
 		mounted_ask(&mounted, d);
 		goto again;
-	} else {
-		error = unlink_locked(&w, d, directory, mounted.d == d && mounted.here);
 	}
-	write_unlock(&dir->lock);
 	mounted_end(&mounted, !error && mounted.d == d);
 	if (!IS_ERR(d))
 		dentry_put(d);
@@ -465,9 +473,10 @@ rename_locked(struct renaming *r)
 	/* A directory that is replaced is empty and not mounted upon, and stays so. */
 	if (over)
 		write_lock_nested(&over->lock);
-	if ((r->old->mounted && r->old_mounted.here) || (r->new_dentry->mounted && r->new_mounted.here))
-		error = -EBUSY;
-	else
+	error = mounted_check(&r->old_mounted, r->old);
+	if (!error)
+		error = mounted_check(&r->new_mounted, r->new_dentry);
+	if (!error)
 		error = dir->ops->rename(dir, r->old, to_dir, r->new_dentry, r->flags);
 	if (!error)
 		moved(r);
@@ -521,13 +530,13 @@ again:
 		error = (int)PTR_ERR(r.new_dentry);
 		goto put_old;
 	}
-	if (!mounted_known(&r.old_mounted, r.old) || !mounted_known(&r.new_mounted, r.new_dentry)) {
+	error = rename_locked(&r);
+	if (r.old_mounted.again || r.new_mounted.again) {
 		unlock_parents(&r);
 		mounted_ask(&r.old_mounted, r.old);
 		mounted_ask(&r.new_mounted, r.new_dentry);
 		goto again;
 	}
-	error = rename_locked(&r);
 	replaced = !error && r.new_dentry->inode != r.old->inode && !(flags & RENAME_EXCHANGE);
 	dentry_put(r.new_dentry);
 put_old:

@@ -184,7 +184,9 @@ int tmpfs_remount(struct filesystem *fs, const char *options);
 void tmpfs_show_options(struct filesystem *fs, char *out, size_t size);
 struct inode *tmpfs_inode_create(struct filesystem *fs, struct inode *dir, mode_t mode, dev_t rdev);
 
-/* mount_tree.c: is something mounted on `d` in the caller's mount namespace? */
+/* mount_tree.c: how often something was mounted anywhere */
+extern uint64_t mount_attaches; /* [a] */
+/* Is something mounted on `d` in the caller's mount namespace? */
 bool mount_is_here(const struct dentry *d);
 /* `d` is no name any more: whatever is mounted on it, in any namespace, is let go. No lock is held. */
 void mount_leave_name(struct dentry *d);

@@ -16,8 +16,8 @@ struct user_count {
 
 #define USER_COUNT_INIT(c) { .lock = MUTEX_INIT((c).lock, SLEEP_LEAF) }
 
-/* `n` more for `uid`, if that is no more than `limit`. False: it would be, or no memory to count it. */
-bool user_count_take(struct user_count *c, uid_t uid, uint64_t n, uint64_t limit);
+/* `n` more for `uid`, if that is no more than `limit`. 0; -EDQUOT: it would be; -ENOMEM: no memory to count it. */
+int user_count_take(struct user_count *c, uid_t uid, uint64_t n, uint64_t limit);
 void user_count_give(struct user_count *c, uid_t uid, uint64_t n);
 
 #endif

@@ -8,7 +8,7 @@ cat >c.c <<'C'
 #include <unistd.h>
 static volatile int sink;
 __attribute__((noinline)) int leaf(int n) { sink += n; return n & 1; }
-__attribute__((noinline)) int busy(void) { int odd = 0; while (clock() < CLOCKS_PER_SEC / 5) sink++; for (int i = 0; i < 1000; i++) odd += leaf(i); return odd; }
+__attribute__((noinline)) int busy(void) { int odd = 0; for (int i = 0; i < 60000000; i++) sink++; for (int i = 0; i < 1000; i++) odd += leaf(i); return odd; }
 int main(int argc, char **argv)
 {
 	int status = 0;
