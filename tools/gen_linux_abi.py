@@ -19,8 +19,8 @@ IMPLIED = ("rt_sigreturn", "restart_syscall")
 
 HEAD = """# What Linux programs find
 
-*Made by `tools/gen_linux_abi.py` from `kernel/linux/calls.h`, `refusals.def` and `absent.def` beside it, and the
-tests; edit those, then run the tool.*
+*Made by `tools/gen_linux_abi.py` from `kernel/linux/calls.h`, `refusals.def`, `absent.def` and `differs.def` beside it,
+and the tests; edit those, then run the tool.*
 
 The measure is Linux 6.1 on x86-64, as Debian 12 builds it. Of its {all} calls Tessera has {have}: {complete}
 without a known difference, {partly} that refuse some flag or command. {absent} are absent: who makes one gets
@@ -86,6 +86,12 @@ def absent_lines():
     return lines + ["\n"]
 
 
+def difference_lines():
+    lines = ["## What differs otherwise\n\n| where | on Tessera |\n|---|---|\n"]
+    lines += [f"| {where} | {what} |\n" for where, what in linux_abi.differences()]
+    return lines + ["\n"]
+
+
 def page():
     table = rows()
     kinds = [kind for _, _, kind, _ in table]
@@ -97,7 +103,7 @@ def page():
         "none": len([k for k in kinds if k.startswith("as on")]),
     }
     counts["have"] = counts["complete"] + counts["partly"]
-    lines = [HEAD.format(**counts), *refusal_lines(), *absent_lines(), "## Every call\n\n"]
+    lines = [HEAD.format(**counts), *refusal_lines(), *absent_lines(), *difference_lines(), "## Every call\n\n"]
     lines.append("| number | call | status | tests |\n|---|---|---|---|\n")
     for number, name, kind, users in table:
         kind = f"[partly](#{name})" if kind == "partly" else kind

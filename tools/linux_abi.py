@@ -15,6 +15,7 @@ TOP = Path(__file__).resolve().parent.parent
 CALLS = TOP / "kernel/linux/calls.h"
 REFUSALS = TOP / "kernel/linux/refusals.def"
 ABSENT = TOP / "kernel/linux/absent.def"
+DIFFERS = TOP / "kernel/linux/differs.def"
 LINUX = TOP / "tools/linux-calls.txt"
 TESTS = TOP / "tests/abi"
 
@@ -131,6 +132,15 @@ def absences():
     if len(rows) != len(re.findall(r"^ABSENT\(", text, re.M)):
         raise SystemExit(f"{ABSENT}: a line is not ABSENT(call, \"why\")")
     return dict(rows)
+
+
+def differences():
+    """[(where, what is there instead)]"""
+    text = DIFFERS.read_text()
+    rows = re.findall(r'^DIFFERS\("([^"]*)", "([^"]*)"\)$', text, re.M)
+    if len(rows) != len(re.findall(r"^DIFFERS\(", text, re.M)):
+        raise SystemExit(f'{DIFFERS}: a line is not DIFFERS("where", "what")')
+    return rows
 
 
 def probed():
