@@ -23,7 +23,8 @@ HEAD = """# What Linux programs find
 and the tests; edit those, then run the tool.*
 
 The measure is Linux 6.1 on x86-64, as Debian 12 builds it. Of its {all} calls Tessera has {have}: {complete}
-without a known difference, {partly} that refuse some flag or command. {absent} are absent: who makes one gets
+without a known difference but for [what differs otherwise](#what-differs-otherwise), {partly} that refuse some
+flag or command. {absent} are absent: who makes one gets
 `ENOSYS`, and the kernel's log names the program and the number, once per program. {none} more numbers are
 `ENOSYS` on Linux too.
 
