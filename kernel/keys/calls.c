@@ -131,13 +131,14 @@ link_checked(struct key *ring, struct key *k)
 static int
 add_negative(const struct key_type *type, const char *description, const struct key_ref *dest)
 {
-	const struct cred *c = current_cred();
 	struct key_ref ring = { NULL, false };
+	const struct cred *c;
 	struct key *k;
 	int error = dest->key ? 0 : default_ring(&ring);
 
 	if (error)
 		return error;
+	c = current_cred(); /* no earlier: a ring that is found may have become the caller's, with new credentials */
 	k = key_create(type, description, c->fsuid, c->fsgid, key_default_perm(type), KEY_COUNTED);
 	if (IS_ERR(k)) {
 		key_put(ring.key);

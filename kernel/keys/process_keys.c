@@ -268,14 +268,14 @@ static int
 lookup_session(bool make)
 {
 	const struct cred *c = current_cred();
-	struct key_user *u;
+	struct key_user *u = key_user_find(c->uid);
 	int error;
 
-	if (c->session_keyring && !make)
+	if (c->session_keyring && (!make || !u || c->session_keyring != u->session))
 		return 0;
 	error = key_user_keyrings(c->uid, &u);
-	if (error || (c->session_keyring && c->session_keyring != u->session))
-		return c->session_keyring ? 0 : error;
+	if (error)
+		return error;
 	if (make)
 		return make_own(OWN_SESSION, c);
 	key_get(u->session);
@@ -380,11 +380,12 @@ find_named(const char *name)
 int
 key_join_session(const char *name)
 {
-	const struct cred *c = current_cred();
+	const struct cred *c;
 	struct key *k;
 	int serial;
 
 	key_session_inherit();
+	c = current_cred();
 	keys_enter();
 	if (!name) {
 		serial = make_own(OWN_SESSION, c);

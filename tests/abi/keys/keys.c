@@ -293,3 +293,17 @@ TEST(capabilities_tell_what_there_is)
 	CHECK_EQ(keyctl(KEYCTL_CAPABILITIES, NULL, 0), 2);
 	CHECK_ERRNO(keyctl(KEYCTL_CAPABILITIES, check_bad_address(), 2), EFAULT);
 }
+
+/* Who came here without a session gets his user's keyring for it, in the middle of the call. */
+TEST(first_request_of_a_user_without_a_session)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		check_drop_root();
+		CHECK_ERRNO(request("user", "nobody has this one", "a", 0), ENOENT);
+		CHECK_ERRNO(request("user", "nobody has this one", "a", 0), ENOKEY);
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+}

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NOBODY      65534 /* who the programs are that root does not run */
 #define MAX_CALLS   32
 #define MAX_THREADS 4
 #define MAX_ITEMS   64

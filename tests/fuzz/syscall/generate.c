@@ -359,7 +359,7 @@ spread(struct program *p)
 static void
 choose_circumstances(struct program *p)
 {
-	p->user = one_in(3) ? 65534 : 0;
+	p->user = one_in(3) ? NOBODY : 0;
 	for (unsigned int i = 0; i < p->count; i++)
 		p->calls[i].fail = 0;
 	if (p->count && one_in(4))

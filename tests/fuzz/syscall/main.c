@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -306,6 +308,24 @@ tell(double since)
 	       shared->calls, shared->edges, shared->corpus_count, shared->kept);
 }
 
+/* The keyrings of both users live for ever, and are no finding. */
+static void
+make_keyrings(void)
+{
+	static const uid_t users[] = { 0, NOBODY };
+
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			if (setuid(users[i]) == 0)
+				syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_SESSION_KEYRING, 1);
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+}
+
 /* A thing that lives on would be no finding: limits and scores are set before the workers exist. */
 static void
 protect(void)
@@ -366,6 +386,7 @@ main(int argc, char **argv)
 	if (corpus)
 		read_corpus(corpus);
 	protect();
+	make_keyrings();
 	report("stat seed=%lu workers=%u corpus=%u", seed, worker_count, shared->corpus_count);
 	for (unsigned int i = 0; i < worker_count; i++)
 		start_worker(i);

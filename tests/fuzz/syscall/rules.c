@@ -142,6 +142,16 @@ processes_allowed(const struct desc *d, const uint64_t *arg, const int *own, uns
 	return true;
 }
 
+/* Each user who ever asked for his keyrings keeps them: there are only two users. */
+static bool
+users_allowed(const struct desc *d, const uint64_t *arg)
+{
+	for (unsigned int a = 0; a < d->args; a++)
+		if ((uint32_t)arg[a] != 0 && (uint32_t)arg[a] != NOBODY && (uint32_t)arg[a] != UINT32_MAX)
+			return false;
+	return true;
+}
+
 bool
 rule_allows(const struct desc *d, const uint64_t *arg, const int *own, unsigned int owned)
 {
@@ -169,6 +179,11 @@ rule_allows(const struct desc *d, const uint64_t *arg, const int *own, unsigned 
 		return (uint32_t)arg[1] != F_SETOWN && (uint32_t)arg[1] != F_SETOWN_EX;
 	case SYS_ioctl: /* FIOSETOWN, SIOCSPGRP; KCOV_DISABLE */
 		return (uint32_t)arg[1] != 0x8901 && (uint32_t)arg[1] != 0x8902 && (uint32_t)arg[1] != 0x6365;
+	case SYS_setuid:
+	case SYS_setreuid:
+	case SYS_setresuid:
+	case SYS_setfsuid:
+		return users_allowed(d, arg);
 	case SYS_setrlimit:
 		return (uint32_t)arg[0] != RLIMIT_AS && (uint32_t)arg[0] != RLIMIT_NPROC && (uint32_t)arg[0] != RLIMIT_FSIZE;
 	case SYS_prlimit64:
