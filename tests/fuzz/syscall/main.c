@@ -146,6 +146,26 @@ slack_of(const char *name)
 	return strncmp(name, "slab.", 5) == 0 || strncmp(name, "file.", 5) == 0 ? 4 : -1;
 }
 
+/* The keyrings of both users live for ever, and what was put into them: that is no finding. */
+static void
+clear_keyrings(void)
+{
+	static const uid_t users[] = { 0, NOBODY };
+
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			if (setuid(users[i]) == 0) {
+				syscall(SYS_keyctl, KEYCTL_CLEAR, KEY_SPEC_USER_SESSION_KEYRING);
+				syscall(SYS_keyctl, KEYCTL_CLEAR, KEY_SPEC_USER_KEYRING);
+			}
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+}
+
 /*
  * What lives, with "frames": those in use but for caches. What is freed late is freed first. Sockets that keep each
  * other in flight go when another one closes.
@@ -160,6 +180,7 @@ read_counters(struct counter *c)
 
 	if (last >= 0)
 		close(last);
+	clear_keyrings();
 	if (settle >= 0) {
 		(void)!write(settle, "settle", 6);
 		close(settle);
@@ -308,24 +329,6 @@ tell(double since)
 	       shared->calls, shared->edges, shared->corpus_count, shared->kept);
 }
 
-/* The keyrings of both users live for ever, and are no finding. */
-static void
-make_keyrings(void)
-{
-	static const uid_t users[] = { 0, NOBODY };
-
-	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			if (setuid(users[i]) == 0)
-				syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_SESSION_KEYRING, 1);
-			_exit(0);
-		}
-		waitpid(pid, NULL, 0);
-	}
-}
-
 /* A thing that lives on would be no finding: limits and scores are set before the workers exist. */
 static void
 protect(void)
@@ -386,7 +389,6 @@ main(int argc, char **argv)
 	if (corpus)
 		read_corpus(corpus);
 	protect();
-	make_keyrings();
 	report("stat seed=%lu workers=%u corpus=%u", seed, worker_count, shared->corpus_count);
 	for (unsigned int i = 0; i < worker_count; i++)
 		start_worker(i);
