@@ -60,22 +60,6 @@ mount_flags_access(uint64_t attr, uint32_t *flags)
 	return -EINVAL;
 }
 
-/* A string of less than `size` bytes. ERR_PTR: -EINVAL is longer. */
-static char *
-short_string(const char __user *u, size_t size)
-{
-	char *s = kmalloc(size, 0);
-	long n;
-
-	if (!s)
-		return ERR_PTR(-ENOMEM);
-	n = copy_string_from_user(s, u, size);
-	if (n >= 0)
-		return s;
-	kfree(s);
-	return ERR_PTR(n == -ENAMETOOLONG ? -EINVAL : n);
-}
-
 long
 linux_fsopen(const char __user *utype, unsigned int flags)
 {
@@ -87,7 +71,7 @@ linux_fsopen(const char __user *utype, unsigned int flags)
 		return -EPERM;
 	if (flags & ~FSOPEN_CLOEXEC)
 		return -EINVAL;
-	type = short_string(utype, PAGE_SIZE);
+	type = user_string_get(utype, PAGE_SIZE);
 	if (IS_ERR(type))
 		return PTR_ERR(type);
 	error = fs_config_open(type, &f);
@@ -183,7 +167,7 @@ look_at_value(unsigned int command, const char __user *value, int aux)
 static long
 set(struct file *f, unsigned int command, const char __user *ukey, const char __user *uvalue, int aux)
 {
-	char *key = short_string(ukey, KEY_SIZE), *value;
+	char *key = user_string_get(ukey, KEY_SIZE), *value;
 	long error;
 
 	if (IS_ERR(key))
@@ -191,7 +175,7 @@ set(struct file *f, unsigned int command, const char __user *ukey, const char __
 	if (command == SET_FLAG) {
 		error = fs_config_set(f, key, NULL, FS_CONFIG_FLAG);
 	} else if (command == SET_STRING) {
-		value = short_string(uvalue, KEY_SIZE);
+		value = user_string_get(uvalue, KEY_SIZE);
 		error = IS_ERR(value) ? PTR_ERR(value) : fs_config_set(f, key, value, FS_CONFIG_STRING);
 		if (!IS_ERR(value))
 			kfree(value);

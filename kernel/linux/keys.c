@@ -12,6 +12,7 @@
 #include <tessera/uaccess.h>
 
 #include "linux.h"
+#include "user_name.h"
 
 #define PAYLOAD_LIMIT (1024 * 1024 - 1)
 
@@ -63,22 +64,6 @@ type_get(char *type, const char __user *utype)
 	return *type == '.' ? -EPERM : 0;
 }
 
-/* A string of at most `size` bytes with its NUL: kfree it. -EINVAL: it is longer. */
-static char *
-string_get(const char __user *u, size_t size)
-{
-	char *s = kmalloc(size, 0);
-	long n;
-
-	if (!s)
-		return ERR_PTR(-ENOMEM);
-	n = copy_string_from_user(s, u, size);
-	if (n >= 0)
-		return s;
-	kfree(s);
-	return ERR_PTR(n == -ENAMETOOLONG ? -EINVAL : n);
-}
-
 static void *
 payload_get(const void __user *u, size_t size)
 {
@@ -109,7 +94,7 @@ linux_add_key(const char __user *utype, const char __user *udescription, const v
 	if (result)
 		return result;
 	if (udescription) {
-		description = string_get(udescription, KEY_DESCRIPTION_MAX);
+		description = user_string_get(udescription, KEY_DESCRIPTION_MAX);
 		if (IS_ERR(description))
 			return PTR_ERR(description);
 		if (*description == '.' && strncmp(type, "keyring", 7) == 0) {
@@ -136,10 +121,10 @@ linux_request_key(const char __user *utype, const char __user *udescription, con
 
 	if (result)
 		return result;
-	description = string_get(udescription, KEY_DESCRIPTION_MAX);
+	description = user_string_get(udescription, KEY_DESCRIPTION_MAX);
 	if (IS_ERR(description))
 		return PTR_ERR(description);
-	callout = ucallout ? string_get(ucallout, PAGE_SIZE) : NULL;
+	callout = ucallout ? user_string_get(ucallout, PAGE_SIZE) : NULL;
 	if (IS_ERR(callout))
 		result = PTR_ERR(callout);
 	else
@@ -153,7 +138,7 @@ linux_request_key(const char __user *utype, const char __user *udescription, con
 static long
 join_session(const char __user *uname)
 {
-	char *name = uname ? string_get(uname, KEY_DESCRIPTION_MAX) : NULL;
+	char *name = uname ? user_string_get(uname, KEY_DESCRIPTION_MAX) : NULL;
 	long result;
 
 	if (IS_ERR(name))
@@ -232,7 +217,7 @@ search(int ring, const char __user *utype, const char __user *udescription, int 
 
 	if (result)
 		return result;
-	description = string_get(udescription, KEY_DESCRIPTION_MAX);
+	description = user_string_get(udescription, KEY_DESCRIPTION_MAX);
 	if (IS_ERR(description))
 		return PTR_ERR(description);
 	result = key_search(ring, type, description, to);

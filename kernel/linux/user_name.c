@@ -25,6 +25,21 @@ user_name_get(const char __user *name)
 	return ERR_PTR(n);
 }
 
+char *
+user_string_get(const char __user *u, size_t size)
+{
+	char *s = kmalloc(size, 0);
+	long n;
+
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	n = copy_string_from_user(s, u, size);
+	if (n >= 0)
+		return s;
+	kfree(s);
+	return ERR_PTR(n == -ENAMETOOLONG ? -EINVAL : n);
+}
+
 long
 user_path_lookup(int dirfd, const char __user *uname, unsigned int flags, struct path *out)
 {

@@ -11,6 +11,8 @@ struct path;
 
 /* A kernel copy: kfree it. ERR_PTR of -EFAULT, -ENAMETOOLONG, -ENOMEM. The empty name is fine. */
 char *user_name_get(const char __user *name);
+/* A string of at most `size` bytes with its NUL: kfree it. ERR_PTR of -EINVAL (longer), -EFAULT, -ENOMEM. */
+char *user_string_get(const char __user *u, size_t size);
 /* path_lookup() of such a name. 0 with references in *out, or as both say. */
 long user_path_lookup(int dirfd, const char __user *name, unsigned int flags, struct path *out);
 

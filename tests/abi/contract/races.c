@@ -9,10 +9,6 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#ifndef RENAME_EXCHANGE
-#define RENAME_EXCHANGE 2
-#endif
-
 /* --- exec -------------------------------------------------------------------------------------------- */
 
 #define WORD 6000

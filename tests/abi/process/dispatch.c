@@ -7,10 +7,6 @@
 #include <sys/ptrace.h>
 #include <sys/ucontext.h>
 
-#ifndef PR_SET_SYSCALL_USER_DISPATCH
-#define PR_SET_SYSCALL_USER_DISPATCH 59
-#endif
-
 #define NOBODYS_CALL 0x4242u
 #define SI_USER_DISPATCH 2
 

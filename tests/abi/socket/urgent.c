@@ -4,9 +4,7 @@
 
 #include <linux/sockios.h>
 
-#ifndef SIOCUNIXFILE
-#define SIOCUNIXFILE 0x89e0
-#endif
+#define UNIX_FILE 0x89e0 /* SIOCUNIXFILE */
 
 static void
 pair(int type, int s[2])
@@ -240,17 +238,17 @@ TEST(who_has_no_urgent_bytes_says_so)
 	CHECK_ERRNO(recv(u, path, 1, MSG_OOB), EINVAL);
 
 	/* The file behind a name, which needs no luck with what became of the name. */
-	CHECK_ERRNO(ioctl(u, SIOCUNIXFILE, 0), ENOENT);
+	CHECK_ERRNO(ioctl(u, UNIX_FILE, 0), ENOENT);
 	CHECK_OK(unix_bind(u, "name"));
 	CHECK_OK(rename("name", "other"));
-	f = CHECK_OK(ioctl(u, SIOCUNIXFILE, 0));
+	f = CHECK_OK(ioctl(u, UNIX_FILE, 0));
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", f);
 	CHECK_OK(readlink(link, path, sizeof(path) - 1));
 	CHECK(strstr(path, "/other"));
 	CHECK_EQ(fcntl(f, F_GETFL), O_PATH);
 	CHECK_EQ(fcntl(f, F_GETFD), FD_CLOEXEC);
 	check_drop_root();
-	CHECK_ERRNO(ioctl(u, SIOCUNIXFILE, 0), EPERM);
+	CHECK_ERRNO(ioctl(u, UNIX_FILE, 0), EPERM);
 }
 
 TEST(a_stream_is_peeked_from_an_offset_on)

@@ -5,10 +5,6 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
-
 static volatile bool stop;
 static volatile pid_t idle_tid;
 
@@ -18,7 +14,7 @@ make_timer(clockid_t clock, int notify, pid_t tid)
 	struct sigevent e = { .sigev_signo = SIGUSR1, .sigev_notify = notify };
 	timer_t t;
 
-	e.sigev_notify_thread_id = tid;
+	e._sigev_un._tid = tid;
 	CHECK_OK(timer_create(clock, &e, &t));
 	return t;
 }
