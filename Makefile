@@ -8,7 +8,8 @@
 #                          kasan, ubsan, kcsan (sanitisers), kcov (coverage for the fuzzer)
 #   make qemu              build and boot to a shell;  qemu-debug: wait for gdb;  qemu-log: write a log
 #   make iso               a bootable ISO (BIOS and UEFI): build/<cc>/tessera.iso
-#   make unit              build and run the host unit tests;  make abi: build the ABI test programs
+#   make unit              build and run the host unit tests;  make abi: build the ABI test programs;
+#                          make bench: build the benchmarks
 #   make compile_commands.json | clean | V=1 (show the commands)
 #
 # What makes an incremental build right: every object depends on the headers it read (-MMD -MP) and
@@ -55,7 +56,7 @@ define remember
 @printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $(1) || printf '%s\n' '$(subst ','\'',$(2))' > $(1)
 endef
 
-.PHONY: all kernel init image iso qemu qemu-debug qemu-log unit unit-build abi torture clean compile_commands.json FORCE
+.PHONY: all kernel init image iso qemu qemu-debug qemu-log unit unit-build abi torture bench clean compile_commands.json FORCE
 
 all: kernel image
 
@@ -382,6 +383,22 @@ $(torture_exe): build/torture/%: $$(wildcard tests/torture/$$*/*.c tests/torture
 	$(q)$(HOSTCC) $(CFLAGS_abi) -Wno-unused-parameter -Itests/torture -o $@ $(filter %.c,$^) -lm -lrt
 
 torture: $(torture_exe)
+
+# ----------------------------------------------------------------------------------------- benchmarks
+
+# A static program for each folder of bench/ with C in it, the same file on both kernels.
+bench_exe    := $(patsubst bench/%/,build/bench/%,$(sort $(dir $(wildcard bench/*/*.c))))
+CFLAGS_bench := -std=gnu17 -O2 -g -static -pthread -D_GNU_SOURCE -Wall -Wextra -Werror
+
+build/bench.flags: FORCE
+	$(call remember,$@,$(HOSTCC) $(CFLAGS_bench))
+
+$(bench_exe): build/bench/%: $$(wildcard bench/$$*/*.c bench/$$*/*.h) build/bench.flags
+	@mkdir -p $(@D)
+	$(say) BENCH $@
+	$(q)$(HOSTCC) $(CFLAGS_bench) -o $@ $(filter %.c,$^)
+
+bench: $(bench_exe)
 
 # ---------------------------------------------------------------------------------------------- helpers
 

@@ -25,7 +25,6 @@ def tessera(*words, **more):
 
 
 MISTAKES = {
-    "bench": (2, "not available yet"),
     "cluster 3": (2, "not available yet"),
     "frobnicate": (2, "unknown command 'frobnicate'"),
     "vm": (2, "vm wants a command"),

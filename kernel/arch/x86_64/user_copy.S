@@ -14,9 +14,13 @@
  * move its first bytes; so the fix-up of every wide loop falls back to the byte loop from the place it
  * had reached, and only a fault of the byte loop ends the copy.
  *
- * The wide loop moves 32 bytes per turn through registers, or uses REP MOVSB where the processor is
- * fast at it (user_copy_rep); an emulator is not, whatever CPUID says.
+ * From WIDE bytes on a copy is one REP MOVSQ: one instruction for eight bytes, and every processor moves
+ * whole cache lines by it; its registers say exactly how far it came when it faults. Where the processor
+ * is fast at REP MOVSB (user_copy_rep) that takes all of it; an emulator is not, whatever CPUID says. Shorter
+ * copies go through registers, 32 bytes a turn: starting a string instruction costs more than they take.
  */
+#define WIDE 128
+
 	.macro	user_begin
 	cmpb	$0, user_access_guarded(%rip)
 	je	.Lbegin\@
@@ -68,6 +72,8 @@ copy_user_body:
 	jb	.Lwords
 	cmpb	$0, user_copy_rep(%rip)
 	jne	.Lrep
+	cmpq	$WIDE, %rcx
+	jae	.Lwide
 .Lblock:
 1:	movq	(%rsi), %r8
 2:	movq	8(%rsi), %r9
@@ -112,6 +118,17 @@ copy_user_body:
 	jmp	.Lbytes
 	on_fault 1b, .Lcopied
 	on_fault 2b, .Lcopied
+.Lwide:
+	movl	%ecx, %r8d
+	andl	$7, %r8d
+	shrq	$3, %rcx
+1:	rep movsq
+	on_fault 1b, .Lwide_fault
+	movl	%r8d, %ecx
+	jmp	.Lbytes
+.Lwide_fault:
+	leaq	(%r8,%rcx,8), %rcx
+	jmp	.Lbytes
 .Lrep:
 1:	rep movsb
 	on_fault 1b, .Lcopied
@@ -142,16 +159,17 @@ function arch_copy_to_user
 /* size_t arch_clear_user(void __user *to, size_t n): bytes not cleared */
 function arch_clear_user
 	user_begin
+	movl	%esi, %r8d
+	andl	$7, %r8d
 	movq	%rsi, %rcx
+	shrq	$3, %rcx
 	xorl	%eax, %eax
-.Lclear_words:
-	cmpq	$8, %rcx
-	jb	.Lclear_bytes
-1:	movq	%rax, (%rdi)
-	addq	$8, %rdi
-	subq	$8, %rcx
-	jmp	.Lclear_words
-	on_fault 1b, .Lclear_bytes
+1:	rep stosq
+	on_fault 1b, .Lclear_fault
+	movl	%r8d, %ecx
+	jmp	.Lclear_bytes
+.Lclear_fault:
+	leaq	(%r8,%rcx,8), %rcx
 .Lclear_bytes:
 	testq	%rcx, %rcx
 	jz	.Lcleared

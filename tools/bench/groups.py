@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""What `tessera bench` measures: each group's machine and program.
+
+The figures must say something about the kernels and not about the emulator. Under --icount a repeated string
+instruction counts once for each of its elements, and Linux chooses bytes where the processor says that its byte
+moves are fast: one nanosecond a byte, which no processor takes. So the processor of the counted groups does not
+say so (-erms, -fsrm), and both kernels move eight bytes at a time. Linux runs without mitigations, which Tessera
+does not need on this processor either, and trusts the TSC as Tessera does.
+"""
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+PLAIN = ("--cpu", "max,-erms,-fsrm")
+LINUX = ("--append", "mitigations=off tsc=reliable")
+
+
+@dataclass
+class Group:
+    """A machine and what runs in it.
+
+    command: what runs in the machine; the words that choose items are put behind it. seconds: when a machine
+    has hung. cpus: 0 is one processor, counted. machine: more options of `tessera vm`."""
+
+    name: str
+    title: str
+    command: str
+    seconds: int = 300
+    cpus: int = 0
+    paired: bool = False
+    in_mean: bool = True
+    machine: list = field(default_factory=list)
+
+    def options(self, kernel):
+        timed = ["--cpus", str(self.cpus)] if self.cpus else ["--icount", *PLAIN]
+        return [*timed, *(LINUX if kernel == "linux" else ()), *self.machine]
+
+    def figures(self, kernel, words, run_machine):
+        """{name: (unit, value)} on one kernel, of the items that begin with one of `words`."""
+        return run_machine(kernel, self, " ".join([self.command, *words]))
+
+
+GROUPS = [
+    Group("calls", "what a program asks of the kernel, one call or a few at a time; instructions on one processor",
+          "/bench/calls", seconds=600, machine=["--add", f"{TOP}/build/bench/calls:/bench/calls"]),
+]
