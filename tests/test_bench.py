@@ -75,3 +75,17 @@ def test_an_item_that_is_not_there(tmp_path):
     )
     assert done.returncode == 2
     assert "no item begins with: no_such_item" in done.stderr
+
+
+def test_programs_say_their_items():
+    for script in (TOP / "bench/programs").glob("*.sh"):
+        group = next(g for g in bench.GROUPS if g.name == script.stem)
+        assert len(group.items) == script.read_text().count("\nstopwatch ")
+        assert group.may_have([group.items[-1][:6]]) and not group.may_have(["no_such_item"])
+
+
+def test_a_program_is_measured(tmp_path):
+    out = tmp_path / "bench.json"
+    subprocess.run([TESSERA, "bench", "--out", out, "start_true"], env=ENVIRONMENT, check=True, capture_output=True)
+    (item,) = json.loads(out.read_text())["items"]
+    assert item["unit"] == "us" and item["tessera"] > 0 and item["linux"] > 0

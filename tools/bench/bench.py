@@ -156,7 +156,7 @@ def main():
     named = [g for g in GROUPS if g.name in args.words]
     words = [w for w in args.words if w not in {g.name for g in named}]
     try:
-        items = measure(named or GROUPS, words, args.pairs)
+        items = measure([g for g in named or GROUPS if g.may_have(words)], words, args.pairs)
     except Failed as failed:
         print(f"tessera: {failed}", file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ moves are fast: one nanosecond a byte, which no processor takes. So the processo
 say so (-erms, -fsrm), and both kernels move eight bytes at a time. Linux runs without mitigations, which Tessera
 does not need on this processor either, and trusts the TSC as Tessera does.
 """
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,8 @@ class Group:
     """A machine and what runs in it.
 
     command: what runs in the machine; the words that choose items are put behind it. seconds: when a machine
-    has hung. cpus: 0 is one processor, counted. machine: more options of `tessera vm`."""
+    has hung. cpus: 0 is one processor, counted. machine: more options of `tessera vm`. items: the names of the
+    items, where they are known without asking the machine."""
 
     name: str
     title: str
@@ -30,6 +32,11 @@ class Group:
     paired: bool = False
     in_mean: bool = True
     machine: list = field(default_factory=list)
+    items: list = field(default_factory=list)
+
+    def may_have(self, words):
+        """Whether some item may begin with one of `words`."""
+        return not words or not self.items or any(i.startswith(tuple(words)) for i in self.items)
 
     def options(self, kernel):
         timed = ["--cpus", str(self.cpus)] if self.cpus else ["--icount", *PLAIN]
@@ -40,7 +47,28 @@ class Group:
         return run_machine(kernel, self, " ".join([self.command, *words]))
 
 
+PROGRAMS = TOP / "bench/programs"
+ITEM = re.compile(r"^(?:ITEM|RATE)\w*\((\w+)", re.M)
+
+
+def programs(name, title):
+    """The group of bench/programs/NAME.sh, which says itself what packages it wants and what it measures."""
+    script = (PROGRAMS / f"{name}.sh").read_text()
+    machine = ["--mem", "1024", "--add", f"{PROGRAMS}:/bench/programs", "--add", f"{TOP}/bench/calls:/bench/source",
+               "--add", f"{TOP}/build/bench/stopwatch:/bench/stopwatch"]
+    for packages in re.findall(r"^# packages: (.*)", script, re.M):
+        machine += ["--with", ",".join(packages.split())]
+    items = re.findall(r"^\s*stopwatch (?:-\w (?:'[^']*'|\S+) )*(\w+)", script, re.M)
+    return Group(name, title, f"/bench/programs/run {name}", seconds=900, machine=machine, items=items)
+
+
 GROUPS = [
     Group("calls", "what a program asks of the kernel, one call or a few at a time; instructions on one processor",
-          "/bench/calls", seconds=600, machine=["--add", f"{TOP}/build/bench/calls:/bench/calls"]),
+          "/bench/calls", seconds=600, machine=["--add", f"{TOP}/build/bench/calls:/bench/calls"],
+          items=[i for f in (TOP / "bench/calls").glob("*.c") for i in ITEM.findall(f.read_text())]),
+    programs("start", "programs of Debian that start and end, and a script; instructions on one processor"),
+    programs("files", "ten thousand files looked for, packed, copied, removed; the same"),
+    programs("data", "data bases, a server, messages between processes, programs that compute; the same"),
+    programs("builds", "a compiler, and make; the same"),
+    programs("java", "a Java virtual machine that starts; the same"),
 ]
