@@ -252,7 +252,7 @@ build/image/%.cpio: tools/image/%.manifest tools/image/base.manifest tools/image
 	$(say) IMAGE $@
 	$(q)$(PYTHON) tools/image/build_image.py --init build/init --cache build/cache -o $@ $<
 
-image: build/image/base.cpio
+image: build/image/base.cpio build/image/busybox.cpio
 
 # Debian's own kernel, for `--kernel linux`.
 build/linux/vmlinuz: tools/image/fetch_linux.py tools/image/packages.py

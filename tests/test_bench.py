@@ -4,12 +4,18 @@ import json
 import math
 import subprocess
 import sys
+from xml.etree import ElementTree
 
-from conftest import ENVIRONMENT, TESSERA, TOP
+import pytest
+from conftest import ENVIRONMENT, KERNEL_FILE, TESSERA, TOP
 
 sys.path.insert(0, str(TOP / "tools/bench"))
 
 import bench  # noqa: E402
+import boot  # noqa: E402
+import kernel_file  # noqa: E402
+from chart import Scale, chart  # noqa: E402
+from stopped import Lost, Stopped  # noqa: E402
 
 
 def test_less_time_is_ahead():
@@ -89,3 +95,70 @@ def test_a_program_is_measured(tmp_path):
     subprocess.run([TESSERA, "bench", "--out", out, "start_true"], env=ENVIRONMENT, check=True, capture_output=True)
     (item,) = json.loads(out.read_text())["items"]
     assert item["unit"] == "us" and item["tessera"] > 0 and item["linux"] > 0
+
+
+def item(name, ratio, group="g"):
+    return {"name": name, "group": group, "ratio": ratio}
+
+
+def shapes(text, tag):
+    return list(ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}" + tag))
+
+
+def test_chart_has_a_bar_for_each_ratio():
+    text = chart([item("a<b", 2), item("half", 0.5), item("none", None), item("other", 1.5, "h")])
+    assert [r.get("class") for r in shapes(text, "rect")] == ["ahead", "behind", "ahead"]
+    words = [t.text for t in shapes(text, "text")]
+    assert [w for w in words if w in ("g", "a<b", "half", "h", "other")] == ["g", "a<b", "half", "h", "other"]
+    assert "none" not in words and {"one", "aim"} <= {line.get("class") for line in shapes(text, "line")}
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_chart_is_logarithmic_from_one():
+    long, short, behind = shapes(chart([item("a", 4), item("b", 2), item("c", 0.5)]), "rect")
+    widths = [float(r.get("width")) for r in (long, short, behind)]
+    assert math.isclose(widths[0], 2 * widths[1], rel_tol=0.01) and math.isclose(widths[1], widths[2], rel_tol=0.01)
+    assert math.isclose(float(behind.get("x")) + widths[2], float(short.get("x")), abs_tol=0.2)
+
+
+def test_chart_cuts_what_is_far_beyond():
+    items = [item(str(n), 1.5) for n in range(20)] + [item("far", 400)]
+    assert not Scale([i["ratio"] for i in items]).holds(400)
+    text = chart(items)
+    assert len(shapes(text, "path")) == 1 and "400" in [t.text for t in shapes(text, "text")]
+
+
+def test_chart_of_nothing():
+    with pytest.raises(ValueError):
+        chart([item("none", None)])
+
+
+def test_kernel_files():
+    for kernel, file in {**boot.KERNELS, "tessera": KERNEL_FILE}.items():
+        data = file.read_bytes()
+        in_file, in_memory = kernel_file.sizes(data)
+        assert 500_000 < in_file < len(data) + 1 and in_file < in_memory
+        assert kernel_file.entry(data) == (0x10200 if kernel == "linux" else kernel_file.Elf(data).pvh_entry())
+
+
+def test_lz4_sequences():
+    # "abcd" and 20 bytes from 4 back; then "x" alone at the end.
+    assert kernel_file.lz4_begin(b"\x4fabcd\x04\0\x01\x10x", 100) == b"abcd" * 6 + b"x"
+
+
+def test_boot_is_counted_exactly(monkeypatch):
+    monkeypatch.setitem(boot.KERNELS, "tessera", KERNEL_FILE)
+    program, prompt = boot.count_instructions("tessera")
+    assert 0 < program < prompt
+    assert (program, prompt) == boot.count_instructions("tessera")
+
+
+def test_a_machine_that_does_not_start():
+    with pytest.raises(Lost):
+        Stopped(boot.qemu("tessera", memory="1M"))
+
+
+@pytest.mark.parametrize("kib,runs", [(16384, True), (2560, False)])
+def test_a_machine_of_little_memory(kib, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(boot, "SILENCE", 10)
+    assert boot.runs_in("tessera", boot.small_image(tmp_path), kib, tmp_path) == runs

@@ -59,6 +59,31 @@ def test_small_memory(vm):
     assert good(vm('busybox sh -c "echo small"', "--mem", str(mem))) == "small\n"
 
 
+LEAST = 24 if VARIANT in ("kasan", "kcov") else 16
+
+
+def test_busybox_in_16_mib(vm):
+    command = (
+        "ls / | sort | head -1; cp /bin/busybox /tmp/busybox && /tmp/busybox echo copied; mount | grep -c proc;"
+        "for i in 1 2 3 4 5 6 7 8; do (sleep 1; echo $i) & done | sort | tail -1; wait; ps | busybox head -2 | grep -c init"
+    )
+    out = good(vm(command, "--profile", "busybox", "--mem", str(LEAST)))
+    assert out.split() == ["bin", "copied", "1", "8", "1"]
+
+
+def test_16_mib_run_out(vm):
+    """A program that takes all is killed, a file is told that there is no room, and both leave it as it was."""
+    command = (
+        "free() { while read n v u; do [ $n != MemFree: ] || echo $v; done </proc/meminfo; }; before=$(free);"
+        "for i in 1 2 3; do busybox yes | sort; echo $?; done; dd if=/dev/zero of=/tmp/all bs=64k; echo $?; busybox rm /tmp/all;"
+        "ls /tmp | busybox wc -l; [ $(free) -gt $((before - 256)) ] && echo as before"
+    )
+    machine = vm(command, "--profile", "busybox", "--mem", str(LEAST))
+    lines = [line for line in good(machine).splitlines() if not line.startswith(("Killed", "dd: ")) and "records" not in line]
+    assert lines == ["137"] * 3 + ["1", "0", "as before"], machine
+    assert machine.console.count("killed process") == 3 and machine.console.count("(sort)") == 3
+
+
 @pytest.mark.parametrize("mem", [128, 1024, 3072, 5120, 65536])
 def test_all_memory_is_seen(vm, mem):
     """The total is within 1 % of what the firmware's map gives, less what describes the frames (1/64)."""

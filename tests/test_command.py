@@ -37,7 +37,7 @@ MISTAKES = {
     "vm --mem": (2, "--mem wants a value"),
     "vm --kernel hurd -- true": (2, "--kernel wants one of: tessera linux"),
     "vm --boot floppy -- true": (2, "--boot wants one of: pvh bios uefi"),
-    "vm --profile huge -- true": (2, "--profile wants one of: base full"),
+    "vm --profile huge -- true": (2, "--profile wants one of: base full busybox"),
     "vm --emulator bochs --boot uefi -- true": (2, "boots by bios only"),
     "vm --emulator simh -- true": (2, "--emulator wants one of: qemu"),
     "vm --disk x -- true": (2, "not available yet"),

@@ -117,7 +117,7 @@ def test_processors_plugged_apart():
 
 # --- memory -------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("mem", [20, 33, 101, 127, 129, 1023])
+@pytest.mark.parametrize("mem", [8, 20, 33, 101, 127, 129, 1023])
 def test_memory_size(mem):
     good(bare(mem=mem), mem=mem)
 

@@ -29,10 +29,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from groups import GROUPS  # noqa: E402
+from boot import GROUPS as BOOT  # noqa: E402
+from chart import chart  # noqa: E402
+from groups import GROUPS as PROGRAMS  # noqa: E402
+from stopped import Lost  # noqa: E402
 
 TOP = Path(__file__).resolve().parent.parent.parent
 KERNELS = ("tessera", "linux")
+GROUPS = [*PROGRAMS, *BOOT]
 
 
 class Failed(Exception):
@@ -143,6 +147,7 @@ def arguments():
     parser.add_argument("words", nargs="*", metavar="NAME", help=f"a group ({names}), or how an item's name begins; all")
     parser.add_argument("--pairs", type=int, default=5, help="runs of each kernel in a paired group (5)")
     parser.add_argument("--out", type=Path, default=TOP / "build/bench.json", help="the figures (build/bench.json)")
+    parser.add_argument("--chart", type=Path, help="draw the ratios there too, as SVG (docs/performance/ratios.svg)")
     parser.add_argument("--list", action="store_true", help="the groups, and what each is")
     return parser.parse_args()
 
@@ -157,7 +162,7 @@ def main():
     words = [w for w in args.words if w not in {g.name for g in named}]
     try:
         items = measure([g for g in named or GROUPS if g.may_have(words)], words, args.pairs)
-    except Failed as failed:
+    except (Failed, Lost) as failed:
         print(f"tessera: {failed}", file=sys.stderr)
         return 1
     if not items:
@@ -166,6 +171,9 @@ def main():
     mean = geometric_mean([i["ratio"] for i in items if i["mean"]])
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps({"items": items, "geomean": mean}, indent=1) + "\n")
+    if args.chart:
+        args.chart.parent.mkdir(parents=True, exist_ok=True)
+        args.chart.write_text(chart(items))
     if mean:
         print(f"\n{len(items)} items; geometric mean of the ratios of speed: {mean:.2f}")
     return 0
