@@ -32,8 +32,9 @@ stands **below** every lock it holds. Code that keeps to this cannot deadlock, w
   handlers take too is always taken with interrupts off (`spin_lock_irq`); the others are never taken in
   an interrupt. Nobody sleeps while holding one. On a guest's CPUs, which the hypervisor may stop at any
   instruction, they do not queue: see `kernel/sync/spinlock.c`.
-- **Mutexes and reader-writer locks** sleep. They are handed on in the order of arrival: neither readers nor
-  newcomers overtake who waits. They stand before all spinlocks.
+- **Mutexes and reader-writer locks** sleep. A release wakes who waits first, but whoever
+  comes first takes the lock; who has been first for 4 ms and found it taken each time gets it reserved, so
+  nobody starves (`kernel/sync/mutex.c`, `rwlock.c`). They stand before all spinlocks.
 - **Two locks of one class** are taken together only by the `_nested` calls, whose place says in which order:
   parent before child, lower address first, lower CPU first.
 - A **`trylock`** cannot deadlock and may be taken in any order.

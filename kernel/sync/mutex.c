@@ -1,40 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mutex.c - sleeping locks for one holder, handed on in the order of arrival.
+ * mutex.c - sleeping locks for one holder.
  *
- *   state 0  free
- *   state 1  held, nobody waits: taken and given back by one compare-and-exchange each
- *   state 2  held, and the list of waiters may be non-empty: giving it back takes wait_lock
+ * `state` says all; the list of waiters is for sleeping only:
  *
- * A release with waiters does not free the lock: it makes the first waiter the owner (hand-off), so
- * nobody who comes by can overtake and no waiter starves. A newcomer spins for a short while first: most
- * critical sections are shorter than two switches.
+ *   HELD     somebody has it
+ *   WAITERS  the list is not empty: a release looks at it
+ *   WAKING   the first waiter was woken and has not looked yet: a release need not wake it
+ *   HANDOFF  the first waiter has been first for long: nobody else may take the lock
  *
- * The order of a hand-off:
- *	(1) take the waiter off the list, make it the owner, and get a reference to its thread
- *	(2) set `granted`; from here on the waiter may return and its `struct mutex_waiter` be gone
- *	(3) drop wait_lock, (4) wake the thread. The waiter tests `granted` after it has said that it
- *	sleeps, so either it sees (2) or (4) finds it asleep.
+ * A release frees the lock and wakes the first waiter; whoever comes first takes it. To give it to the sleeper
+ * would let everybody wait until that runs: two switches for each critical section, on all CPUs, for as long as
+ * anybody queues. So a newcomer may overtake, but not for ever: a waiter that was first for HANDOFF_NS and found the
+ * lock taken each time it looked sets HANDOFF, and the next release is for it alone. At most one
+ * hand-off in HANDOFF_NS, so a queue does not turn into a convoy; and everybody gets the lock in the end.
+ *
+ * Who finds the lock taken spins for a while before it queues, as long as the holder runs: most critical sections
+ * are shorter than two switches. The holder is not looked at, it may be gone: its CPU is asked whom it runs.
+ *
+ * No wake-up is lost. A release clears HELD, and looks at what else was set, in one step. Who goes to sleep
+ * has, under wait_lock and in this order,
+ *	(1) set WAITERS, or cleared WAKING
+ *	(2) looked at HELD
+ * so either it sees the lock free, or the release sees that it has to wake somebody, and waits for wait_lock to
+ * find it on the list. `woken` of the waiter is what it sleeps for.
  *
  * Locks: wait_lock (LEAF) holds nothing else; threads are woken after it was dropped.
  */
 #include <tessera/arch.h>
 #include <tessera/atomic.h>
+#include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
 #include <tessera/preempt.h>
 #include <tessera/sched.h>
 #include <tessera/thread.h>
+#include <tessera/time.h>
 #include <tessera/wait.h>
 
 #include "sync.h"
 
-#define SPIN_TRIES 64
+#define HELD    1u
+#define WAITERS 2u
+#define WAKING  4u
+#define HANDOFF 8u
 
 struct mutex_waiter {
 	struct list node;      /* wait_lock */
 	struct thread *thread; /* [I] */
-	bool granted;          /* [a] */
+	uint64_t first_since;  /* its own: when it saw that it is the first; 0: not yet */
+	bool woken;            /* [a] set under wait_lock */
 };
 
 void
@@ -45,33 +60,124 @@ mutex_init(struct mutex *m, enum lock_class class)
 	list_init(&m->waiters);
 }
 
+/* The caller has set HELD. */
+static __always_inline void
+own(struct mutex *m)
+{
+	WRITE_ONCE(m->owner_cpu, (uint16_t)arch_cpu_id());
+	WRITE_ONCE(m->owner, current_thread());
+}
+
+/* Free, and nobody waits. */
 static __always_inline bool
 try_free(struct mutex *m)
 {
 	uint32_t free = 0;
 
-	if (!atomic_cas(&m->state, &free, 1))
+	if (!atomic_cas(&m->state, &free, HELD))
 		return false;
-	m->owner = current_thread();
+	own(m);
 	return true;
 }
 
-/* Worth it only where the holder can make progress meanwhile. */
+/* Take it unless a bit of `not` is set; bits of `drop` go. */
 static bool
-spin_for_it(struct mutex *m)
+try_take(struct mutex *m, uint32_t not, uint32_t drop)
+{
+	uint32_t s = atomic_load_relaxed(&m->state);
+
+	while (!(s & not)) {
+		if (atomic_cas(&m->state, &s, (s & ~drop) | HELD)) {
+			own(m);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Overtake who sleeps, while it is worth it: where the holder makes progress meanwhile. */
+static bool
+spin_for_it(struct mutex *m, uint32_t not)
 {
 	if (cpu_count == 1)
 		return false;
-	for (unsigned int i = 0; i < SPIN_TRIES; i++) {
-		uint32_t state = atomic_load_relaxed(&m->state);
+	for (unsigned int i = 0; i < LOCK_SPINS; i++) {
+		const struct thread *owner = READ_ONCE(m->owner);
+		uint32_t s = atomic_load_relaxed(&m->state);
 
-		if (state == 2 || this_cpu()->need_resched)
-			return false;
-		if (state == 0 && try_free(m))
+		if (!(s & not) && try_take(m, not, 0))
 			return true;
+		if ((s & ~HELD & not) || !lock_worth_spinning(owner, READ_ONCE(m->owner_cpu)))
+			return false;
 		arch_cpu_relax();
 	}
 	return false;
+}
+
+/* Leave the list; the bits that spoke of it go. wait_lock held. */
+static void
+leave(struct mutex *m, struct mutex_waiter *w)
+{
+	uint32_t stale = list_first(&m->waiters, struct mutex_waiter, node) == w ? WAKING | HANDOFF : 0;
+
+	list_del(&w->node);
+	if (list_is_empty(&m->waiters))
+		stale |= WAITERS;
+	if (stale)
+		atomic_and(&m->state, ~stale);
+}
+
+/* (1), (2): the lock for `w`, which is on the list, if it is free and `w` is the first. wait_lock held. */
+static bool
+try_first(struct mutex *m, struct mutex_waiter *w)
+{
+	if (list_first(&m->waiters, struct mutex_waiter, node) != w)
+		return false;
+	atomic_and(&m->state, ~WAKING);
+	if (w->first_since == 0)
+		w->first_since = clock_monotonic_ns();
+	else if (clock_monotonic_ns() - w->first_since > HANDOFF_NS)
+		atomic_or(&m->state, HANDOFF);
+	return try_take(m, HELD, HANDOFF);
+}
+
+/*
+ * If the lock is free and its first waiter does not know, wake it. Called with wait_lock held by `flags`,
+ * which is dropped. When the lock is taken, its holder will do that.
+ */
+static void
+wake_first(struct mutex *m, uint64_t flags)
+{
+	struct mutex_waiter *w = list_first(&m->waiters, struct mutex_waiter, node);
+	struct thread *t;
+
+	if (!w || (atomic_load(&m->state) & (HELD | WAKING))) {
+		spin_unlock_irq(&m->wait_lock, flags);
+		return;
+	}
+	atomic_or(&m->state, WAKING);
+	t = w->thread;
+	thread_get(t); /* `w` may be gone as soon as woken is set and the lock dropped */
+	atomic_store(&w->woken, true);
+	spin_unlock_irq(&m->wait_lock, flags);
+	thread_wake(t);
+	thread_put(t);
+}
+
+/* Sleep until woken for `w`. 0, or as wait_sleep(). */
+static int
+doze(struct mutex_waiter *w, enum wait_mode mode)
+{
+	int error = 0;
+
+	do {
+		wait_prepare(mode);
+		if (atomic_load(&w->woken))
+			break;
+		error = wait_sleep(mode, DEADLINE_NEVER);
+	} while (!error);
+	wait_finish();
+	return error;
 }
 
 /*
@@ -85,43 +191,33 @@ lock_slowly(struct mutex *m, enum wait_mode mode)
 	struct mutex_waiter w = { .thread = t };
 	uint64_t flags;
 	int error = 0;
+	bool got;
 
-	if (spin_for_it(m))
+	if (spin_for_it(m, HELD | HANDOFF))
 		return 0;
 	flags = spin_lock_irq(&m->wait_lock);
-	if (atomic_exchange(&m->state, 2) == 0) {
-		/* It was freed since, so nobody waits. */
-		atomic_store(&m->state, 1);
-		m->owner = t;
-		spin_unlock_irq(&m->wait_lock, flags);
-		return 0;
-	}
 	list_add_tail(&m->waiters, &w.node);
-	spin_unlock_irq(&m->wait_lock, flags);
+	atomic_or(&m->state, WAITERS); /* (1) */
+	got = try_take(m, HELD | HANDOFF, 0) || try_first(m, &w);
+	while (!got) {
+		atomic_store(&w.woken, false);
+		spin_unlock_irq(&m->wait_lock, flags);
 
-	t->waiting_kind = LOCK_WAIT_MUTEX;
-	t->waiting_for_lock = m;
-	for (;;) {
-		wait_prepare(mode);
-		if (atomic_load(&w.granted))
-			break;
-		error = wait_sleep(mode, DEADLINE_NEVER);
+		t->waiting_kind = LOCK_WAIT_MUTEX;
+		t->waiting_for_lock = m;
+		error = doze(&w, mode);
+		t->waiting_for_lock = NULL;
+		got = !error && spin_for_it(m, HELD);
+		flags = spin_lock_irq(&m->wait_lock);
 		if (error)
 			break;
+		got = got || try_first(m, &w);
 	}
-	wait_finish();
-	t->waiting_for_lock = NULL;
-	if (error) {
-		flags = spin_lock_irq(&m->wait_lock);
-		if (w.granted) {
-			error = 0;
-		} else {
-			list_del(&w.node);
-			if (list_is_empty(&m->waiters))
-				atomic_store(&m->state, 1);
-		}
+	leave(m, &w);
+	if (error)
+		wake_first(m, flags); /* whom a release left to us */
+	else
 		spin_unlock_irq(&m->wait_lock, flags);
-	}
 	return error;
 }
 
@@ -199,7 +295,7 @@ mutex_lock_interruptible(struct mutex *m)
 bool
 mutex_trylock(struct mutex *m)
 {
-	if (!try_free(m))
+	if (!try_take(m, HELD | HANDOFF, 0))
 		return false;
 	lock_order_sleep_acquire(m, m->class, LOCK_TRY);
 	if (trace_watches(TRACE_LOCK_STAT))
@@ -207,38 +303,17 @@ mutex_trylock(struct mutex *m)
 	return true;
 }
 
-/* Give it to the first waiter. */
 static __noinline void
-hand_off(struct mutex *m, vaddr_t pc)
+unlock_slowly(struct mutex *m, vaddr_t pc)
 {
-	uint64_t flags = spin_lock_irq(&m->wait_lock);
-	struct mutex_waiter *w = list_first(&m->waiters, struct mutex_waiter, node);
-	struct thread *t;
-
 	trace_lock_handover(m->class, (vaddr_t)m, pc);
-	if (!w) {
-		/* The last waiter gave up. */
-		m->owner = NULL;
-		atomic_store(&m->state, 0);
-		spin_unlock_irq(&m->wait_lock, flags);
-		return;
-	}
-	t = w->thread;
-	thread_get(t);                          /* (1) */
-	list_del(&w->node);
-	m->owner = t;
-	if (list_is_empty(&m->waiters))
-		atomic_store(&m->state, 1);
-	atomic_store(&w->granted, true);        /* (2) */
-	spin_unlock_irq(&m->wait_lock, flags);  /* (3) */
-	thread_wake(t);                         /* (4) */
-	thread_put(t);
+	wake_first(m, spin_lock_irq(&m->wait_lock));
 }
 
 void
 mutex_unlock(struct mutex *m)
 {
-	uint32_t alone = 1;
+	uint32_t before;
 
 	if (unlikely(m->owner != current_thread()))
 		panic("mutex %s %p released by %s, owned by %s", lock_class_name(m->class), (void *)m,
@@ -247,14 +322,15 @@ mutex_unlock(struct mutex *m)
 	lock_order_sleep_release(m, m->class);
 	if (trace_watches(TRACE_LOCK_STAT))
 		lock_stat_released(m, m->class, true);
-	m->owner = NULL;
-	if (unlikely(!atomic_cas(&m->state, &alone, 0)))
-		hand_off(m, CALLER_PC);
+	WRITE_ONCE(m->owner, NULL);
+	before = atomic_fetch_add(&m->state, -HELD);
+	if (unlikely((before & (WAITERS | WAKING)) == WAITERS))
+		unlock_slowly(m, CALLER_PC);
 	preempt_random_here();
 }
 
 bool
 mutex_is_held(const struct mutex *m)
 {
-	return atomic_load_relaxed(&m->state) != 0 && READ_ONCE(m->owner) == current_thread();
+	return (atomic_load_relaxed(&m->state) & HELD) && READ_ONCE(m->owner) == current_thread();
 }

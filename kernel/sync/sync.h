@@ -6,7 +6,9 @@
 #define SYNC_SYNC_H
 
 #include <tessera/config.h>
+#include <tessera/cpu.h>
 #include <tessera/lock.h>
+#include <tessera/time.h>
 #include <tessera/trace.h>
 #include <tessera/types.h>
 
@@ -36,6 +38,20 @@ void lock_stat_acquired(const void *lock, uint16_t class, bool sleeping, vaddr_t
 			uint64_t waited);
 /* The caller is about to give it back. */
 void lock_stat_released(const void *lock, uint16_t class, bool sleeping);
+
+/* mutex.c and rwlock.c: how often one looks before one queues, and how long the first waiter is overtaken. */
+#define LOCK_SPINS 200u
+#define HANDOFF_NS (4 * NSEC_PER_MSEC)
+
+/* Nothing more urgent is to be done here, and `owner`, who took a lock on CPU `cpu`, still runs there; NULL: is
+ * just taking or leaving it. */
+static inline bool
+lock_worth_spinning(const struct thread *owner, uint32_t cpu)
+{
+	if (READ_ONCE(this_cpu()->need_resched))
+		return false;
+	return !owner || (cpus[cpu] && READ_ONCE(cpus[cpu]->current) == owner);
+}
 
 #define CALLER_PC ((vaddr_t)__builtin_return_address(0))
 

@@ -235,7 +235,7 @@ arch_thread_switch(struct thread *prev, struct thread *next)
 	if (unlikely(prev->arch.no_tsc != next->arch.no_tsc))
 		tsc_switch(!next->arch.no_tsc);
 	descriptors_set_stack(c, next->stack_top);
-	c->current = next;
+	WRITE_ONCE(c->current, next); /* lock_worth_spinning() looks from afar */
 	return thread_switch_stack(&prev->arch.rsp, next->arch.rsp, prev);
 }
 

@@ -41,10 +41,11 @@ bool spin_is_held(const struct spinlock *l); /* by this CPU */
 
 struct mutex {
 	struct spinlock wait_lock;  /* class LEAF */
-	uint32_t state;             /* [a] 0 free, 1 held, 2 held and somebody waits */
+	uint32_t state;             /* [a] 0 free; bits of mutex.c */
 	uint16_t class;             /* [I] */
-	struct thread *owner;       /* the holder writes it */
-	struct list waiters;        /* wait_lock; FIFO */
+	uint16_t owner_cpu;         /* [a] where the holder took it */
+	struct thread *owner;       /* [a] the holder writes it */
+	struct list waiters;        /* wait_lock; in the order of arrival */
 };
 
 #define MUTEX_INIT(m, c)                                                                           \
@@ -68,11 +69,11 @@ bool mutex_is_held(const struct mutex *m); /* by this thread */
 /* Many readers or one writer; writers are not starved. Sleeps. */
 struct rwlock {
 	struct spinlock wait_lock;  /* class LEAF */
+	uint32_t state;             /* [a] 0 free; bits of rwlock.c, and readers above them */
 	uint16_t class;             /* [I] */
-	int32_t readers;            /* wait_lock: -1 a writer holds it */
-	uint32_t writers_waiting;   /* wait_lock */
-	struct thread *writer;      /* wait_lock */
-	struct list waiters;        /* wait_lock; FIFO */
+	uint16_t writer_cpu;        /* [a] where the writer took it */
+	struct thread *writer;      /* [a] the writer writes it */
+	struct list waiters;        /* wait_lock; in the order of arrival */
 };
 
 /* As a mutex's. A reader may not read the same lock again: a writer may wait between. */

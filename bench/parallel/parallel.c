@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parallel.c - runs the items of parallel.h.
+ *
+ *	parallel CPUS [WORD...]      those whose names begin with a WORD; all
+ *	parallel --list              their names
+ *
+ * Workers wait at a gate until all are prepared, warm up, and are counted between two looks at the clock; a stop
+ * flag ends them. Each item has a process and a scratch directory of its own, so that nothing of one is left for
+ * the next.
+ */
+#include "parallel.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+
+#define WARM_NS     30000000l
+#define MEASURE_NS  150000000l
+#define CENSUS_OPERATIONS 200
+
+struct board {                  /* shared by all workers of an item */
+	atomic_int ready, go, stop;
+	struct worker worker[WORKERS_MAX];
+};
+
+static struct item *items, **last = &items;
+static struct board *board;
+static struct item *current;
+
+char byte, block[65536];
+int shared_fd = -1, cpus;
+
+void
+item_register(struct item *i)
+{
+	*last = i;
+	last = &i->next;
+}
+
+void
+give_up(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: %s: %s\n", file, line, what, strerror(errno));
+	_exit(1);
+}
+
+void
+stand_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	MUST(sched_setaffinity(0, sizeof(set), &set));
+}
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void
+pause_for(long ns)
+{
+	struct timespec t = { ns / 1000000000l, ns % 1000000000l };
+
+	while (nanosleep(&t, &t) != 0)
+		;
+}
+
+/* --- throughput -------------------------------------------------------------------------------------- */
+
+static void
+work(struct worker *w)
+{
+	stand_on(w->index);
+	if (current->prepare)
+		current->prepare(w);
+	atomic_fetch_add(&board->ready, 1);
+	while (!atomic_load(&board->go))
+		sched_yield();
+	while (!atomic_load_explicit(&board->stop, memory_order_relaxed)) {
+		current->run(w);
+		w->done += current->weight;
+	}
+}
+
+static void *
+work_as_thread(void *arg)
+{
+	work(arg);
+	return NULL;
+}
+
+static uint64_t
+total(int count)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum += board->worker[i].done;
+	return sum;
+}
+
+static double
+measure(struct item *item, int how, int count)
+{
+	pthread_t thread[WORKERS_MAX];
+	pid_t pid[WORKERS_MAX];
+	uint64_t before;
+	double start, rate;
+	int status;
+
+	current = item;
+	if (item->share)
+		item->share();
+	for (int i = 0; i < count; i++) {
+		struct worker *w = &board->worker[i];
+
+		*w = (struct worker){ .index = i, .count = count, .fd = { -1, -1, -1, -1 } };
+		if (how == THREADS) {
+			errno = pthread_create(&thread[i], NULL, work_as_thread, w);
+			if (errno)
+				give_up(__FILE__, __LINE__, "pthread_create");
+		} else if ((pid[i] = MUST(fork())) == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			work(w);
+			_exit(0);
+		}
+	}
+	while (atomic_load(&board->ready) < count)
+		pause_for(1000000);
+	atomic_store(&board->go, 1);
+	pause_for(WARM_NS);
+	before = total(count);
+	start = now();
+	pause_for(MEASURE_NS);
+	rate = (double)(total(count) - before) * 1e9 / (now() - start);
+	atomic_store(&board->stop, 1);
+	for (int i = 0; i < count; i++) {
+		if (how == THREADS)
+			pthread_join(thread[i], NULL);
+		else if (MUST(waitpid(pid[i], &status, 0)) && status != 0)
+			give_up(__FILE__, __LINE__, "a worker failed");
+	}
+	return rate;
+}
+
+/* --- counting ---------------------------------------------------------------------------------------- */
+
+/* The sum of the line TLB over all CPUs, -1: there is none. */
+static long
+flush_interrupts(void)
+{
+	char line[2048], *at, *end;
+	long sum = -1;
+	FILE *f = fopen("/proc/interrupts", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		at = line + strspn(line, " ");
+		if (strncmp(at, "TLB:", 4) != 0)
+			continue;
+		sum = 0;
+		for (at += 4;; at = end) {
+			long n = strtol(at, &end, 10);
+
+			if (end == at)
+				break;
+			sum += n;
+		}
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static atomic_int idlers, sleepers_go;
+
+static void *
+run_idly(void *arg)
+{
+	stand_on((int)(intptr_t)arg);
+	atomic_fetch_add(&idlers, 1);
+	while (!atomic_load_explicit(&board->stop, memory_order_relaxed))
+		;
+	return NULL;
+}
+
+static void *
+sleep_idly(void *arg)
+{
+	stand_on((int)(intptr_t)arg);
+	atomic_fetch_add(&idlers, 1);
+	syscall(SYS_futex, &sleepers_go, 128, 0, NULL, NULL, 0); /* FUTEX_WAIT_PRIVATE */
+	return NULL;
+}
+
+/* One thread operates on CPU 0, `others` more run or sleep on the next ones. */
+static double
+census(struct item *item, int others, bool running)
+{
+	pthread_t thread[WORKERS_MAX];
+	struct worker *w = &board->worker[0];
+	long before;
+
+	*w = (struct worker){ .count = 1 + others };
+	atomic_store(&board->stop, 0);
+	atomic_store(&idlers, 0);
+	atomic_store(&sleepers_go, 0);
+	stand_on(0);
+	if (item->share)
+		item->share();
+	if (item->prepare)
+		item->prepare(w);
+	for (int i = 0; i < others; i++) {
+		errno = pthread_create(&thread[i], NULL, running ? run_idly : sleep_idly,
+				       (void *)(intptr_t)(i + 1));
+		if (errno)
+			give_up(__FILE__, __LINE__, "pthread_create");
+	}
+	while (atomic_load(&idlers) < others)
+		pause_for(1000000);
+	pause_for(5000000);
+	item->run(w);
+	before = flush_interrupts();
+	if (before < 0)
+		give_up(__FILE__, __LINE__, "/proc/interrupts has no line TLB");
+	for (int i = 0; i < CENSUS_OPERATIONS; i++)
+		item->run(w);
+	before = flush_interrupts() - before;
+	atomic_store(&board->stop, 1);
+	atomic_store(&sleepers_go, 1);
+	syscall(SYS_futex, &sleepers_go, 129, WORKERS_MAX, NULL, NULL, 0);
+	for (int i = 0; i < others; i++)
+		pthread_join(thread[i], NULL);
+	return (double)before / CENSUS_OPERATIONS;
+}
+
+/* --- the items --------------------------------------------------------------------------------------- */
+
+static bool
+is_wanted(const struct item *i, int argc, char **argv)
+{
+	if (argc < 3)
+		return true;
+	for (int a = 2; a < argc; a++)
+		if (strncmp(i->name, argv[a], strlen(argv[a])) == 0)
+			return true;
+	return false;
+}
+
+static void
+print(struct item *item, int how)
+{
+	if (how == CENSUS) {
+		printf("%s.running\tinterrupts/op\t%.3f\n", item->name, census(item, cpus - 1, true));
+		printf("%s.sleeping\tinterrupts/op\t%.3f\n", item->name, census(item, cpus - 1, false));
+	} else {
+		printf("%s.%s\tops/s\t%.0f\n", item->name, how == THREADS ? "threads" : "processes",
+		       measure(item, how, cpus));
+	}
+	fflush(stdout);
+}
+
+/* A process of its own, in a scratch directory of its own. */
+static int
+run_apart(struct item *item, int how)
+{
+	char dir[] = "/tmp/parallel.XXXXXX", command[64];
+	int status;
+	pid_t pid;
+
+	if (!mkdtemp(dir))
+		give_up(__FILE__, __LINE__, dir);
+	pid = MUST(fork());
+	if (pid == 0) {
+		MUST(chdir(dir));
+		board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (board == MAP_FAILED)
+			give_up(__FILE__, __LINE__, "mmap");
+		print(item, how);
+		_exit(0);
+	}
+	MUST(waitpid(pid, &status, 0));
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	if (system(command) != 0)
+		fprintf(stderr, "parallel: %s is left\n", dir);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	int failed = 0;
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: parallel CPUS [WORD...] | --list\n");
+		return 2;
+	}
+	cpus = atoi(argv[1]);
+	for (struct item *i = items; i; i = i->next) {
+		if (strcmp(argv[1], "--list") == 0) {
+			printf("%s\n", i->name);
+			continue;
+		}
+		if (cpus < 1 || cpus > WORKERS_MAX || !is_wanted(i, argc, argv))
+			continue;
+		for (int how = PROCESSES; how <= CENSUS; how *= 2) {
+			if (!(i->kind & how) || (how == CENSUS && cpus < 2))
+				continue;
+			if (run_apart(i, how) != 0) {
+				printf("%s\tfailed\n", i->name);
+				failed = 1;
+			}
+		}
+	}
+	return failed;
+}
