@@ -25,6 +25,9 @@ KERNEL_FILE = TOP / ("build/gcc" if VARIANT == "release" else f"build/gcc-{VARIA
 ENVIRONMENT = dict(os.environ, TESSERA_BUILT="1", LC_ALL="C")
 
 
+pytest_plugins = ["times"]
+
+
 @dataclass
 class Ended:
     """How a machine ended: the command's output and status, the console's log, the command's remarks."""

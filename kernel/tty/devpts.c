@@ -227,31 +227,30 @@ devpts_node_create(struct filesystem *fs, struct tty *t)
 /* --- instances ---------------------------------------------------------------------------------- */
 
 static int
-parse_one(char *option, struct options *o)
+take_option(void *into, const char *key, const char *value)
 {
-	char *value = strchr(option, '=');
+	struct options *o = into;
 	const char *end;
 	uint64_t n;
 	bool octal;
 
 	if (!value)
-		return strcmp(option, "newinstance") == 0 ? 0 : -EINVAL; /* they all are */
-	*value++ = '\0';
-	octal = strcmp(option, "mode") == 0 || strcmp(option, "ptmxmode") == 0;
+		return strcmp(key, "newinstance") == 0 ? 0 : -EINVAL; /* they all are */
+	octal = strcmp(key, "mode") == 0 || strcmp(key, "ptmxmode") == 0;
 	if (parse_u64(value, &end, octal ? 8 : 10, &n) != 0 || *end || n > INT32_MAX)
 		return -EINVAL;
-	if (strcmp(option, "mode") == 0) {
+	if (strcmp(key, "mode") == 0) {
 		o->mode = (mode_t)n & 07777;
-	} else if (strcmp(option, "ptmxmode") == 0) {
+	} else if (strcmp(key, "ptmxmode") == 0) {
 		o->ptmx_mode = (mode_t)n & 07777;
-	} else if (strcmp(option, "max") == 0) {
+	} else if (strcmp(key, "max") == 0) {
 		o->max = (uint32_t)n;
 		return n > LIMIT_NONE ? -EINVAL : 0;
-	} else if (strcmp(option, "uid") == 0) {
+	} else if (strcmp(key, "uid") == 0) {
 		o->uid = uid_from_user((uid_t)n);
 		o->uid_given = true;
 		return o->uid == ID_INVALID ? -EINVAL : 0;
-	} else if (strcmp(option, "gid") == 0) {
+	} else if (strcmp(key, "gid") == 0) {
 		o->gid = gid_from_user((gid_t)n);
 		o->gid_given = true;
 		return o->gid == ID_INVALID ? -EINVAL : 0;
@@ -266,22 +265,8 @@ static int
 parse_options(const char *text, struct options *o)
 {
 	struct options fresh = { .mode = 0600, .max = LIMIT_NONE };
-	char *copy, *at;
-	int error = 0;
+	int error = mount_options_each(text, take_option, &fresh);
 
-	copy = kstrdup(text ? text : "");
-	if (!copy)
-		return -ENOMEM;
-	for (at = copy; at && !error;) {
-		char *comma = strchr(at, ',');
-
-		if (comma)
-			*comma++ = '\0';
-		if (*at)
-			error = parse_one(at, &fresh);
-		at = comma;
-	}
-	kfree(copy);
 	if (!error)
 		*o = fresh;
 	return error;

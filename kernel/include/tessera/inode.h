@@ -492,6 +492,11 @@ struct file *anonymous_inode_open(struct inode *i, const char *name, const struc
 				  uint32_t flags, void *private);
 struct timespec64 inode_now(void);
 
+/*
+ * Options as mount(2) gets them, "key=value,key": take() sees each in its order, `value` NULL where there is none,
+ * and the first errno ends it. Its -ENOENT, no such option, is -EINVAL to the caller; or -ENOMEM. NULL: none.
+ */
+int mount_options_each(const char *options, int (*take)(void *into, const char *key, const char *value), void *into);
 int filesystem_register(struct filesystem_type *t);
 /* The instance whose files have this st_dev, with a reference; NULL: none. */
 struct filesystem *filesystem_by_device(dev_t device);

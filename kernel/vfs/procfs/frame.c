@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame.c - procfs as a file system: inodes made from table entries at each look-up.
+ * frame.c - the tree of procfs: inodes made from table entries at each look-up.
  *
  * Names are not kept once unused, so an inode describes what was there a moment ago: each access finds
  * the process again by pid and start time and fails with ESRCH when it has gone. A name in use (the
@@ -19,10 +19,9 @@
 #include "files.h"
 #include "frame.h"
 
-#define PROC_MAGIC    0x9fa0
 #define LIST_POSITION 1024
 
-static const struct inode_ops dir_ops, file_inode_ops, setting_ops, link_ops, jump_ops;
+static const struct inode_ops dir_ops;
 static const struct file_ops dir_file_ops;
 
 static const struct entry root_entry = {
@@ -120,23 +119,17 @@ create_inode(struct filesystem *fs, const struct node *from, struct target *at)
 		i->links = 2;
 		break;
 	case S_IFLNK:
-		i->ops = e->jump ? &jump_ops : &link_ops;
+		i->ops = e->jump ? &procfs_jump_ops : &procfs_link_ops;
 		if (e->flags & (ENTRY_FD | ENTRY_MAPPING)) {
 			i->mode = S_IFLNK | (e->flags & ENTRY_FD ? fd_link_mode(at) : map_link_mode(at));
 			i->size = 64; /* what Linux says of them */
 		}
 		break;
 	default:
-		i->ops = e->flags & ENTRY_SETTING ? &setting_ops : &file_inode_ops;
+		i->ops = e->flags & ENTRY_SETTING ? &procfs_setting_ops : &procfs_file_ops;
 		i->file_ops = e->file_ops ? e->file_ops : from->pid ? &proc_process_text_ops : &proc_text_ops;
 	}
 	return i;
-}
-
-static void
-node_evict(struct inode *i)
-{
-	kfree(i->private);
 }
 
 /* --- names --------------------------------------------------------------------------------------- */
@@ -229,12 +222,6 @@ dir_lookup(struct inode *dir, struct dentry *d)
 	}
 	target_put(&at);
 	return error;
-}
-
-static bool
-is_process_top(const struct node *n)
-{
-	return n->entry == process_list.each;
 }
 
 /* A negative answer is never believed again; a positive one while its object lives. */
@@ -332,124 +319,7 @@ out:
 	return 0;
 }
 
-/* --- access -------------------------------------------------------------------------------------- */
-
-int
-may_inspect(struct inode *i, struct target *at)
-{
-	if (!(node_of(i)->entry->flags & ENTRY_INSPECT) || !at->process)
-		return 0;
-	return process_may_inspect_thread(at->process, at->whole ? NULL : at->thread) ? -EACCES : 0;
-}
-
-static ssize_t
-link_readlink(struct inode *i, char *buf, size_t size)
-{
-	const struct entry *e = node_of(i)->entry;
-	struct target at;
-	ssize_t n = target_get(i, &at);
-
-	if (n)
-		return n == -ESRCH ? -ENOENT : n;
-	n = may_inspect(i, &at);
-	if (n == 0 && e->readlink)
-		n = e->readlink(&at, buf, size);
-	else if (n == 0) {
-		struct path p = { 0 };
-		char *text = kmalloc(PATH_MAX, 0), *name;
-
-		n = text ? e->jump(&at, &p) : -ENOMEM;
-		if (n == 0) {
-			name = path_name(&p, text, PATH_MAX);
-			n = IS_ERR(name) ? PTR_ERR(name) : (ssize_t)MIN(strlen(name), size);
-			if (n > 0)
-				memcpy(buf, name, (size_t)n);
-			path_put(&p);
-		}
-		kfree(text);
-	}
-	target_put(&at);
-	return n;
-}
-
-static int
-link_jump(struct inode *i, struct mount **mount, struct dentry **dentry)
-{
-	struct target at;
-	struct path p = { 0 };
-	int error = target_get(i, &at);
-
-	if (error)
-		return -ENOENT;
-	error = may_inspect(i, &at);
-	/* What is mapped can be out of reach by any name. */
-	if (!error && (node_of(i)->entry->flags & ENTRY_MAPPING) && !capable(CAP_SYS_ADMIN) &&
-	    !capable(CAP_CHECKPOINT_RESTORE))
-		error = -EPERM;
-	if (!error)
-		error = node_of(i)->entry->jump(&at, &p);
-	target_put(&at);
-	if (error)
-		return error;
-	*mount = p.mount;
-	*dentry = p.dentry;
-	return 0;
-}
-
-/* Directories with hidden insides (fd) ask the inspection rule instead of their mode bits. */
-static int
-dir_permission(struct inode *i, int mask)
-{
-	struct target at;
-	int error;
-
-	if (!is_process_top(node_of(i)) && !(node_of(i)->entry->flags & ENTRY_INSPECT))
-		return permission_generic(i, mask);
-	error = target_get(i, &at);
-	if (error)
-		return -ENOENT;
-	if (!is_process_top(node_of(i)))
-		error = may_inspect(i, &at);
-	else if (!process_is_shown(&at, at.process, PROC_CLOSED))
-		error = READ_ONCE(at.instance->hiding) == PROC_HIDDEN ? -ENOENT : -EPERM;
-	else
-		error = permission_generic(i, mask);
-	target_put(&at);
-	return error;
-}
-
-/* Read-only settings are so for root too: no capability overrides the bits. */
-static int
-setting_permission(struct inode *i, int mask)
-{
-	const struct cred *c = current_cred();
-	mode_t mode = i->mode;
-
-	if (c->euid == 0)
-		mode >>= 6;
-	else if (cred_in_group(c, 0))
-		mode >>= 3;
-	return mask & ~mode & 7 ? -EACCES : 0;
-}
-
-static int
-setting_set_attributes(struct inode *i, const struct inode_change *c)
-{
-	return c->what & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
-}
-
-/* Modes below /proc/PID follow the process; nobody sets them, and of its directory nothing. */
-static int
-set_attributes(struct inode *i, const struct inode_change *c)
-{
-	const struct entry *e = node_of(i)->entry;
-
-	if (e == process_list.each || e == task_list.each)
-		return -EPERM;
-	return node_of(i)->pid && (c->what & ATTR_MODE) ? -EPERM : 0;
-}
-
-/* --- the tables of operations ----------------------------------------------------------------------- */
+/* --- the directory at the top ------------------------------------------------------------------------ */
 
 static const struct file_ops dir_file_ops = {
 	.name = "proc directory",
@@ -463,188 +333,16 @@ static const struct inode_ops dir_ops = {
 	.name = "proc directory",
 	.lookup = dir_lookup,
 	.revalidate = dir_revalidate,
-	.permission = dir_permission,
-	.set_attributes = set_attributes,
-	.evict = node_evict,
+	.permission = procfs_dir_permission,
+	.set_attributes = procfs_set_attributes,
+	.evict = procfs_evict,
 };
 
-static const struct inode_ops setting_ops = {
-	.name = "proc setting",
-	.open = proc_file_open,
-	.permission = setting_permission,
-	.set_attributes = setting_set_attributes,
-	.evict = node_evict,
-};
-
-static const struct inode_ops file_inode_ops = {
-	.name = "proc file",
-	.open = proc_file_open,
-	.set_attributes = set_attributes,
-	.evict = node_evict,
-};
-
-static const struct inode_ops link_ops = {
-	.name = "proc link",
-	.readlink = link_readlink,
-	.evict = node_evict,
-};
-
-static const struct inode_ops jump_ops = {
-	.name = "proc magic link",
-	.readlink = link_readlink,
-	.jump = link_jump,
-	.evict = node_evict,
-};
-
-/* One word of the options, NUL-terminated at its end. -ENOENT: another's. */
-static int
-read_option(struct proc_instance *p, const char *key, const char *value)
+struct inode *
+procfs_root_create(struct filesystem *fs)
 {
-	static const struct {
-		const char *word;
-		int hiding;
-	} words[] = {
-		{ "0", PROC_SHOWN },      { "off", PROC_SHOWN },        { "1", PROC_CLOSED },
-		{ "noaccess", PROC_CLOSED }, { "2", PROC_HIDDEN },      { "invisible", PROC_HIDDEN },
-		{ "4", PROC_NOT_THERE },  { "ptraceable", PROC_NOT_THERE },
-	};
-	const char *end;
-	uint64_t n;
-
-	if (strcmp(key, "gid") == 0) {
-		if (!value || parse_u64(value, &end, 0, &n) || *end || n > UINT32_MAX ||
-		    gid_from_user((gid_t)n) == ID_INVALID)
-			return -EINVAL;
-		WRITE_ONCE(p->group, gid_from_user((gid_t)n));
-		return 0;
-	}
-	if (strcmp(key, "subset") == 0) {
-		if (!value || strcmp(value, "pid"))
-			return -EINVAL;
-		WRITE_ONCE(p->processes_only, true);
-		return 0;
-	}
-	if (strcmp(key, "hidepid") != 0)
-		return -ENOENT;
-	for (size_t i = 0; value && i < ARRAY_SIZE(words); i++)
-		if (strcmp(value, words[i].word) == 0) {
-			WRITE_ONCE(p->hiding, words[i].hiding);
-			return 0;
-		}
-	return -EINVAL;
-}
-
-/* "key=value,key": what is asked for is set, the rest of *p stays. */
-static int
-read_options(struct proc_instance *p, const char *options)
-{
-	char *copy = options ? kstrdup(options) : NULL, *at = copy;
-	int error = options && !copy ? -ENOMEM : 0;
-
-	while (at && *at && !error) {
-		char *next = strchr(at, ','), *value;
-
-		if (next)
-			*next++ = '\0';
-		value = strchr(at, '=');
-		if (value)
-			*value++ = '\0';
-		if (*at)
-			error = read_option(p, at, value);
-		if (error == -ENOENT)
-			error = -EINVAL;
-		at = next;
-	}
-	kfree(copy);
-	return error;
-}
-
-static int
-proc_mount(struct filesystem *fs, const char *source, const char *options)
-{
-	struct proc_instance *p = kzalloc(sizeof(*p));
 	struct node n = { .entry = &root_entry };
 	struct target none = { 0 };
-	struct inode *root;
-	int error = p ? read_options(p, options) : -ENOMEM;
 
-	if (error)
-		goto fail;
-	error = -ENOMEM;
-	root = create_inode(fs, &n, &none);
-	if (!root)
-		goto fail;
-	fs->root = dentry_create_root(fs, root);
-	if (!fs->root) {
-		inode_put(root);
-		goto fail;
-	}
-	p->ns = current_pid_namespace();
-	namespace_get(&p->ns->ns);
-	fs->private = p;
-	return 0;
-fail:
-	kfree(p);
-	return error;
-}
-
-static void
-proc_unmount(struct filesystem *fs)
-{
-	struct proc_instance *p = fs->private;
-
-	namespace_put(&p->ns->ns);
-	kfree(p);
-}
-
-static int
-proc_remount(struct filesystem *fs, const char *options)
-{
-	struct proc_instance *p = fs->private, checked = *p;
-	int error = read_options(&checked, options);
-
-	return error ? error : read_options(p, options);
-}
-
-static int
-proc_check_option(const char *key, const char *value)
-{
-	struct proc_instance ignored = { 0 };
-
-	return read_option(&ignored, key, value);
-}
-
-static void
-proc_show_options(struct filesystem *fs, char *out, size_t size)
-{
-	static const char *const words[] = { "off", "noaccess", "invisible", "", "ptraceable" };
-	const struct proc_instance *p = fs->private;
-	size_t n = 0;
-
-	*out = '\0';
-	if (p->group)
-		n += (size_t)scnprintf(out + n, size - n, ",gid=%u", gid_shown(p->group));
-	if (p->hiding)
-		n += (size_t)scnprintf(out + n, size - n, ",hidepid=%s", words[p->hiding]);
-	if (p->processes_only)
-		scnprintf(out + n, size - n, ",subset=pid");
-}
-
-static struct filesystem_type proc_type = {
-	.check_option = proc_check_option,
-	.name = "proc",
-	.magic = PROC_MAGIC,
-	.no_device = true,
-	.user_mount = true,
-	.no_cache = true,
-	.mount = proc_mount,
-	.remount = proc_remount,
-	.unmount = proc_unmount,
-	.show_options = proc_show_options,
-};
-
-void
-procfs_init(void)
-{
-	filesystem_register(&proc_type);
+	return create_inode(fs, &n, &none);
 }

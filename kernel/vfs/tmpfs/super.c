@@ -57,75 +57,49 @@ parse_size(const char *s, bool percent, uint64_t *out)
 	return *end ? -EINVAL : 0;
 }
 
+/* One option into a struct options. */
 static int
-parse_one(char *option, struct options *o)
+take_option(void *into, const char *key, const char *value)
 {
-	char *value = strchr(option, '=');
+	struct options *o = into;
+	const char *end;
 	uint64_t n = 0;
 	int error;
 
 	if (!value)
-		return strcmp(option, "huge") == 0 || strcmp(option, "noswap") == 0 ||
-				       strcmp(option, "inode32") == 0 ||
-				       strcmp(option, "inode64") == 0
+		return strcmp(key, "huge") == 0 || strcmp(key, "noswap") == 0 || strcmp(key, "inode32") == 0 ||
+				       strcmp(key, "inode64") == 0
 			       ? 0
-			       : -EINVAL;
-	*value++ = '\0';
-	if (strcmp(option, "mpol") == 0 || strcmp(option, "huge") == 0)
+			       : -ENOENT;
+	if (strcmp(key, "mpol") == 0 || strcmp(key, "huge") == 0)
 		return 0;
-	if (strcmp(option, "mode") == 0) {
-		const char *end;
-
+	if (strcmp(key, "mode") == 0) {
 		error = parse_u64(value, &end, 8, &n);
 		o->mode = (mode_t)n & 07777;
 		return error || *end ? -EINVAL : 0;
 	}
-	error = parse_size(value, strcmp(option, "size") == 0, &n);
+	error = parse_size(value, strcmp(key, "size") == 0, &n);
 	if (error)
 		return error;
-	if (strcmp(option, "size") == 0) {
+	if (strcmp(key, "size") == 0) {
 		o->max_pages = DIV_ROUND_UP(n, PAGE_SIZE);
 		o->size_given = true;
-	} else if (strcmp(option, "nr_blocks") == 0) {
+	} else if (strcmp(key, "nr_blocks") == 0) {
 		o->max_pages = n;
 		o->size_given = true;
-	} else if (strcmp(option, "nr_inodes") == 0) {
+	} else if (strcmp(key, "nr_inodes") == 0) {
 		o->max_inodes = n;
 		o->inodes_given = true;
-	} else if (strcmp(option, "uid") == 0) {
+	} else if (strcmp(key, "uid") == 0) {
 		o->uid = uid_from_user((uid_t)n);
 		return o->uid == ID_INVALID ? -EINVAL : 0;
-	} else if (strcmp(option, "gid") == 0) {
+	} else if (strcmp(key, "gid") == 0) {
 		o->gid = gid_from_user((gid_t)n);
 		return o->gid == ID_INVALID ? -EINVAL : 0;
 	} else {
-		return -EINVAL;
+		return -ENOENT;
 	}
 	return 0;
-}
-
-static int
-parse_options(const char *text, struct options *o)
-{
-	char *copy, *at;
-	int error = 0;
-
-	if (!text || !*text)
-		return 0;
-	copy = kstrdup(text);
-	if (!copy)
-		return -ENOMEM;
-	for (at = copy; at && !error;) {
-		char *comma = strchr(at, ',');
-
-		if (comma)
-			*comma++ = '\0';
-		if (*at)
-			error = parse_one(at, o);
-		at = comma;
-	}
-	kfree(copy);
-	return error;
 }
 
 static int
@@ -135,17 +109,12 @@ tmpfs_check_option(const char *key, const char *value)
 		"gid", "huge", "mode", "mpol", "nr_blocks", "nr_inodes", "size", "uid",
 	};
 	struct options o = { 0 };
-	char text[64];
 
 	if (strcmp(key, "inode32") == 0 || strcmp(key, "inode64") == 0)
 		return value ? -EINVAL : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(with_value); i++)
-		if (strcmp(key, with_value[i]) == 0) {
-			if (!value || strlen(key) + strlen(value) + 2 > sizeof(text))
-				return -EINVAL;
-			scnprintf(text, sizeof(text), "%s=%s", key, value);
-			return parse_one(text, &o);
-		}
+		if (strcmp(key, with_value[i]) == 0)
+			return value ? take_option(&o, key, value) : -EINVAL;
 	return -ENOENT;
 }
 
@@ -161,7 +130,7 @@ tmpfs_fill(struct filesystem *fs, const char *options)
 	};
 	struct tmpfs *t;
 	struct inode *root;
-	int error = parse_options(options, &o);
+	int error = mount_options_each(options, take_option, &o);
 
 	if (error)
 		return error;
@@ -223,7 +192,7 @@ tmpfs_remount(struct filesystem *fs, const char *options)
 {
 	struct tmpfs *t = tmpfs_of(fs);
 	struct options o = { .max_pages = t->max_pages, .max_inodes = t->max_inodes };
-	int error = parse_options(options, &o);
+	int error = mount_options_each(options, take_option, &o);
 
 	if (error)
 		return error;
@@ -298,21 +267,18 @@ static struct filesystem_type rootfs_type = {
 	.show_options = tmpfs_show_options,
 };
 
-/* The mode of the root directory among `options`, the only one that ramfs knows: all others it overlooks. */
+/* The mode of the root directory is the only option that ramfs knows: all others it overlooks. */
 static int
-ramfs_mode(const char *options, mode_t *mode)
+take_ramfs_option(void *into, const char *key, const char *value)
 {
-	for (const char *at = options; at && *at;) {
-		const char *end = strchr(at, ',');
-		uint64_t n;
+	const char *end;
+	uint64_t n;
 
-		if (strncmp(at, "mode=", 5) == 0) {
-			if (parse_u64(at + 5, &at, 8, &n) || (*at && *at != ','))
-				return -EINVAL;
-			*mode = (mode_t)n & 07777;
-		}
-		at = end ? end + 1 : NULL;
-	}
+	if (strcmp(key, "mode") != 0)
+		return 0;
+	if (!value || parse_u64(value, &end, 8, &n) || *end)
+		return -EINVAL;
+	*(mode_t *)into = (mode_t)n & 07777;
 	return 0;
 }
 
@@ -321,7 +287,7 @@ ramfs_mount(struct filesystem *fs, const char *source, const char *options)
 {
 	char without_limits[48];
 	mode_t mode = 0755;
-	int error = ramfs_mode(options, &mode);
+	int error = mount_options_each(options, take_ramfs_option, &mode);
 
 	if (error)
 		return error;
@@ -339,14 +305,8 @@ static int
 ramfs_check_option(const char *key, const char *value)
 {
 	mode_t mode;
-	char text[32];
 
-	if (strcmp(key, "mode") != 0)
-		return 0;
-	if (!value || strlen(value) + 6 > sizeof(text))
-		return -EINVAL;
-	scnprintf(text, sizeof(text), "mode=%s", value);
-	return ramfs_mode(text, &mode);
+	return take_ramfs_option(&mode, key, value);
 }
 
 static void

@@ -14,11 +14,24 @@
 
 #define HOUR 3600
 
+/* Not on a host where somebody tries the program out: its other users live by that clock. */
+static void
+only_in_our_image(void)
+{
+	char name[64] = "";
+
+	if (access("/etc/hostname", R_OK) == 0)
+		check_read_file("/etc/hostname", name, sizeof(name));
+	if (strcmp(name, "tessera\n") != 0)
+		SKIP("it would set this host's clock");
+}
+
 static void
 put_forward(long seconds)
 {
 	struct timex x = { .modes = ADJ_SETOFFSET, .time = { seconds, 0 } };
 
+	only_in_our_image();
 	CHECK_OK(clock_adjtime(CLOCK_REALTIME, &x));
 }
 

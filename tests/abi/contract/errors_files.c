@@ -29,12 +29,6 @@ static char buf[70000];
 static struct stat st;
 static struct iovec v[2000];
 
-static int
-set_limit(int which, rlim_t soft, rlim_t hard)
-{
-	return (int)syscall(SYS_prlimit64, 0, which, &(struct rlimit){soft, hard}, NULL);
-}
-
 TEST(open_refuses_what_the_manual_says)
 {
 	int p[2];

@@ -28,12 +28,6 @@ static siginfo_t si;
 static struct rusage ru;
 static struct rlimit rl;
 
-static int
-set_limit(int which, rlim_t soft, rlim_t hard)
-{
-	return (int)syscall(SYS_prlimit64, 0, which, &(struct rlimit){soft, hard}, NULL);
-}
-
 TEST(scheduling_refuses_what_the_manual_says)
 {
 	void *bad = check_bad_address();

@@ -2,27 +2,13 @@
 /*
  * errors_memory.c - the errors and limits that the manual gives for calls on memory, call by call.
  */
-#include "words.h"
+#include "mapped.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/uio.h>
-
-#define in_kernel ((void *)0xffff888000000000ul)
-
-static char *
-pg(int n, int prot)
-{
-	return mmap(0, n * 4096, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-#define MM(...)                                                                                    \
-	({                                                                                         \
-		void *q_ = mmap(__VA_ARGS__);                                                      \
-		q_ == MAP_FAILED ? -1 : 0;                                                         \
-	})
 
 TEST(mmap_and_memfd_create_refuse_what_the_manual_says)
 {
@@ -209,7 +195,7 @@ TEST(calls_on_mappings_refuse_what_the_manual_says)
 	CHECK_EQ(mincore(p, 1, v), 0);
 	CHECK_EQ(mincore(p, 4097, v), 0);
 	CHECK_ERRNO(mincore(p, -1ul, v), ENOMEM);
-	CHECK_ERRNO(mincore(in_kernel, 4096, v), ENOMEM);
+	CHECK_ERRNO(mincore(IN_KERNEL, 4096, v), ENOMEM);
 	CHECK_ERRNO(mincore((void *)4096, 4096, v), ENOMEM);
 	CHECK_EQ(mincore(p, 0, NULL), 0);
 	for (int a = 0; a < 26; a++) {
@@ -248,13 +234,13 @@ TEST(calls_on_mappings_refuse_what_the_manual_says)
 	CHECK_ERRNO(mlockall(8), EINVAL);
 	CHECK_EQ(mlockall(MCL_FUTURE | MCL_ONFAULT), 0);
 	CHECK_EQ(munlockall(), 0);
-	CHECK_ERRNO(mlock(in_kernel, 4096), ENOMEM);
-	CHECK_ERRNO(munlock(in_kernel, 4096), ENOMEM);
+	CHECK_ERRNO(mlock(IN_KERNEL, 4096), ENOMEM);
+	CHECK_ERRNO(munlock(IN_KERNEL, 4096), ENOMEM);
 	CHECK_ERRNO(syscall(SYS_remap_file_pages, p, 4096, 1, 0, 0), EINVAL);
 	CHECK_ERRNO(syscall(SYS_remap_file_pages, p, 4096, 0, 0, 0), EINVAL);
 	CHECK_ERRNO(syscall(SYS_remap_file_pages, ro, 4096, 0, 1, 0), EINVAL);
 	CHECK_ERRNO(syscall(SYS_remap_file_pages, ro, 4096, 0, 1ul << 60, 0), EINVAL);
-	CHECK_ERRNO(syscall(SYS_remap_file_pages, in_kernel, 4096, 0, 0, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_remap_file_pages, IN_KERNEL, 4096, 0, 0, 0), EINVAL);
 	CHECK(syscall(SYS_brk, 0) > 0);
 	CHECK(syscall(SYS_brk, -1ul) == syscall(SYS_brk, 0));
 	CHECK(syscall(SYS_brk, 4096) == syscall(SYS_brk, 0));

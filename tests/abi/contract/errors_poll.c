@@ -19,16 +19,9 @@
 #include <sys/timerfd.h>
 #include <sys/timex.h>
 
-#define in_kernel ((void *)0xffff888000000000ul)
 
 static char buf[70000];
 static struct timespec ts;
-
-static int
-set_limit(int which, rlim_t soft, rlim_t hard)
-{
-	return (int)syscall(SYS_prlimit64, 0, which, &(struct rlimit){soft, hard}, NULL);
-}
 
 TEST(poll_select_and_epoll_refuse_what_the_manual_says)
 {
@@ -131,7 +124,7 @@ TEST(poll_select_and_epoll_refuse_what_the_manual_says)
 	CHECK_ERRNO(epoll_wait(ep, &e, -1, 0), EINVAL);
 	CHECK_ERRNO(epoll_wait(ep, &e, INT_MAX, 0), EINVAL);
 	CHECK_EQ(epoll_wait(ep, bad, 1, 0), 0);
-	CHECK_ERRNO(epoll_wait(ep, in_kernel, 1, 0), EFAULT);
+	CHECK_ERRNO(epoll_wait(ep, IN_KERNEL, 1, 0), EFAULT);
 	CHECK_ERRNO(epoll_wait(pp[0], &e, 1, 0), EINVAL);
 	CHECK_ERRNO(epoll_wait(99, &e, 1, 0), EBADF);
 	write(pp[1], "x", 1);

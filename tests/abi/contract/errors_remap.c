@@ -3,38 +3,13 @@
  * errors_remap.c - the errors and limits that the manual gives for mremap, locked memory and the
  * memory of others.
  */
-#include "words.h"
+#include "mapped.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/uio.h>
-
-#define in_kernel ((void *)0xffff888000000000ul)
-
-static char *
-pg(int n, int prot)
-{
-	return mmap(0, n * 4096, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-#define MM(...)                                                                                    \
-	({                                                                                         \
-		void *q_ = mmap(__VA_ARGS__);                                                      \
-		q_ == MAP_FAILED ? -1 : 0;                                                         \
-	})
-#define MR(...)                                                                                    \
-	({                                                                                         \
-		void *q_ = mremap(__VA_ARGS__);                                                    \
-		q_ == MAP_FAILED ? -1 : 0;                                                         \
-	})
-
-static int
-set_limit(int which, rlim_t soft, rlim_t hard)
-{
-	return (int)syscall(SYS_prlimit64, 0, which, &(struct rlimit){soft, hard}, NULL);
-}
 
 TEST(mremap_refuses_what_the_manual_says)
 {
@@ -64,8 +39,8 @@ TEST(mremap_refuses_what_the_manual_says)
 	CHECK_ERRNO(MR(p, 4096, -1ul, MREMAP_MAYMOVE), EINVAL);
 	CHECK_ERRNO(MR(p, 4096, 1ul << 46, MREMAP_MAYMOVE), ENOMEM);
 	CHECK_ERRNO(MR(p, 4096, 1ul << 47, MREMAP_MAYMOVE), ENOMEM);
-	CHECK_ERRNO(MR(in_kernel, 4096, 4096, 0), EFAULT);
-	CHECK_ERRNO(MR(p, 4096, 4096, MREMAP_FIXED | MREMAP_MAYMOVE, in_kernel), EINVAL);
+	CHECK_ERRNO(MR(IN_KERNEL, 4096, 4096, 0), EFAULT);
+	CHECK_ERRNO(MR(p, 4096, 4096, MREMAP_FIXED | MREMAP_MAYMOVE, IN_KERNEL), EINVAL);
 	CHECK_EQ(MR(p, 4096, 4096, MREMAP_FIXED | MREMAP_MAYMOVE, 0x1000), 0);
 	CHECK_ERRNO(MR(p, 0, 4096, MREMAP_MAYMOVE), EFAULT);
 	CHECK_ERRNO(MR(p, 0, 4096, 0), EFAULT);
@@ -174,12 +149,12 @@ TEST(process_vm_calls_refuse_what_the_manual_says)
 	r.iov_len = 5;
 	CHECK_EQ(process_vm_readv(me, &l, 1, &r, 1, 0), 5);
 	CHECK_EQ(process_vm_writev(me, &l, 1, &r, 1, 0), 5);
-	r.iov_base = in_kernel;
+	r.iov_base = IN_KERNEL;
 	CHECK_ERRNO(process_vm_readv(me, &l, 1, &r, 1, 0), EFAULT);
 	CHECK_ERRNO(process_vm_writev(me, &l, 1, &r, 1, 0), EFAULT);
 	r.iov_base = "const";
 	CHECK_ERRNO(process_vm_writev(me, &l, 1, &r, 1, 0), EFAULT);
-	l.iov_base = in_kernel;
+	l.iov_base = IN_KERNEL;
 	r.iov_base = b;
 	CHECK_ERRNO(process_vm_readv(me, &l, 1, &r, 1, 0), EFAULT);
 	pid_t c = check_fork();

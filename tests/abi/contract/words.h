@@ -8,6 +8,18 @@
 
 #include "../check.h"
 
+#include <sys/resource.h>
+
+/* Where no program's memory is, and more than nothing lies. */
+#define IN_KERNEL ((void *)0xffff888000000000ul)
+
+/* The call itself: libc looks at limits by its own rules. */
+static inline int
+set_limit(int which, rlim_t soft, rlim_t hard)
+{
+	return (int)syscall(SYS_prlimit64, 0, which, &(struct rlimit){soft, hard}, NULL);
+}
+
 /* `got` (-1: errno) is the nth word of `want`. */
 static inline void
 words_judge(const char *file, int line, const char *call, int nth, long got, const char *want)

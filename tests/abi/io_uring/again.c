@@ -4,31 +4,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-static int
-listener(const char *name, int flags)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM | flags, 0));
-
-	strcpy(address.sun_path, name);
-	CHECK_OK(bind(fd, (void *)&address, sizeof(address)));
-	CHECK_OK(listen(fd, 8));
-	return fd;
-}
-
-static int
-connected(const char *name)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
-
-	strcpy(address.sun_path, name);
-	CHECK_OK(connect(fd, (void *)&address, sizeof(address)));
-	return fd;
-}
 
 static int
 cancel(struct ring *r, uint64_t data, struct answer *ended)
@@ -51,7 +26,7 @@ cancel(struct ring *r, uint64_t data, struct answer *ended)
 TEST(uring_accepts_again_and_again)
 {
 	struct ring r = ring_of(8);
-	int fd = listener("s", 0);
+	int fd = listener("s");
 	struct answer a;
 
 	sqe(&r, IORING_OP_ACCEPT, fd, NULL, 0, 0, 5)->ioprio = IORING_ACCEPT_MULTISHOT;
@@ -83,7 +58,7 @@ TEST(uring_accepts_into_free_places)
 {
 	struct ring r = ring_of(8);
 	struct io_uring_rsrc_register all = { .nr = 2, .flags = IORING_RSRC_REGISTER_SPARSE };
-	int fd = listener("s", 0);
+	int fd = listener("s");
 	struct io_uring_sqe *s;
 	struct answer a;
 

@@ -2,9 +2,7 @@
 /* io_uring: what each operation does. */
 #include "ring.h"
 
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 
 TEST(uring_nop)
 {

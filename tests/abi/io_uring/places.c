@@ -3,8 +3,6 @@
 #include "ring.h"
 
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 static void
 places(struct ring *r, unsigned int n)
@@ -148,29 +146,6 @@ TEST(uring_registers_files_of_all_kinds)
 	two[0] = fds[0];
 	CHECK_EQ(run(&r, sqe(&r, IORING_OP_FILES_UPDATE, -1, two, 1, IORING_FILE_INDEX_ALLOC, 1)), -ENFILE);
 	CHECK_EQ(run(&r, sqe(&r, IORING_OP_FILES_UPDATE, -1, two, 0, 0, 1)), -EINVAL);
-}
-
-static int
-listener(const char *name)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
-
-	strcpy(address.sun_path, name);
-	CHECK_OK(bind(fd, (void *)&address, sizeof(address)));
-	CHECK_OK(listen(fd, 8));
-	return fd;
-}
-
-static int
-connected(const char *name)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
-
-	strcpy(address.sun_path, name);
-	CHECK_OK(connect(fd, (void *)&address, sizeof(address)));
-	return fd;
 }
 
 TEST(uring_sockets_into_places)

@@ -4,7 +4,6 @@
 
 #include <linux/time_types.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 /* An entry that no ring takes: a priority of a class that there is not. */
 static struct io_uring_sqe *

@@ -9,6 +9,8 @@
 
 #include <linux/io_uring.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 /* struct io_uring_cqe without what may follow. */
 struct answer {
@@ -122,6 +124,17 @@ next(struct ring *r)
 	return c;
 }
 
+/* The next two answers, that of the lower user_data first: in which order they come is nobody's promise. */
+static inline void
+next_two(struct ring *r, struct answer two[2])
+{
+	struct answer a = next(r), b = next(r);
+
+	CHECK(a.user_data != b.user_data);
+	two[0] = a.user_data < b.user_data ? a : b;
+	two[1] = a.user_data < b.user_data ? b : a;
+}
+
 /* One request, submitted and answered. */
 static inline int
 run(struct ring *r, struct io_uring_sqe *s)
@@ -132,6 +145,30 @@ run(struct ring *r, struct io_uring_sqe *s)
 	struct answer c = next(r);
 	CHECK_EQ(c.user_data, data);
 	return c.res;
+}
+
+/* A socket that listens in the case's folder, and one that is connected to it. */
+static inline int
+listener(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	strcpy(address.sun_path, name);
+	CHECK_OK(bind(fd, (void *)&address, sizeof(address)));
+	CHECK_OK(listen(fd, 8));
+	return fd;
+}
+
+static inline int
+connected(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	strcpy(address.sun_path, name);
+	CHECK_OK(connect(fd, (void *)&address, sizeof(address)));
+	return fd;
 }
 
 #endif

@@ -105,9 +105,10 @@ TEST(uring_poll_many_times)
 	}
 	sqe(&r, IORING_OP_POLL_REMOVE, -1, (void *)5, 0, 0, 6);
 	CHECK_EQ(submit(&r, 2), 1);
-	struct answer a = next(&r), b = next(&r);
-	CHECK_EQ((a.user_data == 5 ? a : b).res, -ECANCELED);
-	CHECK_EQ((a.user_data == 5 ? a : b).flags & IORING_CQE_F_MORE, 0);
+	struct answer two[2];
+	next_two(&r, two);
+	CHECK_EQ(two[0].res, -ECANCELED);
+	CHECK_EQ(two[0].flags & IORING_CQE_F_MORE, 0);
 }
 
 TEST(uring_timeouts)
@@ -133,19 +134,19 @@ TEST(uring_timeouts)
 	sqe(&r, IORING_OP_TIMEOUT, -1, &far, 1, 0, 10);
 	sqe(&r, IORING_OP_TIMEOUT_REMOVE, -1, (void *)10, 0, 0, 11);
 	CHECK_EQ(submit(&r, 2), 2);
-	struct answer a = next(&r), b = next(&r);
-	CHECK_EQ((a.user_data == 10 ? a : b).res, -ECANCELED);
-	CHECK_EQ((a.user_data == 11 ? a : b).res, 0);
+	struct answer two[2];
+	next_two(&r, two);
+	CHECK_EQ(two[0].res, -ECANCELED);
+	CHECK_EQ(two[1].res, 0);
 	CHECK_EQ(run(&r, sqe(&r, IORING_OP_TIMEOUT_REMOVE, -1, (void *)10, 0, 0, 12)), -ENOENT);
 	/* changed */
 	sqe(&r, IORING_OP_TIMEOUT, -1, &far, 1, 0, 13);
 	sqe(&r, IORING_OP_TIMEOUT_REMOVE, -1, (void *)13, 0, (uintptr_t)&t, 14)->timeout_flags =
 		IORING_TIMEOUT_UPDATE;
 	CHECK_EQ(submit(&r, 2), 2);
-	a = next(&r);
-	b = next(&r);
-	CHECK_EQ((a.user_data == 13 ? a : b).res, -ETIME);
-	CHECK_EQ((a.user_data == 14 ? a : b).res, 0);
+	next_two(&r, two);
+	CHECK_EQ(two[0].res, -ETIME);
+	CHECK_EQ(two[1].res, 0);
 }
 
 TEST(uring_links_go_one_after_the_other)
@@ -198,9 +199,10 @@ TEST(uring_failed_link_cancels_the_rest_a_hard_one_does_not)
 	sqe(&r, IORING_OP_READ, fd, text, 3, 0, 1)->flags = IOSQE_IO_LINK;
 	sqe(&r, IORING_OP_NOP, -1, NULL, 0, 0, 2);
 	CHECK_EQ(submit(&r, 2), 2);
-	struct answer a = next(&r), b = next(&r);
-	CHECK_EQ((a.user_data == 1 ? a : b).res, 2);
-	CHECK_EQ((a.user_data == 2 ? a : b).res, -ECANCELED);
+	struct answer two[2];
+	next_two(&r, two);
+	CHECK_EQ(two[0].res, 2);
+	CHECK_EQ(two[1].res, -ECANCELED);
 }
 
 TEST(uring_link_timeout)
@@ -214,17 +216,17 @@ TEST(uring_link_timeout)
 	sqe(&r, IORING_OP_READ, p[0], text, 1, 0, 1)->flags = IOSQE_IO_LINK;
 	sqe(&r, IORING_OP_LINK_TIMEOUT, -1, &t, 1, 0, 2);
 	CHECK_EQ(submit(&r, 2), 2);
-	struct answer a = next(&r), b = next(&r);
-	CHECK_EQ((a.user_data == 1 ? a : b).res, -ECANCELED);
-	CHECK_EQ((a.user_data == 2 ? a : b).res, -ETIME);
+	struct answer two[2];
+	next_two(&r, two);
+	CHECK_EQ(two[0].res, -ECANCELED);
+	CHECK_EQ(two[1].res, -ETIME);
 	sqe(&r, IORING_OP_READ, p[0], text, 1, 0, 1)->flags = IOSQE_IO_LINK;
 	sqe(&r, IORING_OP_LINK_TIMEOUT, -1, &far, 1, 0, 2);
 	CHECK_EQ(submit(&r, 0), 2);
 	check_write_all(p[1], "x", 1);
-	a = next(&r);
-	b = next(&r);
-	CHECK_EQ((a.user_data == 1 ? a : b).res, 1);
-	CHECK_EQ((a.user_data == 2 ? a : b).res, -ECANCELED);
+	next_two(&r, two);
+	CHECK_EQ(two[0].res, 1);
+	CHECK_EQ(two[1].res, -ECANCELED);
 }
 
 TEST(uring_drain_waits_for_all_before)
@@ -269,24 +271,25 @@ TEST(uring_cancel)
 	sqe(&r, IORING_OP_READ, p[0], text[0], 1, 0, 1);
 	sqe(&r, IORING_OP_ASYNC_CANCEL, -1, (void *)1, 0, 0, 2);
 	CHECK_EQ(submit(&r, 2), 2);
-	struct answer a = next(&r), b = next(&r);
-	CHECK_EQ((a.user_data == 1 ? a : b).res, -ECANCELED);
-	CHECK_EQ((a.user_data == 2 ? a : b).res, 0);
+	struct answer two[2];
+	next_two(&r, two);
+	CHECK_EQ(two[0].res, -ECANCELED);
+	CHECK_EQ(two[1].res, 0);
 	for (int i = 0; i < 3; i++)
 		sqe(&r, IORING_OP_READ, p[0], text[i], 1, 0, 5);
 	sqe(&r, IORING_OP_ASYNC_CANCEL, -1, (void *)5, 0, 0, 6)->cancel_flags = IORING_ASYNC_CANCEL_ALL;
 	CHECK_EQ(submit(&r, 4), 4);
 	for (int i = 0; i < 4; i++) {
-		a = next(&r);
+		struct answer a = next(&r);
+
 		CHECK_EQ(a.res, a.user_data == 6 ? 3 : -ECANCELED);
 	}
 	sqe(&r, IORING_OP_READ, p[0], text[0], 1, 0, 7);
 	sqe(&r, IORING_OP_ASYNC_CANCEL, p[0], NULL, 0, 0, 8)->cancel_flags = IORING_ASYNC_CANCEL_FD;
 	CHECK_EQ(submit(&r, 2), 2);
-	a = next(&r);
-	b = next(&r);
-	CHECK_EQ((a.user_data == 7 ? a : b).res, -ECANCELED);
-	CHECK_EQ((a.user_data == 8 ? a : b).res, 0);
+	next_two(&r, two);
+	CHECK_EQ(two[0].res, -ECANCELED);
+	CHECK_EQ(two[1].res, 0);
 	check_write_all(p[1], "x", 1); /* nobody took it */
 	CHECK_EQ(read(p[0], text[0], 1), 1);
 }

@@ -6,9 +6,8 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
-#ifndef MSG_COPY
-#define MSG_COPY 040000
-#endif
+/* MSG_COPY, which not every libc names. */
+enum { LEAVE_IT = 040000 };
 
 struct text {
 	long type;
@@ -111,17 +110,17 @@ TEST(msg_copy_leaves_it)
 
 	CHECK_OK(put(id, 4, "a", 0));
 	CHECK_OK(put(id, 5, "bb", 0));
-	CHECK_ERRNO(msgrcv(id, &t, 100, 0, MSG_COPY), EINVAL);
-	CHECK_ERRNO(msgrcv(id, &t, 100, 0, MSG_COPY | MSG_EXCEPT | IPC_NOWAIT), EINVAL);
-	int n = msgrcv(id, &t, 100, 1, MSG_COPY | IPC_NOWAIT);
+	CHECK_ERRNO(msgrcv(id, &t, 100, 0, LEAVE_IT), EINVAL);
+	CHECK_ERRNO(msgrcv(id, &t, 100, 0, LEAVE_IT | MSG_EXCEPT | IPC_NOWAIT), EINVAL);
+	int n = msgrcv(id, &t, 100, 1, LEAVE_IT | IPC_NOWAIT);
 	if (n == -1 && errno == ENOSYS)
 		SKIP("built without it");
 	CHECK_EQ(n, 3);
 	CHECK_EQ(t.type, 5);
 	CHECK_STR(t.data, "bb");
-	CHECK_EQ(msgrcv(id, &t, 100, 0, MSG_COPY | IPC_NOWAIT), 2);
+	CHECK_EQ(msgrcv(id, &t, 100, 0, LEAVE_IT | IPC_NOWAIT), 2);
 	CHECK_STR(t.data, "a");
-	CHECK_ERRNO(msgrcv(id, &t, 100, 2, MSG_COPY | IPC_NOWAIT), ENOMSG);
+	CHECK_ERRNO(msgrcv(id, &t, 100, 2, LEAVE_IT | IPC_NOWAIT), ENOMSG);
 	CHECK_EQ(status(id).msg_qnum, 2);
 	CHECK_OK(msgctl(id, IPC_RMID, NULL));
 }

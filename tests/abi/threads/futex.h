@@ -8,10 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef FUTEX_LOCK_PI2
-#define FUTEX_LOCK_PI2 13
-#endif
-
 static inline long
 futex(volatile int *at, int op, int value, const struct timespec *t, volatile int *other, int three)
 {

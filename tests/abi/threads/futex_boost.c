@@ -5,8 +5,8 @@
  */
 #include "../check.h"
 #include "futex.h"
+#include "start.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 
@@ -21,18 +21,6 @@ become(int priority)
 	struct sched_param param = { .sched_priority = priority };
 
 	CHECK_OK(sched_setscheduler(0, priority ? SCHED_FIFO : SCHED_OTHER, &param));
-}
-
-static void
-start(pthread_t *t, void *(*f)(void *))
-{
-	CHECK_RETURNS(pthread_create(t, NULL, f, NULL), 0);
-}
-
-static void
-join(pthread_t t)
-{
-	CHECK_RETURNS(pthread_join(t, NULL), 0);
 }
 
 /* The priority that a thread runs at, as field 18 of its stat tells it: below zero for real-time ones. */
@@ -87,12 +75,14 @@ tell_and_spin(void *arg)
 }
 
 static void *
-want_lock(void *arg)
+want(void *arg)
 {
+	volatile int *at = arg;
+
 	become(HIGH);
-	CHECK_OK(futex(&lock, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+	CHECK_OK(futex(at, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
 	done = 1;
-	CHECK_OK(futex(&lock, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+	CHECK_OK(futex(at, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
 	return arg;
 }
 
@@ -102,12 +92,12 @@ TEST(a_less_urgent_owner_runs_for_a_more_urgent_waiter)
 	pthread_t low, middle, high;
 
 	one_processor();
-	start(&low, hold_until_told);
+	start(&low, hold_until_told, NULL);
 	CHECK_OK(sem_wait(&ready));
-	start(&high, want_lock);
+	start(&high, want, (void *)&lock);
 	while (!((unsigned)lock & FUTEX_WAITERS))
 		check_sleep_ms(1);
-	start(&middle, tell_and_spin);
+	start(&middle, tell_and_spin, NULL);
 	join(high);
 	join(middle);
 	join(low);
@@ -126,29 +116,19 @@ hold_lock2_want_lock(void *arg)
 	return arg;
 }
 
-static void *
-want_lock2(void *arg)
-{
-	become(HIGH);
-	CHECK_OK(futex(&lock2, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
-	done = 1;
-	CHECK_OK(futex(&lock2, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
-	return arg;
-}
-
 TEST(priority_is_passed_on_from_lock_to_lock)
 {
 	pthread_t low, between, middle, high;
 
 	one_processor();
-	start(&low, hold_until_told);
+	start(&low, hold_until_told, NULL);
 	CHECK_OK(sem_wait(&ready));
-	start(&between, hold_lock2_want_lock);
+	start(&between, hold_lock2_want_lock, NULL);
 	CHECK_OK(sem_wait(&ready));
-	start(&high, want_lock2);
+	start(&high, want, (void *)&lock2);
 	while (!((unsigned)lock2 & FUTEX_WAITERS))
 		check_sleep_ms(1);
-	start(&middle, tell_and_spin);
+	start(&middle, tell_and_spin, NULL);
 	join(high);
 	join(middle);
 	join(between);
@@ -174,14 +154,14 @@ TEST(priority_is_inherited_from_a_waiter_that_was_moved)
 	pthread_t low, middle, high;
 
 	one_processor();
-	start(&low, hold_until_told);
+	start(&low, hold_until_told, NULL);
 	CHECK_OK(sem_wait(&ready));
-	start(&high, wait_for_condition);
+	start(&high, wait_for_condition, NULL);
 	while (!waiter_tid)
 		check_sleep_ms(1);
 	check_wait_asleep(getpid(), waiter_tid);
 	CHECK_EQ(futex(&condition, FUTEX_CMP_REQUEUE_PI, 1, NULL, &lock, 0), 1);
-	start(&middle, tell_and_spin);
+	start(&middle, tell_and_spin, NULL);
 	join(high);
 	join(middle);
 	join(low);
@@ -216,22 +196,22 @@ TEST(inherited_priority_comes_and_goes)
 	CHECK_EQ(runs_at(self), 20);
 	CHECK_OK(clock_gettime(CLOCK_REALTIME, &t));
 	t.tv_sec += 1;
-	CHECK_RETURNS(pthread_create(&thread, NULL, want_lock_for_a_while, &t), 0);
+	start(&thread, want_lock_for_a_while, &t);
 	while (!((unsigned)lock & FUTEX_WAITERS))
 		check_sleep_ms(1);
 	check_wait_asleep(getpid(), wanter_tid);
 	CHECK_EQ(runs_at(self), -1 - HIGH);
 	/* It is the policy that is told, and it is what it was. */
 	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
-	CHECK_RETURNS(pthread_join(thread, NULL), 0);
+	join(thread);
 	CHECK_EQ(runs_at(self), 20);
 	/* The waiter's priority is changed while it waits. */
-	CHECK_RETURNS(pthread_create(&thread, NULL, want_lock_for_a_while, NULL), 0);
+	start(&thread, want_lock_for_a_while, NULL);
 	while (runs_at(self) == 20)
 		check_sleep_ms(1);
 	CHECK_OK(sched_setscheduler(wanter_tid, SCHED_FIFO, &param));
 	CHECK_EQ(runs_at(self), -1 - (HIGH + 5));
 	CHECK_OK(futex(&lock, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
 	CHECK_EQ(runs_at(self), 20);
-	CHECK_RETURNS(pthread_join(thread, NULL), 0);
+	join(thread);
 }

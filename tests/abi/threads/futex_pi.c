@@ -2,8 +2,8 @@
 /* Futexes that inherit priority: FUTEX_LOCK_PI and its kin, and from a condition to its lock in one step. */
 #include "../check.h"
 #include "futex.h"
+#include "start.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -286,6 +286,48 @@ TEST(lock_pi_and_plain_waiters_do_not_mix)
 	CHECK_ERRNO(futex(&lock2, FUTEX_WAKE_OP, 1, (void *)1, &lock, 0), EINVAL);
 	CHECK_OK(futex(&lock2, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
 	CHECK_EQ(end(&c), 0);
+}
+
+/* The program rewrites the word under a waiter: the new owner cannot hand over what is waited for elsewhere ... */
+static void *
+unlock_as_another(void *arg)
+{
+	lock = self() | (int)FUTEX_WAITERS;
+	CHECK_ERRNO(futex(&lock, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), EINVAL);
+	return arg;
+}
+
+/* ... and nobody can wait for it. */
+static void *
+lock_of_another(void *arg)
+{
+	CHECK_ERRNO(futex(&lock, FUTEX_LOCK_PI, 0, NULL, NULL, 0), EINVAL);
+	return arg;
+}
+
+TEST(pi_word_rewritten_under_a_waiter_is_einval)
+{
+	struct caller c = locker(&lock, false);
+	pthread_t other;
+
+	lock = self();
+	begin_asleep(&c);
+	start(&other, unlock_as_another, NULL);
+	join(other);
+	/* A living thread that nobody waits for. */
+	pid_t pid = check_fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	lock = pid | (int)FUTEX_WAITERS;
+	start(&other, lock_of_another, NULL);
+	join(other);
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_KILLED(pid, SIGKILL);
+	lock = self() | (int)FUTEX_WAITERS;
+	CHECK_OK(futex(&lock, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+	CHECK_EQ(end(&c), 0);
+	CHECK_EQ(owner(&lock), c.tid);
 }
 
 /* --- from a condition to its lock ------------------------------------------------------------------ */

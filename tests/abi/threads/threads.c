@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads as pthreads use them: creation, storage, joint life and death, signals. */
 #include "../check.h"
+#include "start.h"
 
 #include <dirent.h>
 #include <linux/sched.h>
-#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <sys/mman.h>
@@ -20,21 +20,6 @@ static pid_t
 own_tid(void)
 {
 	return (pid_t)syscall(SYS_gettid);
-}
-
-static void
-start(pthread_t *t, void *(*f)(void *), void *arg)
-{
-	CHECK_RETURNS(pthread_create(t, NULL, f, arg), 0);
-}
-
-static void *
-join(pthread_t t)
-{
-	void *result;
-
-	CHECK_RETURNS(pthread_join(t, &result), 0);
-	return result;
 }
 
 static void
