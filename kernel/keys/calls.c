@@ -230,7 +230,6 @@ is_invalid(const struct key *k)
 int
 key_invalidate(int id)
 {
-	uint64_t serial = 0;
 	struct key_ref r;
 	struct key *k;
 	int error = begin(id, 0, KEY_MAY_SEARCH, &r);
@@ -238,7 +237,7 @@ key_invalidate(int id)
 	if (error)
 		return error;
 	r.key->invalid = true;
-	for (; (k = key_next(&serial)) != NULL; serial++)
+	KEYS_EACH (k)
 		keyring_prune(k, is_invalid);
 	return end(&r, 0);
 }

@@ -20,7 +20,6 @@
 #include <tessera/errno.h>
 #include <tessera/namespace.h>
 #include <tessera/panic.h>
-#include <tessera/radix.h>
 #include <tessera/random.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -33,7 +32,7 @@
 struct mutex keys_lock;                       /* class SLEEP_LEAF */
 struct key_limits key_limits = { 200, 20000, 1000000, 25000000, 300, 259200 };
 
-static struct radix_tree by_serial;           /* [K] */
+static struct rb_tree by_serial;              /* [K] of struct key */
 static struct list users = LIST_INIT(users);  /* [K] */
 static uint64_t next_sweep;                   /* [K] seconds */
 static struct spinlock dead_lock = SPINLOCK_INIT(LEAF);
@@ -214,6 +213,8 @@ key_transfer(struct key *k, uid_t uid)
 
 	if (!to)
 		return -ENOMEM;
+	if (to == k->user) /* the key's owner and who pays for it may be two: key_cred_fsuid() */
+		return 0;
 	if (k->counted && !has_room(to, 1, k->quota)) {
 		user_forget(to);
 		return -EDQUOT;
@@ -239,7 +240,7 @@ drop_payload(struct key *k)
 static void
 bury_locked(struct key *k)
 {
-	(void)radix_remove(&by_serial, (uint64_t)k->serial);
+	rb_erase(&by_serial, &k->node);
 	if (k->type->is_keyring)
 		keyring_empty(k);
 	else
@@ -318,14 +319,13 @@ drop_if_over(struct key **slot)
 static void
 sweep_locked(void)
 {
-	uint64_t serial = 0;
 	struct key_user *u;
 	struct key *k;
 
 	if (keys_now() < next_sweep)
 		return;
 	next_sweep = keys_now() + 60;
-	for (; (k = key_next(&serial)) != NULL; serial++)
+	KEYS_EACH (k)
 		keyring_prune(k, is_over);
 	list_for_each(u, &users, node) {
 		drop_if_over(&u->keyring);
@@ -350,17 +350,21 @@ keys_leave(void)
 }
 
 /* An unused number, as little to be guessed as Linux's. */
-static int
+static void
 number_key(struct key *k)
 {
-	for (;;) {
-		uint64_t serial = 3 + random_below(0x7ffffffc);
+	struct rb_node **link, *parent;
 
-		if (!radix_get(&by_serial, serial)) {
-			k->serial = (int)serial;
-			return radix_set(&by_serial, serial, k, NULL);
+	do {
+		k->serial = (int)(3 + random_below(0x7ffffffc));
+		link = &by_serial.root;
+		parent = NULL;
+		while (*link && rb_entry(*link, struct key, node)->serial != k->serial) {
+			parent = *link;
+			link = k->serial < rb_entry(parent, struct key, node)->serial ? &parent->left : &parent->right;
 		}
-	}
+	} while (*link);
+	rb_insert(&by_serial, &k->node, parent, link);
 }
 
 struct key *
@@ -390,12 +394,12 @@ key_create(const struct key_type *type, const char *description, uid_t uid, gid_
 	ref_init(&k->refs);
 	k->type = type;
 	k->description = kstrdup(description);
-	if (!k->description || number_key(k)) {
+	if (!k->description) {
 		user_forget(u);
-		kfree(k->description);
 		kfree(k);
 		return ERR_PTR(-ENOMEM);
 	}
+	number_key(k);
 	k->hash = key_hash(type, description);
 	k->namespace = current_cred()->user_ns->ns.number;
 	k->uid = uid;
@@ -482,23 +486,32 @@ key_permits(const struct key_ref *r, const struct cred *c, uint32_t need)
 }
 
 struct key *
-key_find(int serial)
+key_next(int from)
 {
-	struct key *k = serial > 0 ? radix_get(&by_serial, (uint64_t)serial) : NULL;
+	struct key *next = NULL;
 
-	return k && ref_get_unless_zero(&k->refs) ? k : NULL;
+	for (struct rb_node *n = by_serial.root; n;) {
+		struct key *k = rb_entry(n, struct key, node);
+
+		if (k->serial >= from)
+			next = k;
+		n = k->serial > from ? n->left : k->serial < from ? n->right : NULL;
+	}
+	return next;
 }
 
 struct key *
-key_next(uint64_t *serial)
+key_find(int serial)
 {
-	return radix_next(&by_serial, serial);
+	struct key *k = key_next(serial);
+
+	assert_mutex_held(&keys_lock);
+	return k && k->serial == serial && ref_get_unless_zero(&k->refs) ? k : NULL;
 }
 
 void
 key_init(void)
 {
 	mutex_init(&keys_lock, LOCK_SLEEP_LEAF);
-	radix_init(&by_serial);
 	continuation_init(&burial, bury);
 }

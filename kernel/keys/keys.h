@@ -10,6 +10,7 @@
 #include <tessera/keys.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
+#include <tessera/rbtree.h>
 
 #define KEYRING_DEPTH 6    /* keyrings in keyrings that a search enters */
 #define LINK_BYTES    4    /* of quota for each link */
@@ -36,6 +37,7 @@ struct key_user {
 /* [I] immutable  [K] keys_lock  [d] dead_lock */
 struct key {
 	struct refcount refs;       /* links, credentials, users; calls in progress */
+	struct rb_node node;        /* [K] in by_serial */
 	int serial;                 /* [I] */
 	const struct key_type *type; /* [I] */
 	char *description;          /* [I] */
@@ -84,7 +86,9 @@ bool key_permits(const struct key_ref *r, const struct cred *c, uint32_t need);
 gid_t key_gid_shown(const struct key *k);                     /* to the caller */
 uint32_t key_hash(const struct key_type *type, const char *description);
 struct key *key_find(int serial);                            /* with a reference; NULL */
-struct key *key_next(uint64_t *serial);                      /* borrowed: the first from *serial on */
+/* The key of the lowest number from `from` on, borrowed; NULL: none. It may have lost its last reference. */
+struct key *key_next(int from);
+#define KEYS_EACH(k) for ((k) = key_next(1); (k); (k) = (k)->serial < INT32_MAX ? key_next((k)->serial + 1) : NULL)
 struct key_user *key_user_find(uid_t uid);                   /* NULL: he has no keys */
 struct key_user *key_user_make(uid_t uid);                   /* NULL: no memory. Goes with his last key */
 void key_users_visit(void (*fn)(void *ctx, const struct key_user *u), void *ctx);

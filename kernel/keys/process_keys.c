@@ -59,9 +59,7 @@ key_cred_is_private(const struct cred *c, bool thread)
 static struct key *
 create_own(const char *name, const struct cred *c, uint32_t perm, enum key_quota quota)
 {
-	struct key *k = key_create(&key_type_keyring, name, c->uid, c->gid, perm, quota);
-
-	return k;
+	return key_create(&key_type_keyring, name, c->uid, c->gid, perm, quota);
 }
 
 static struct key *
@@ -363,10 +361,10 @@ key_lookup(int id, unsigned int flags, uint32_t need, struct key_ref *out)
 static struct key *
 find_named(const char *name)
 {
-	uint64_t serial = 0, namespace = current_cred()->user_ns->ns.number;
+	uint64_t namespace = current_cred()->user_ns->ns.number;
 	struct key *k;
 
-	for (; (k = key_next(&serial)) != NULL; serial++) {
+	KEYS_EACH (k) {
 		struct key_ref r = { k, false };
 
 		if (k->type->is_keyring && k->namespace == namespace && !k->revoked && *name != '.' &&

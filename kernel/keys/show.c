@@ -48,11 +48,10 @@ void
 key_show_all(struct text *t)
 {
 	const struct cred *c = current_cred();
-	uint64_t serial = 0;
 	struct key *k;
 
 	keys_enter();
-	for (; (k = key_next(&serial)) != NULL; serial++) {
+	KEYS_EACH (k) {
 		struct key_query q = { .cred = c, .exactly = k };
 		struct key_ref r = { k, false }, found;
 
@@ -89,10 +88,9 @@ key_show_users(struct text *t)
 void
 key_dump(void)
 {
-	uint64_t serial = 0;
 	struct key *k;
 
-	for (; (k = key_next(&serial)) != NULL; serial++)
+	KEYS_EACH (k)
 		pr_info("key %d %s \"%s\": uid %u, perm %08x, %u references, %lu bytes, %u links%s%s%s\n", k->serial,
 			k->type->name, k->description, k->uid, k->perm, ref_count(&k->refs), (uint64_t)k->size,
 			k->link_count, k->revoked ? ", revoked" : "", k->invalid ? ", invalid" : "",

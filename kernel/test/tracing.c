@@ -233,12 +233,15 @@ struct contention {
 	uint32_t ready; /* [a] */
 };
 
+/* Until the other one waits, however late that is, and for 10 ms more. */
 static void __noinline
 hold_for_a_while(struct contention *c)
 {
 	mutex_lock(&c->mutex);
 	atomic_add(&c->ready, 1);
-	ktest_sleep_ns(20 * NSEC_PER_MSEC);
+	for (uint32_t ms = 0; ms < 10000 && atomic_load(&c->mutex.state) != 2; ms++)
+		ktest_sleep_ns(NSEC_PER_MSEC);
+	ktest_sleep_ns(10 * NSEC_PER_MSEC);
 	mutex_unlock(&c->mutex);
 }
 

@@ -323,3 +323,24 @@ TEST(links_race)
 	CHECK(!is_in(a, b));
 	CHECK(!is_in(b, a));
 }
+
+/* The file system's user id takes the thread keyring with it, but who made it goes on paying: it can be given back
+ * to him who has no other key. */
+TEST(thread_keyring_goes_with_the_fsuid_and_back)
+{
+	enum { MAKER = 54321, OTHER };
+	char who[16];
+	serial_t id;
+
+	CHECK_OK(setresuid(MAKER, 0, 0));
+	id = (serial_t)CHECK_OK(keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_THREAD_KEYRING, 1));
+	setfsuid(OTHER);
+	snprintf(who, sizeof(who), ";%d;", OTHER);
+	CHECK(strstr(describe(id), who));
+	CHECK_OK(keyctl(KEYCTL_CHOWN, id, MAKER, -1));
+	snprintf(who, sizeof(who), ";%d;", MAKER);
+	CHECK(strstr(describe(id), who));
+	CHECK_OK(keyctl(KEYCTL_CHOWN, id, OTHER, -1));
+	snprintf(who, sizeof(who), ";%d;", OTHER);
+	CHECK(strstr(describe(id), who));
+}
