@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests share: one way to start a machine, and to see how it ended."""
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,40 @@ ENVIRONMENT = dict(os.environ, TESSERA_BUILT="1", LC_ALL="C")
 
 
 pytest_plugins = ["times"]
+
+
+# In the order in which they begin: what has long tests first, so that no worker is left with one at the end.
+PARTS = (
+    "self_built programs bochs torture static fuzz variants leaks abi build bench kasan command kernel trace kdb "
+    "terminal kaslr boot pressure machines abi_check unit"
+).split()
+
+# `tessera test everyday`: of these parts all, or what matches.
+EVERYDAY = {
+    "unit": "", "abi": "", "kernel": "", "terminal": "", "trace": "", "kdb": "", "pressure": "", "abi_check": "",
+    "leaks": "", "boot": "", "command": "",
+    "static": r"\[(rules|unused|user|stack|python|shell)\]|sample|stale|needs",
+    "build": "iso|image|includes|conditional|licence|commands",
+    "programs": r"\[(shells|terminals)-|page",
+}
+
+
+def part_of(item):
+    return item.path.stem.removeprefix("test_")
+
+
+def is_everyday(item):
+    if part_of(item) not in EVERYDAY or item.get_closest_marker("sanitised"):
+        return False
+    return re.search(EVERYDAY[part_of(item)], item.name) is not None
+
+
+def pytest_collection_modifyitems(config, items):
+    """Choose the everyday ones if that is asked for, and put the long ones first."""
+    if os.environ.get("TESSERA_TEST_EVERYDAY"):
+        config.hook.pytest_deselected(items=[item for item in items if not is_everyday(item)])
+        items[:] = filter(is_everyday, items)
+    items.sort(key=lambda item: PARTS.index(part_of(item)) if part_of(item) in PARTS else 0)
 
 
 @dataclass

@@ -22,7 +22,7 @@ from conftest import TOP, run_vm
 
 FOLDER = Path(TOP, "tests/programs")
 TERMINAL = FOLDER / "terminals/terminal.py"
-EVERYDAY = bool(os.environ.get("TESSERA_TEST_ALL"))
+UNASKED = bool(os.environ.get("TESSERA_TEST_ALL"))
 KEYS = {"packages": "", "cpus": "2", "mem": "", "when": "always", "seconds": "60", "judge": "same"}
 
 
@@ -41,7 +41,7 @@ class Machine:
     def __init__(self, folder):
         self.name, self.folder = folder.name, folder
         self.options = header(folder / "machine")
-        self.scripts = [p for p in sorted(folder.glob("*.sh")) if not (EVERYDAY and self.asked(p))]
+        self.scripts = [p for p in sorted(folder.glob("*.sh")) if not (UNASKED and self.asked(p))]
 
     def asked(self, script):
         """Whether a script runs only when asked for, by its machine's word or its own."""
@@ -125,7 +125,7 @@ SEEN = {}
 @pytest.mark.parametrize("machine,script", ITEMS)
 def test_program(machine, script):
     m = MACHINES[machine]
-    if EVERYDAY and m.asked(m.folder / f"{script}.sh"):
+    if UNASKED and m.asked(m.folder / f"{script}.sh"):
         pytest.skip("takes long: ./tessera test programs")
     if machine not in SEEN:
         SEEN[machine] = (m.oracle(), m.run("tessera", m.scripts))

@@ -3,8 +3,7 @@
 
 What a case asserts holds on Debian's Linux as well, where it runs first; its answers are kept in
 build/oracle as test_abi.py keeps them. TORTURE_MINUTES=120 makes the storms last about that long in all,
-each time with other random numbers; else each lasts a few seconds, and all of this file under five
-minutes on two idle processors.
+each time with other random numbers; else each lasts a few seconds.
 
 After each storm nothing is left: frames, handles, threads, processes, open objects, slab objects of each
 kind are compared with before (storm.h). tests/torture/leaks leaves one of each behind and must be caught.

@@ -233,13 +233,24 @@ struct contention {
 	uint32_t ready; /* [a] */
 };
 
+static bool
+is_waited_for(struct mutex *m)
+{
+	bool yes;
+
+	spin_lock(&m->wait_lock);
+	yes = !list_is_empty(&m->waiters);
+	spin_unlock(&m->wait_lock);
+	return yes;
+}
+
 /* Until the other one waits, however late that is, and for 10 ms more. */
 static void __noinline
 hold_for_a_while(struct contention *c)
 {
 	mutex_lock(&c->mutex);
 	atomic_add(&c->ready, 1);
-	for (uint32_t ms = 0; ms < 10000 && atomic_load(&c->mutex.state) != 2; ms++)
+	for (uint32_t ms = 0; ms < 10000 && !is_waited_for(&c->mutex); ms++)
 		ktest_sleep_ns(NSEC_PER_MSEC);
 	ktest_sleep_ns(10 * NSEC_PER_MSEC);
 	mutex_unlock(&c->mutex);

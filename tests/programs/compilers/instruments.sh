@@ -6,9 +6,12 @@ cat >c.c <<'C'
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifndef TURNS
+#define TURNS 1000
+#endif
 static volatile int sink;
 __attribute__((noinline)) int leaf(int n) { sink += n; return n & 1; }
-__attribute__((noinline)) int busy(void) { int odd = 0; for (int i = 0; i < 60000000; i++) sink++; for (int i = 0; i < 1000; i++) odd += leaf(i); return odd; }
+__attribute__((noinline)) int busy(void) { int odd = 0; for (int i = 0; i < TURNS; i++) sink++; for (int i = 0; i < 1000; i++) odd += leaf(i); return odd; }
 int main(int argc, char **argv)
 {
 	int status = 0;
@@ -21,7 +24,7 @@ int main(int argc, char **argv)
 }
 C
 echo "== gcov"; gcc -O0 --coverage c.c -o cov && ./cov fork && gcov -b cov-c.gcda | grep -E '^(Lines|Branches)'; grep -E 'int leaf|return leaf|wait\(' c.c.gcov | tr -s ' '; ./cov >/dev/null; gcov cov-c.gcda >/dev/null; grep 'int leaf' c.c.gcov | tr -s ' '
-echo "== gprof"; gcc -O0 -pg c.c -o prof && ./prof && gprof -b -p prof gmon.out | awk '$NF == "leaf" { print "leaf", $4 } $NF == "busy" && $3 > 0 { print "busy took time" }'; gprof -b -q prof gmon.out | grep -cE 'leaf|busy'
+echo "== gprof"; gcc -O0 -DTURNS=60000000 -pg c.c -o prof && ./prof && gprof -b -p prof gmon.out | awk '$NF == "leaf" { print "leaf", $4 } $NF == "busy" && $3 > 0 { print "busy took time" }'; gprof -b -q prof gmon.out | grep -cE 'leaf|busy'
 cat >bad.c <<'C'
 #include <pthread.h>
 #include <stdlib.h>
