@@ -26,6 +26,7 @@
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
+#include <tessera/rcu.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/sysv.h>
@@ -49,6 +50,7 @@ cpu_prepare(struct cpu *c)
 
 	frames_init_cpu(c);
 	slab_init_cpu(c);
+	rcu_init_cpu(c);
 	error = trace_init_cpu(c);
 	if (!error)
 		error = time_init_cpu(c);
@@ -119,6 +121,7 @@ kernel_main(void)
 	frames_init();
 	slab_init();
 	slab_init_cpu(this_cpu());
+	rcu_init_cpu(this_cpu());
 	region_init();
 	address_space_init();
 	tlb_init_cpu(0);

@@ -6,6 +6,7 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/inode.h>
+#include <tessera/rcu.h>
 
 #include "mm.h"
 
@@ -22,6 +23,7 @@ reclaim(uint64_t frames)
 		return got + drained;
 	}
 	dentry_shrink(frames * (PAGE_SIZE / sizeof(struct dentry)));
+	rcu_reclaim();
 	got += slab_shrink();
 	if (got < frames)
 		got += stack_shrink(0);

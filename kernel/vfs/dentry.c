@@ -5,19 +5,41 @@
  * A dentry says: in directory `parent`, `name` is `inode`, or (negative) is nothing. It holds a
  * reference on its parent and on its inode, so a path's dentry keeps all its ancestors.
  *
- *   create --> lone --hash--> HASHED (found by look-up) --drop--> lone --last put--> freed
+ *   create --> lone --hash--> HASHED (found by look-up) --drop--> lone --last put--> DEAD, freed
  *
- * A hashed dentry whose last user leaves stays on the LRU list as a cached answer until memory is
- * wanted, its directory goes, or its file system is unmounted. A positive dentry in use keeps its
- * inode: removing the name only drops (unhashes) the dentry.
+ * A hashed dentry whose last user leaves stays as a cached answer until memory is wanted, its directory goes,
+ * or its file system is unmounted. A positive dentry in use keeps its inode: removing the name only drops
+ * (unhashes) the dentry.
  *
- * Locks: dentry_lock guards the hash, the tree links, names, the LRU list and every reference count
- * that goes from or to zero. Counts above one are dropped without it. inode_put() may sleep and is
- * called after the lock was released.
+ * Finding takes no lock. dentry_lock guards all that changes; a reader (rcu.h) may look at a dentry's name,
+ * parent, inode and next in its bucket at any time:
+ *
+ *  - A name or parent changes only while names_changing is odd. Who compares a name looks at that count
+ *    before and after, and believes nothing if it was odd or is another (dentry_find, run_ahead).
+ *  - A dentry that leaves a bucket keeps its hash_next, so a reader who stands on it gets on; chains end in
+ *    NULL, so one who is led into another bucket by a move ends too, and the count tells.
+ *  - Name, dentry and inode are freed by rcu_free().
+ *  - A name that is not found may have come meanwhile. Whoever makes one looks again in dentry_hash().
+ *
+ * A reference is taken from any count but DENTRY_DEAD, and given back, without the lock. Only under the lock
+ * does a count go from 0 to DENTRY_DEAD. The one who takes it to 0 must see to it that the dentry is cached or
+ * killed, unless another has done so:
+ *
+ *  (1) dentry_put() takes the count to 0, then reads `hashed` and `listed`.
+ *  (2) Who clears `hashed` or `listed` does so first, then tries to take the count from 0 to DENTRY_DEAD.
+ *
+ * Both are full barriers in the middle, so at least one sees the other: either (2) kills it, or (1) sees that it
+ * is no longer cached and settles it under the lock.
+ *
+ * The list of unused names may hold used ones: they are sorted out when memory is wanted, oldest first; one that
+ * was used since it was last looked at gets a second chance.
+ *
+ * Locks: dentry_lock. inode_put() may sleep and is called after the lock was released.
  */
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/panic.h>
+#include <tessera/rcu.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/watch.h>
@@ -31,13 +53,17 @@ uint64_t tree_generation;
 #define UNUSED_PAGES 4
 #define BUCKETS_MAX  (1u << 18)
 
+#define DENTRY_DEAD 0x80000000u
+#define LOOKS       32u /* names looked at with the lock held when one is wanted */
+
 struct spinlock dentry_lock = SPINLOCK_INIT(DENTRY);
+uint64_t names_changing;
 
 static struct slab_cache *dentry_cache; /* [I] */
-static struct list *buckets;            /* [d] */
+static struct dentry **buckets;         /* [r] */
 static uint32_t bucket_mask;            /* [I] */
-static struct list lru;                 /* [d] unused, oldest first */
-static size_t unused, unused_limit;     /* [d] */
+static struct list lru;                 /* [d] cached names, most of them unused, oldest first */
+static size_t listed, listed_limit;     /* [d] */
 
 void
 dentry_cache_init(void)
@@ -51,10 +77,9 @@ dentry_cache_init(void)
 	buckets = vmalloc(count * sizeof(*buckets));
 	if (!buckets)
 		panic("no memory for %lu name cache buckets", count);
-	for (uint64_t i = 0; i < count; i++)
-		list_init(&buckets[i]);
+	memset(buckets, 0, count * sizeof(*buckets));
 	bucket_mask = (uint32_t)count - 1;
-	unused_limit = MAX(m.total / UNUSED_PAGES, 1024ul);
+	listed_limit = MAX(m.total / UNUSED_PAGES, 1024ul);
 	list_init(&lru);
 	dentry_cache = slab_cache_create("dentry", sizeof(struct dentry), 0);
 }
@@ -69,35 +94,53 @@ name_hash(const struct dentry *parent, const char *name, size_t length)
 	return (uint32_t)(h ^ h >> 32);
 }
 
+/*
+ * The other name may change while it is compared: never beyond its end, which every byte before is compared
+ * for, a component having no 0 in it.
+ */
 static bool
 name_is(const struct dentry *d, const struct dentry *parent, uint32_t hash, const char *name,
 	size_t length)
 {
-	return d->hash == hash && d->parent == parent && d->length == length &&
-	       memcmp(d->name, name, length) == 0;
+	const char *other;
+
+	if (READ_ONCE(d->hash) != hash || READ_ONCE(d->parent) != parent || READ_ONCE(d->length) != length)
+		return false;
+	other = READ_ONCE(d->name);
+	for (size_t i = 0; i < length; i++)
+		if (READ_ONCE(other[i]) != name[i])
+			return false;
+	return true;
 }
 
-/* The hashed dentry of that name, no reference taken. */
+/* The hashed dentry of that name, no reference taken. A reader, or dentry_lock is held. */
 static struct dentry *
-find_locked(const struct dentry *parent, uint32_t hash, const char *name, size_t length)
+find(const struct dentry *parent, uint32_t hash, const char *name, size_t length)
 {
-	struct dentry *d;
+	struct dentry *d = atomic_load(&buckets[hash & bucket_mask]);
 
-	list_for_each(d, &buckets[hash & bucket_mask], hash_node)
-		if (name_is(d, parent, hash, name, length))
-			return d;
-	return NULL;
+	while (d && !name_is(d, parent, hash, name, length))
+		d = atomic_load(&d->hash_next);
+	return d;
 }
 
-/* A reference from under the lock: an unused one leaves the LRU list. */
-static void
-get_locked(struct dentry *d)
+struct dentry *
+dentry_peek(const struct dentry *parent, const char *name, size_t length)
 {
-	if (ref_count(&d->refs) == 0) {
-		list_del_init(&d->lru);
-		unused--;
-	}
-	ref_get_cached(&d->refs);
+	assert(rcu_reading());
+	return find(parent, name_hash(parent, name, length), name, length);
+}
+
+bool
+dentry_get_peeked(struct dentry *d)
+{
+	uint32_t n = ref_count(&d->refs);
+
+	do {
+		if (n == DENTRY_DEAD)
+			return false;
+	} while (!atomic_cas(&d->refs.count, &n, n + 1));
+	return true;
 }
 
 struct dentry *
@@ -105,11 +148,21 @@ dentry_find(struct dentry *parent, const char *name, size_t length)
 {
 	uint32_t hash = name_hash(parent, name, length);
 	struct dentry *d;
+	uint64_t changing;
 
+	rcu_read_lock();
+	changing = atomic_load(&names_changing);
+	d = find(parent, hash, name, length);
+	if (d && !dentry_get_peeked(d))
+		d = NULL;
+	rcu_read_unlock();
+	if (likely(names_same_since(changing)))
+		return d;
+	dentry_put(d);
 	spin_lock(&dentry_lock);
-	d = find_locked(parent, hash, name, length);
+	d = find(parent, hash, name, length);
 	if (d)
-		get_locked(d);
+		ref_get_cached(&d->refs);
 	spin_unlock(&dentry_lock);
 	return d;
 }
@@ -146,8 +199,6 @@ create(struct filesystem *fs, const char *name, size_t length)
 	d->parent = d;
 	list_init(&d->siblings);
 	list_init(&d->children);
-	list_init(&d->hash_node);
-	list_init(&d->lru);
 	return d;
 }
 
@@ -190,10 +241,35 @@ dentry_attach(struct dentry *d, struct inode *i)
 
 	spin_lock(&dentry_lock);
 	old = d->inode;
-	d->inode = i;
+	atomic_store_release(&d->inode, i);
 	spin_unlock(&dentry_lock);
 	if (old)
 		inode_put(old);
+}
+
+static void
+hash_locked(struct dentry *d)
+{
+	struct dentry **bucket = &buckets[d->hash & bucket_mask], *next = *bucket;
+
+	WRITE_ONCE(d->hash_next, next);
+	if (next)
+		next->hash_link = &d->hash_next;
+	d->hash_link = bucket;
+	WRITE_ONCE(d->hashed, true);
+	atomic_store_release(bucket, d);
+}
+
+/* Rule (2) is for the caller. */
+static void
+unhash_locked(struct dentry *d)
+{
+	if (!d->hashed)
+		return;
+	if (d->hash_next)
+		d->hash_next->hash_link = d->hash_link;
+	atomic_store_release(d->hash_link, d->hash_next);
+	WRITE_ONCE(d->hashed, false);
 }
 
 struct dentry *
@@ -206,13 +282,11 @@ dentry_hash(struct dentry *d)
 		spin_unlock(&dentry_lock);
 		return d;
 	}
-	other = find_locked(d->parent, d->hash, d->name, d->length);
-	if (other) {
-		get_locked(other);
-	} else {
-		list_add(&buckets[d->hash & bucket_mask], &d->hash_node);
-		d->hashed = true;
-	}
+	other = find(d->parent, d->hash, d->name, d->length);
+	if (other)
+		ref_get_cached(&other->refs);
+	else
+		hash_locked(d);
 	spin_unlock(&dentry_lock);
 	if (!other)
 		return d;
@@ -221,16 +295,44 @@ dentry_hash(struct dentry *d)
 }
 
 static void
-unhash_locked(struct dentry *d)
+list_locked(struct dentry *d)
 {
-	if (!d->hashed)
+	list_add_tail(&lru, &d->lru);
+	WRITE_ONCE(d->listed, true);
+	listed++;
+}
+
+static void
+unlist_locked(struct dentry *d)
+{
+	if (!d->listed)
 		return;
-	list_del_init(&d->hash_node);
-	d->hashed = false;
+	list_del(&d->lru);
+	WRITE_ONCE(d->listed, false);
+	listed--;
+}
+
+/* Nobody uses `d`: nobody ever will. The caller kills it. */
+static bool
+condemn_locked(struct dentry *d)
+{
+	uint32_t none = 0;
+
+	return atomic_cas(&d->refs.count, &none, DENTRY_DEAD);
+}
+
+static void
+free_dentry(struct rcu_head *h)
+{
+	struct dentry *d = container_of(h, struct dentry, rcu);
+
+	if (d->name != d->short_name)
+		kfree(d->name);
+	slab_free(dentry_cache, d);
 }
 
 /*
- * Free `d`: no references, off the LRU list. dentry_lock is held on entry and free on return.
+ * Free `d`, which has been condemned. dentry_lock is held on entry and free on return.
  * Returns the parent, whose reference the caller now has to drop, or NULL.
  */
 static struct dentry *
@@ -242,61 +344,80 @@ kill_locked(struct dentry *d)
 
 	assert(list_is_empty(&d->children));
 	unhash_locked(d);
-	list_del_init(&d->siblings);
+	unlist_locked(d);
+	list_del(&d->siblings);
 	spin_unlock(&dentry_lock);
 	if (i && i->links == 0)
 		watch_inode_removed(i, WATCH_DELETE_SELF);
 	if (i)
 		inode_put(i);
-	if (d->name != d->short_name)
-		kfree(d->name);
-	slab_free(dentry_cache, d);
+	rcu_free(&d->rcu, free_dentry);
 	atomic_sub(&fs->dentries, 1); /* the last: from here on the file system may be gone */
 	return parent;
 }
 
+/*
+ * Condemn the oldest name that nobody uses; NULL: none of the first LOOKS is. Used ones leave the list, those used
+ * lately go to its end.
+ */
 static struct dentry *
 take_oldest_locked(void)
 {
-	struct dentry *d = list_first(&lru, struct dentry, lru);
+	struct dentry *d;
 
-	if (d) {
-		list_del_init(&d->lru);
-		unused--;
+	for (unsigned int left = LOOKS; left > 0 && (d = list_first(&lru, struct dentry, lru)) != NULL; left--) {
+		if (READ_ONCE(d->used)) {
+			WRITE_ONCE(d->used, false);
+			list_del(&d->lru);
+			list_add_tail(&lru, &d->lru);
+			continue;
+		}
+		unlist_locked(d);
+		if (condemn_locked(d))
+			return d;
 	}
-	return d;
+	return NULL;
 }
 
-/* Drop a reference known not to be the last; false: it is the last. */
-static bool
-put_fast(struct dentry *d)
+/*
+ * The count of `d` was taken to 0 while it was not cached. List it or kill it, unless it is in use again, or
+ * dead. Leaves the reader's section. Returns who now has to be put: a parent, or NULL.
+ */
+static struct dentry *
+settle(struct dentry *d)
 {
-	uint32_t n = ref_count(&d->refs);
+	struct dentry *old = NULL;
 
-	while (n > 1)
-		if (atomic_cas(&d->refs.count, &n, n - 1))
-			return true;
-	return false;
+	spin_lock(&dentry_lock);
+	rcu_read_unlock();
+	if (ref_count(&d->refs) == 0) {
+		if (!d->hashed || d->fs->type->no_cache) {
+			if (condemn_locked(d))
+				old = d;
+		} else if (!d->listed) {
+			list_locked(d);
+			if (listed > listed_limit)
+				old = take_oldest_locked();
+		}
+	}
+	if (old)
+		return kill_locked(old);
+	spin_unlock(&dentry_lock);
+	return NULL;
 }
 
 void
 dentry_put(struct dentry *d)
 {
-	while (d && !put_fast(d)) {
-		spin_lock(&dentry_lock);
-		if (!ref_put(&d->refs)) {
-			spin_unlock(&dentry_lock);
+	while (d) {
+		rcu_read_lock();
+		if (!READ_ONCE(d->used))
+			WRITE_ONCE(d->used, true);
+		if (!ref_put(&d->refs) || likely(READ_ONCE(d->hashed) && READ_ONCE(d->listed))) {
+			rcu_read_unlock();
 			return;
 		}
-		if (d->hashed && !d->fs->type->no_cache) {
-			list_add_tail(&lru, &d->lru);
-			d = ++unused > unused_limit ? take_oldest_locked() : NULL;
-			if (!d) {
-				spin_unlock(&dentry_lock);
-				return;
-			}
-		}
-		d = kill_locked(d);
+		d = settle(d);
 	}
 }
 
@@ -305,14 +426,15 @@ dentry_shrink(size_t n)
 {
 	size_t done = 0;
 
-	while (done < n) {
+	/* Twice round, for those that get a second chance. */
+	for (size_t looks = 2 * READ_ONCE(listed) / LOOKS + n; done < n && looks > 0; looks--) {
 		struct dentry *d;
 
 		spin_lock(&dentry_lock);
 		d = take_oldest_locked();
 		if (!d) {
 			spin_unlock(&dentry_lock);
-			break;
+			continue;
 		}
 		dentry_put(kill_locked(d));
 		done++;
@@ -328,7 +450,7 @@ dentry_drop(struct dentry *d)
 	spin_unlock(&dentry_lock);
 }
 
-/* Give `d` the parent, name and hash of the other; the names swap so that nothing is allocated. */
+/* Give `a` the name and hash of the other; the names swap so that nothing is allocated. */
 static void
 swap_names_locked(struct dentry *a, struct dentry *b)
 {
@@ -341,12 +463,12 @@ swap_names_locked(struct dentry *a, struct dentry *b)
 	memcpy(short_name, a->short_name, sizeof(short_name));
 	memcpy(a->short_name, b->short_name, sizeof(short_name));
 	memcpy(b->short_name, short_name, sizeof(short_name));
-	a->name = b_short ? a->short_name : b_name;
-	b->name = a_short ? b->short_name : a_name;
-	a->length = b->length;
-	b->length = length;
-	a->hash = b->hash;
-	b->hash = hash;
+	WRITE_ONCE(a->name, b_short ? a->short_name : b_name);
+	WRITE_ONCE(b->name, a_short ? b->short_name : a_name);
+	WRITE_ONCE(a->length, b->length);
+	WRITE_ONCE(b->length, length);
+	WRITE_ONCE(a->hash, b->hash);
+	WRITE_ONCE(b->hash, hash);
 }
 
 static void
@@ -354,32 +476,40 @@ swap_parents_locked(struct dentry *a, struct dentry *b)
 {
 	struct dentry *parent = a->parent;
 
-	a->parent = b->parent;
-	b->parent = parent;
+	WRITE_ONCE(a->parent, b->parent);
+	WRITE_ONCE(b->parent, parent);
 	list_del(&a->siblings);
 	list_del(&b->siblings);
 	list_add_tail(&a->parent->children, &a->siblings);
 	list_add_tail(&b->parent->children, &b->siblings);
 }
 
+/* Names change from here ... */
 static void
-rehash_locked(struct dentry *d)
+names_begin_locked(void)
 {
-	unhash_locked(d);
-	list_add(&buckets[d->hash & bucket_mask], &d->hash_node);
-	d->hashed = true;
+	tree_changes();
+	atomic_add(&names_changing, 1);
+}
+
+/* ... to here. */
+static void
+names_end_locked(void)
+{
+	atomic_add(&names_changing, 1);
 }
 
 void
 dentry_move(struct dentry *d, struct dentry *to)
 {
 	spin_lock(&dentry_lock);
-	tree_changes();
+	names_begin_locked();
 	unhash_locked(to);
 	unhash_locked(d);
 	swap_names_locked(d, to);
 	swap_parents_locked(d, to);
-	rehash_locked(d);
+	hash_locked(d);
+	names_end_locked();
 	spin_unlock(&dentry_lock);
 }
 
@@ -387,17 +517,18 @@ void
 dentry_exchange(struct dentry *a, struct dentry *b)
 {
 	spin_lock(&dentry_lock);
-	tree_changes();
+	names_begin_locked();
 	unhash_locked(a);
 	unhash_locked(b);
 	swap_names_locked(a, b);
 	swap_parents_locked(a, b);
-	rehash_locked(a);
-	rehash_locked(b);
+	hash_locked(a);
+	hash_locked(b);
+	names_end_locked();
 	spin_unlock(&dentry_lock);
 }
 
-/* One unused child of `d`, off the LRU list; or NULL when there is none, and all children are unhashed. */
+/* One unused child of `d`, condemned; or NULL when there is none, and all children are unhashed. */
 static struct dentry *
 take_unused_child_locked(struct dentry *d)
 {
@@ -405,11 +536,8 @@ take_unused_child_locked(struct dentry *d)
 
 	list_for_each(c, &d->children, siblings) {
 		unhash_locked(c);
-		if (ref_count(&c->refs) == 0 && !list_is_empty(&c->lru)) {
-			list_del_init(&c->lru);
-			unused--;
+		if (condemn_locked(c))
 			return c;
-		}
 	}
 	return NULL;
 }
@@ -430,7 +558,7 @@ dentry_prune(struct dentry *d)
 	}
 }
 
-/* Move all unused names of `fs` from the LRU list to `out`. Its mounts are gone: nobody looks them up. */
+/* Condemn all unused names of `fs` and move them to `out`. Its mounts are gone: nobody looks them up. */
 static void
 collect_unused(struct filesystem *fs, struct list *out)
 {
@@ -438,10 +566,10 @@ collect_unused(struct filesystem *fs, struct list *out)
 
 	spin_lock(&dentry_lock);
 	list_for_each_safe(d, tmp, &lru, lru)
-		if (d->fs == fs) {
-			list_del(&d->lru);
+		if (d->fs == fs && condemn_locked(d)) {
+			unhash_locked(d);
+			unlist_locked(d);
 			list_add_tail(out, &d->lru);
-			unused--;
 		}
 	spin_unlock(&dentry_lock);
 }
@@ -458,7 +586,7 @@ dentry_purge_filesystem(struct filesystem *fs)
 		if (list_is_empty(&dead))
 			return;
 		while ((d = list_first(&dead, struct dentry, lru)) != NULL) {
-			list_del_init(&d->lru);
+			list_del(&d->lru);
 			spin_lock(&dentry_lock);
 			dentry_put(kill_locked(d));
 		}
@@ -490,7 +618,7 @@ dentry_parent(struct dentry *d)
 
 	spin_lock(&dentry_lock);
 	parent = d->parent;
-	get_locked(parent);
+	dentry_get(parent);
 	spin_unlock(&dentry_lock);
 	return parent;
 }

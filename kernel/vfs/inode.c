@@ -63,6 +63,12 @@ inode_create(struct filesystem *fs, mode_t mode)
 	return i;
 }
 
+static void
+free_inode(struct rcu_head *h)
+{
+	slab_free(inode_cache, container_of(h, struct inode, rcu));
+}
+
 void
 inode_put(struct inode *i)
 {
@@ -80,7 +86,7 @@ inode_put(struct inode *i)
 	spin_lock(&i->fs->inodes_lock);
 	list_del(&i->fs_node);
 	spin_unlock(&i->fs->inodes_lock);
-	slab_free(inode_cache, i);
+	rcu_free(&i->rcu, free_inode);
 }
 
 uint64_t

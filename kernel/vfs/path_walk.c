@@ -8,13 +8,15 @@
  * because each call treats it differently; path_lookup() is the plain ending.
  *
  * No lock is held between components: the reference on the dentry reached keeps it and its inode. A
- * cached name costs one short hold of dentry_lock; an unknown one takes the directory's lock for
- * reading and asks the file system.
+ * cached name costs no lock; an unknown one takes the directory's lock for reading and asks the file system.
+ * Through directories that are cached, not mounted on, and open to the caller by their mode bits, a walk runs
+ * ahead as a reader without taking references, and stops before whatever else comes (run_ahead).
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/rcu.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -132,6 +134,15 @@ mount_shows(const struct mount *m, struct dentry *d)
 	return m->root == m->fs->root || dentry_is_below(d, m->root);
 }
 
+/* Where ".." and "/" stop: that of the walk, or the caller's. */
+static const struct path *
+root_of(struct last_name *w)
+{
+	if (!w->root.dentry)
+		fs_context_root(&w->root);
+	return &w->root;
+}
+
 /*
  * To the parent of w->parent, out of mounts where it is the root of one. -EXDEV: a confined walk may not;
  * -ENOENT: the directory has been moved out of what its mount shows, and so has its parent.
@@ -142,7 +153,7 @@ climb(struct last_name *w)
 	for (;;) {
 		struct path up;
 
-		if (path_equal(&w->parent, &w->root))
+		if (path_equal(&w->parent, root_of(w)))
 			return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
 		if (w->parent.dentry != w->parent.mount->root) {
 			up.dentry = dentry_parent(w->parent.dentry);
@@ -269,7 +280,7 @@ enter_link(struct last_name *w, struct path *link, char **body)
 		n = -ENOENT;
 	if (n > 0 && **body == '/' &&
 	    ((w->flags & LOOKUP_BENEATH) ||
-		    ((w->flags & LOOKUP_NO_XDEV) && w->root.mount != w->parent.mount)))
+		    ((w->flags & LOOKUP_NO_XDEV) && root_of(w)->mount != w->parent.mount)))
 		n = -EXDEV;
 	if (n < 0) {
 		kfree(*body);
@@ -279,7 +290,7 @@ enter_link(struct last_name *w, struct path *link, char **body)
 	(*body)[n] = '\0';
 	inode_touch_accessed(i, link->mount);
 	if (**body == '/') {
-		path_get(&w->root);
+		path_get(root_of(w));
 		path_set(&w->parent, w->root);
 	}
 	return 0;
@@ -293,6 +304,66 @@ component_kind(const char *name, size_t length)
 	if (length == 1)
 		return LAST_DOT;
 	return name[1] == '.' ? LAST_DOTDOT : LAST_NORMAL;
+}
+
+/* The directory `name` in `dir` if a reader may go on in it, else NULL. */
+static struct dentry *
+peek_directory(const struct dentry *dir, const char *name, size_t length)
+{
+	struct inode *i = atomic_load(&dir->inode);
+	struct dentry *d;
+
+	if (component_kind(name, length) != LAST_NORMAL || length > NAME_MAX || i->ops->revalidate ||
+	    !permission_search_at_once(i))
+		return NULL;
+	d = dentry_peek(dir, name, length);
+	if (!d || READ_ONCE(d->mounted))
+		return NULL;
+	i = atomic_load(&d->inode);
+	return i && S_ISDIR(READ_ONCE(i->mode)) ? d : NULL;
+}
+
+/*
+ * From w->parent down `rest`, which starts with a component, as far as directories lead that can be passed without
+ * a reference. Never takes the last component. Returns what is left; w->parent is the directory that it is in.
+ */
+static const char *
+run_ahead(struct last_name *w, const char *rest)
+{
+	struct dentry *d = w->parent.dentry, *start = d;
+	const char *from = rest;
+	uint64_t changing;
+	bool there;
+
+	rcu_read_lock();
+	changing = atomic_load(&names_changing);
+	for (;;) {
+		const char *end = rest, *next;
+		struct dentry *below;
+
+		while (*end && *end != '/')
+			end++;
+		for (next = end; *next == '/'; next++)
+			;
+		if (!*next)
+			break;
+		below = peek_directory(d, rest, (size_t)(end - rest));
+		if (!below)
+			break;
+		d = below;
+		rest = next;
+	}
+	there = d != start && dentry_get_peeked(d);
+	rcu_read_unlock();
+	if (!there)
+		return from;
+	if (!names_same_since(changing)) {
+		dentry_put(d);
+		return from;
+	}
+	dentry_put(start);
+	w->parent.dentry = d;
+	return rest;
 }
 
 /* What is left to walk when a link in the middle of it has been walked. */
@@ -329,6 +400,8 @@ walk(struct last_name *w, const char *rest, char *body)
 			w->link = aside[depth].body;
 			continue;
 		}
+		if (*rest)
+			rest = run_ahead(w, rest);
 		error = -ENOTDIR;
 		if (!S_ISDIR(w->parent.dentry->inode->mode))
 			break;
@@ -413,8 +486,7 @@ last_name_put(struct last_name *l)
 
 /* Where a walk begins. *out gets references. */
 static int
-start_path(int dirfd, bool absolute, bool empty, unsigned int flags, const struct path *root,
-	struct path *out)
+start_path(int dirfd, bool absolute, bool empty, unsigned int flags, struct path *out)
 {
 	uint64_t rights = RIGHT_LOOKUP | (flags & LOOKUP_CREATE ? RIGHT_CREATE : 0) |
 			  (flags & LOOKUP_REMOVE ? RIGHT_UNLINK : 0);
@@ -422,8 +494,7 @@ start_path(int dirfd, bool absolute, bool empty, unsigned int flags, const struc
 	struct file *f;
 
 	if (absolute) {
-		*out = *root;
-		path_get(out);
+		fs_context_root(out);
 		return 0;
 	}
 	if (dirfd == AT_FDCWD) {
@@ -473,16 +544,12 @@ path_lookup_parent(int dirfd, const char *name, unsigned int flags, struct last_
 		return -ENOENT;
 	if (absolute && (flags & LOOKUP_BENEATH))
 		return -EXDEV;
-	fs_context_root(&w->root);
-	error = start_path(dirfd, absolute && !(flags & LOOKUP_IN_ROOT), !*name, flags, &w->root,
-		&start);
-	if (error) {
-		path_put(&w->root);
+	error = start_path(dirfd, absolute && !(flags & LOOKUP_IN_ROOT), !*name, flags, &start);
+	if (error)
 		return error;
-	}
 	if (flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
 		path_get(&start);
-		path_set(&w->root, start);
+		w->root = start;
 	}
 	if (!*name) {
 		w->parent = start;

@@ -50,6 +50,18 @@ permission_generic(const struct inode *i, int mask)
 	return -EACCES;
 }
 
+bool
+permission_search_at_once(const struct inode *i)
+{
+	mode_t mode = READ_ONCE(i->mode);
+
+	if (!S_ISDIR(mode) || i->ops->permission)
+		return false;
+	if ((mode & 0111) == 0111 && !READ_ONCE(i->acl))
+		return true;
+	return (mode & 0100) && READ_ONCE(i->uid) == current_cred()->fsuid;
+}
+
 int
 vfs_permission(struct inode *i, int mask)
 {

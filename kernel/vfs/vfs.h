@@ -15,6 +15,18 @@ extern struct spinlock dentry_lock; /* class DENTRY */
 void dentry_cache_init(void);
 /* The cached child `name`, with a reference; NULL: not cached (nothing is known). */
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t length);
+/* The same for readers (rcu.h), and without a reference: what is found counts only while names_same_since() the
+ * count before. */
+struct dentry *dentry_peek(const struct dentry *parent, const char *name, size_t length);
+/* A reference on what was peeked at; false: it is dead. */
+bool dentry_get_peeked(struct dentry *d);
+/* Odd while a name or a parent changes, and another number afterwards. */
+extern uint64_t names_changing; /* [a] */
+static inline bool
+names_same_since(uint64_t before)
+{
+	return !(before & 1) && atomic_load(&names_changing) == before;
+}
 /* Make `d` reachable. When another dentry of that name was faster: that one with a reference, and
  * our reference to `d` is dropped; else `d`. The directory's inode->lock is held. */
 struct dentry *dentry_hash(struct dentry *d);
@@ -117,7 +129,7 @@ void fs_context_move_all(const struct path *from, const struct path *to);
  */
 struct last_name {
 	struct path parent;         /* references: the directory reached */
-	struct path root;           /* references: what ".." and "/" stop at */
+	struct path root;           /* references: what ".." and "/" stop at; NULL until it is asked for */
 	const char *name;
 	size_t length;
 	enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_NONE } kind;
@@ -140,6 +152,8 @@ struct dentry *lookup_child(struct dentry *parent, const char *name, size_t leng
 
 /* --- permission.c */
 int permission_generic(const struct inode *i, int mask); /* mode bits and capabilities */
+/* A directory that the caller may search, by its mode bits alone; false: ask vfs_permission(). For readers too. */
+bool permission_search_at_once(const struct inode *i);
 bool inode_owner_or_capable(const struct inode *i);
 int permission_create(struct inode *dir);                       /* add a name */
 int permission_delete(struct inode *dir, struct dentry *d, bool directory); /* remove one */

@@ -17,6 +17,7 @@
 #include <tessera/memory_object.h>
 #include <tessera/namespace.h>
 #include <tessera/path.h>
+#include <tessera/rcu.h>
 #include <tessera/time.h>
 #include <tessera/types.h>
 #include <tessera/wait.h>
@@ -161,26 +162,33 @@ struct inode {
 	bool has_caps;                       /* [l] file capabilities: file_caps.h */
 	void *private;                       /* the file system's */
 	struct list fs_node;                 /* [c] fs->inodes */
+	struct rcu_head rcu;                 /* once it is gone: walks may still look at its mode */
 };
 
 /*
- * [d] dentry_lock (class DENTRY)  [I]  [a]
+ * [d] dentry_lock (class DENTRY)  [r] the same, read without it as vfs/dentry.c says  [I]  [a]
  */
 struct dentry {
-	struct refcount refs;
-	struct inode *inode;           /* [d] a reference; NULL: negative */
-	struct dentry *parent;         /* [d] a reference; itself at a root */
+	struct refcount refs;          /* [a] 0: unused, may be had again; DENTRY_DEAD */
+	uint32_t hash;                 /* [r] */
+	struct dentry *parent;         /* [r] a reference; itself at a root */
+	struct dentry *hash_next;      /* [r] in its bucket */
+	struct inode *inode;           /* [r] a reference; NULL: negative */
+	char *name;                    /* [r] points to `short_name` or allocated */
+	uint16_t length;               /* [r] */
+	bool hashed;                   /* [r] reachable by look-up; false after unlink */
+	bool listed;                   /* [r] on the list of unused ones, where some are that are in use again */
+	bool used;                     /* [a] since it was last looked at there */
+	uint32_t mounted;              /* [r] mounts on it */
+	struct dentry **hash_link;     /* [d] what points to it there */
 	struct list siblings;          /* [d] in parent->children */
 	struct list children;          /* [d] */
-	struct list hash_node;         /* [d] by (parent, name) */
-	struct list lru;               /* [d] unused ones */
-	bool hashed;                   /* [d] reachable by look-up; false after unlink */
-	uint32_t mounted;              /* [d] mounts on it */
+	union {
+		struct list lru;       /* [d] while `listed` */
+		struct rcu_head rcu;   /* once it is dead */
+	};
 	struct filesystem *fs;         /* [I] */
-	uint32_t hash;                 /* [d] */
-	uint16_t length;               /* [d] */
-	char *name;                    /* [d] points to `short_name` or allocated */
-	char short_name[40];
+	char short_name[40];           /* [r] the last byte is always 0 */
 };
 
 struct filesystem_type {

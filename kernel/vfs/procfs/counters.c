@@ -12,6 +12,7 @@
 #include <tessera/namespace.h>
 #include <tessera/page.h>
 #include <tessera/sched.h>
+#include <tessera/rcu.h>
 #include <tessera/slab.h>
 #include <tessera/sysfs.h>
 #include <tessera/string.h>
@@ -100,7 +101,7 @@ show_counters(struct text *t, struct target *at)
 		   m.total, m.free, m.kernel, m.slab, m.page_tables, m.anonymous, m.cached, kernel_stacks_kept());
 	text_print(t, "threads %lu\nprocesses %u\nopen %lu\nhandles %lu\n", thread_count(), process_count(),
 		   file_count(), handle_count_all());
-	text_print(t, "sysfs_nodes %lu\nnamespaces %lu\n", sysfs_count(), namespace_count());
+	text_print(t, "sysfs_nodes %lu\nnamespaces %lu\nrcu_waiting %lu\n", sysfs_count(), namespace_count(), rcu_waiting());
 	file_counts(type_line, t);
 	slab_for_each(slab_count, t);
 	event_lines(t);
@@ -113,6 +114,7 @@ static ssize_t
 write_counters(struct target *at, char *data, size_t n)
 {
 	continuations_settle();
+	rcu_barrier();
 	return (ssize_t)n;
 }
 
