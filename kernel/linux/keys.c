@@ -282,7 +282,7 @@ capabilities(unsigned char __user *out, size_t room)
 	unsigned char all[] = { CAPABILITIES_0, CAPABILITIES_1 }, zero[32] = { 0 };
 	size_t size = MIN(room, sizeof(all));
 
-	if (room && out) {
+	if (room) {
 		if (copy_to_user(out, all, size))
 			return -EFAULT;
 		for (; size < room; size += MIN(room - size, sizeof(zero)))

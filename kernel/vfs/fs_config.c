@@ -158,8 +158,10 @@ set(struct fs_config *c, const char *key, const char *value, enum fs_config_kind
 		return 0;
 	if (strcmp(key, "source") == 0)
 		return set_source(c, value, kind);
-	if (type->late_options)
-		return append(c, key, value);
+	if (type->late_options) /* the text is taken apart at its commas when it is mounted */
+		return strchr(key, ',') || (value && strchr(value, ','))
+			       ? complain(c, -EINVAL, "VFS: Legacy", "Comma in option", key)
+			       : append(c, key, value);
 	error = type->check_option ? type->check_option(key, kind == FS_CONFIG_FLAG ? NULL : value) : -ENOENT;
 	if (error == -ENOENT)
 		return complain(c, -EINVAL, type->name, "Unknown parameter", key);

@@ -7,6 +7,16 @@
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
+/* The comma behind an option; one before a digit belongs to a list of numbers: mpol=bind:0,2-3. NULL: the last one. */
+static char *
+end_of_option(char *at)
+{
+	do
+		at = strchr(at, ',');
+	while (at && at[1] >= '0' && at[1] <= '9' && at++);
+	return at;
+}
+
 int
 mount_options_each(const char *options, int (*take)(void *into, const char *key, const char *value), void *into)
 {
@@ -21,14 +31,15 @@ mount_options_each(const char *options, int (*take)(void *into, const char *key,
 	for (char *at = copy; at && !error; at = next) {
 		char *value;
 
-		next = strchr(at, ',');
+		next = end_of_option(at);
 		if (next)
 			*next++ = '\0';
+		if (!*at)
+			continue;
 		value = strchr(at, '=');
 		if (value)
 			*value++ = '\0';
-		if (*at)
-			error = take(into, at, value);
+		error = take(into, at, value);
 	}
 	kfree(copy);
 	return error == -ENOENT ? -EINVAL : error;

@@ -7,11 +7,11 @@
  * CPUs one counter; and dropped for good when two CPUs are seen to disagree. Otherwise the HPET, or
  * the ACPI PM timer, is read each time. The argument clock=tsc|hpet|pmtimer forces a choice.
  *
- * How fast the TSC runs: from CPUID where it says so; else measured against a reference (HPET, PM
- * timer, or the 8254) for MEASURE_NS, which is exact to about 1 in 1000; and once more over the first
- * second that has passed when a timer interrupt comes, which makes it 1 in a million. A change of
- * rate keeps the value: the new scale starts where the old one stands. Where no reference counts, one
- * second of the battery-backed clock serves.
+ * How fast the TSC runs: from CPUID where it says so, unless that is far off; else measured against a
+ * reference (HPET, PM timer, or the 8254) for MEASURE_NS, which is exact to about 1 in 1000; and once more
+ * over the first second that has passed when a timer interrupt comes, which makes it 1 in a million. A
+ * change of rate keeps the value: the new scale starts where the old one stands. Where no reference
+ * counts, one second of the battery-backed clock serves.
  *
  * Readers take no lock. Scales are written to a fresh slot and published by index; a reader whose
  * index changed meanwhile reads again. There are at most SCALE_SLOTS publications, ever.
@@ -33,6 +33,7 @@
 #include "platform.h"
 
 #define MEASURE_NS    1000000ull
+#define CHECK_PART    10 /* of it is enough to see that a rate is wrong */
 #define REFINE_NS     1000000000ull
 #define FEMTO         1000000000000000ull
 #define PM_TIMER_HZ   3579545ull
@@ -236,6 +237,34 @@ measure_by_seconds(uint64_t known)
 	reference.name = "rtc";
 }
 
+/* Let the reference count `wait` since first_moment. False: it does not count. */
+static bool
+wait_for_counts(uint64_t wait, struct moment *end)
+{
+	while (((reference.read() - first_moment.reference) & reference.mask) < wait) {
+		if (arch_cycles() - first_moment.tsc > STUCK_CYCLES)
+			return false;
+		arch_cpu_relax();
+	}
+	*end = read_moment();
+	return true;
+}
+
+static uint64_t
+counts_until(const struct moment *end)
+{
+	return (end->reference - first_moment.reference) & reference.mask;
+}
+
+/* A rate that is told is of the processor's model; an emulator of that may run at another, by far. */
+static bool
+is_far_off(uint64_t told, const struct moment *end)
+{
+	uint64_t measured = rate(end->tsc - first_moment.tsc, counts_until(end));
+
+	return measured < told - told / 4 || measured > told + told / 4;
+}
+
 static void
 measure(void)
 {
@@ -245,21 +274,24 @@ measure(void)
 
 	apic_timer_start_count();
 	first_moment = read_moment();
+	if (!wait_for_counts(known ? wait / CHECK_PART : wait, &end)) {
+		measure_by_seconds(known);
+		return;
+	}
+	if (known && is_far_off(known, &end)) {
+		pr_info("clock: CPUID tells of %lu MHz, which is not so\n", known / 1000000);
+		known = 0;
+	}
 	if (known && cpu_features.tsc_deadline) {
 		tsc_hz = known;
 		return;
 	}
-	while (((reference.read() - first_moment.reference) & reference.mask) < wait) {
-		if (arch_cycles() - first_moment.tsc > STUCK_CYCLES) {
-			measure_by_seconds(known);
-			return;
-		}
-		arch_cpu_relax();
+	if (!wait_for_counts(wait, &end)) {
+		measure_by_seconds(known);
+		return;
 	}
-	end = read_moment();
-	wait = (end.reference - first_moment.reference) & reference.mask;
-	tsc_hz = known ? known : rate(end.tsc - first_moment.tsc, wait);
-	clock_apic_hz = rate(end.apic - first_moment.apic, wait);
+	tsc_hz = known ? known : rate(end.tsc - first_moment.tsc, counts_until(&end));
+	clock_apic_hz = rate(end.apic - first_moment.apic, counts_until(&end));
 	refine_wanted = !known;
 }
 

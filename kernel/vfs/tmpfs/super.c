@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * super.c - instances of tmpfs: options, limits, the root directory; and files without a mount
+ * super.c - instances of tmpfs: limits, the root directory; and files without a mount
  * (memfd).
  */
 #include <tessera/cred.h>
@@ -13,124 +13,19 @@
 
 #include "tmpfs.h"
 
-struct options {
-	uint64_t max_pages, max_inodes;
-	mode_t mode;
-	uid_t uid;
-	gid_t gid;
-	bool size_given, inodes_given;
-};
-
-static uint64_t
-total_pages(void)
-{
-	struct memory_stats m;
-
-	memory_stats(&m);
-	return m.total;
-}
-
-/* "123", "4k", "1m", "2g", "50%" (of memory, in bytes). The whole string must be used. */
-static int
-parse_size(const char *s, bool percent, uint64_t *out)
-{
-	const char *end;
-	uint64_t n;
-	int error = parse_u64(s, &end, 0, &n);
-
-	if (error)
-		return -EINVAL;
-	if (*end == '%' && percent) {
-		n = total_pages() * PAGE_SIZE / 100 * n;
-		end++;
-	} else {
-		static const char units[] = "kmgt";
-
-		for (unsigned int i = 0; i < 4; i++)
-			if ((*end | 32) == units[i]) {
-				n <<= 10 * (i + 1);
-				end++;
-				break;
-			}
-	}
-	*out = n;
-	return *end ? -EINVAL : 0;
-}
-
-/* One option into a struct options. */
-static int
-take_option(void *into, const char *key, const char *value)
-{
-	struct options *o = into;
-	const char *end;
-	uint64_t n = 0;
-	int error;
-
-	if (!value)
-		return strcmp(key, "huge") == 0 || strcmp(key, "noswap") == 0 || strcmp(key, "inode32") == 0 ||
-				       strcmp(key, "inode64") == 0
-			       ? 0
-			       : -ENOENT;
-	if (strcmp(key, "mpol") == 0 || strcmp(key, "huge") == 0)
-		return 0;
-	if (strcmp(key, "mode") == 0) {
-		error = parse_u64(value, &end, 8, &n);
-		o->mode = (mode_t)n & 07777;
-		return error || *end ? -EINVAL : 0;
-	}
-	error = parse_size(value, strcmp(key, "size") == 0, &n);
-	if (error)
-		return error;
-	if (strcmp(key, "size") == 0) {
-		o->max_pages = DIV_ROUND_UP(n, PAGE_SIZE);
-		o->size_given = true;
-	} else if (strcmp(key, "nr_blocks") == 0) {
-		o->max_pages = n;
-		o->size_given = true;
-	} else if (strcmp(key, "nr_inodes") == 0) {
-		o->max_inodes = n;
-		o->inodes_given = true;
-	} else if (strcmp(key, "uid") == 0) {
-		o->uid = uid_from_user((uid_t)n);
-		return o->uid == ID_INVALID ? -EINVAL : 0;
-	} else if (strcmp(key, "gid") == 0) {
-		o->gid = gid_from_user((gid_t)n);
-		return o->gid == ID_INVALID ? -EINVAL : 0;
-	} else {
-		return -ENOENT;
-	}
-	return 0;
-}
-
-static int
-tmpfs_check_option(const char *key, const char *value)
-{
-	static const char *const with_value[] = {
-		"gid", "huge", "mode", "mpol", "nr_blocks", "nr_inodes", "size", "uid",
-	};
-	struct options o = { 0 };
-
-	if (strcmp(key, "inode32") == 0 || strcmp(key, "inode64") == 0)
-		return value ? -EINVAL : 0;
-	for (size_t i = 0; i < ARRAY_SIZE(with_value); i++)
-		if (strcmp(key, with_value[i]) == 0)
-			return value ? take_option(&o, key, value) : -EINVAL;
-	return -ENOENT;
-}
-
 int
 tmpfs_fill(struct filesystem *fs, const char *options)
 {
-	struct options o = {
-		.max_pages = total_pages() / 2,
-		.max_inodes = total_pages() / 2,
+	struct tmpfs_options o = {
+		.max_pages = tmpfs_total_pages() / 2,
+		.max_inodes = tmpfs_total_pages() / 2,
 		.mode = 01777,
 		.uid = current_cred()->fsuid,
 		.gid = current_cred()->fsgid,
 	};
 	struct tmpfs *t;
 	struct inode *root;
-	int error = mount_options_each(options, take_option, &o);
+	int error = tmpfs_options_parse(options, &o);
 
 	if (error)
 		return error;
@@ -191,8 +86,8 @@ int
 tmpfs_remount(struct filesystem *fs, const char *options)
 {
 	struct tmpfs *t = tmpfs_of(fs);
-	struct options o = { .max_pages = t->max_pages, .max_inodes = t->max_inodes };
-	int error = mount_options_each(options, take_option, &o);
+	struct tmpfs_options o = { .max_pages = t->max_pages, .max_inodes = t->max_inodes };
+	int error = tmpfs_options_parse(options, &o);
 
 	if (error)
 		return error;
@@ -211,9 +106,9 @@ tmpfs_show_options(struct filesystem *fs, char *out, size_t size)
 	size_t at = 0;
 
 	out[0] = '\0';
-	if (t->max_pages != total_pages() / 2)
+	if (t->max_pages != tmpfs_total_pages() / 2)
 		at += (size_t)scnprintf(out + at, size - at, ",size=%luk", t->max_pages * 4);
-	if (t->max_inodes != total_pages() / 2)
+	if (t->max_inodes != tmpfs_total_pages() / 2)
 		at += (size_t)scnprintf(out + at, size - at, ",nr_inodes=%lu", t->max_inodes);
 	if (t->mode != 01777)
 		at += (size_t)scnprintf(out + at, size - at, ",mode=%o", t->mode);

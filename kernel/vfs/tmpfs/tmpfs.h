@@ -23,6 +23,18 @@ struct tmpfs {
 	gid_t gid;
 };
 
+/* options.c: what is asked for; the rest is as the caller has filled it in. */
+struct tmpfs_options {
+	uint64_t max_pages, max_inodes; /* 0: no limit */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	bool size_given, inodes_given;
+};
+int tmpfs_options_parse(const char *text, struct tmpfs_options *o); /* -EINVAL, -ENOMEM; NULL: none */
+int tmpfs_check_option(const char *key, const char *value);          /* filesystem_type.check_option */
+uint64_t tmpfs_total_pages(void);                                    /* of the machine: what "50%" is of */
+
 /* A name in a directory. All [l] of the directory. */
 struct tmpfs_entry {
 	struct rb_node by_position, by_name;

@@ -292,6 +292,7 @@ TEST(capabilities_tell_what_there_is)
 	CHECK_MEM(b + 2, "\0\0\0\0\0", 6);
 	CHECK_EQ(keyctl(KEYCTL_CAPABILITIES, NULL, 0), 2);
 	CHECK_ERRNO(keyctl(KEYCTL_CAPABILITIES, check_bad_address(), 2), EFAULT);
+	CHECK_ERRNO(keyctl(KEYCTL_CAPABILITIES, NULL, 2), EFAULT);
 }
 
 /* Who came here without a session gets his user's keyring for it, in the middle of the call. */

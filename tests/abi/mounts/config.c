@@ -139,6 +139,46 @@ TEST(what_went_wrong_is_told)
 	CHECK_OK(config(fd, CREATE, NULL, NULL, 0));
 }
 
+/* What is of no use on a machine of one node and without huge pages for files is checked all the same. */
+TEST(tmpfs_options_are_checked)
+{
+	static const char *const good[] = {
+		"size=1m,,mode=700", ",size=1m", "nr_inodes=1k", "huge=never", "huge=always", "inode64", "size=1m,size=2m",
+		"mpol=bind:0", "mpol=interleave:0,0", "mpol=bind:0-0", "mpol=prefer", "mpol=prefer:0", "mpol=local",
+		"mpol=default", "mpol=interleave=static:0", "mpol=interleave=relative", "mpol=prefer (many):0",
+		"mpol=default=static", "mpol=bind:00,",
+	}, *const bad[] = {
+		"uid", "size", "mode=9", "huge", "huge=weird", "noswap", "inode64=1", "=5", "gid=-1", "size=1m,5", "mode=700,1",
+		"mpol", "mpol=", "mpol=nonsense", "mpol=bind", "mpol=bind:1", "mpol=bind:", "mpol=bind:0,,0", "mpol=prefer:0,0",
+		"mpol=local:0", "mpol=default:0", "mpol=bind=odd:0", "mpol=prefer=static", "mpol=local=static", "mpol=:0",
+	};
+
+	own_mounts();
+	CHECK_OK(mkdir("m", 0700));
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (mount("t", "m", "tmpfs", 0, good[i]) != 0)
+			FAIL("%s is refused: %m", good[i]);
+		CHECK_OK(umount("m"));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (mount("t", "m", "tmpfs", 0, bad[i]) == 0 || errno != EINVAL)
+			FAIL("%s is no option, but: %m", bad[i]);
+}
+
+/* Options that are kept as one text until the mount: a comma would make one into two. */
+TEST(options_with_commas_are_refused)
+{
+	int fd;
+
+	own_mounts();
+	fd = CHECK_OK(fs_open("devpts", 0));
+	CHECK_ERRNO(config(fd, STRING, "mode", "600,ptmxmode=666", 0), EINVAL);
+	CHECK_ERRNO(config(fd, STRING, "mode,max", "5", 0), EINVAL);
+	CHECK_ERRNO(config(fd, FLAG, "newinstance,mode=600", NULL, 0), EINVAL);
+	CHECK_OK(config(fd, STRING, "mode", "600", 0));
+	CHECK_OK(config(fd, CREATE, NULL, NULL, 0));
+}
+
 TEST(only_the_last_messages_are_kept)
 {
 	char text[256], key[16];
