@@ -35,9 +35,9 @@ pfn_t boot_frames_cursor(void);
 
 /* --- section.c: bringing memory online -------------------------------------------------------- */
 
-#define SECTION_SHIFT  27
+#define SECTION_SHIFT  24
 #define SECTION_FRAMES (1ul << (SECTION_SHIFT - PAGE_SHIFT))
-#define SECTION_MAX    8192u /* 1 TiB */
+#define SECTION_MAX    65536u /* 1 TiB */
 
 void section_init(void);
 /* Bring the next offline section online. False: none is left (or none can be now). */

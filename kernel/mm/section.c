@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * section.c - memory comes online in sections of 128 MiB, when it is first needed.
+ * section.c - memory comes online in sections of 16 MiB, when it is first needed.
+ *
+ * Eight sections, 128 MiB, are a group: their part of the page array fills exactly one large page. A group that
+ * is all free memory comes online as a whole, any other section by section.
  *
  * A section is offline (its frames have no struct page yet and count as free), online, or dead: too
  * little of it is free to hold its own struct pages, so its memory is not used, unless somebody needs
  * frames of it that the boot loader filled (the initramfs): then it borrows frames from the allocator.
- * Bringing one online means:
+ * Bringing one, or a group, online means:
  *
- *   1. find frames for its part of the page array: from the section itself, by a cursor that moves
- *      over its free ranges ("carving"); the tables that map the array come from the same cursor;
- *   2. map them at page_array[first frame ...]: 128 MiB of frames need exactly 2 MiB, so a section
- *      that is all memory takes one large page; another gets 4 KiB pages where there is memory, and
- *      one shared page full of PAGE_RESERVED entries where there is none, so that the buddy of any
- *      block can be looked at;
+ *   1. find frames for its part of the page array: from itself, by a cursor that moves over its free
+ *      ranges ("carving"); the tables that map the array come from the same cursor;
+ *   2. map them at page_array[first frame ...]: a group takes one large page; a section gets 4 KiB pages
+ *      where there is memory, and one shared page full of PAGE_RESERVED entries where there is none, so
+ *      that the buddy of any block can be looked at;
  *   3. with KASAN, the shadow of its part of the direct map, an eighth of it, likewise: large pages behind
  *      the array, or a frame for every 8 frames that are memory;
  *   4. mark what is occupied as reserved and give the rest to the buddy allocator.
@@ -32,18 +34,25 @@
 
 #define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(struct page))
 #define TABLE_FRAMES      4 /* page tables that map one section's array */
+#define GROUP_SECTIONS    8u
+#define GROUP_FRAMES      (GROUP_SECTIONS * SECTION_FRAMES)
 /* One frame of KASAN's shadow describes this many frames; the tables that map a section's shadow. */
 #define SHADOWED_FRAMES     (1u << SHADOW_SHIFT)
 #define SHADOW_FRAMES       (SECTION_FRAMES / SHADOWED_FRAMES)
 #define SHADOW_TABLE_FRAMES (SHADOW_FRAMES / (PAGE_SIZE / sizeof(uint64_t)) + 2)
+#define GROUP_SHADOW_FRAMES (GROUP_FRAMES / SHADOWED_FRAMES)
 #define ARRAY_PROT        (PTE_READ | PTE_WRITE | PTE_GLOBAL)
+
+/* The states of 4096 sections lie in a frame of their own, which exists where there is memory. */
+#define STATES_PER_FRAME PAGE_SIZE
 
 enum section_state { SECTION_NONE, SECTION_OFFLINE, SECTION_ONLINE, SECTION_DEAD };
 
 struct page *page_array __ro_after_init;
 
 static struct spinlock section_lock = SPINLOCK_INIT(SECTION);
-static uint8_t state[SECTION_MAX];   /* section_lock; read freely: only ever grows towards ONLINE */
+/* section_lock; read freely: only ever grows towards ONLINE. The frames: [I] */
+static uint8_t *states[SECTION_MAX / STATES_PER_FRAME];
 static uint32_t section_count;       /* [I] */
 static uint32_t next_offline;        /* section_lock: none below it is offline */
 static uint64_t offline_frames;      /* section_lock, read freely */
@@ -52,6 +61,20 @@ static paddr_t hole_frame;           /* [I] PAGE_RESERVED entries for what is no
 /* The carving in progress; section_lock. */
 static pfn_t carve_next, carve_end;
 static struct list spares = LIST_INIT(spares); /* borrowed frames, zeroed: struct page.node */
+
+static enum section_state
+state_of(uint64_t s)
+{
+	const uint8_t *frame = states[s / STATES_PER_FRAME];
+
+	return frame ? (enum section_state)atomic_load(&frame[s % STATES_PER_FRAME]) : SECTION_NONE;
+}
+
+static void
+set_state(uint64_t s, enum section_state new)
+{
+	atomic_store_release(&states[s / STATES_PER_FRAME][s % STATES_PER_FRAME], (uint8_t)new);
+}
 
 bool
 section_is_carving(void)
@@ -124,13 +147,13 @@ map_shadow(pfn_t pfn, paddr_t frame, bool huge)
 	return r == 0;
 }
 
-/* The shadow of a full section: [frame, frame + SHADOW_FRAMES) of its own, aligned. */
+/* The shadow of a group: [frame, frame + GROUP_SHADOW_FRAMES) of its own, aligned. */
 static bool
 shadow_full(pfn_t first, pfn_t frame)
 {
 	const pfn_t step = HUGE_PAGE_SIZE >> PAGE_SHIFT;
 
-	for (pfn_t i = 0; i < SHADOW_FRAMES; i += step) {
+	for (pfn_t i = 0; i < GROUP_SHADOW_FRAMES; i += step) {
 		memset(phys_to_virt((frame + i) << PAGE_SHIFT), 0, HUGE_PAGE_SIZE);
 		if (!map_shadow(first + i * SHADOWED_FRAMES, (frame + i) << PAGE_SHIFT, true))
 			return false;
@@ -155,13 +178,13 @@ shadow_partial(pfn_t first, pfn_t end)
 	return true;
 }
 
-/* The array of a section that is all free memory: its own first 2 MiB; the shadow behind it. */
+/* The array of a group that is all free memory: its own first 2 MiB; the shadow behind it. */
 static bool
 build_full(pfn_t first)
 {
 	pfn_t shadow = first + (HUGE_PAGE_SIZE >> PAGE_SHIFT);
 
-	carve_next = config_kasan ? shadow + SHADOW_FRAMES : shadow;
+	carve_next = config_kasan ? shadow + GROUP_SHADOW_FRAMES : shadow;
 	if (!map_array(first, first << PAGE_SHIFT, true))
 		return false;
 	memset(pfn_to_page(first), 0, HUGE_PAGE_SIZE);
@@ -251,38 +274,67 @@ frames_free(uint32_t s)
 	return n;
 }
 
-/* section_lock held. */
+/* Free frames between `first` and `end` that boot may have taken some of. */
+static uint64_t
+frames_between(pfn_t first, pfn_t end)
+{
+	struct frame_range f;
+	uint64_t total = 0;
+
+	for (pfn_t at = first; next_range(&boot_free, at, end, &f); at = f.end)
+		total += f.end - f.start;
+	return total;
+}
+
+/* Is the group from section `s` on all free memory, and none of it online? */
+static bool
+group_is_whole(uint32_t s)
+{
+	pfn_t first = (pfn_t)s * SECTION_FRAMES;
+
+	if (s % GROUP_SECTIONS != 0 || boot_frames_cursor() > first)
+		return false;
+	for (uint32_t i = 0; i < GROUP_SECTIONS; i++)
+		if (s + i >= section_count || state_of(s + i) != SECTION_OFFLINE)
+			return false;
+	return frames_between(first, first + GROUP_FRAMES) == GROUP_FRAMES;
+}
+
+/* Give up sections [s, s + count). */
+static bool
+give_up(uint32_t s, uint32_t count, uint64_t frames)
+{
+	for (uint32_t i = 0; i < count; i++)
+		set_state(s + i, SECTION_DEAD);
+	if (frames > 0)
+		pr_warn("mm: section %u is too small to use, %lu frames lost\n", s, frames);
+	return false;
+}
+
+/* Section `s` comes online, and with it its group if that is whole. section_lock held. */
 static bool
 online_locked(uint32_t s)
 {
-	pfn_t first = (pfn_t)s * SECTION_FRAMES, end = first + SECTION_FRAMES;
+	bool whole = group_is_whole(s - s % GROUP_SECTIONS);
+	uint32_t count = whole ? GROUP_SECTIONS : 1;
+	pfn_t first, end, at;
 	struct frame_range f;
-	uint64_t total = 0;
-	pfn_t at;
-	bool ok;
+	uint64_t total;
 
 	assert_held(&section_lock);
-	for (at = first; next_range(&boot_free, at, end, &f); at = f.end)
-		total += f.end - f.start;
-	if (state[s] == SECTION_OFFLINE)
+	s -= s % count;
+	first = (pfn_t)s * SECTION_FRAMES;
+	end = first + count * SECTION_FRAMES;
+	total = frames_between(first, end);
+	if (state_of(s) == SECTION_OFFLINE)
 		offline_frames -= MIN(offline_frames, total);
-	if (list_is_empty(&spares) && frames_free(s) < frames_needed(s)) {
-		state[s] = SECTION_DEAD;
-		pr_warn("mm: section %u is too small to use, %lu frames lost\n", s, total);
-		return false;
-	}
+	if (list_is_empty(&spares) && frames_free(s) < frames_needed(s))
+		return give_up(s, 1, total);
 
 	carve_next = MAX(first, boot_frames_cursor());
 	carve_end = end;
-	if (carve_next == first && total == SECTION_FRAMES)
-		ok = build_full(first);
-	else
-		ok = build_partial(first, end);
-	if (!ok) {
-		state[s] = SECTION_DEAD;
-		pr_warn("mm: section %u is too small to use, %lu frames lost\n", s, total);
-		return false;
-	}
+	if (!(whole ? build_full(first) : build_partial(first, end)))
+		return give_up(s, count, total);
 
 	/* Between the free ranges all is reserved, and so is what the cursor has passed. */
 	for (at = first; next_range(&boot_free, at, end, &f); at = f.end)
@@ -291,7 +343,8 @@ online_locked(uint32_t s)
 	if (carve_next > first)
 		for (at = first; next_range(&boot_free, at, MIN(carve_next, end), &f); at = f.end)
 			reserve(f.start, f.end);
-	atomic_store_release(&state[s], SECTION_ONLINE);
+	for (uint32_t i = 0; i < count; i++)
+		set_state(s + i, SECTION_ONLINE);
 	for (at = carve_next; next_range(&boot_free, at, end, &f); at = f.end)
 		release(f.start, f.end);
 	return true;
@@ -302,7 +355,7 @@ section_is_online(pfn_t pfn)
 {
 	uint64_t s = pfn / SECTION_FRAMES;
 
-	return s < section_count && atomic_load(&state[s]) == SECTION_ONLINE;
+	return s < section_count && state_of(s) == SECTION_ONLINE;
 }
 
 /* Frames for a section that cannot provide its own, taken before the lock. */
@@ -335,8 +388,8 @@ section_online_for(pfn_t pfn)
 	borrow_frames((uint32_t)s, &borrowed);
 	flags = spin_lock_irq(&section_lock);
 	list_splice_tail(&spares, &borrowed);
-	ok = state[s] == SECTION_ONLINE;
-	if (state[s] == SECTION_OFFLINE || state[s] == SECTION_DEAD)
+	ok = state_of(s) == SECTION_ONLINE;
+	if (state_of(s) == SECTION_OFFLINE || state_of(s) == SECTION_DEAD)
 		ok = online_locked((uint32_t)s);
 	list_splice_tail(&borrowed, &spares);
 	spin_unlock_irq(&section_lock, flags);
@@ -354,7 +407,7 @@ section_online_next(void)
 		return false;
 	flags = spin_lock_irq(&section_lock);
 	while (!ok && next_offline < section_count) {
-		if (state[next_offline] == SECTION_OFFLINE)
+		if (state_of(next_offline) == SECTION_OFFLINE)
 			ok = online_locked(next_offline);
 		next_offline++;
 	}
@@ -385,8 +438,13 @@ section_init(void)
 		const struct frame_range *f = &boot_ram.range[i];
 		uint64_t last = (f->end - 1) / SECTION_FRAMES;
 
-		for (uint64_t s = f->start / SECTION_FRAMES; s <= last; s++)
-			state[s] = SECTION_OFFLINE;
+		for (uint64_t s = f->start / SECTION_FRAMES; s <= last; s++) {
+			uint8_t **frame = &states[s / STATES_PER_FRAME];
+
+			if (!*frame)
+				*frame = phys_to_virt(boot_frame_alloc());
+			set_state(s, SECTION_OFFLINE);
+		}
 		section_count = MAX(section_count, (uint32_t)last + 1);
 	}
 	for (uint32_t i = 0; i < boot_free.count; i++)
