@@ -387,10 +387,13 @@ static struct dentry *
 settle(struct dentry *d)
 {
 	struct dentry *old = NULL;
+	bool unused;
 
 	spin_lock(&dentry_lock);
+	/* Looked at while it must be there, dead or not; one that is unused now dies under the lock alone. */
+	unused = ref_count(&d->refs) == 0;
 	rcu_read_unlock();
-	if (ref_count(&d->refs) == 0) {
+	if (unused) {
 		if (!d->hashed || d->fs->type->no_cache) {
 			if (condemn_locked(d))
 				old = d;
