@@ -25,9 +25,7 @@ KERNEL_FILE = TOP / ("build/gcc" if VARIANT == "release" else f"build/gcc-{VARIA
 # `tessera test` has built everything before; a machine need not look again.
 ENVIRONMENT = dict(os.environ, TESSERA_BUILT="1", LC_ALL="C")
 
-
 pytest_plugins = ["times"]
-
 
 # In the order in which they begin: what has long tests first, so that no worker is left with one at the end.
 PARTS = (

@@ -82,7 +82,7 @@ def test_programs_cannot_see_the_bases():
         " done </tmp/files | grep -v -e vsyscall -e ffffffffff600 \n"
         "X\n"
         "busybox su nobody -s /bin/sh -c 'sh /tmp/look'; true",
-        timeout=110,
+        timeout=300,
     )
     assert machine.status == 0, str(machine)
     root, nobody, *leaks = machine.out.splitlines()
