@@ -17,7 +17,7 @@
 
 #define WARM_NS     30000000l
 #define MEASURE_NS  150000000l
-#define CENSUS_OPERATIONS 200
+#define CENSUS_OPERATIONS 20
 
 struct board {                  /* shared by all workers of an item */
 	atomic_int ready, go, stop;

@@ -129,6 +129,7 @@ drop_pages(struct mapping *m, vaddr_t start, vaddr_t end)
 static int
 advise_pages(struct address_space *as, vaddr_t start, vaddr_t end, int advice)
 {
+	struct address_space *resting = tlb_rest();
 	int error = 0, hole = 0;
 	struct mapping *m;
 
@@ -145,6 +146,8 @@ advise_pages(struct address_space *as, vaddr_t start, vaddr_t end, int advice)
 			error = drop_pages(m, low, high);
 	}
 	read_unlock(&as->lock);
+	if (resting)
+		tlb_unrest(resting);
 	if (error == 0 && start < end)
 		hole = -ENOMEM;
 	return error != 0 ? error : hole;

@@ -424,7 +424,10 @@ copy_page(struct mapping *m, vaddr_t va, paddr_t pa, struct page *from)
 			atomic_sub(&from->mapcount, 1);
 	}
 	as->rss_anon++;
-	tlb_batch_add(&b, va, PAGE_SIZE, from);
+	if (leaf_was_used(as, prot))
+		tlb_batch_add(&b, va, PAGE_SIZE, from);
+	else
+		tlb_batch_hold(&b, from);
 	spin_unlock(&as->page_table_lock);
 	tlb_batch_finish(&b);
 	if (from)
@@ -585,7 +588,7 @@ static int
 handle(vaddr_t address, unsigned int access)
 {
 	struct thread *t = current_thread();
-	struct address_space *as = t->process ? t->process->as : NULL;
+	struct address_space *as = t->process ? t->process->as : NULL, *resting;
 	struct mapping *m;
 	int error;
 
@@ -593,18 +596,23 @@ handle(vaddr_t address, unsigned int access)
 		return -EFAULT;
 	t->minor_faults++;
 	atomic_add_relaxed(&as->minor_faults, 1);
+	resting = tlb_rest();
 	for (;;) {
 		read_lock(&as->lock);
 		m = address_space_find(as, address);
 		if (likely(m && m->start <= address)) {
 			error = mapping_fault(m, address, access, false);
 			read_unlock(&as->lock);
-			return error;
+			break;
 		}
 		read_unlock(&as->lock);
+		error = -EFAULT;
 		if (!m || grow_stack(as, address) != 0)
-			return -EFAULT;
+			break;
 	}
+	if (resting)
+		tlb_unrest(resting);
+	return error;
 }
 
 static void

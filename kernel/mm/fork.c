@@ -6,11 +6,16 @@
  * read-only; who writes first copies (fault.c). Large leaves are shared whole. Everything else,
  * shared mappings, clean file pages, the zero frame, is left out and faults in again.
  *
- * Taking the right to write from the parent needs one flush, at the end, before the child can run.
+ * Taking the right to write from the parent needs one flush, at the end, before the child can run. Where
+ * other CPUs run threads of the parent, the accessed bits go with it: a page that nobody has read since is then
+ * copied on its first write without interrupting them (tlb.h). Until that one flush the bits say less than
+ * they should, which as->unflushed tells whoever takes leaves out without as->lock: truncation.
  *
  * Locks: the parent's as->lock for writing, so that no fault runs meanwhile; the child is nobody
  * else's yet, its locks are taken nested below the parent's, parent first.
  */
+#include <tessera/atomic.h>
+#include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/file.h>
 #include <tessera/string.h>
@@ -30,12 +35,12 @@ share_some(struct mapping *m, struct mapping *copy, vaddr_t *va, vaddr_t end, st
 	struct page_table_leaf leaf[LEAVES];
 	unsigned int n, kept = 0, done;
 
-	n = arch_page_table_share(&m->as->page_table, va, end, leaf, LEAVES);
+	n = arch_page_table_share(&m->as->page_table, va, end, leaf, LEAVES, m->as->unflushed > 0);
 	for (unsigned int i = 0; i < n; i++) {
 		if ((leaf[i].prot & PTE_DEVICE) ||
 		    !(page_head(pfn_to_page(leaf[i].pa >> PAGE_SHIFT))->flags & PAGE_ANON))
 			continue;
-		if (leaf[i].prot & PTE_WRITE)
+		if ((leaf[i].prot & PTE_WRITE) && (leaf[i].prot & PTE_ACCESSED))
 			tlb_batch_add(b, leaf[i].va,
 				      leaf[i].prot & PTE_HUGE ? HUGE_PAGE_SIZE : PAGE_SIZE, NULL);
 		leaf[kept++] = leaf[i];
@@ -144,12 +149,28 @@ copy_layout(struct address_space *from, struct address_space *to)
 		file_get(to->exe);
 }
 
+static bool
+runs_elsewhere(const struct address_space *as)
+{
+	return atomic_load(&as->running) & ~BIT(this_cpu()->id);
+}
+
+/* Others run in `as`: accessed bits will be cleared, or are flushed by now. */
+static void
+set_unflushed(struct address_space *as, bool unflushed)
+{
+	spin_lock(&as->page_table_lock);
+	as->unflushed = unflushed;
+	spin_unlock(&as->page_table_lock);
+}
+
 int
 address_space_fork(struct address_space *from, struct address_space **out)
 {
 	struct address_space *to = address_space_create();
 	struct rb_node *n;
 	struct tlb_batch b;
+	bool shared;
 	int error = 0;
 
 	if (!to)
@@ -158,10 +179,15 @@ address_space_fork(struct address_space *from, struct address_space **out)
 	write_lock(&from->lock);
 	write_lock_nested(&to->lock); /* parent, then child */
 	copy_layout(from, to);
+	shared = runs_elsewhere(from);
+	if (shared)
+		set_unflushed(from, true);
 	for (n = rb_first(&from->mappings); n && error == 0; n = rb_next(n))
 		error = copy_mapping(rb_entry(n, struct mapping, node), to, &b);
 	write_unlock(&to->lock);
 	tlb_batch_finish(&b);
+	if (shared)
+		set_unflushed(from, false);
 	write_unlock(&from->lock);
 	if (error != 0) {
 		address_space_put(to);

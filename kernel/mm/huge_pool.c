@@ -218,7 +218,10 @@ huge_pool_copy(struct mapping *m, vaddr_t va, struct page *from)
 		arch_page_table_unmap(&as->page_table, base, &now, &prot);
 		(void)arch_page_table_map(&as->page_table, base, page_to_phys(p),
 					  mapping_prot(m) | PTE_HUGE);
-		tlb_batch_add(&b, base, HUGE_PAGE_SIZE, from);
+		if (leaf_was_used(as, prot))
+			tlb_batch_add(&b, base, HUGE_PAGE_SIZE, from);
+		else
+			tlb_batch_hold(&b, from);
 		p = NULL;
 	}
 	spin_unlock(&as->page_table_lock);

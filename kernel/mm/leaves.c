@@ -122,6 +122,17 @@ leaf_size(const struct page_table_leaf *l)
 	return l->prot & PTE_HUGE ? HUGE_PAGE_SIZE : PAGE_SIZE;
 }
 
+/* `l` was taken out: its page goes with the batch, which flushes if a TLB may know the leaf. True: it is full. */
+static bool
+batch_leaf(struct mapping *m, const struct page_table_leaf *l, struct tlb_batch *b)
+{
+	struct page *p = forget(m, l);
+
+	if (!leaf_was_used(m->as, l->prot))
+		return tlb_batch_hold(b, p);
+	return tlb_batch_add(b, l->va, leaf_size(l), p);
+}
+
 /* As mapping_zap_locked, of pages that are not the program's own. */
 static bool
 zap_shared(struct mapping *m, vaddr_t *start, vaddr_t end, struct tlb_batch *b)
@@ -138,7 +149,7 @@ zap_shared(struct mapping *m, vaddr_t *start, vaddr_t end, struct tlb_batch *b)
 		    (page_head(pfn_to_page(l.pa >> PAGE_SHIFT))->flags & PAGE_ANON))
 			continue;
 		arch_page_table_unmap(pt, l.va, &l.pa, &l.prot);
-		if (tlb_batch_add(b, l.va, leaf_size(&l), forget(m, &l)))
+		if (batch_leaf(m, &l, b))
 			return true;
 	}
 	*start = end;
@@ -160,11 +171,11 @@ mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_pri
 		bool full = false;
 
 		for (unsigned int i = 0; i < n; i++) {
-			struct page *p = forget(m, &leaf[i]);
+			struct page *p;
 
 			if (b)
-				full = tlb_batch_add(b, leaf[i].va, leaf_size(&leaf[i]), p);
-			else if (p)
+				full = batch_leaf(m, &leaf[i], b);
+			else if ((p = forget(m, &leaf[i])) != NULL)
 				page_put(p);
 		}
 		if (n < max) {

@@ -197,15 +197,19 @@ int
 address_space_unmap(struct address_space *as, vaddr_t addr, size_t length)
 {
 	struct list doomed = LIST_INIT(doomed);
+	struct address_space *resting;
 	int error;
 
 	if (!IS_ALIGNED(addr, PAGE_SIZE) || length == 0 || addr > USER_END ||
 	    length > USER_END - addr)
 		return -EINVAL;
 	length = ALIGN_UP(length, PAGE_SIZE);
+	resting = tlb_rest();
 	write_lock(&as->lock);
 	error = unmap_locked(as, addr, addr + length, &doomed);
 	write_unlock(&as->lock);
+	if (resting)
+		tlb_unrest(resting);
 	mappings_free(&doomed);
 	return error;
 }
@@ -349,6 +353,7 @@ long
 address_space_map(struct address_space *as, const struct map_request *r)
 {
 	struct list doomed = LIST_INIT(doomed);
+	struct address_space *resting;
 	size_t length =
 		ALIGN_UP(r->length, r->flags & MAPPING_HUGETLB ? HUGE_PAGE_SIZE : PAGE_SIZE);
 	bool populate;
@@ -358,6 +363,7 @@ address_space_map(struct address_space *as, const struct map_request *r)
 		return -EINVAL;
 	if (length == 0 || !IS_ALIGNED(r->offset, PAGE_SIZE))
 		return length == 0 ? -ENOMEM : -EINVAL;
+	resting = tlb_rest();
 	write_lock(&as->lock);
 	addr = map_locked(as, r, length, &doomed);
 	populate =
@@ -366,6 +372,8 @@ address_space_map(struct address_space *as, const struct map_request *r)
 	    (r->flags & (MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC)))
 		populate = true;
 	write_unlock(&as->lock);
+	if (resting)
+		tlb_unrest(resting);
 	mappings_free(&doomed);
 	if (addr >= 0 && populate) {
 		int error = address_space_populate(as, (vaddr_t)addr, (vaddr_t)addr + length);
@@ -464,6 +472,7 @@ long
 address_space_brk(struct address_space *as, vaddr_t brk)
 {
 	struct list doomed = LIST_INIT(doomed);
+	struct address_space *resting = tlb_rest();
 	vaddr_t old, now;
 	bool populate;
 
@@ -473,6 +482,8 @@ address_space_brk(struct address_space *as, vaddr_t brk)
 	now = as->brk;
 	populate = as->mlock_future && now > old;
 	write_unlock(&as->lock);
+	if (resting)
+		tlb_unrest(resting);
 	mappings_free(&doomed);
 	if (populate)
 		address_space_populate(as, ALIGN_UP(old, PAGE_SIZE), ALIGN_UP(now, PAGE_SIZE));

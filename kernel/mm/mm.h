@@ -145,6 +145,13 @@ extern paddr_t
 /* The protection that mapping `m` gives its leaves. */
 unsigned int mapping_prot(const struct mapping *m);
 uint64_t *mapping_rss(struct mapping *m, const struct page *p); /* which counter `p` belongs to */
+/* May a TLB hold what a leaf with these bits said, which was just taken out? page_table_lock held. */
+static inline bool
+leaf_was_used(const struct address_space *as, unsigned int prot)
+{
+	return (prot & PTE_READ) && ((prot & PTE_ACCESSED) || as->unflushed > 0);
+}
+
 /* Make `va` the border of leaves: a large leaf around it is split. 0 or -ENOMEM. Locks inside. */
 int leaves_cut(struct address_space *as, vaddr_t va);
 /* Split the large leaf at `va`. page_table_lock held. 0 or -ENOMEM. */

@@ -76,6 +76,7 @@ address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uin
 {
 	struct list doomed = LIST_INIT(doomed);
 	vaddr_t end = addr + ALIGN_UP(length, PAGE_SIZE);
+	struct address_space *resting;
 	struct mapping *m;
 	int error = 0;
 
@@ -85,6 +86,7 @@ address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uin
 		return 0;
 	if (end <= addr)
 		return -ENOMEM;
+	resting = tlb_rest();
 	write_lock(&as->lock);
 	error = -EINVAL;
 	if (key != -1 && !key_is_given(as, key))
@@ -124,6 +126,8 @@ address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uin
 	}
 unlock:
 	write_unlock(&as->lock);
+	if (resting)
+		tlb_unrest(resting);
 	mappings_free(&doomed);
 	return error;
 }

@@ -37,6 +37,11 @@
  *	(9) does (6)
  * and (3) asks, after (2), who is lazy: either it sees (8), or (9) sees the generation of (2).
  *
+ * A thread that is in the midst of a call which uses no address of the program rests (tlb_rest()): it is lazy in its
+ * own space, and comes back by (8) and (9) when the call is done. So is one that waits in (3) for the others:
+ * two who flush at once need not interrupt each other. What a lazy CPU itself changes it flushes by
+ * itself at once, so that its generation keeps up if nobody else changed anything.
+ *
  * Page-table frames are freed as pages are, after the flush: a CPU may be walking them, and one
  * INVLPG drops all cached upper entries of the PCID. A lazy CPU may walk them too, as processors guess
  * ahead: when tables go it is interrupted as the others are, and leaves the space.
@@ -169,6 +174,32 @@ address_space_switch(struct address_space *as)
 		atomic_and(&old->running, ~BIT(c->id));   /* (7) */
 }
 
+struct address_space *
+tlb_rest(void)
+{
+	uint64_t irq = arch_irq_save();
+	struct cpu *c = this_cpu();
+	struct tlb_cpu *t = this_tlb();
+	struct address_space *as = c->active;
+
+	if (!as || as == &kernel_space || t->lazy || !(atomic_load_relaxed(&as->running) & ~BIT(c->id)))
+		as = NULL;
+	else
+		WRITE_ONCE(t->lazy, true);
+	arch_irq_restore(irq);
+	return as;
+}
+
+/* If it was made to leave meanwhile, the space is loaded again. */
+void
+tlb_unrest(struct address_space *as)
+{
+	uint64_t irq = arch_irq_save();
+
+	address_space_switch(as);
+	arch_irq_restore(irq);
+}
+
 /* --- flushing --------------------------------------------------------------------------------- */
 
 static void
@@ -187,11 +218,10 @@ flush_range(struct tlb_cpu *t, const struct flush_request *r, bool global)
 	}
 }
 
-/* Serve a request on this CPU, interrupts off. */
+/* Bring this CPU up to a request, interrupts off. */
 static void
-flush_here(void *arg)
+flush_here(const struct flush_request *r)
 {
-	const struct flush_request *r = arg;
 	struct cpu *c = this_cpu();
 	struct tlb_cpu *t = this_tlb();
 	struct tlb_slot *s = &t->slot[t->current];
@@ -205,12 +235,6 @@ flush_here(void *arg)
 		/* It left meanwhile; (6) will see the generation when it comes back. */
 		t->count.flush_deferred++;
 		trace_tlb_deferred(false);
-		return;
-	}
-	if (t->lazy) {
-		trace_tlb_deferred(true);
-		leave_to_kernel(c, t);
-		t->count.flush_deferred++;
 		return;
 	}
 	if (s->generation >= r->generation)
@@ -227,18 +251,41 @@ flush_here(void *arg)
 	s->generation = now;
 }
 
+/* The interrupt. */
+static void
+flush_remote(void *arg)
+{
+	const struct flush_request *r = arg;
+	struct cpu *c = this_cpu();
+	struct tlb_cpu *t = this_tlb();
+
+	t->count.interrupts_taken++;
+	if (!r->as || c->active != r->as || !t->lazy) {
+		flush_here(r);
+		return;
+	}
+	trace_tlb_deferred(true);
+	leave_to_kernel(c, t);
+	t->count.flush_deferred++;
+}
+
 static void
 flush(struct flush_request *r, uint64_t mask)
 {
+	struct address_space *resting;
 	uint64_t irq;
 	bool others;
 
-	others = arch_call_cpus_start(mask, flush_here, r);
+	others = arch_call_cpus_start(mask, flush_remote, r);
 	irq = arch_irq_save();
 	flush_here(r);
 	arch_irq_restore(irq);
-	if (others)
-		arch_call_cpus_wait();
+	if (!others)
+		return;
+	resting = tlb_rest();
+	arch_call_cpus_wait();
+	if (resting)
+		tlb_unrest(resting);
 }
 
 /* (3): who has to hear of a change of `as`. With `tables`, some of them will be freed. */
@@ -276,6 +323,15 @@ tlb_batch_init(struct tlb_batch *b, struct address_space *as)
 	b->flush = false;
 	b->count = 0;
 	b->tables = NULL;
+}
+
+bool
+tlb_batch_hold(struct tlb_batch *b, struct page *p)
+{
+	this_tlb()->count.flush_avoided_unused++;
+	if (p)
+		b->pages[b->count++] = p;
+	return b->count == TLB_BATCH_PAGES;
 }
 
 bool
@@ -343,12 +399,19 @@ tlb_flush_kernel(vaddr_t start, vaddr_t end)
 }
 
 static void
-evict_here(void *arg)
+evict_here(struct address_space *as)
 {
 	struct cpu *c = this_cpu();
 
-	if (c->active == arg)
+	if (c->active == as)
 		leave_to_kernel(c, this_tlb());
+}
+
+static void
+evict_remote(void *arg)
+{
+	this_tlb()->count.interrupts_taken++;
+	evict_here(arg);
 }
 
 /*
@@ -366,7 +429,7 @@ tlb_evict(struct address_space *as)
 	arch_irq_restore(irq);
 	mask = atomic_load(&as->running);
 	if (mask)
-		arch_call_cpus(mask, evict_here, as);
+		arch_call_cpus(mask, evict_remote, as);
 	preempt_enable();
 }
 
@@ -387,6 +450,12 @@ tlb_counters(struct tlb_counters *sum)
 		TLB_COUNTERS(ADD)
 #undef ADD
 	}
+}
+
+uint64_t
+tlb_interrupts_taken(uint32_t cpu_id)
+{
+	return READ_ONCE(tlb_cpus[cpu_id].count.interrupts_taken);
 }
 
 void

@@ -134,11 +134,11 @@ test_no_access_is_remembered(void **unused)
 	unsigned int prot;
 	paddr_t pa;
 
-	map(0x7000, 0x9000, RW | PTE_DIRTY);
+	map(0x7000, 0x9000, RW | PTE_DIRTY | PTE_ACCESSED);
 	assert_true(arch_page_table_protect(&table, 0x7000, PTE_USER));
 	assert_true(arch_page_table_lookup(&table, 0x7000, &pa, &prot));
 	assert_int_equal(pa, 0x9000);
-	assert_int_equal(prot, PTE_USER | PTE_DIRTY);
+	assert_int_equal(prot, PTE_USER | PTE_DIRTY | PTE_ACCESSED);
 	assert_int_equal(arch_page_table_next(&table, 0, 0x10000), 0x7000);
 	assert_false(arch_page_table_protect(&table, 0x7000, RW)); /* growing needs no flush */
 	unmap(0x7000, 0x9000);
@@ -148,12 +148,38 @@ test_no_access_is_remembered(void **unused)
 static void
 test_protect_tells_when_to_flush(void **unused)
 {
-	map(0x7000, 0x9000, PTE_READ | PTE_USER);
+	map(0x7000, 0x9000, PTE_READ | PTE_USER | PTE_ACCESSED);
 	assert_false(arch_page_table_protect(&table, 0x7000, RW));
 	assert_false(arch_page_table_protect(&table, 0x7000, RW | PTE_EXEC));
 	assert_true(arch_page_table_protect(&table, 0x7000, RW));
 	assert_true(arch_page_table_protect(&table, 0x7000, PTE_READ | PTE_USER));
 	assert_true(arch_page_table_protect(&table, 0x7000, PTE_READ | PTE_USER | 1u << PTE_PKEY_SHIFT));
+	unmap(0x7000, 0x9000);
+}
+
+/* No TLB holds what has no accessed bit. */
+static void
+test_protect_of_what_was_never_used_needs_no_flush(void **unused)
+{
+	map(0x7000, 0x9000, RW);
+	assert_false(arch_page_table_protect(&table, 0x7000, PTE_READ | PTE_USER));
+	assert_false(arch_page_table_protect(&table, 0x7000, PTE_USER));
+	unmap(0x7000, 0x9000);
+}
+
+static void
+test_share_forgets_use_when_asked(void **unused)
+{
+	struct page_table_leaf leaf;
+	unsigned int prot;
+	vaddr_t va = 0x7000;
+	paddr_t pa;
+
+	map(0x7000, 0x9000, RW | PTE_ACCESSED);
+	assert_int_equal(arch_page_table_share(&table, &va, 0x8000, &leaf, 1, true), 1);
+	assert_int_equal(leaf.prot, RW | PTE_ACCESSED); /* what it had: it may be in a TLB */
+	assert_true(arch_page_table_lookup(&table, 0x7000, &pa, &prot));
+	assert_int_equal(prot, PTE_READ | PTE_USER);
 	unmap(0x7000, 0x9000);
 }
 
@@ -263,6 +289,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_leaf_reads_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_access_is_remembered, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_protect_tells_when_to_flush, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_protect_of_what_was_never_used_needs_no_flush, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_share_forgets_use_when_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_harvest_clears_what_was_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_split_keeps_frames_and_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prune_takes_empty_tables_only, setup, teardown),

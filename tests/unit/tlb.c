@@ -66,6 +66,7 @@ static uint32_t contents[SPACES + 1][PAGES];       /* what the tables of a space
 static uint32_t cached[MAX_CPUS][PCIDS][PAGES];    /* what the TLBs remember */
 static uint64_t next_space_id = 1;
 static uint32_t seed = 99, next_value = 1;
+static struct address_space *resting[MAX_CPUS];     /* by a call of the thread that runs there */
 static struct page *const some_table = (struct page *)contents; /* stands for tables that are freed */
 static bool tables_go;
 
@@ -118,7 +119,7 @@ arch_call_cpus_start(uint64_t mask, void (*fn)(void *), void *arg)
 	for (here = 0; here < cpu_count; here++)
 		if (here != self && (mask & BIT(here))) {
 			/* Who idles is left alone, but when there will be nothing left to walk. */
-			assert_true(fn != flush_here || tables_go || !tlb_cpus[here].lazy);
+			assert_true(fn != flush_remote || tables_go || !tlb_cpus[here].lazy);
 			fn(arg);
 		}
 	here = self;
@@ -168,6 +169,31 @@ make_space(uint32_t s)
 		contents[s][i] = next_value++;
 }
 
+/* The thread that runs on this CPU: another from now on, whatever the old one was doing. */
+static void
+run_in(struct address_space *as)
+{
+	resting[here] = NULL;
+	address_space_switch(as);
+}
+
+/* A call begins to rest, or ends, perhaps after it was made to leave. */
+static void
+rest_or_not(void)
+{
+	struct address_space *as = resting[here];
+
+	if (as) {
+		resting[here] = NULL;
+		tlb_unrest(as);
+		assert_ptr_equal(this_cpu()->active, as);
+		assert_false(tlb_cpus[here].lazy);
+	} else {
+		resting[here] = tlb_rest();
+		assert_true(!resting[here] || tlb_cpus[here].lazy);
+	}
+}
+
 /* Threads leave (their CPUs go lazy), then it dies. */
 static void
 replace_space(uint32_t s)
@@ -175,8 +201,8 @@ replace_space(uint32_t s)
 	uint32_t self = here;
 
 	for (here = 0; here < cpu_count; here++)
-		if (this_cpu()->active == spaces[s])
-			address_space_switch(NULL);
+		if (this_cpu()->active == spaces[s] || resting[here] == spaces[s])
+			run_in(NULL);
 	here = self;
 	tlb_evict(spaces[s]);
 	assert_int_equal(spaces[s]->running, 0);
@@ -225,7 +251,7 @@ change(uint32_t s, uint32_t first, uint32_t n)
 		b.tables = some_table;
 	tlb_batch_finish(&b);
 	for (uint32_t i = 0; i < cpu_count && tables_go; i++)
-		assert_false(machine[i].active == spaces[s] && tlb_cpus[i].lazy);
+		assert_false(i != here && machine[i].active == spaces[s] && tlb_cpus[i].lazy);
 	tables_go = false;
 }
 
@@ -236,6 +262,7 @@ run_model(bool pcid)
 	cpu_count = CPUS;
 	memset(cached, 0, sizeof(cached));
 	memset(tlb_cpus, 0, sizeof(tlb_cpus));
+	memset(resting, 0, sizeof(resting));
 	for (here = 0; here < CPUS; here++) {
 		machine[here] = (struct cpu){ .id = here };
 		tlb_init_cpu(here);
@@ -250,10 +277,13 @@ run_model(bool pcid)
 		switch (r % 16) {
 		case 0:
 		case 1:
-			address_space_switch(spaces[next_random() % SPACES]);
+			run_in(spaces[next_random() % SPACES]);
 			break;
 		case 2:
-			address_space_switch(NULL);
+			run_in(NULL);
+			break;
+		case 5:
+			rest_or_not();
 			break;
 		case 3:
 			change(next_random() % SPACES, next_random() % PAGES,

@@ -311,14 +311,17 @@ arch_page_table_unmap(struct page_table *pt, vaddr_t va, paddr_t *pa, unsigned i
 	return true;
 }
 
-/* True when a TLB that still holds `old` would allow what `new` does not, or reach memory otherwise. */
+/*
+ * True when a TLB that still holds `old` would allow what `new` does not, or reach memory otherwise. No TLB holds
+ * what was never used (tlb.h).
+ */
 static bool
 needs_flush(uint64_t old, uint64_t new)
 {
 	uint64_t lost = old & ~new & (X86_PTE_PRESENT | X86_PTE_WRITE | X86_PTE_USER);
 	uint64_t attributes = X86_PTE_PWT | X86_PTE_PCD | X86_PTE_GLOBAL | PKEY_MASK;
 
-	if (!(old & X86_PTE_PRESENT))
+	if (!(old & X86_PTE_PRESENT) || ((old & X86_PTE_USER) && !(old & X86_PTE_ACCESSED)))
 		return false;
 	return lost || (~old & new & X86_PTE_NX) || ((old ^ new) & attributes);
 }
@@ -545,8 +548,9 @@ arch_page_table_take(struct page_table *pt, vaddr_t *va, vaddr_t end, struct pag
 
 unsigned int
 arch_page_table_share(struct page_table *pt, vaddr_t *va, vaddr_t end, struct page_table_leaf *out,
-		      unsigned int max)
+		      unsigned int max, bool forget)
 {
+	uint64_t keep = ~(uint64_t)(forget ? X86_PTE_WRITE | X86_PTE_ACCESSED : X86_PTE_WRITE);
 	unsigned int n = 0;
 	vaddr_t stop;
 
@@ -568,7 +572,7 @@ arch_page_table_share(struct page_table *pt, vaddr_t *va, vaddr_t end, struct pa
 			if (!v)
 				continue;
 			if (v & X86_PTE_WRITE)
-				v = __atomic_fetch_and(e, ~(uint64_t)X86_PTE_WRITE, __ATOMIC_SEQ_CST);
+				v = __atomic_fetch_and(e, keep, __ATOMIC_SEQ_CST);
 			out[n++] = (struct page_table_leaf){ *va, v & X86_PTE_FRAME,
 							     leaf_prot(v, 0) };
 		}

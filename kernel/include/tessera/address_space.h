@@ -90,6 +90,7 @@ struct address_space {
 	uint64_t committed;               /* [w] pages charged against overcommit */
 	uint64_t rss_anon, rss_file, rss_shared; /* [t] pages mapped */
 	uint64_t huge_leaves;             /* [t] */
+	uint32_t unflushed;               /* [t] accessed bits were cleared and are not flushed yet */
 	uint64_t peak_rss, peak_total;    /* [t] */
 	uint64_t minor_faults, major_faults; /* [a] */
 	struct file *exe;                 /* [w] /proc/PID/exe, a reference */

@@ -239,7 +239,8 @@ bool arch_page_table_unmap(struct page_table *pt, vaddr_t va, paddr_t *pa, unsig
 /* Change a present leaf's protection (keeps dirty/accessed). Returns true when it shrank rights or
  * changed the frame, that is, when a flush is needed. */
 bool arch_page_table_protect(struct page_table *pt, vaddr_t va, unsigned int prot);
-/* Clear dirty/accessed bits, returning the old ones (PTE_DIRTY|PTE_ACCESSED). */
+/* Clear dirty/accessed bits, returning the old ones (PTE_DIRTY|PTE_ACCESSED). Who clears the accessed bit has to
+ * flush: see tlb.h. */
 unsigned int arch_page_table_harvest(struct page_table *pt, vaddr_t va, unsigned int bits);
 /* Replace a 2 MiB leaf by 512 small ones of the same frames. Returns 0 or -ENOMEM. */
 int arch_page_table_split(struct page_table *pt, vaddr_t va);
@@ -267,9 +268,10 @@ struct page_table_leaf {
  * `max`: none are left. A large leaf must lie wholly inside. */
 unsigned int arch_page_table_take(struct page_table *pt, vaddr_t *va, vaddr_t end,
 				  struct page_table_leaf *out, unsigned int max);
-/* The same, but they stay and lose the right to write; `out` tells what they had. */
+/* The same, but they stay and lose the right to write; `out` tells what they had. With `forget`, those of 4 KiB
+ * that had it lose the accessed bit too. */
 unsigned int arch_page_table_share(struct page_table *pt, vaddr_t *va, vaddr_t end,
-				   struct page_table_leaf *out, unsigned int max);
+				   struct page_table_leaf *out, unsigned int max, bool forget);
 /* Map `n` leaves, ascending, into empty slots, without the PTE_* bits in `without`. Returns how many:
  * fewer when table frames ran out. */
 unsigned int arch_page_table_put(struct page_table *pt, const struct page_table_leaf *in, unsigned int n,

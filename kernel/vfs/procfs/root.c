@@ -242,6 +242,10 @@ show_interrupts(struct text *t, struct target *at)
 		text_print(t, "CPU%-8u", i);
 	text_add(t, "\n", 1);
 	arch_irq_counts_print(interrupt_line, t);
+	text_print(t, "TLB:");
+	for (uint32_t i = 0; i < cpu_count; i++)
+		text_print(t, " %10lu", tlb_interrupts_taken(i));
+	text_print(t, "   TLB shootdowns\n");
 	return 0;
 }
 
