@@ -34,6 +34,7 @@
 #define STACK_PAGES  (KERNEL_STACK_SIZE / PAGE_SIZE)
 #define STACKS_KEPT  32u
 #define STACKS_BATCH 16u
+#define KVMALLOC_BLOCK (4 * PAGE_SIZE)
 #define SPARES_MIN   (REGION_ORDERS + 4)
 
 enum region_kind { REGION_VMALLOC, REGION_STACK, REGION_PHYS };
@@ -245,6 +246,23 @@ vfree(void *p)
 {
 	if (p)
 		release(find(p, REGION_VMALLOC));
+}
+
+void *
+kvmalloc(size_t size)
+{
+	void *p = size <= KVMALLOC_BLOCK ? kmalloc(size, size > PAGE_SIZE ? ALLOC_NOWAIT : 0) : NULL;
+
+	return p ? p : vmalloc(size);
+}
+
+void
+kvfree(void *p)
+{
+	if ((vaddr_t)p - region_base < REGION_SIZE)
+		vfree(p);
+	else
+		kfree(p);
 }
 
 void *

@@ -25,7 +25,7 @@ exec_args_init(struct exec_args *a)
 	uint64_t limit = process_limit(current_process(), RLIMIT_STACK) / 4;
 
 	*a = (struct exec_args){ .limit = MAX(MIN(limit, ARGS_MAX), ARGS_MIN) };
-	a->data = vmalloc(CAPACITY_MIN);
+	a->data = kvmalloc(CAPACITY_MIN);
 	if (!a->data)
 		return -ENOMEM;
 	a->capacity = CAPACITY_MIN;
@@ -36,7 +36,7 @@ void
 exec_args_free(struct exec_args *a)
 {
 	if (a->data)
-		vfree(a->data);
+		kvfree(a->data);
 	a->data = NULL;
 }
 
@@ -51,11 +51,11 @@ grow(struct exec_args *a, size_t more)
 		return 0;
 	while (a->used + more > capacity)
 		capacity *= 2;
-	data = vmalloc(capacity);
+	data = kvmalloc(capacity);
 	if (!data)
 		return -ENOMEM;
 	memcpy(data, a->data, a->used);
-	vfree(a->data);
+	kvfree(a->data);
 	a->data = data;
 	a->capacity = capacity;
 	return 0;

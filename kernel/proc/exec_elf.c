@@ -407,7 +407,7 @@ static int
 push_table(struct stack_writer *w, const struct exec_args *a, vaddr_t strings)
 {
 	size_t words = 1 + a->argc + 1 + a->envc + 1 + w->as->auxv_count;
-	uint64_t *table = vmalloc(words * sizeof(uint64_t)), *p = table;
+	uint64_t *table = kvmalloc(words * sizeof(uint64_t)), *p = table;
 	const char *s = a->data;
 
 	if (!table)
@@ -425,7 +425,7 @@ push_table(struct stack_writer *w, const struct exec_args *a, vaddr_t strings)
 	memcpy(p, w->as->auxv, w->as->auxv_count * sizeof(uint64_t));
 	w->sp = ALIGN_DOWN(w->sp - words * sizeof(uint64_t), 16ul) + words * sizeof(uint64_t);
 	push(w, table, words * sizeof(uint64_t));
-	vfree(table);
+	kvfree(table);
 	return w->error;
 }
 

@@ -42,6 +42,10 @@ void slab_dump(void);                    /* all caches to the log; takes no lock
 /* Virtually contiguous memory, page granular, with an unmapped guard page on both sides (region.c). */
 void vfree(void *p);
 void *vmalloc(size_t size) __freed_by(vfree, 1); /* zeroed; may sleep; NULL */
+/* Memory that is given back soon: contiguous where that is easy, because a region that goes is flushed for by all
+ * CPUs; not zeroed. kvfree() knows which. NULL is fine. */
+void kvfree(void *p);
+void *kvmalloc(size_t size) __freed_by(kvfree, 1);
 void kernel_stack_free(void *base);
 /* Frames of stacks that wait for the next threads. */
 uint64_t kernel_stacks_kept(void);
