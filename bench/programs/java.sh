@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A virtual machine that starts: a thread for each of its parts, much memory that is reserved, many mappings.
 # packages: openjdk-17-jdk-headless libc6
+# mem: 2048
 set -e
 cat >Hello.java <<'END'
 public class Hello {

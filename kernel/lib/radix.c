@@ -43,19 +43,40 @@ height_covers(uint32_t height, uint64_t index)
 	return height * SLOT_BITS >= 64 || index >> (height * SLOT_BITS) == 0;
 }
 
-void *
-radix_get(const struct radix_tree *t, uint64_t index)
+/* The node that has the slot of `index`; NULL: there is none. */
+static struct radix_node *
+bottom_node(const struct radix_tree *t, uint64_t index)
 {
 	struct radix_node *n = t->root;
 
 	if (!height_covers(t->height, index))
 		return NULL;
-	for (uint32_t level = t->height - 1; level > 0; level--) {
+	for (uint32_t level = t->height - 1; level > 0 && n; level--)
 		n = n->slot[slot_of(index, level)];
-		if (!n)
-			return NULL;
+	return n;
+}
+
+void *
+radix_get(const struct radix_tree *t, uint64_t index)
+{
+	struct radix_node *n = bottom_node(t, index);
+
+	return n ? n->slot[slot_of(index, 0)] : NULL;
+}
+
+void
+radix_get_run(const struct radix_tree *t, uint64_t index, void **out, uint32_t n)
+{
+	while (n > 0) {
+		struct radix_node *node = bottom_node(t, index);
+		uint32_t first = slot_of(index, 0), part = MIN(n, SLOTS - first);
+
+		for (uint32_t i = 0; i < part; i++)
+			out[i] = node ? node->slot[first + i] : NULL;
+		out += part;
+		n -= part;
+		index += part;
 	}
-	return n->slot[slot_of(index, 0)];
 }
 
 static struct radix_node *

@@ -7,8 +7,12 @@
  * before. The key is stirred with the processor's generator and the cycle counter at each request,
  * and with whatever random_stir() is given.
  *
- * Lock: random_lock (LEAF) guards the key. A request copies one fresh key out under it and works on
- * that copy, so long requests do not hold interrupts off.
+ * Most requests are for a few bytes, many at each exec. They are served from a reserve made by one request of
+ * the generator, and what is taken out of it is wiped, so that the promise above holds for it too: memory
+ * tells only what nobody has got yet. New entropy empties it.
+ *
+ * Lock: random_lock (LEAF) guards the key and the reserve. A long request copies one fresh key out under it and
+ * works on that copy, so it does not hold interrupts off.
  */
 #include <tessera/arch.h>
 #include <tessera/lock.h>
@@ -19,6 +23,10 @@
 static struct spinlock random_lock = SPINLOCK_INIT(LEAF);
 static uint32_t pool_key[8];   /* random_lock */
 static uint32_t pool_counter;  /* random_lock */
+
+#define RESERVE 256u
+static uint8_t reserve[RESERVE];   /* random_lock: the last reserve_left bytes have not been given out */
+static uint32_t reserve_left;      /* random_lock */
 
 static inline uint32_t
 rotate(uint32_t x, int n)
@@ -103,27 +111,33 @@ random_stir(const void *data, size_t n)
 		memcpy(extra, p, part);
 		flags = spin_lock_irq(&random_lock);
 		stir_locked(extra);
+		reserve_left = 0;
 		spin_unlock_irq(&random_lock, flags);
 		p += part;
 		n -= part;
 	}
 }
 
-void
-random_bytes(void *out, size_t n)
-{
-	static const uint32_t nonce[3] = { 0x74657373, 0x6572612d, 0x726e6721 };
-	uint8_t block[64];
-	uint32_t key[8], counter = 1;
-	uint8_t *p = out;
-	uint64_t flags;
+static const uint32_t nonce[3] = { 0x74657373, 0x6572612d, 0x726e6721 };
 
-	flags = spin_lock_irq(&random_lock);
+/* A key that nobody had before and the pool does not keep. */
+static void
+fresh_key_locked(uint32_t key[8])
+{
+	uint8_t block[64];
+
 	stir_locked(NULL);
 	chacha20_block(pool_key, 0, nonce, block);
 	memcpy(pool_key, block, 32);
 	memcpy(key, block + 32, 32);
-	spin_unlock_irq(&random_lock, flags);
+	memset(block, 0, sizeof(block));
+}
+
+static void
+generate(const uint32_t key[8], uint8_t *p, size_t n)
+{
+	uint32_t counter = 1;
+	uint8_t block[64];
 
 	while (n > 0) {
 		size_t part = MIN(n, sizeof(block));
@@ -134,6 +148,40 @@ random_bytes(void *out, size_t n)
 		n -= part;
 	}
 	memset(block, 0, sizeof(block));
+}
+
+static void
+take_locked(void *out, size_t n)
+{
+	uint32_t key[8];
+	uint8_t *from;
+
+	if (reserve_left < n) {
+		fresh_key_locked(key);
+		generate(key, reserve, RESERVE);
+		memset(key, 0, sizeof(key));
+		reserve_left = RESERVE;
+	}
+	from = &reserve[RESERVE - reserve_left];
+	memcpy(out, from, n);
+	memset(from, 0, n);
+	reserve_left -= (uint32_t)n;
+}
+
+void
+random_bytes(void *out, size_t n)
+{
+	uint64_t flags = spin_lock_irq(&random_lock);
+	uint32_t key[8];
+
+	if (n <= 32) {
+		take_locked(out, n);
+		spin_unlock_irq(&random_lock, flags);
+		return;
+	}
+	fresh_key_locked(key);
+	spin_unlock_irq(&random_lock, flags);
+	generate(key, out, n);
 	memset(key, 0, sizeof(key));
 }
 

@@ -10,34 +10,38 @@
 
 #include "user_name.h"
 
-char *
-user_name_get(const char __user *name)
+/* A copy in `size` bytes of memory; ERR_PTR: -EFAULT, -ENOMEM, -ENAMETOOLONG. */
+static char *
+copy_in(const char __user *u, size_t size)
 {
-	char *copy = kmalloc(PATH_MAX, 0);
+	char *copy = kmalloc(size, 0);
 	long n;
 
 	if (!copy)
 		return ERR_PTR(-ENOMEM);
-	n = copy_string_from_user(copy, name, PATH_MAX);
-	if (n >= 0)
+	n = copy_string_from_user(copy, u, size);
+	if (likely(n >= 0))
 		return copy;
 	kfree(copy);
 	return ERR_PTR(n);
 }
 
+#define USUAL 128 /* most names fit, and a page for each would cost more than to copy a long one twice */
+
+char *
+user_name_get(const char __user *name)
+{
+	char *copy = copy_in(name, USUAL);
+
+	return likely(copy != ERR_PTR(-ENAMETOOLONG)) ? copy : copy_in(name, PATH_MAX);
+}
+
 char *
 user_string_get(const char __user *u, size_t size)
 {
-	char *s = kmalloc(size, 0);
-	long n;
+	char *s = copy_in(u, size);
 
-	if (!s)
-		return ERR_PTR(-ENOMEM);
-	n = copy_string_from_user(s, u, size);
-	if (n >= 0)
-		return s;
-	kfree(s);
-	return ERR_PTR(n == -ENAMETOOLONG ? -EINVAL : n);
+	return s == ERR_PTR(-ENAMETOOLONG) ? ERR_PTR(-EINVAL) : s;
 }
 
 long

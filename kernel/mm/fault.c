@@ -256,24 +256,23 @@ fault_around(struct mapping *m, vaddr_t va, unsigned int prot)
 	vaddr_t high =
 		MIN(ALIGN_DOWN(va, FAULT_AROUND * PAGE_SIZE) + FAULT_AROUND * PAGE_SIZE, m->end);
 	uint32_t n = (uint32_t)((high - low) >> PAGE_SHIFT);
-	struct page *pages[FAULT_AROUND];
+	struct page *pages[FAULT_AROUND], *fit[FAULT_AROUND];
+	uint64_t mapped, *rss, first = mapping_index(m, low);
 
-	page_cache_peek(o, mapping_index(m, low), pages, n);
+	page_cache_peek(o, first, pages, n);
 	spin_lock(&as->page_table_lock);
-	for (uint32_t i = 0; i < n; i++) {
-		struct page *p = pages[i];
-		vaddr_t at = low + i * PAGE_SIZE;
-
-		if (!p || READ_ONCE(p->object) != o || beyond_end(o, p->index) ||
-		    arch_page_table_install(&as->page_table, at, page_to_phys(p), prot) != 0)
-			continue;
-		++*mapping_rss(m, p);
-		atomic_add_relaxed(&p->mapcount, 1);
-		pages[i] = NULL;
-	}
+	for (uint32_t i = 0; i < n; i++)
+		fit[i] = pages[i] && READ_ONCE(pages[i]->object) == o && !beyond_end(o, first + i) ? pages[i] : NULL;
+	mapped = arch_page_table_fill(&as->page_table, low, fit, n, prot);
+	rss = mapped ? mapping_rss(m, pages[__builtin_ctzll(mapped)]) : NULL;
+	for (uint32_t i = 0; i < n; i++)
+		if (mapped & BIT(i)) {
+			atomic_add_relaxed(&pages[i]->mapcount, 1);
+			++*rss;
+		}
 	spin_unlock(&as->page_table_lock);
 	for (uint32_t i = 0; i < n; i++)
-		if (pages[i])
+		if (pages[i] && !(mapped & BIT(i)))
 			page_put(pages[i]);
 }
 

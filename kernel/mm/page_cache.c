@@ -274,14 +274,12 @@ void
 page_cache_peek(struct memory_object *o, uint64_t index, struct page **out, uint32_t n)
 {
 	spin_lock(&o->pages_lock);
+	radix_get_run(&o->pages, index, (void **)out, n);
 	for (uint32_t i = 0; i < n; i++) {
-		struct page *p = radix_get(&o->pages, index + i);
-
-		if (p && (p->flags & PAGE_UPTODATE))
-			page_get(p);
+		if (out[i] && (out[i]->flags & PAGE_UPTODATE))
+			page_get(out[i]);
 		else
-			p = NULL;
-		out[i] = p;
+			out[i] = NULL;
 	}
 	spin_unlock(&o->pages_lock);
 }

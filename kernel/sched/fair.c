@@ -8,8 +8,11 @@
  *
  * While a thread is queued its vruntime is on the queue's scale; otherwise it is relative to the
  * queue's min_vruntime (its lag, signed), so that it means the same on whichever queue it joins next.
- * A sleeper's lag shrinks by the time it slept, but to no less than -FAIR_CREDIT: a thread that
- * sleeps much is served promptly, one that slept for an hour does not then own the CPU for an hour.
+ * A sleeper's lag shrinks by the virtual time that has passed on its queue, but to no less than -FAIR_CREDIT: a
+ * thread that sleeps much is served promptly, one that slept for an hour does not then own the CPU for an hour.
+ * Virtual time passes slowly where many share the CPU: sleeping for a while gains what each of the others
+ * has got meanwhile, not what all of them together have. A thread that comes back on another queue, whose
+ * time does not compare, gains the time on the clock.
  *
  * Pure: no locks, no CPUs; the run queue's lock is the caller's. The unit test links this file.
  */
@@ -93,9 +96,9 @@ fair_add(struct fair_queue *q, struct thread *t, uint64_t now)
 	int64_t lag = (int64_t)t->vruntime;
 
 	if (t->sleep_start) {
-		uint64_t slept = now - t->sleep_start;
+		uint64_t gained = t->sleep_queue == q ? q->min_vruntime - t->sleep_vruntime : now - t->sleep_start;
 
-		lag -= (int64_t)MIN(slept, 2 * FAIR_CREDIT);
+		lag -= (int64_t)MIN(gained, FAIR_LATENCY * 4 + FAIR_CREDIT);
 		t->sleep_start = 0;
 	}
 	lag = MAX(lag, -(int64_t)FAIR_CREDIT);
@@ -111,6 +114,8 @@ fair_remove(struct fair_queue *q, struct thread *t, uint64_t now)
 {
 	t->vruntime -= q->min_vruntime;
 	t->sleep_start = now;
+	t->sleep_queue = q;
+	t->sleep_vruntime = q->min_vruntime;
 	q->weight -= fair_weight(t);
 	q->count--;
 }

@@ -199,7 +199,7 @@ KTEST(radix_finds_what_was_stored)
 	static const uint64_t keys[] = { 0, 1, 63, 64, 65, 4095, 4096, 1ull << 20, 1ull << 40, UINT64_MAX };
 	struct radix_tree t;
 	uint64_t at = 0, free;
-	void *old;
+	void *old, *run[8];
 
 	radix_init(&t);
 	for (uint32_t i = 0; i < ARRAY_SIZE(keys); i++)
@@ -212,6 +212,12 @@ KTEST(radix_finds_what_was_stored)
 		at++;
 	}
 	kcheck(!radix_get(&t, 2));
+	radix_get_run(&t, 60, run, ARRAY_SIZE(run)); /* over the edge of a node */
+	for (uint64_t i = 0; i < ARRAY_SIZE(run); i++)
+		kcheck(run[i] == radix_get(&t, 60 + i));
+	radix_get_run(&t, 1ull << 30, run, ARRAY_SIZE(run)); /* where there is no node */
+	for (uint32_t i = 0; i < ARRAY_SIZE(run); i++)
+		kcheck(!run[i]);
 	kcheck(radix_find_free(&t, 63, 100, &free));
 	kcheck_equal(free, 66);
 	for (uint32_t i = 0; i < ARRAY_SIZE(keys); i++)

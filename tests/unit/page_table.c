@@ -282,6 +282,53 @@ test_next_finds_every_leaf_in_order(void **unused)
 		unmap(where[i], 0x1000);
 }
 
+/* Neighbours are mapped where nothing is, told by a bit each, and counted, so that their table goes with the last. */
+static void
+test_fill(void **unused)
+{
+	struct page *pages[5] = { page_array + 3, NULL, page_array + 5, page_array + 6, page_array + 7 };
+	unsigned int prot;
+	vaddr_t va = 0x7000;
+	paddr_t pa;
+
+	assert_int_equal(arch_page_table_fill(&table, va, pages, 5, RW), 0); /* no table */
+	map(va + 3 * PAGE_SIZE, 0x9000, RW);
+	assert_int_equal(arch_page_table_fill(&table, va, pages, 5, RW), 0b10101);
+	assert_true(arch_page_table_lookup(&table, va + 2 * PAGE_SIZE, &pa, &prot));
+	assert_int_equal(pa, 5 * PAGE_SIZE);
+	assert_int_equal(prot, RW);
+	assert_false(arch_page_table_lookup(&table, va + PAGE_SIZE, &pa, &prot));
+	unmap(va, 3 * PAGE_SIZE);
+	unmap(va + 2 * PAGE_SIZE, 5 * PAGE_SIZE);
+	unmap(va + 3 * PAGE_SIZE, 0x9000);
+	assert_null(arch_page_table_prune(&table, va, va + PAGE_SIZE, 0, BIT(47)));
+	unmap(va + 4 * PAGE_SIZE, 7 * PAGE_SIZE);
+	arch_page_table_release(arch_page_table_prune(&table, va, va + PAGE_SIZE, 0, BIT(47)));
+	assert_int_equal(arch_page_table_frames(&table), 1);
+}
+
+/* What a protection says comes back, whatever its bits, with and without access. */
+static void
+test_protections_read_back(void **unused)
+{
+	static const unsigned int access[] = { 0, PTE_READ, PTE_READ | PTE_WRITE, PTE_READ | PTE_EXEC,
+					       PTE_READ | PTE_WRITE | PTE_EXEC };
+	static const unsigned int other[] = { 0, PTE_USER, PTE_GLOBAL, PTE_UNCACHED, PTE_WCOMBINE, PTE_DIRTY,
+					      PTE_ACCESSED, PTE_DEVICE, 15u << PTE_PKEY_SHIFT };
+
+	for (unsigned int i = 0; i < sizeof(access) / sizeof(access[0]); i++)
+		for (unsigned int k = 0; k < sizeof(other) / sizeof(other[0]); k++) {
+			unsigned int prot;
+			paddr_t pa;
+
+			map(0x5000, 0x6000, access[i] | other[k]);
+			assert_true(arch_page_table_lookup(&table, 0x5000, &pa, &prot));
+			assert_int_equal(pa, 0x6000);
+			assert_int_equal(prot, access[i] | other[k]);
+			unmap(0x5000, 0x6000);
+		}
+}
+
 int
 main(void)
 {
@@ -296,6 +343,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_prune_takes_empty_tables_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prepare_fails_cleanly, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_finds_every_leaf_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fill, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_protections_read_back, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("page_table", tests, NULL, NULL);

@@ -91,20 +91,28 @@ shares(void **state)
 static void
 sleeper(void **state)
 {
-	struct fair_queue q = { .min_vruntime = 5000 * NSEC_PER_SEC };
+	struct fair_queue q = { .min_vruntime = 5000 * NSEC_PER_SEC }, other = { .min_vruntime = 70 };
 	struct thread *t = make(0);
+	uint64_t v;
 
 	t->sleep_start = 1;
 	fair_add(&q, t, 3600 * NSEC_PER_SEC);
 	assert_int_equal(t->vruntime, q.min_vruntime - FAIR_CREDIT);
 	fair_remove(&q, t, 10);
-	/* A moment later it has gained only that moment. */
+	/* Slept while nobody ran: nothing is gained. */
 	fair_add(&q, t, 10 + 1000);
 	assert_int_equal(t->vruntime, q.min_vruntime - FAIR_CREDIT);
 	t->vruntime = q.min_vruntime + NSEC_PER_MSEC;
+	v = t->vruntime;
 	fair_remove(&q, t, 2000);
-	fair_add(&q, t, 2000 + 1000);
-	assert_int_equal(t->vruntime, q.min_vruntime + NSEC_PER_MSEC - 1000);
+	/* The others got 1000 each while 3000 passed: it stands where it stood, they came nearer. */
+	q.min_vruntime += 1000;
+	fair_add(&q, t, 2000 + 3000);
+	assert_int_equal(t->vruntime, v);
+	/* On another queue, whose time does not compare, the clock counts. */
+	fair_remove(&q, t, 6000);
+	fair_add(&other, t, 6000 + 500);
+	assert_int_equal(t->vruntime, other.min_vruntime + NSEC_PER_MSEC - 1000 - 500);
 	free(t);
 }
 

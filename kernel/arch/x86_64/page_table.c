@@ -109,44 +109,38 @@ count_entry(uint64_t *entry, unsigned int level, vaddr_t va, int change)
 		*use_count(entry) += (uint64_t)(int64_t)change;
 }
 
+/* The bits that mean the same in an entry and in a protection. */
+#define SAME_BITS                                                                                           \
+	(PTE_WRITE | PTE_USER | PTE_WCOMBINE | PTE_UNCACHED | PTE_ACCESSED | PTE_DIRTY | PTE_HUGE | PTE_GLOBAL | \
+	 PTE_DEVICE)
+_Static_assert(PTE_WRITE == X86_PTE_WRITE && PTE_USER == X86_PTE_USER && PTE_WCOMBINE == X86_PTE_PWT &&
+	       PTE_UNCACHED == X86_PTE_PCD && PTE_ACCESSED == X86_PTE_ACCESSED && PTE_DIRTY == X86_PTE_DIRTY &&
+	       PTE_HUGE == X86_PTE_LARGE && PTE_GLOBAL == X86_PTE_GLOBAL && PTE_DEVICE == SOFT_DEVICE,
+	       "an entry's bits and a protection's");
+
 static uint64_t
 leaf_make(paddr_t pa, unsigned int prot)
 {
-	uint64_t e = pa & X86_PTE_FRAME;
+	uint64_t e = (pa & X86_PTE_FRAME) | (prot & SAME_BITS);
 
 	e |= prot & (PTE_READ | PTE_WRITE | PTE_EXEC) ? X86_PTE_PRESENT : SOFT_NONE;
-	e |= prot & PTE_WRITE ? X86_PTE_WRITE : 0;
 	e |= prot & PTE_EXEC ? 0 : X86_PTE_NX;
-	e |= prot & PTE_USER ? X86_PTE_USER : 0;
-	e |= prot & PTE_GLOBAL ? X86_PTE_GLOBAL : 0;
-	e |= prot & PTE_UNCACHED ? X86_PTE_PWT | X86_PTE_PCD : 0;
-	e |= prot & PTE_WCOMBINE ? X86_PTE_PWT : 0;
-	e |= prot & PTE_HUGE ? X86_PTE_LARGE : 0;
-	e |= prot & PTE_DIRTY ? X86_PTE_DIRTY : 0;
-	e |= prot & PTE_ACCESSED ? X86_PTE_ACCESSED : 0;
-	e |= prot & PTE_DEVICE ? SOFT_DEVICE : 0;
+	e |= prot & PTE_UNCACHED ? X86_PTE_PWT : 0; /* uncached is both */
 	e |= (uint64_t)(prot >> PTE_PKEY_SHIFT & 0xf) << PKEY_SHIFT;
 	return e;
 }
 
 static unsigned int
-leaf_prot(uint64_t e, unsigned int level)
+leaf_prot(uint64_t e)
 {
-	unsigned int prot = 0;
+	unsigned int prot = (unsigned int)e & (SAME_BITS & ~PTE_WRITE);
 
-	if (e & X86_PTE_PRESENT) {
-		prot |= PTE_READ;
-		prot |= e & X86_PTE_WRITE ? PTE_WRITE : 0;
+	if (likely(e & X86_PTE_PRESENT)) {
+		prot |= PTE_READ | ((unsigned int)e & PTE_WRITE);
 		prot |= e & X86_PTE_NX ? 0 : PTE_EXEC;
 	}
-	prot |= e & X86_PTE_USER ? PTE_USER : 0;
-	prot |= e & X86_PTE_GLOBAL ? PTE_GLOBAL : 0;
-	if (e & X86_PTE_PWT)
-		prot |= e & X86_PTE_PCD ? PTE_UNCACHED : PTE_WCOMBINE;
-	prot |= level > 0 ? PTE_HUGE : 0;
-	prot |= e & X86_PTE_DIRTY ? PTE_DIRTY : 0;
-	prot |= e & X86_PTE_ACCESSED ? PTE_ACCESSED : 0;
-	prot |= e & SOFT_DEVICE ? PTE_DEVICE : 0;
+	if (unlikely(prot & PTE_UNCACHED))
+		prot &= ~PTE_WCOMBINE;
 	prot |= (unsigned int)((e & PKEY_MASK) >> PKEY_SHIFT) << PTE_PKEY_SHIFT;
 	return prot;
 }
@@ -214,16 +208,29 @@ arch_page_table_init(struct page_table *pt)
 	return 0;
 }
 
-/* Free the tables below `table`, whose entries are of `level`, and then nothing of `table` itself. */
+/*
+ * Free the tables below `table`, whose entries are of `level`, and then nothing of `table` itself. `used`: how
+ * many of its entries are; they are few and far between.
+ */
 static void
-free_tables(uint64_t *table, unsigned int level, unsigned int entries)
+free_tables(uint64_t *table, unsigned int level, unsigned int entries, uint64_t used)
 {
-	for (unsigned int i = 0; i < entries; i++) {
+	for (unsigned int i = 0; i < entries && used > 0; i++) {
+		struct page *p;
+
+		while (i % 8 == 0 && i < entries &&
+		       !(table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] | table[i + 5] |
+			 table[i + 6] | table[i + 7]))
+			i += 8;
+		if (i >= entries)
+			break;
+		used -= table[i] != 0;
 		if (!is_table(table[i], level))
 			continue;
+		p = pfn_to_page((table[i] & X86_PTE_FRAME) >> PAGE_SHIFT);
 		if (level > 1)
-			free_tables(table_of(table[i]), level - 1, ENTRIES);
-		pfn_to_page((table[i] & X86_PTE_FRAME) >> PAGE_SHIFT)->private = 0;
+			free_tables(table_of(table[i]), level - 1, ENTRIES, p->private);
+		p->private = 0;
 		frame_free(table[i] & X86_PTE_FRAME);
 	}
 }
@@ -231,7 +238,7 @@ free_tables(uint64_t *table, unsigned int level, unsigned int entries)
 void
 arch_page_table_destroy(struct page_table *pt)
 {
-	free_tables(phys_to_virt(pt->root), ROOT, USER_HALF);
+	free_tables(phys_to_virt(pt->root), ROOT, USER_HALF, USER_HALF);
 	*frame_count(pt) = 0;
 	frame_free(pt->root);
 	pt->root = 0;
@@ -292,7 +299,7 @@ arch_page_table_lookup(struct page_table *pt, vaddr_t va, paddr_t *pa, unsigned 
 		return false;
 	v = READ_ONCE(*e);
 	*pa = leaf_frame(v, level, va);
-	*prot = leaf_prot(v, level);
+	*prot = leaf_prot(v);
 	return true;
 }
 
@@ -307,7 +314,7 @@ arch_page_table_unmap(struct page_table *pt, vaddr_t va, paddr_t *pa, unsigned i
 	v = atomic_exchange(e, 0);
 	count_entry(e, level, va, -1);
 	*pa = leaf_frame(v, level, va);
-	*prot = leaf_prot(v, level);
+	*prot = leaf_prot(v);
 	return true;
 }
 
@@ -356,7 +363,7 @@ arch_page_table_harvest(struct page_table *pt, vaddr_t va, unsigned int bits)
 	old = READ_ONCE(*e);
 	if (old & clear)
 		old = __atomic_fetch_and(e, ~clear, __ATOMIC_SEQ_CST);
-	return leaf_prot(old, level) & bits & (PTE_DIRTY | PTE_ACCESSED);
+	return leaf_prot(old) & bits & (PTE_DIRTY | PTE_ACCESSED);
 }
 
 int
@@ -539,7 +546,7 @@ arch_page_table_take(struct page_table *pt, vaddr_t *va, vaddr_t end, struct pag
 				continue;
 			v = atomic_exchange(e, 0);
 			out[n++] = (struct page_table_leaf){ *va, v & X86_PTE_FRAME,
-							     leaf_prot(v, 0) };
+							     leaf_prot(v) };
 		}
 		*count -= n - before;
 	}
@@ -574,7 +581,7 @@ arch_page_table_share(struct page_table *pt, vaddr_t *va, vaddr_t end, struct pa
 			if (v & X86_PTE_WRITE)
 				v = __atomic_fetch_and(e, keep, __ATOMIC_SEQ_CST);
 			out[n++] = (struct page_table_leaf){ *va, v & X86_PTE_FRAME,
-							     leaf_prot(v, 0) };
+							     leaf_prot(v) };
 		}
 	}
 	return n;
@@ -611,6 +618,26 @@ arch_page_table_put(struct page_table *pt, const struct page_table_leaf *in, uns
 		atomic_store_release(e, leaf_make(in[i].pa, prot));
 	}
 	return i;
+}
+
+uint64_t
+arch_page_table_fill(struct page_table *pt, vaddr_t va, struct page *const *pages, unsigned int n,
+		     unsigned int prot)
+{
+	uint64_t *e = entry_at(pt, va, 0), leaf = leaf_make(0, prot), mapped = 0;
+	int count = 0;
+
+	if (!e)
+		return 0;
+	for (unsigned int i = 0; i < n; i++) {
+		if (!pages[i] || e[i])
+			continue;
+		atomic_store_release(&e[i], leaf | page_to_phys(pages[i]));
+		mapped |= BIT(i);
+		count++;
+	}
+	count_entry(e, 0, va, count);
+	return mapped;
 }
 
 uint64_t

@@ -186,12 +186,36 @@ function arch_clear_user
 
 /*
  * long arch_strncpy_from_user(char *to, const char __user *from, size_t n)
- * At most n bytes, the NUL among them. Returns the length without the NUL, n when there was none,
- * -EFAULT when the string runs into memory that cannot be read.
+ * At most n bytes, the NUL among them; behind it up to 7 more may be copied. Returns the length without the NUL,
+ * n when there was none, -EFAULT when the string runs into memory that cannot be read.
  */
 function arch_strncpy_from_user
 	user_begin
 	xorl	%eax, %eax
+	movabsq	$0x0101010101010101, %r8
+	movabsq	$0x8080808080808080, %r9
+/* Eight bytes at a time while they fit: in (w - 01..) & ~w & 80.. the lowest bit that is set tells the first NUL. */
+.Lstring_word:
+	leaq	8(%rax), %r10
+	cmpq	%rdx, %r10
+	ja	.Lstring
+1:	movq	(%rsi,%rax), %rcx
+	on_fault 1b, .Lstring
+	movq	%rcx, %r11
+	movq	%rcx, (%rdi,%rax)
+	notq	%r11
+	subq	%r8, %rcx
+	andq	%r9, %r11
+	andq	%r11, %rcx
+	jnz	.Lstring_last
+	movq	%r10, %rax
+	jmp	.Lstring_word
+.Lstring_last:
+	bsfq	%rcx, %rcx
+	shrl	$3, %ecx
+	addq	%rcx, %rax
+	jmp	.Lstring_end
+/* The rest of a short buffer, or up to what cannot be read. */
 .Lstring:
 	cmpq	%rdx, %rax
 	jae	.Lstring_end

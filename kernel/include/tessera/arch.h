@@ -206,18 +206,19 @@ size_t arch_min_signal_stack(void); /* AT_MINSIGSTKSZ */
 /* --- page tables (arch/x86_64/page_table.c); mm/ holds as->page_table_lock over each --------- */
 
 /* Hardware-independent protection of a leaf. With none of READ, WRITE, EXEC the leaf exists (lookup,
- * next and unmap find it) but every access faults. */
+ * next and unmap find it) but every access faults. Where x86 has a bit of that meaning it is that bit, so that
+ * page_table.c translates most of them by a mask. */
 #define PTE_READ     1u
 #define PTE_WRITE    2u
-#define PTE_EXEC     4u
-#define PTE_USER     8u
-#define PTE_GLOBAL   16u
-#define PTE_UNCACHED 32u
-#define PTE_HUGE     64u   /* 2 MiB leaf */
-#define PTE_DIRTY    128u  /* as read back */
-#define PTE_ACCESSED 256u
+#define PTE_USER     4u
+#define PTE_WCOMBINE 8u
+#define PTE_UNCACHED 16u
+#define PTE_ACCESSED 32u
+#define PTE_DIRTY    64u   /* as read back */
+#define PTE_HUGE     128u  /* 2 MiB leaf */
+#define PTE_GLOBAL   256u
 #define PTE_DEVICE   512u  /* software: the frame has no struct page or is not counted */
-#define PTE_WCOMBINE 1024u
+#define PTE_EXEC     1024u
 #define PTE_PKEY_SHIFT 16  /* 4 bits: protection key */
 
 struct page_table {
@@ -276,6 +277,10 @@ unsigned int arch_page_table_share(struct page_table *pt, vaddr_t *va, vaddr_t e
  * fewer when table frames ran out. */
 unsigned int arch_page_table_put(struct page_table *pt, const struct page_table_leaf *in, unsigned int n,
 				 unsigned int without);
+/* Map the pages of `pages`, neighbours from `va` on within 2 MiB and at most 64, NULL: none, each where nothing is.
+ * Returns a bit for each that was mapped; nothing is when the table is missing. */
+uint64_t arch_page_table_fill(struct page_table *pt, vaddr_t va, struct page *const *pages, unsigned int n,
+			      unsigned int prot);
 uint64_t arch_page_table_frames(struct page_table *pt); /* table frames held, for accounting */
 
 /* The kernel half: used by mm/region.c for stacks and vmalloc. */

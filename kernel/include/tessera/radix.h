@@ -19,6 +19,8 @@ struct radix_tree {
 /* An empty tree; what lies at `index`, or NULL. */
 void radix_init(struct radix_tree *t);
 void *radix_get(const struct radix_tree *t, uint64_t index);
+/* out[0 .. n - 1]: what lies at `index` and behind it, or NULL. */
+void radix_get_run(const struct radix_tree *t, uint64_t index, void **out, uint32_t n);
 /* Store `item` (not NULL). Returns 0 or -ENOMEM; *old (may be NULL) gets what was there. Allocates
  * without sleeping: a caller that holds a spinlock and gets -ENOMEM drops it, reclaims, tries again. */
 int radix_set(struct radix_tree *t, uint64_t index, void *item, void **old);

@@ -133,6 +133,8 @@ struct thread {
 	uint64_t user_ns, system_ns;   /* [T] as last reported: they never go back */
 	uint64_t sum_exec_ns;          /* [q] */
 	uint64_t sleep_start;          /* [q] when it left the run queue */
+	const void *sleep_queue;       /* [q] which queue that was, and its min_vruntime then; only to compare */
+	uint64_t sleep_vruntime;       /* [q] */
 	uint64_t burst_start;          /* [q] sum_exec_ns when it was last woken */
 	uint64_t rt_spell, rt_next;    /* [s] RLIMIT_RTTIME: burst_start of the spell that was judged, and the CPU
 	                                * time it may have until SIGXCPU comes (again) */
