@@ -2,8 +2,11 @@
 /*
  * parallel.c - runs the items of parallel.h.
  *
- *	parallel CPUS [WORD...]      those whose names begin with a WORD; all
- *	parallel --list              their names
+ *	parallel CPUS[,CPUS...] [WORD...]   those whose names begin with a WORD, or all, with so many workers
+ *	parallel --list                     their names
+ *
+ * With several counts of workers each item is measured with one after the other, and told besides how many times
+ * the throughput of the first count the last one has ("scaling").
  *
  * Workers wait at a gate until all are prepared, warm up, and are counted between two looks at the clock; a stop
  * flag ends them. Each item has a process and a scratch directory of its own, so that nothing of one is left for
@@ -18,6 +21,7 @@
 #define WARM_NS     30000000l
 #define MEASURE_NS  150000000l
 #define CENSUS_OPERATIONS 20
+#define COUNTS_MAX 8
 
 struct board {                  /* shared by all workers of an item */
 	atomic_int ready, go, stop;
@@ -27,6 +31,8 @@ struct board {                  /* shared by all workers of an item */
 static struct item *items, **last = &items;
 static struct board *board;
 static struct item *current;
+static int counts[COUNTS_MAX], count_of_counts;
+static double *rate;            /* what was measured last, told by the process that did */
 
 char byte, block[65536];
 int shared_fd = -1, cpus;
@@ -261,8 +267,9 @@ print(struct item *item, int how)
 		printf("%s.running\tinterrupts/op\t%.3f\n", item->name, census(item, cpus - 1, true));
 		printf("%s.sleeping\tinterrupts/op\t%.3f\n", item->name, census(item, cpus - 1, false));
 	} else {
-		printf("%s.%s\tops/s\t%.0f\n", item->name, how == THREADS ? "threads" : "processes",
-		       measure(item, how, cpus));
+		*rate = measure(item, how, cpus);
+		printf("%s.%s.%d\tops/s\t%.0f\n", item->name, how == THREADS ? "threads" : "processes", cpus,
+		       *rate);
 	}
 	fflush(stdout);
 }
@@ -293,6 +300,49 @@ run_apart(struct item *item, int how)
 	return status;
 }
 
+/* One item in all the ways and with all the counts. 0: all went well. */
+static int
+run_all_ways(struct item *item)
+{
+	int failed = 0;
+
+	for (int how = PROCESSES; how <= CENSUS; how *= 2) {
+		double first = 0;
+
+		for (int c = 0; c < count_of_counts && (item->kind & how); c++) {
+			cpus = counts[c];
+			if (how == CENSUS && (cpus < 2 || c + 1 < count_of_counts))
+				continue;
+			*rate = 0;
+			if (run_apart(item, how) != 0) {
+				fprintf(stderr, "parallel: %s failed\n", item->name);
+				failed = 1;
+			}
+			if (c == 0)
+				first = *rate;
+			else if (c + 1 == count_of_counts && how != CENSUS && first > 0 && *rate > 0)
+				printf("%s.%s.scaling\tx\t%.3f\n", item->name,
+				       how == THREADS ? "threads" : "processes", *rate / first);
+			fflush(stdout);
+		}
+	}
+	return failed;
+}
+
+static void
+read_counts(const char *text)
+{
+	char *end;
+
+	do {
+		counts[count_of_counts] = (int)strtol(text, &end, 10);
+		if (counts[count_of_counts] < 1 || counts[count_of_counts] > WORKERS_MAX)
+			break;
+		count_of_counts++;
+		text = end + 1;
+	} while (*end == ',' && count_of_counts < COUNTS_MAX);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -302,22 +352,19 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: parallel CPUS [WORD...] | --list\n");
 		return 2;
 	}
-	cpus = atoi(argv[1]);
+	if (strcmp(argv[1], "--nothing") == 0)
+		return 0;
+	read_counts(argv[1]);
+	rate = mmap(NULL, sizeof(*rate), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (rate == MAP_FAILED)
+		give_up(__FILE__, __LINE__, "mmap");
 	for (struct item *i = items; i; i = i->next) {
 		if (strcmp(argv[1], "--list") == 0) {
 			printf("%s\n", i->name);
 			continue;
 		}
-		if (cpus < 1 || cpus > WORKERS_MAX || !is_wanted(i, argc, argv))
-			continue;
-		for (int how = PROCESSES; how <= CENSUS; how *= 2) {
-			if (!(i->kind & how) || (how == CENSUS && cpus < 2))
-				continue;
-			if (run_apart(i, how) != 0) {
-				printf("%s\tfailed\n", i->name);
-				failed = 1;
-			}
-		}
+		if (is_wanted(i, argc, argv) && run_all_ways(i) != 0)
+			failed = 1;
 	}
 	return failed;
 }

@@ -49,6 +49,7 @@ class Group:
 
 PROGRAMS = TOP / "bench/programs"
 ITEM = re.compile(r"^(?:ITEM|RATE)\w*\((\w+)", re.M)
+WORKERS = re.compile(r"^(?:WORKERS|ITEM_OF)\((\w+)", re.M)
 
 
 def programs(name, title):
@@ -72,4 +73,8 @@ GROUPS = [
     programs("data", "data bases, a server, messages between processes, programs that compute; the same"),
     programs("builds", "a compiler, and make; the same"),
     programs("java", "a Java virtual machine that starts; the same"),
+    Group("parallel", "what several processors do at once: 1 and 4 workers on four, and how many flush interrupts that takes",
+          "/bench/parallel 1,4", seconds=900, cpus=4, paired=True, in_mean=False,
+          machine=["--add", f"{TOP}/build/bench/parallel:/bench/parallel"],
+          items=[i for f in (TOP / "bench/parallel").glob("*.c") for i in WORKERS.findall(f.read_text())]),
 ]
