@@ -5,6 +5,7 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/notify.h>
 #include <tessera/namespace.h>
 #include <tessera/process.h>
 
@@ -287,6 +288,8 @@ linux_fallocate(int fd, int mode, loff_t offset, loff_t length)
 	if (!f)
 		return error;
 	result = allocate(f, rights, mode, offset, length);
+	if (!result)
+		notify_file(f, NOTIFY_MODIFY);
 	file_put(f);
 	return result;
 }

@@ -285,6 +285,8 @@ CALL5(295, preadv, int, fd, const struct iovec __user *, vec, unsigned long, seg
 CALL5(296, pwritev, int, fd, const struct iovec __user *, vec, unsigned long, segments, unsigned long, pos_low, unsigned long, pos_high)
 CALL4(297, rt_tgsigqueueinfo, pid_t, pid, pid_t, tid, int, signo, const struct siginfo __user *, info)
 CALL5(299, recvmmsg, int, fd, struct linux_mmsghdr __user *, messages, unsigned int, count, unsigned int, flags, struct timespec64 __user *, timeout)
+CALL2(300, fanotify_init, unsigned int, flags, unsigned int, open_flags)
+CALL5(301, fanotify_mark, int, fd, unsigned int, flags, uint64_t, mask, int, dirfd, const char __user *, name)
 CALL4(302, prlimit64, pid_t, pid, unsigned int, which, const struct rlimit64 __user *, new_limit, struct rlimit64 __user *, old_limit)
 CALL5(303, name_to_handle_at, int, dirfd, const char __user *, name, struct linux_file_handle __user *, out, int __user *, mount_id, int, flags)
 CALL3(304, open_by_handle_at, int, mount_fd, struct linux_file_handle __user *, handle, int, flags)

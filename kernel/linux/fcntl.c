@@ -9,6 +9,7 @@
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/lease.h>
+#include <tessera/notify.h>
 #include <tessera/pid_namespace.h>
 #include <tessera/pipe.h>
 #include <tessera/process.h>
@@ -37,6 +38,7 @@
 #define F_OFD_SETLK     37
 #define F_OFD_SETLKW    38
 #define F_SETLEASE      1024
+#define F_NOTIFY        1026
 #define F_GETLEASE      1025
 #define F_DUPFD_CLOEXEC 1030
 #define F_SETPIPE_SZ    1031
@@ -384,6 +386,33 @@ write_hint(struct file *f, bool set, uint64_t __user *u)
 	return 0;
 }
 
+#define DN_MULTISHOT 0x80000000u
+
+static long
+directory_notify(struct file *f, int fd, uint32_t asked)
+{
+	static const uint32_t events[] = {
+		NOTIFY_ACCESS,                   /* DN_ACCESS 1 */
+		NOTIFY_MODIFY,                   /* DN_MODIFY 2 */
+		NOTIFY_CREATE | NOTIFY_MOVED_TO, /* DN_CREATE 4 */
+		NOTIFY_DELETE | NOTIFY_MOVED_FROM, /* DN_DELETE 8 */
+		NOTIFY_RENAME,                   /* DN_RENAME 16 */
+		NOTIFY_ATTRIB,                   /* DN_ATTRIB 32 */
+	};
+	uint32_t wanted = 0;
+
+	if (!READ_ONCE(dnotify_enable))
+		return -EINVAL;
+	if (!(asked & ~DN_MULTISHOT)) {
+		dnotify_closed(f, current_process()->handles);
+		return 0;
+	}
+	for (size_t n = 0; n < ARRAY_SIZE(events); n++)
+		if (asked & BIT(n))
+			wanted |= events[n];
+	return dnotify_set(f, fd, wanted, asked & DN_MULTISHOT);
+}
+
 static long
 object_command(int fd, struct file *f, unsigned int command, uintptr_t arg)
 {
@@ -422,6 +451,8 @@ object_command(int fd, struct file *f, unsigned int command, uintptr_t arg)
 		return lease_set(f, fd, (int)arg);
 	case F_GETLEASE:
 		return lease_get(f);
+	case F_NOTIFY:
+		return directory_notify(f, fd, (uint32_t)arg);
 	default:
 		return -EINVAL;
 	}

@@ -5,15 +5,18 @@
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/notify.h>
 #include <tessera/slab.h>
-#include <tessera/watch.h>
 
 #include "linux.h"
 #include "user_name.h"
 
-#define KNOWN_BITS                                                                                 \
-	(WATCH_ALL | WATCH_UNMOUNT | WATCH_Q_OVERFLOW | WATCH_IGNORED | WATCH_ONLYDIR | WATCH_DONT_FOLLOW | WATCH_EXCL_UNLINK |       \
-	 WATCH_MASK_CREATE | WATCH_MASK_ADD | WATCH_ISDIR | WATCH_ONESHOT)
+#define IN_ONLYDIR     0x01000000u
+#define IN_DONT_FOLLOW 0x02000000u
+
+#define KNOWN_BITS                                                                                  \
+	(INOTIFY_EVENTS | NOTIFY_UNMOUNT | NOTIFY_OVERFLOW | INOTIFY_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | \
+	 INOTIFY_EXCL_UNLINK | INOTIFY_MASK_CREATE | INOTIFY_MASK_ADD | NOTIFY_DIR | INOTIFY_ONESHOT)
 
 long
 linux_inotify_init1(int flags)
@@ -43,8 +46,8 @@ add_watch(struct file *f, const char *name, uint32_t mask)
 {
 	struct path p;
 	long r = path_lookup(AT_FDCWD, name,
-			     (mask & WATCH_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
-				     (mask & WATCH_ONLYDIR ? LOOKUP_DIRECTORY : 0),
+			     (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
+				     (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0),
 			     &p);
 
 	if (r)
@@ -71,7 +74,7 @@ linux_inotify_add_watch(int fd, const char __user *uname, uint32_t mask)
 	if (!f)
 		return error;
 	r = -EINVAL;
-	if (!((mask & WATCH_MASK_ADD) && (mask & WATCH_MASK_CREATE)) && file_is_inotify(f))
+	if (!((mask & INOTIFY_MASK_ADD) && (mask & INOTIFY_MASK_CREATE)) && file_is_inotify(f))
 		r = handle_need(f, rights, RIGHT_READ);
 	if (r)
 		goto put;

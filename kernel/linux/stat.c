@@ -265,7 +265,6 @@ statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __us
 		.available = st.available,
 		.files = st.files,
 		.files_free = st.files_free,
-		.id = { (int32_t)encode_device(fs->device), 0 },
 		.name_max = (int64_t)st.name_max,
 		.fragment_size = (int64_t)st.block_size,
 		.flags = ST_VALID | (mount_flags & (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC)) |
@@ -273,6 +272,7 @@ statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __us
 			 (fs->readonly ? ST_RDONLY : 0) | (mount_flags & MOUNT_RELATIME ? ST_RELATIME : 0) |
 			 (mount_flags & MOUNT_NOSYMFOLLOW ? ST_NOSYMFOLLOW : 0),
 	};
+	filesystem_id(fs, s.id);
 	return copy_to_user(out, &s, sizeof(s));
 }
 

@@ -12,7 +12,7 @@
 #include <tessera/namespace.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
-#include <tessera/watch.h>
+#include <tessera/notify.h>
 
 #include "file_caps.h"
 #include "linux.h"
@@ -161,7 +161,7 @@ set(struct where w, const char __user *uname, const void __user *uvalue, size_t 
 	if (!error)
 		error = put_value(i, name, value, size, flags);
 	if (!error)
-		watch_tell_dentry(p.dentry, WATCH_ATTRIB);
+		notify_dentry(p.dentry, NOTIFY_ATTRIB);
 	kfree(value);
 	path_put(&p);
 	return error;
@@ -239,7 +239,7 @@ drop(struct where w, const char __user *uname)
 	if (!error)
 		error = i->ops->remove_xattr ? i->ops->remove_xattr(i, name) : -EOPNOTSUPP;
 	if (!error)
-		watch_tell_dentry(p.dentry, WATCH_ATTRIB);
+		notify_dentry(p.dentry, NOTIFY_ATTRIB);
 	path_put(&p);
 	return error;
 }

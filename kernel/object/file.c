@@ -27,7 +27,7 @@
 #include <tessera/process.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
-#include <tessera/watch.h>
+#include <tessera/notify.h>
 
 #define COUNT_SLOTS 128
 
@@ -109,9 +109,7 @@ destroy(struct file *f)
 {
 	file_watchers_gone(f);
 	file_async_gone(f);
-	if (f->mode & FILE_NAMED)
-		watch_tell_dentry(
-			f->dentry, f->mode & FILE_WRITE ? WATCH_CLOSE_WRITE : WATCH_CLOSE_NOWRITE);
+	notify_file(f, f->mode & FILE_WRITE ? NOTIFY_CLOSE_WRITE : NOTIFY_CLOSE_NOWRITE);
 	if (f->inode) {
 		file_locks_release(f);
 		lease_file_gone(f);
@@ -222,6 +220,9 @@ file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_fl
 		return -EBADF;
 	if (!f->ops->read)
 		return -EINVAL;
+	n = notify_permit(f, NOTIFY_ACCESS_PERM);
+	if (n)
+		return n;
 	if (locked)
 		mutex_lock(&f->position_lock);
 	if (!pos)
@@ -229,8 +230,8 @@ file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_fl
 	n = check_range(f, *pos, to->count);
 	if (n == 0)
 		n = f->ops->read(f, to, pos, rw_flags);
-	if (n > 0 && (f->mode & FILE_NAMED))
-		watch_tell_dentry(f->dentry, WATCH_ACCESS);
+	if (n > 0)
+		notify_file(f, NOTIFY_ACCESS);
 	if (locked)
 		mutex_unlock(&f->position_lock);
 	if (p)
@@ -257,8 +258,8 @@ file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw
 	n = check_range(f, *pos, from->count);
 	if (n == 0)
 		n = f->ops->write(f, from, pos, rw_flags);
-	if (n > 0 && (f->mode & FILE_NAMED))
-		watch_tell_dentry(f->dentry, WATCH_MODIFY);
+	if (n > 0)
+		notify_file(f, NOTIFY_MODIFY);
 	if (locked)
 		mutex_unlock(&f->position_lock);
 	if (p)
@@ -283,12 +284,15 @@ ssize_t
 file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos)
 {
 	size_t done = 0;
+	ssize_t got;
 
 	if (!f->ops->read)
 		return -EINVAL;
+	got = notify_permit(f, NOTIFY_ACCESS_PERM);
+	if (got)
+		return got;
 	while (done < n) {
 		struct iov_iter to;
-		ssize_t got;
 
 		iov_iter_kernel(&to, (char *)buf + done, n - done);
 		got = f->ops->read(f, &to, &pos, 0);
@@ -298,6 +302,8 @@ file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos)
 			break;
 		done += (size_t)got;
 	}
+	if (done)
+		notify_file(f, NOTIFY_ACCESS);
 	return (ssize_t)done;
 }
 

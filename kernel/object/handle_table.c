@@ -24,6 +24,7 @@
 #include <tessera/handle.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
+#include <tessera/notify.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -194,6 +195,7 @@ close_file(struct handle_table *t, struct file *f)
 {
 	if (f->ops->flush)
 		f->ops->flush(f, current_process());
+	dnotify_closed(f, t);
 	if (f->inode)
 		file_locks_close(f, t);
 	file_put(f);

@@ -22,7 +22,6 @@
 #include <tessera/sysv.h>
 #include <tessera/uaccess.h>
 
-#include "pidfd.h"
 #include "proc.h"
 
 /* What the parent of a vfork sleeps on. Shared by both, since either may go first. */

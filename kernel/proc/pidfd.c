@@ -13,7 +13,6 @@
 #include <tessera/poll.h>
 #include <tessera/print.h>
 
-#include "pidfd.h"
 #include "proc.h"
 
 static uint32_t

@@ -11,7 +11,7 @@
 #include <tessera/namespace.h>
 #include <tessera/posix_acl.h>
 #include <tessera/process.h>
-#include <tessera/watch.h>
+#include <tessera/notify.h>
 
 #include "vfs.h"
 
@@ -133,9 +133,9 @@ apply(struct inode *i, const struct inode_change *c)
 static uint32_t
 change_event(const struct inode_change *c)
 {
-	return c->what == ATTR_ATIME   ? WATCH_ACCESS
-	       : c->what == ATTR_MTIME ? WATCH_MODIFY
-				       : WATCH_ATTRIB;
+	return c->what == ATTR_ATIME   ? NOTIFY_ACCESS
+	       : c->what == ATTR_MTIME ? NOTIFY_MODIFY
+				       : NOTIFY_ATTRIB;
 }
 
 int
@@ -163,7 +163,7 @@ vfs_set_attributes(const struct path *p, struct inode_change *c)
 		posix_acl_replace(i, list);
 	write_unlock(&i->lock);
 	if (!error)
-		watch_tell_dentry(p->dentry, change_event(c));
+		notify_dentry(p->dentry, change_event(c));
 	return error;
 }
 
@@ -254,7 +254,7 @@ vfs_truncate_file(struct file *f, loff_t size)
 	error = vfs_truncate(f->inode, size);
 told:
 	if (!error)
-		watch_tell_dentry(f->dentry, WATCH_MODIFY);
+		notify_dentry(f->dentry, NOTIFY_MODIFY);
 	return error;
 }
 
@@ -281,6 +281,6 @@ vfs_truncate_path(const struct path *p, loff_t size)
 		error = vfs_truncate(i, size);
 	atomic_sub(&i->writers, 1);
 	if (!error)
-		watch_tell_dentry(p->dentry, WATCH_MODIFY);
+		notify_dentry(p->dentry, NOTIFY_MODIFY);
 	return error;
 }

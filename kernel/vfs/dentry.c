@@ -42,7 +42,7 @@
 #include <tessera/rcu.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
-#include <tessera/watch.h>
+#include <tessera/notify.h>
 
 #include "vfs.h"
 
@@ -348,7 +348,7 @@ kill_locked(struct dentry *d)
 	list_del(&d->siblings);
 	spin_unlock(&dentry_lock);
 	if (i && i->links == 0)
-		watch_inode_removed(i, WATCH_DELETE_SELF);
+		notify_inode_removed(i, NOTIFY_DELETE_SELF);
 	if (i)
 		inode_put(i);
 	rcu_free(&d->rcu, free_dentry);

@@ -7,6 +7,7 @@
  */
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/notify.h>
 
 #include "vfs.h"
 
@@ -64,6 +65,9 @@ vfs_readdir(struct file *f, struct dir_context *ctx)
 
 	if (!f->ops->readdir)
 		return -ENOTDIR;
+	error = notify_permit(f, NOTIFY_ACCESS_PERM);
+	if (error)
+		return error;
 	mutex_lock(&f->position_lock);
 	read_lock(&f->inode->lock);
 	if (f->inode->links == 0) {
@@ -75,6 +79,8 @@ vfs_readdir(struct file *f, struct dir_context *ctx)
 	}
 	read_unlock(&f->inode->lock);
 	mutex_unlock(&f->position_lock);
+	if (!error)
+		notify_file(f, NOTIFY_ACCESS);
 	inode_touch_accessed(f->inode, f->mount);
 	return error;
 }

@@ -29,15 +29,26 @@ generation_of(const struct filesystem *fs)
 }
 
 int
+vfs_inode_key(const struct inode *i, struct file_key *key)
+{
+	if (!i->fs->type->name_of)
+		return -EOPNOTSUPP;
+	key->generation = generation_of(i->fs);
+	key->inode = i->number;
+	return 0;
+}
+
+int
 vfs_file_key(const struct path *p, struct file_key *key)
 {
-	struct filesystem *fs = p->dentry->fs;
+	return vfs_inode_key(p->dentry->inode, key);
+}
 
-	if (!fs->type->name_of)
-		return -EOPNOTSUPP;
-	key->generation = generation_of(fs);
-	key->inode = p->dentry->inode->number;
-	return 0;
+void
+filesystem_id(const struct filesystem *fs, int32_t id[2])
+{
+	id[0] = fs->type->name_of ? (int32_t)fs->type->magic : 0;
+	id[1] = fs->type->name_of ? (int32_t)generation_of(fs) : 0;
 }
 
 /* The living inode of this number, with a reference; NULL: none. One pass over the instance's inodes. */

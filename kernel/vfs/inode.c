@@ -15,7 +15,7 @@
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
-#include <tessera/watch.h>
+#include <tessera/notify.h>
 
 #include "vfs.h"
 
@@ -74,13 +74,13 @@ inode_put(struct inode *i)
 {
 	if (!ref_put(&i->refs))
 		return;
+	notify_inode_freed(i);
 	if (i->ops && i->ops->evict)
 		i->ops->evict(i);
 	if (i->object)
 		object_put(i->object);
 	kfree(i->locks);
 	kfree(i->leases);
-	kfree(i->watches);
 	posix_acl_put(i->acl);
 	posix_acl_put(i->default_acl);
 	spin_lock(&i->fs->inodes_lock);
@@ -270,13 +270,13 @@ end_watches(struct filesystem *fs)
 		found = NULL;
 		spin_lock(&fs->inodes_lock);
 		list_for_each(i, &fs->inodes, fs_node)
-			if (watch_inode_is_watched(i) && ref_get_unless_zero(&i->refs)) {
+			if (notify_inode_is_marked(i) && ref_get_unless_zero(&i->refs)) {
 				found = i;
 				break;
 			}
 		spin_unlock(&fs->inodes_lock);
 		if (found) {
-			watch_inode_removed(found, WATCH_UNMOUNT);
+			notify_inode_removed(found, NOTIFY_UNMOUNT);
 			inode_put(found);
 		}
 	} while (found);
@@ -291,6 +291,7 @@ filesystem_put(struct filesystem *fs)
 	list_del(&fs->instance_node);
 	spin_unlock(&instances_lock);
 	end_watches(fs);
+	notify_filesystem_freed(fs);
 	dentry_purge_filesystem(fs);
 	if (fs->root)
 		dentry_put(fs->root);

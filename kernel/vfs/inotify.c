@@ -2,18 +2,17 @@
 /*
  * inotify.c - watching files and directories: inotify(7).
  *
- * A watch joins an instance (the open object) and an inode, on whose list it stands, and holds the
- * inode. Who changes something tells the inode; each watch that asked for the event puts a record
- * into its instance's queue. Equal records in a row are kept once; a full queue ends in one
- * overflow record.
+ * An instance (the open object) is a group of vfs/notify.c, a watch is a mark of it on an inode, with a
+ * number. Each event that a watch asked for puts a record into its instance's queue. Equal records in a row
+ * are kept once; a full queue ends in one overflow record.
  *
  *   watch: LIVE --(rm_watch, last name gone, one-shot event, instance closed)--> dead
  *
  * Its last record is IGNORED.
  *
- * Locks: watch_lock, a spinlock, guards every list here: those of inodes, of instances, and the
- * queues. Records are allocated under it without waiting. Inodes are put after it is dropped.
+ * Locks: notify_lock guards the queues and the numbers, too.
  */
+#include <tessera/async.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
@@ -24,39 +23,40 @@
 #include <tessera/string.h>
 #include <tessera/uaccess.h>
 #include <tessera/user_count.h>
-#include <tessera/watch.h>
 
+#include "notify.h"
 #include "vfs.h"
 
 #define FIONREAD 0x541bu
+
+/* What programs see of an event, and of a watch. */
+#define EVENT_SHOWN (INOTIFY_EVENTS | NOTIFY_DIR | NOTIFY_UNMOUNT | INOTIFY_IGNORED | NOTIFY_OVERFLOW)
+#define MASK_SHOWN  (INOTIFY_EVENTS | INOTIFY_EXCL_UNLINK | INOTIFY_ONESHOT)
 
 int inotify_queue_max = 16384, inotify_instances_max = 128, inotify_watches_max = 65536;
 
 static struct user_count user_instances = USER_COUNT_INIT(user_instances);
 static struct user_count user_watches = USER_COUNT_INIT(user_watches);
 
-/* All under watch_lock but what says otherwise. */
+/* All under notify_lock but what says otherwise. */
 struct inotify {
+	struct notify_group group;
+	struct async_list async;    /* who is told of records by signal */
 	struct list queue;          /* struct record */
 	uid_t user;                 /* [I] who made it: it and its watches count against his limits */
 	uint32_t queue_max;         /* [I] records that may wait */
 	uint32_t queued;
-	uint32_t watches;
 	struct radix_tree numbers;  /* struct watch by number */
 	int next_number;
 	size_t bytes;               /* that a read of everything would give */
-	bool dead;
 	struct wait_queue wait;
 };
 
 struct watch {
-	struct list inode_node;     /* inode->watches */
-	struct inotify *owner;      /* [I] */
-	struct inode *inode;        /* [I] a reference */
+	struct notify_mark mark;
 	int number;                 /* [I] */
-	uid_t user;                 /* [I] who is charged for it, if it is `counted` */
 	bool counted;               /* [I] */
-	uint32_t mask;
+	uint32_t shown;             /* MASK_SHOWN of what was asked for */
 };
 
 /* struct inotify_event as programs read it, then the name, padded with NULs to 16. */
@@ -71,34 +71,16 @@ struct record {
 	char name[];
 };
 
-uint32_t watch_count;
-
-static struct spinlock watch_lock = SPINLOCK_INIT(INODE_CACHE);
-static uint32_t last_cookie; /* [a] */
-
-uint32_t
-watch_new_cookie(void)
+static struct inotify *
+of_group(struct notify_group *g)
 {
-	return atomic_add_fetch(&last_cookie, 1);
+	return container_of(g, struct inotify, group);
 }
 
-/* The list of an inode's watches, made on first use. NULL: no memory. */
-static struct list *
-watches_of(struct inode *i)
+static struct watch *
+of_mark(struct notify_mark *m)
 {
-	struct list *fresh;
-	void *expected = NULL;
-
-	if (atomic_load(&i->watches))
-		return i->watches;
-	fresh = kmalloc(sizeof(*fresh), 0);
-	if (!fresh)
-		return NULL;
-	list_init(fresh);
-	if (atomic_cas(&i->watches, &expected, (void *)fresh))
-		return fresh;
-	kfree(fresh);
-	return expected;
+	return container_of(m, struct watch, mark);
 }
 
 /* --- queues ----------------------------------------------------------------------------------- */
@@ -117,7 +99,7 @@ same_record(const struct record *r, const struct event_header *h, const char *na
 	       (!name || strcmp(r->name, name) == 0);
 }
 
-/* Queue a record; the caller wakes the instance. watch_lock is held. */
+/* Queue a record; the caller wakes the instance. notify_lock is held. */
 static void
 queue_locked(struct inotify *n, int number, uint32_t mask, uint32_t cookie, const char *name)
 {
@@ -128,9 +110,9 @@ queue_locked(struct inotify *n, int number, uint32_t mask, uint32_t cookie, cons
 	if (last && same_record(last, &h, name))
 		return;
 	if (n->queued >= n->queue_max) {
-		if (last && last->header.mask == WATCH_Q_OVERFLOW)
+		if (last && last->header.mask == NOTIFY_OVERFLOW)
 			return;
-		h = (struct event_header){ -1, WATCH_Q_OVERFLOW, 0, 0 };
+		h = (struct event_header){ -1, NOTIFY_OVERFLOW, 0, 0 };
 		name = NULL;
 		room = 0;
 	}
@@ -145,99 +127,76 @@ queue_locked(struct inotify *n, int number, uint32_t mask, uint32_t cookie, cons
 	n->bytes += record_size(r);
 }
 
-/* Take the watch out of everything; IGNORED is its last word. The caller puts the inode and frees
- * it. */
+/* --- what the marks' layer calls ----------------------------------------------------------------- */
+
 static void
-kill_locked(struct watch *w)
+report_locked(struct inotify *n, struct watch *w, const struct notify_event *e, bool named, struct list *dead)
 {
-	list_del_init(&w->inode_node);
-	radix_remove(&w->owner->numbers, (uint64_t)w->number);
-	w->owner->watches--;
-	queue_locked(w->owner, w->number, WATCH_IGNORED, 0, NULL);
-	atomic_sub(&watch_count, 1);
+	if (!(w->mark.mask & e->what & NOTIFY_EVENTS) && !(e->what & NOTIFY_UNMOUNT))
+		return;
+	/* A name that is gone already says nothing, if that was asked for. */
+	if ((w->shown & INOTIFY_EXCL_UNLINK) && e->path && !READ_ONCE(e->path->dentry->hashed) &&
+	    e->path->dentry->parent != e->path->dentry)
+		return;
+	queue_locked(n, w->number, e->what & EVENT_SHOWN, named ? e->cookie : 0, named ? e->name : NULL);
+	wake_poll(&n->wait, POLLIN | POLLRDNORM);
+	if (w->shown & INOTIFY_ONESHOT)
+		notify_kill_locked(&w->mark, dead);
+}
+
+/* Both a directory and its entry may be watched: each has its own record, with and without the name. */
+static void *
+inotify_tell(struct notify_group *g, const struct notify_event *e, struct notify_mark *const marks[NOTIFY_PLACES],
+	     struct list *dead)
+{
+	if (marks[NOTIFY_AT_DIR])
+		report_locked(of_group(g), of_mark(marks[NOTIFY_AT_DIR]), e, true, dead);
+	if (marks[NOTIFY_AT_INODE])
+		report_locked(of_group(g), of_mark(marks[NOTIFY_AT_INODE]), e,
+			      (e->what & NOTIFY_ENTRY_EVENTS) != 0, dead);
+	return NULL;
 }
 
 static void
-free_watch(struct watch *w)
+inotify_mark_ends(struct notify_mark *m)
 {
-	inode_put(w->inode);
+	struct inotify *n = of_group(m->group);
+
+	radix_remove(&n->numbers, (uint64_t)of_mark(m)->number);
+	queue_locked(n, of_mark(m)->number, INOTIFY_IGNORED, 0, NULL);
+	wake_poll(&n->wait, POLLIN | POLLRDNORM);
+}
+
+static void
+inotify_mark_free(struct notify_mark *m)
+{
+	struct watch *w = of_mark(m);
+
 	if (w->counted)
-		user_count_give(&user_watches, w->user, 1);
+		user_count_give(&user_watches, of_group(m->group)->user, 1);
 	kfree(w);
 }
 
-void
-watch_tell_inode_slow(struct inode *i, uint32_t event, const char *name, uint32_t cookie)
+static void
+inotify_group_free(struct notify_group *g)
 {
-	struct list *watches = atomic_load(&i->watches), spent = LIST_INIT(spent);
-	struct watch *w, *tmp;
+	struct inotify *n = of_group(g);
+	struct record *r, *tmp;
 
-	if (!watches)
-		return;
-	spin_lock(&watch_lock);
-	list_for_each_safe(w, tmp, watches, inode_node) {
-		if (!(w->mask & event & WATCH_ALL) && !(event & WATCH_UNMOUNT))
-			continue;
-		queue_locked(w->owner, w->number, event, cookie, name);
-		wake_poll(&w->owner->wait, POLLIN | POLLRDNORM);
-		if (w->mask & WATCH_ONESHOT) {
-			kill_locked(w);
-			list_add(&spent, &w->inode_node);
-		}
-	}
-	spin_unlock(&watch_lock);
-	list_for_each_safe(w, tmp, &spent, inode_node)
-		free_watch(w);
+	list_for_each_safe(r, tmp, &n->queue, node)
+		kfree(r);
+	radix_destroy(&n->numbers);
+	user_count_give(&user_instances, n->user, 1);
+	kfree(n);
 }
 
-void
-watch_tell_dentry_slow(struct dentry *d, uint32_t event)
-{
-	struct dentry *parent;
-	char name[NAME_MAX + 1];
-
-	if (!d->inode)
-		return;
-	if (S_ISDIR(d->inode->mode))
-		event |= WATCH_ISDIR;
-	parent = dentry_parent(d);
-	if (parent != d && parent->inode && atomic_load(&parent->inode->watches)) {
-		spin_lock(&dentry_lock);
-		memcpy(name, d->name, (size_t)d->length + 1);
-		spin_unlock(&dentry_lock);
-		watch_tell_inode_slow(parent->inode, event, name, 0);
-	}
-	dentry_put(parent);
-	watch_tell_inode_slow(d->inode, event, NULL, 0);
-}
-
-void
-watch_inode_removed(struct inode *i, uint32_t event)
-{
-	struct list *watches = atomic_load(&i->watches), dead = LIST_INIT(dead);
-	struct watch *w, *tmp;
-
-	if (!watches)
-		return;
-	watch_tell_inode_slow(i, event, NULL, 0);
-	spin_lock(&watch_lock);
-	list_for_each_safe(w, tmp, watches, inode_node) {
-		kill_locked(w);
-		wake_poll(&w->owner->wait, POLLIN | POLLRDNORM);
-		list_add(&dead, &w->inode_node);
-	}
-	spin_unlock(&watch_lock);
-	list_for_each_safe(w, tmp, &dead, inode_node)
-		free_watch(w);
-}
-
-bool
-watch_inode_is_watched(const struct inode *i)
-{
-	const struct list *watches = atomic_load(&i->watches);
-
-	return watches && !list_is_empty(watches);
-}
+static const struct notify_ops inotify_group_ops = {
+	.name = "inotify",
+	.tell = inotify_tell,
+	.mark_ends = inotify_mark_ends,
+	.mark_free = inotify_mark_free,
+	.group_free = inotify_group_free,
+};
 
 /* --- the open object -------------------------------------------------------------------------- */
 
@@ -255,7 +214,7 @@ take_record(struct inotify *n, size_t room, bool *too_small)
 {
 	struct record *r;
 
-	spin_lock(&watch_lock);
+	spin_lock(&notify_lock);
 	r = list_first(&n->queue, struct record, node);
 	*too_small = r && record_size(r) > room;
 	if (*too_small)
@@ -265,7 +224,7 @@ take_record(struct inotify *n, size_t room, bool *too_small)
 		n->queued--;
 		n->bytes -= record_size(r);
 	}
-	spin_unlock(&watch_lock);
+	spin_unlock(&notify_lock);
 	return r;
 }
 
@@ -318,62 +277,52 @@ inotify_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 
 	if (command != FIONREAD)
 		return -ENOTTY;
-	spin_lock(&watch_lock);
+	spin_lock(&notify_lock);
 	bytes = (int)inotify_of(f)->bytes;
-	spin_unlock(&watch_lock);
+	spin_unlock(&notify_lock);
 	return put_user(bytes, (int __user *)arg);
 }
 
-/* The watch with the smallest number, dead; or NULL. */
-static struct watch *
-kill_first(struct inotify *n)
+static struct async_list *
+inotify_async(struct file *f)
 {
-	uint64_t number = 0;
-	struct watch *w;
-
-	spin_lock(&watch_lock);
-	w = radix_next(&n->numbers, &number);
-	if (w)
-		kill_locked(w);
-	spin_unlock(&watch_lock);
-	return w;
+	return &inotify_of(f)->async;
 }
 
 static void
 inotify_release(struct file *f)
 {
-	struct inotify *n = inotify_of(f);
-	struct record *r, *tmp;
-	struct watch *w;
-
-	while ((w = kill_first(n)) != NULL)
-		free_watch(w);
-	list_for_each_safe(r, tmp, &n->queue, node)
-		kfree(r);
-	radix_destroy(&n->numbers);
-	user_count_give(&user_instances, n->user, 1);
-	kfree(n);
+	notify_group_end(&inotify_of(f)->group);
 }
 
 static void
 inotify_fdinfo(struct file *f, void (*print)(void *ctx, const char *fmt, ...), void *ctx)
 {
 	struct inotify *n = inotify_of(f);
-	struct watch copy, *w;
-	ino_t inode = 0;
 
-	for (uint64_t number = 0;; number++) {
-		spin_lock(&watch_lock);
-		w = radix_next(&n->numbers, &number);
-		if (w) {
-			copy = *w;
-			inode = w->inode->number;
-		}
-		spin_unlock(&watch_lock);
-		if (!w)
+	for (uint32_t place = 0;; place++) {
+		uint32_t mask = 0, at = place;
+		struct inode *i = NULL;
+		struct notify_mark *m;
+		int number = 0;
+
+		spin_lock(&notify_lock);
+		list_for_each(m, &n->group.marks, group_node)
+			if (at-- == 0) {
+				i = m->i;
+				inode_get(i);
+				mask = of_mark(m)->shown;
+				number = of_mark(m)->number;
+				break;
+			}
+		spin_unlock(&notify_lock);
+		if (!i)
 			break;
-		print(ctx, "inotify wd:%x ino:%lx sdev:0 mask:%x ignored_mask:0\n", copy.number,
-			inode, copy.mask);
+		print(ctx, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0 ", number, i->number,
+		      notify_device_shown(i->fs), mask);
+		notify_show_key(i, print, ctx);
+		print(ctx, "\n");
+		inode_put(i);
 	}
 }
 
@@ -382,7 +331,7 @@ inotify_dump(struct file *f)
 {
 	const struct inotify *n = inotify_of(f);
 
-	pr_info("  inotify: %u watches, %u records\n", n->watches, n->queued);
+	pr_info("  inotify: %u watches, %u records\n", n->group.count, n->queued);
 }
 
 static const struct file_ops inotify_ops = {
@@ -390,6 +339,7 @@ static const struct file_ops inotify_ops = {
 	.no_splice_read = true,
 	.read = inotify_read,
 	.poll = inotify_poll,
+	.async = inotify_async,
 	.ioctl = inotify_ioctl,
 	.release = inotify_release,
 	.fdinfo = inotify_fdinfo,
@@ -412,6 +362,9 @@ inotify_create(uint32_t flags)
 		kfree(n);
 		return ERR_PTR(error == -EDQUOT ? -EMFILE : error);
 	}
+	notify_group_init(&n->group, &inotify_group_ops, 0);
+	async_list_init(&n->async);
+	n->group.async = &n->async;
 	list_init(&n->queue);
 	wait_queue_init(&n->wait);
 	radix_init(&n->numbers);
@@ -419,35 +372,25 @@ inotify_create(uint32_t flags)
 	f = anonymous_file_create(&inotify_ops, O_RDONLY | flags, n);
 	if (f)
 		return f;
-	user_count_give(&user_instances, n->user, 1);
-	kfree(n);
+	notify_group_end(&n->group);
 	return ERR_PTR(-ENOMEM);
-}
-
-/* The instance's watch on i, or NULL. watch_lock is held. */
-static struct watch *
-find_locked(struct inotify *n, struct list *watches)
-{
-	struct watch *w;
-
-	list_for_each(w, watches, inode_node)
-		if (w->owner == n)
-			return w;
-	return NULL;
 }
 
 /* Enter `fresh`, or change the watch that is there already (then fresh is left alone). */
 static int
-add_locked(struct inotify *n, struct list *watches, struct watch *fresh, uint32_t mask, bool *used)
+add_locked(struct inotify *n, struct notify_object *o, struct watch *fresh, uint32_t asked, bool *used)
 {
-	struct watch *w = find_locked(n, watches);
+	struct notify_mark *there = notify_find_locked(o, &n->group);
+	struct watch *w = there ? of_mark(there) : NULL;
 	int error;
 
 	*used = false;
 	if (w) {
-		if (mask & WATCH_MASK_CREATE)
+		if (asked & INOTIFY_MASK_CREATE)
 			return -EEXIST;
-		w->mask = (mask & WATCH_MASK_ADD ? w->mask : 0) | mask;
+		w->mark.mask = (asked & INOTIFY_MASK_ADD ? w->mark.mask : 0) | fresh->mark.mask;
+		w->shown = (asked & INOTIFY_MASK_ADD ? w->shown : 0) | fresh->shown;
+		notify_changed_locked(&w->mark);
 		return w->number;
 	}
 	if (!fresh->counted)
@@ -457,9 +400,7 @@ add_locked(struct inotify *n, struct list *watches, struct watch *fresh, uint32_
 	if (error)
 		return error;
 	n->next_number++;
-	n->watches++;
-	list_add(watches, &fresh->inode_node);
-	atomic_add(&watch_count, 1);
+	notify_add_locked(o, &fresh->mark);
 	*used = true;
 	return fresh->number;
 }
@@ -473,36 +414,31 @@ file_is_inotify(struct file *f)
 int
 inotify_add(struct file *f, struct inode *i, uint32_t mask)
 {
-	struct list *there = watches_of(i);
-	struct watch *fresh = kzalloc(sizeof(*fresh));
+	struct notify_object *o = notify_object_get(NOTIFY_KIND_INODE, i);
+	struct watch *fresh = o ? kzalloc(sizeof(*fresh)) : NULL;
+	struct inotify *n = inotify_of(f);
 	bool used = false;
 	int number;
 
-	if (!file_is_inotify(f)) {
-		kfree(fresh);
-		return -EINVAL;
-	}
-	if (!there || !fresh) {
-		kfree(fresh);
+	if (!fresh)
 		return -ENOMEM;
-	}
-	fresh->owner = inotify_of(f);
-	fresh->inode = i;
-	fresh->mask = mask;
-	fresh->user = inotify_of(f)->user;
-	number = user_count_take(&user_watches, fresh->user, 1, (uint64_t)READ_ONCE(inotify_watches_max));
+	fresh->mark.group = &n->group;
+	fresh->mark.kind = NOTIFY_KIND_INODE;
+	fresh->mark.i = i;
+	fresh->mark.holds = true;
+	fresh->mark.mask = (mask & INOTIFY_EVENTS) | NOTIFY_UNMOUNT | (S_ISDIR(i->mode) ? NOTIFY_ON_CHILD : 0);
+	fresh->shown = mask & MASK_SHOWN;
+	number = user_count_take(&user_watches, n->user, 1, (uint64_t)READ_ONCE(inotify_watches_max));
 	if (number == -ENOMEM) {
 		kfree(fresh);
 		return number;
 	}
 	fresh->counted = number == 0;
-	list_init(&fresh->inode_node);
-	inode_get(i);
-	spin_lock(&watch_lock);
-	number = add_locked(inotify_of(f), there, fresh, mask, &used);
-	spin_unlock(&watch_lock);
+	spin_lock(&notify_lock);
+	number = add_locked(n, o, fresh, mask, &used);
+	spin_unlock(&notify_lock);
 	if (!used)
-		free_watch(fresh);
+		inotify_mark_free(&fresh->mark);
 	return number;
 }
 
@@ -510,18 +446,14 @@ int
 inotify_remove(struct file *f, int number)
 {
 	struct inotify *n = inotify_of(f);
+	struct list dead = LIST_INIT(dead);
 	struct watch *w;
 
-	if (f->ops != &inotify_ops)
-		return -EINVAL;
-	spin_lock(&watch_lock);
+	spin_lock(&notify_lock);
 	w = number > 0 ? radix_get(&n->numbers, (uint64_t)number) : NULL;
 	if (w)
-		kill_locked(w);
-	spin_unlock(&watch_lock);
-	if (!w)
-		return -EINVAL;
-	wake_poll(&n->wait, POLLIN | POLLRDNORM);
-	free_watch(w);
-	return 0;
+		notify_kill_locked(&w->mark, &dead);
+	spin_unlock(&notify_lock);
+	notify_free_dead(&dead);
+	return w ? 0 : -EINVAL;
 }

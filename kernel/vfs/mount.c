@@ -22,6 +22,7 @@
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/panic.h>
+#include <tessera/notify.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -104,6 +105,7 @@ static void
 destroy(struct mount *m)
 {
 	assert(!m->group && !m->master && !m->parent);
+	notify_mount_freed(m);
 	if (m->mountpoint)
 		dentry_put(m->mountpoint);
 	dentry_put(m->root);

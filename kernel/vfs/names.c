@@ -14,7 +14,7 @@
 #include <tessera/inode.h>
 #include <tessera/posix_acl.h>
 #include <tessera/string.h>
-#include <tessera/watch.h>
+#include <tessera/notify.h>
 
 #include "vfs.h"
 
@@ -58,8 +58,7 @@ static int
 create_end(struct last_name *w, struct dentry *d, int result)
 {
 	if (result == 0)
-		watch_tell_inode(w->parent.dentry->inode,
-			WATCH_CREATE | (S_ISDIR(d->inode->mode) ? WATCH_ISDIR : 0), d->name, 0);
+		notify_entry(w->parent.dentry->inode, NOTIFY_CREATE, d->name, d->inode);
 	write_unlock(&w->parent.dentry->inode->lock);
 	dentry_put(d);
 	last_name_put(w);
@@ -192,7 +191,7 @@ vfs_link(int olddir, const char *old, int newdir, const char *new_name, int flag
 		write_unlock(&i->lock);
 	}
 	if (error == 0)
-		watch_tell_inode(i, WATCH_ATTRIB, NULL, 0);
+		notify_inode(i, NOTIFY_ATTRIB);
 	error = create_end(&w, d, error);
 put_from:
 	path_put(&from);
@@ -280,10 +279,11 @@ unlink_locked(struct last_name *w, struct dentry *d, bool directory, struct moun
 		dentry_drop(d);
 	write_unlock(&d->inode->lock);
 	if (!error) {
-		watch_tell_inode(d->inode, WATCH_ATTRIB, NULL, 0);
+		if (!directory)
+			notify_inode(d->inode, NOTIFY_ATTRIB);
 		if (d->inode->links == 0 && ref_count(&d->refs) == 1)
-			watch_inode_removed(d->inode, WATCH_DELETE_SELF);
-		watch_tell_inode(dir, WATCH_DELETE | (directory ? WATCH_ISDIR : 0), d->name, 0);
+			notify_inode_removed(d->inode, NOTIFY_DELETE_SELF);
+		notify_entry(dir, NOTIFY_DELETE, d->name, d->inode);
 		if (directory)
 			dentry_prune(d);
 	}
@@ -428,13 +428,14 @@ static void
 tell_moved(struct renaming *r)
 {
 	struct inode *dir = r->from.parent.dentry->inode, *to_dir = r->to.parent.dentry->inode;
-	uint32_t kind = S_ISDIR(r->old->inode->mode) ? WATCH_ISDIR : 0, cookie = watch_new_cookie();
+	struct inode *over = r->new_dentry->inode;
+	bool exchange = r->flags & RENAME_EXCHANGE;
 
-	watch_tell_inode(dir, WATCH_MOVED_FROM | kind, r->old->name, cookie);
-	watch_tell_inode(to_dir, WATCH_MOVED_TO | kind, r->new_dentry->name, cookie);
-	watch_tell_inode(r->old->inode, WATCH_MOVE_SELF, NULL, 0);
-	if (r->new_dentry->inode && !(r->flags & RENAME_EXCHANGE))
-		watch_tell_inode(r->new_dentry->inode, WATCH_ATTRIB, NULL, 0);
+	notify_moved(&(struct notify_move){ .i = r->old->inode, .over = exchange ? NULL : over, .dir = dir,
+					    .new_dir = to_dir, .name = r->old->name, .new_name = r->new_dentry->name });
+	if (exchange)
+		notify_moved(&(struct notify_move){ .i = over, .dir = to_dir, .new_dir = dir,
+						    .name = r->new_dentry->name, .new_name = r->old->name });
 }
 
 /* The file system has done it: tell, and move the cached names. */

@@ -16,7 +16,7 @@
 #include <tessera/process.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
-#include <tessera/watch.h>
+#include <tessera/notify.h>
 
 #include "vfs.h"
 
@@ -184,6 +184,12 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file *f, s
 	error = open_object(p, flags, f, out);
 	if (error || (flags & O_PATH))
 		return error;
+	error = notify_permit(*out, NOTIFY_OPEN_PERM);
+	if (error) {
+		(*out)->mode &= ~FILE_NAMED; /* it was not opened, so it is not closed either */
+		file_put(*out);
+		return error;
+	}
 	if ((flags & O_TRUNC) && !created && S_ISREG(p->dentry->inode->mode)) {
 		/* A read-only O_TRUNC truncates too, and must keep execution away for the moment.
 		 */
@@ -195,7 +201,7 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file *f, s
 	if (error)
 		file_put(*out);
 	else
-		watch_tell_dentry(p->dentry, WATCH_OPEN);
+		notify_path(p, NOTIFY_OPEN);
 	return error;
 }
 
@@ -203,8 +209,31 @@ int
 vfs_open_exec(const struct path *p, struct file **out)
 {
 	struct file *f = new_object(O_RDONLY);
+	int error = f ? open_object(p, O_RDONLY, f, out) : -ENFILE;
 
-	return f ? open_object(p, O_RDONLY, f, out) : -ENFILE;
+	if (error)
+		return error;
+	error = notify_permit(*out, NOTIFY_OPEN_EXEC_PERM | NOTIFY_OPEN_PERM);
+	if (error) {
+		(*out)->mode &= ~FILE_NAMED;
+		file_put(*out);
+		return error;
+	}
+	notify_path(p, NOTIFY_OPEN | NOTIFY_OPEN_EXEC);
+	return 0;
+}
+
+int
+vfs_open_unwatched(const struct path *p, uint32_t flags, struct file **out)
+{
+	struct file *f = new_object(flags);
+	int error = f ? open_object(p, flags, f, out) : -ENFILE;
+
+	if (!error) {
+		(*out)->mode &= ~FILE_NAMED;
+		(*out)->flags |= O_UNWATCHED;
+	}
+	return error;
 }
 
 int
@@ -239,7 +268,7 @@ create_locked(struct last_name *w, struct dentry *d, mode_t mode)
 	if (!error)
 		error = dir->ops->create(dir, d, S_IFREG | posix_acl_new_mode(dir, mode & 07777));
 	if (!error)
-		watch_tell_inode(dir, WATCH_CREATE, d->name, 0);
+		notify_entry(dir, NOTIFY_CREATE, d->name, d->inode);
 	return error;
 }
 

@@ -49,6 +49,7 @@ struct save_stream;
 #define O_NOFOLLOW  00400000u
 #define O_NOATIME   01000000u
 #define O_CLOEXEC   02000000u
+#define O_UNWATCHED 0400000000u /* shown of what came with an event: vfs_open_unwatched() */
 #define O_SYNC      04010000u
 #define O_PATH      010000000u
 #define O_TMPFILE   020200000u
@@ -144,6 +145,7 @@ struct pid_owner {
 #define FILE_MOUNT    BIT(8) /* its release unmounts: mount_released() */
 #define FILE_READER   BIT(9) /* counted in inode->readers */
 #define FILE_STREAM   BIT(5) /* no position at all: pipes, ttys */
+#define FILE_DNOTIFY  BIT(10) /* [f] somebody may have asked for signals: dnotify.c */
 
 /* A new open object with one reference, ours. `flags` gives access mode and O_NONBLOCK etc.
  * NULL: no memory. Counted (see object_counts). */

@@ -89,6 +89,7 @@ long rseq_register(uint64_t address, uint32_t size, int flags, uint32_t signatur
 
 /* pidfds: a handle to a process; the process of one with a reference (NULL: *error). */
 long pidfd_open(pid_t pid, uint32_t flags);
+struct file *pidfd_create(struct process *p, uint32_t flags); /* NULL: no memory */
 struct process *pidfd_get(int fd, bool *nonblock, int *error);
 struct process *pidfd_get_for_signal(int fd, int *error); /* a /proc/PID directory will do too */
 

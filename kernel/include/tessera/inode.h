@@ -55,6 +55,7 @@ struct filesystem;
 struct fs_stat;
 struct inode;
 struct mount;
+struct notify_object;
 struct posix_acl;
 
 /* What stat and statx tell. */
@@ -154,7 +155,7 @@ struct inode {
 	void *pipe;                          /* fifo.c: the pipe of a named pipe */
 	struct inode_claims *locks;          /* file_lock.c: POSIX and flock locks */
 	struct inode_claims *leases;         /* lease.c */
-	void *watches;                       /* inotify */
+	struct notify_object *notify;        /* [a] marks on it: vfs/notify.c */
 	struct posix_acl *acl, *default_acl; /* [l] references; read as vfs/posix_acl.c says */
 	uint32_t seals;                      /* [l] memfd */
 	uint8_t write_hint;                  /* [a] fcntl's F_SET_RW_HINT */
@@ -215,6 +216,7 @@ struct filesystem_type {
 	bool late_options;             /* options are looked at when it is mounted, not when they are named */
 	bool single;                   /* one instance for all mounts: proc, devfs */
 	bool no_cache;                 /* names are forgotten as soon as nobody uses them: proc */
+	bool no_judges;                /* nobody is asked for permission to open its files: proc */
 	struct list node;
 };
 
@@ -236,6 +238,7 @@ struct filesystem {
 	bool readonly;                 /* [a] on whatever mount */
 	uint32_t writers;              /* [a] files open for writing, on all mounts */
 	struct list instance_node;     /* inode.c: among all instances */
+	struct notify_object *notify;  /* [a] marks on it: vfs/notify.c */
 	void *private;
 };
 
@@ -282,6 +285,7 @@ struct mount {
 	bool internal;                 /* [I] of pipes, memfds ...: never in the tree */
 	struct mount_namespace *ns;    /* [M] in whose tree; NULL: in none */
 	struct mount *copy;            /* mount_copy_lock: what it became in the copy being made */
+	struct notify_object *notify;  /* [a] marks on it: vfs/notify.c */
 	char *source;                  /* [I] */
 };
 
@@ -327,6 +331,9 @@ struct file_key {
 };
 /* -EOPNOTSUPP: such files have none. */
 int vfs_file_key(const struct path *p, struct file_key *key);
+int vfs_inode_key(const struct inode *i, struct file_key *key);
+/* Two numbers that name a file system beside its files' keys; zeros where they have none. */
+void filesystem_id(const struct filesystem *fs, int32_t id[2]);
 /* The file of `key` on the mount of `at`, references in *out, permissions not asked. -ESTALE: it is gone. */
 int vfs_find_key(const struct path *at, const struct file_key *key, struct path *out);
 /* Open what is at `p` itself as open(2) would if its name led there. */
@@ -339,6 +346,8 @@ int vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned 
 int vfs_open_child(const struct path *dir, const char *name, uint32_t flags, struct file **out);
 /* For exec, which has checked MAY_EXEC itself: a program need not be readable by who runs it. */
 int vfs_open_exec(const struct path *p, struct file **out);
+/* For who has been told of an event at `p`: no permission is asked, nobody is told of what is done with it. */
+int vfs_open_unwatched(const struct path *p, uint32_t flags, struct file **out);
 int vfs_mkdir(int dirfd, const char *name, mode_t mode);
 int vfs_mknod(int dirfd, const char *name, mode_t mode, dev_t rdev);
 /* The same, and what was made, with references. */

@@ -45,6 +45,7 @@
 	C(HANDLES,        SPIN,     "handle_table->lock")                                          \
 	C(FILE,           SPIN,     "file->lock: flags, owner")                                    \
 	C(SECCOMP,        SPIN,     "seccomp_listener->lock: calls that wait for an answer")        \
+	C(NOTIFY,         SPIN,     "marks on inodes, mounts and file systems; queues of what was told") \
 	C(DENTRY,         SPIN,     "dentry tree: hash, children, parents")                        \
 	C(INODE_CACHE,    SPIN,     "the table of inodes of a file system")                        \
 	C(MAPPINGS,       SPIN,     "memory_object->mappings_lock: who maps it")                   \

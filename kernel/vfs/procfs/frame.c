@@ -345,4 +345,84 @@ procfs_root_create(struct filesystem *fs)
 	struct target none = { 0 };
 
 	return create_inode(fs, &n, &none);
+	if (error)
+		goto fail;
+	error = -ENOMEM;
+	root = create_inode(fs, &n, &none);
+	if (!root)
+		goto fail;
+	fs->root = dentry_create_root(fs, root);
+	if (!fs->root) {
+		inode_put(root);
+		goto fail;
+	}
+	p->ns = current_pid_namespace();
+	namespace_get(&p->ns->ns);
+	fs->private = p;
+	return 0;
+fail:
+	kfree(p);
+	return error;
+}
+
+static void
+proc_unmount(struct filesystem *fs)
+{
+	struct proc_instance *p = fs->private;
+
+	namespace_put(&p->ns->ns);
+	kfree(p);
+}
+
+static int
+proc_remount(struct filesystem *fs, const char *options)
+{
+	struct proc_instance *p = fs->private, checked = *p;
+	int error = read_options(&checked, options);
+
+	return error ? error : read_options(p, options);
+}
+
+static int
+proc_check_option(const char *key, const char *value)
+{
+	struct proc_instance ignored = { 0 };
+
+	return read_option(&ignored, key, value);
+}
+
+static void
+proc_show_options(struct filesystem *fs, char *out, size_t size)
+{
+	static const char *const words[] = { "off", "noaccess", "invisible", "", "ptraceable" };
+	const struct proc_instance *p = fs->private;
+	size_t n = 0;
+
+	*out = '\0';
+	if (p->group)
+		n += (size_t)scnprintf(out + n, size - n, ",gid=%u", gid_shown(p->group));
+	if (p->hiding)
+		n += (size_t)scnprintf(out + n, size - n, ",hidepid=%s", words[p->hiding]);
+	if (p->processes_only)
+		scnprintf(out + n, size - n, ",subset=pid");
+}
+
+static struct filesystem_type proc_type = {
+	.check_option = proc_check_option,
+	.name = "proc",
+	.magic = PROC_MAGIC,
+	.no_device = true,
+	.user_mount = true,
+	.no_cache = true,
+	.no_judges = true,
+	.mount = proc_mount,
+	.remount = proc_remount,
+	.unmount = proc_unmount,
+	.show_options = proc_show_options,
+};
+
+void
+procfs_init(void)
+{
+	filesystem_register(&proc_type);
 }

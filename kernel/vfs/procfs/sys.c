@@ -17,7 +17,7 @@
 #include <tessera/seccomp.h>
 #include <tessera/string.h>
 #include <tessera/uts.h>
-#include <tessera/watch.h>
+#include <tessera/notify.h>
 
 #include "files.h"
 
@@ -381,6 +381,13 @@ static const struct entry vm_entries[] = {
 	{ 0 },
 };
 
+static const struct entry fanotify_entries[] = {
+	NUMBER("max_queued_events", fanotify_queue_max, 0, INT32_MAX),
+	NUMBER("max_user_groups", fanotify_groups_max, 0, INT32_MAX),
+	NUMBER("max_user_marks", fanotify_marks_max, 0, INT32_MAX),
+	{ 0 },
+};
+
 static const struct entry inotify_entries[] = {
 	NUMBER("max_queued_events", inotify_queue_max, 0, INT32_MAX),
 	NUMBER("max_user_instances", inotify_instances_max, 0, INT32_MAX),
@@ -400,6 +407,8 @@ static const struct entry mqueue_entries[] = {
 static const struct entry fs_entries[] = {
 	CONSTANT("aio-max-nr", "65536"),
 	READONLY("aio-nr", show_aio_nr),
+	NUMBER("dir-notify-enable", dnotify_enable, INT32_MIN, INT32_MAX),
+	ENTRY_DIR("fanotify", fanotify_entries),
 	CONSTANT("file-max", "9223372036854775807"),
 	READONLY("file-nr", show_file_nr),
 	ENTRY_DIR("inotify", inotify_entries),

@@ -88,7 +88,8 @@ struct kind {
 #define R_MQUEUE  (1u << 12)
 #define R_URING   (1u << 13)
 #define R_LISTENER (1u << 14) /* of seccomp's notices */
-#define R_FD      0x7fffu
+#define R_FANOTIFY (1u << 15)
+#define R_FD      0xffffu
 #define R_PID     (1u << 16)
 #define R_TIMER   (1u << 17)
 #define R_WATCH   (1u << 18)

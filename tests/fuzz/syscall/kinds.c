@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
@@ -142,6 +143,15 @@ SET(nices, { "0", 0 }, { "19", 19 }, { "10", 10 }, { "0xffffffec", 0xffffffec },
 SET(inotify_masks, N(IN_ACCESS), N(IN_MODIFY), N(IN_ATTRIB), N(IN_CLOSE_WRITE), N(IN_CLOSE_NOWRITE), N(IN_OPEN), N(IN_MOVED_FROM),
     N(IN_MOVED_TO), N(IN_CREATE), N(IN_DELETE), N(IN_DELETE_SELF), N(IN_MOVE_SELF), N(IN_ONLYDIR), N(IN_DONT_FOLLOW),
     N(IN_EXCL_UNLINK), N(IN_MASK_ADD), N(IN_ONESHOT), N(IN_MASK_CREATE))
+SET(fanotify_flags, N(FAN_CLOEXEC), N(FAN_CLASS_CONTENT), N(FAN_CLASS_PRE_CONTENT), N(FAN_UNLIMITED_QUEUE),
+    N(FAN_UNLIMITED_MARKS), { "0x80", 0x80 }, N(FAN_REPORT_TID), N(FAN_REPORT_FID), N(FAN_REPORT_DIR_FID), { "0x800", 0x800 },
+    { "0x1000", 0x1000 })
+/* Not the permission events: the fuzzer answers nobody. */
+SET(fanotify_masks, N(FAN_ACCESS), N(FAN_MODIFY), N(FAN_ATTRIB), N(FAN_CLOSE_WRITE), N(FAN_CLOSE_NOWRITE), N(FAN_OPEN), N(FAN_MOVED_FROM),
+    N(FAN_MOVED_TO), N(FAN_CREATE), N(FAN_DELETE), N(FAN_DELETE_SELF), N(FAN_MOVE_SELF), N(FAN_OPEN_EXEC), N(FAN_EVENT_ON_CHILD),
+    N(FAN_ONDIR), { "0x10000000", 0x10000000 })
+SET(fanotify_marks, N(FAN_MARK_ADD), N(FAN_MARK_REMOVE), N(FAN_MARK_FLUSH), N(FAN_MARK_MOUNT), N(FAN_MARK_FILESYSTEM),
+    N(FAN_MARK_IGNORED_MASK), N(FAN_MARK_IGNORED_SURV_MODIFY), N(FAN_MARK_ONLYDIR), { "0x200", 0x200 }, { "0x400", 0x400 })
 SET(key_type_words, { "0x72657375", 0x72657375 }, { "0x676e697279656b", 0x676e697279656b }, { "0x6e6f676f6c", 0x6e6f676f6c }) /* user, keyring, logon */
 SET(key_name_words, { "0x61", 0x61 }, { "0x623a61", 0x623a61 }, { "0x7365735f", 0x7365735f }) /* a, a:b, _ses */
 /* Not the user's own, nor his persistent one: what is put there stays. */
@@ -283,7 +293,7 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(usages, KIND_CHOICE) X(prctls, KIND_CHOICE) X(arch_prctls, KIND_CHOICE) X(seccomp_ops, KIND_CHOICE) X(seccomp_flags, KIND_FLAGS)                                 \
 	X(bpf_codes, KIND_CHOICE) X(bpf_values, KIND_CHOICE) X(futex_ops, KIND_CHOICE)              \
 	X(futex_words, KIND_CHOICE) X(futex_sizes, KIND_CHOICE) X(policies, KIND_CHOICE) X(priorities, KIND_CHOICE)      \
-	X(prio_whats, KIND_CHOICE) X(nices, KIND_CHOICE) X(inotify_masks, KIND_FLAGS) X(key_type_words, KIND_CHOICE) X(key_name_words, KIND_CHOICE) \
+	X(prio_whats, KIND_CHOICE) X(nices, KIND_CHOICE) X(inotify_masks, KIND_FLAGS) X(fanotify_flags, KIND_FLAGS) X(fanotify_masks, KIND_FLAGS) X(fanotify_marks, KIND_FLAGS) X(key_type_words, KIND_CHOICE) X(key_name_words, KIND_CHOICE) \
 	X(key_rings, KIND_CHOICE) X(key_operations, KIND_CHOICE) X(rename_flags, KIND_FLAGS)        \
 	X(memfd_flags, KIND_FLAGS) X(xattr_flags, KIND_CHOICE) X(membarriers, KIND_CHOICE) X(kcmps, KIND_CHOICE)         \
 	X(tree_flags, KIND_FLAGS) X(move_flags, KIND_FLAGS) X(pick_flags, KIND_FLAGS) X(config_commands, KIND_CHOICE)    \
@@ -327,7 +337,7 @@ static struct kind kinds[] = {
 	{ .name = "restorer", .type = KIND_RESTORER },
 	RESOURCE("fd", R_FD), RESOURCE("file", R_FILE | R_MEMFD), RESOURCE("dir", R_DIR), RESOURCE("pipe", R_PIPE),
 	RESOURCE("socket", R_SOCKET), RESOURCE("epoll", R_EPOLL), RESOURCE("eventfd", R_EVENTFD),
-	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY),
+	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY), RESOURCE("fanotify", R_FANOTIFY),
 	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
 	RESOURCE("mqueue", R_MQUEUE), RESOURCE("listener", R_LISTENER), RESOURCE("uring", R_URING), RESOURCE("aio", R_AIO),

@@ -1,0 +1,18 @@
+#!/bin/sh
+# inotify-tools' inotifywait and fsnotifywait (by inotify and by fanotify), fatrace: who watches sees what is done.
+
+mkdir d m; : >d/old
+# Until the watcher stands, what is done is lost: it says so on its error output.
+stands() { until grep -q 'Watches established' $1; do :; done; }
+changes() { mkdir d/sub; echo text >d/new; mv d/new d/newer; chmod 600 d/newer; cat d/old d/newer; rm d/newer; rmdir d/sub; mkdir d/last; }
+echo inotifywait; inotifywait -m -e create,close_write,moved_from,moved_to,attrib,delete --format '%w %e %f' d >out 2>err & w=$!
+stands err; changes; until grep -q last out; do :; done; kill $w; wait $w 2>/dev/null; cat out; rmdir d/last
+echo fanotify; fsnotifywait --fanotify -m -e create,close_write,moved_from,moved_to,delete --format '%e %f' d >out 2>err & w=$!
+stands err; changes; until grep -q 'ISDIR last' out; do :; done; kill $w; wait $w 2>/dev/null; grep -v '^.fid=' out; rmdir d/last
+echo filesystem; mount -t tmpfs none m; mkdir m/deep; fsnotifywait --filesystem -m -e create,delete --format '%e %f' m >out 2>err & w=$!
+until grep -q 'DELETE deep' out; do : >m/deep/it; rm m/deep/it; rmdir m/deep; mkdir m/deep; done; kill $w; wait $w 2>/dev/null; grep -v '^.fid=' out | sort -u
+echo timeout; fsnotifywait -q -t 1 d; echo $?
+echo fatrace; (cd m && exec fatrace -c) >out 2>err & w=$!
+until grep -q 'here$' out; do : >m/here; cat m/here; done; kill $w; wait $w 2>/dev/null
+grep -o 'cat([0-9]*): .*here$' out | sed 's/([0-9]*)//; s/ [^ ]*here$/ here/' | sort -u | head -1
+umount m
