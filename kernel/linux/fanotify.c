@@ -242,7 +242,8 @@ change_mark(struct file *f, const struct path *p, uint32_t flags, uint32_t mask)
 static long
 find_place(int dirfd, const char __user *uname, uint32_t flags, struct path *out)
 {
-	int error = 0;
+	long error = 0;
+	int bad = 0;
 
 	if (uname) {
 		error = user_path_lookup(dirfd, uname,
@@ -250,10 +251,10 @@ find_place(int dirfd, const char __user *uname, uint32_t flags, struct path *out
 						 (flags & FAN_MARK_ONLYDIR ? LOOKUP_DIRECTORY : 0),
 					 out);
 	} else {
-		struct file *f = handle_get(dirfd, RIGHT_NONE, &error);
+		struct file *f = handle_get(dirfd, RIGHT_NONE, &bad);
 
 		if (!f)
-			return error;
+			return bad;
 		*out = (struct path){ f->mount, f->dentry };
 		if (!f->dentry || !f->inode || ((flags & FAN_MARK_ONLYDIR) && !S_ISDIR(f->inode->mode)))
 			error = -ENOTDIR;

@@ -76,7 +76,13 @@ cred_capable(const struct cred *c, int cap)
 bool
 capable(int cap)
 {
-	return cred_capable(current_cred(), cap);
+	struct process *p = current_process();
+
+	if (!cred_capable(current_cred(), cap))
+		return false;
+	if (p && !READ_ONCE(p->used_privilege))
+		WRITE_ONCE(p->used_privilege, true);
+	return true;
 }
 
 bool

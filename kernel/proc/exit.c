@@ -12,6 +12,7 @@
  * The last steps of a process happen under process_tree_lock in one piece, so that a waiting parent
  * sees either a living child or a complete zombie.
  */
+#include <tessera/accounting.h>
 #include <tessera/address_space.h>
 #include <tessera/aio.h>
 #include <tessera/config.h>
@@ -320,6 +321,7 @@ thread_exit_user(int status)
 			init_died(t, p->exit_status);
 		if (process_is_namespace_init(p))
 			pid_namespace_end(p);
+		accounting_process_ends(p, p->exit_status);
 		release_parts(p);
 		end_session(p);
 	}

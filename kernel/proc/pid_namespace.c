@@ -37,6 +37,7 @@ pid_namespace_release(struct namespace *ns)
 	struct pid_namespace *n = (struct pid_namespace *)ns;
 	struct pid_namespace *parent = n->parent;
 
+	accounting_namespace_ends(n);
 	kfree(n);
 	namespace_put(&parent->ns); /* at most PID_NAMESPACE_DEPTH deep */
 }

@@ -63,7 +63,7 @@ struct fanotify_event {
 	uint32_t hash;                /* [I] */
 	pid_t pid;                    /* [I] whose doing; the kernel's number, 0: its own */
 	uint64_t born;                /* [I] start of that process: a number may be given again */
-	struct path path;             /* [I] references; empty: none */
+	struct path path;             /* [I] EVENT_PATH: references; a question: the asker's */
 	/* questions */
 	enum question_state state;    /* [n] */
 	enum answer answer;           /* [n] */

@@ -11,6 +11,8 @@
  * the queue, then to the list of those asked; who takes it from there with its answer wakes the asker, and
  * the asker frees it. Only what he has abandoned after it was read is freed by the answer.
  *
+ * Its path is his, too: who reads it takes references while he still waits.
+ *
  * Locks: notify_lock. Paths are put after it is dropped.
  */
 #include <tessera/errno.h>
@@ -186,7 +188,6 @@ build(const struct fanotify *n, const struct notify_event *e, uint32_t what, uin
 	sign(n, v);
 	if (!keys) {
 		v->path = *e->path;
-		path_get(&v->path);
 	} else {
 		set_key(&v->object, t.object);
 		set_key(&v->dir, t.dir);
@@ -205,6 +206,8 @@ build(const struct fanotify *n, const struct notify_event *e, uint32_t what, uin
 static void
 enqueue_locked(struct fanotify *n, struct fanotify_event *v)
 {
+	if (v->kind == EVENT_PATH)
+		path_get(&v->path);
 	list_add_tail(&n->queue, &v->node);
 	n->queued++;
 	n->bytes += fanotify_event_size(n, v);
@@ -256,15 +259,6 @@ joined_locked(struct fanotify *n, const struct fanotify_event *v)
 	return false;
 }
 
-/* References that are not the last may be put under a spinlock; of an event's path others hold some: who told. */
-static void
-unbuild_locked(struct fanotify_event *v)
-{
-	if (v->path.dentry)
-		path_put(&v->path);
-	kfree(v);
-}
-
 void *
 fanotify_tell(struct notify_group *g, const struct notify_event *e, struct notify_mark *const marks[NOTIFY_PLACES],
 	      struct list *dead)
@@ -286,7 +280,7 @@ fanotify_tell(struct notify_group *g, const struct notify_event *e, struct notif
 		/* A full queue lets pass: nobody would answer. */
 		if (n->queued >= n->queue_max) {
 			overflow_locked(n);
-			unbuild_locked(v);
+			kfree(v);
 			return NULL;
 		}
 		enqueue_locked(n, v);
@@ -298,14 +292,14 @@ fanotify_tell(struct notify_group *g, const struct notify_event *e, struct notif
 		enqueue_locked(n, v);
 		return NULL;
 	}
-	unbuild_locked(v);
+	kfree(v);
 	return NULL;
 }
 
 void
 fanotify_event_free(struct fanotify_event *e)
 {
-	if (e->path.dentry)
+	if (e->kind == EVENT_PATH)
 		path_put(&e->path);
 	kfree(e);
 }
@@ -333,7 +327,7 @@ fanotify_judge(struct notify_group *g, void *question)
 	}
 	spin_unlock(&notify_lock);
 	if (mine)
-		fanotify_event_free(v);
+		kfree(v); /* its path was the asker's */
 	return error;
 }
 

@@ -262,7 +262,7 @@ static int
 make_record(const struct fanotify *n, const struct fanotify_event *e, struct record *r, struct brought *b)
 {
 	struct event_header *h;
-	int error = e->path.dentry ? bring_file(n, e, b) : 0;
+	int error = e->kind == EVENT_PATH || e->kind == EVENT_QUESTION ? bring_file(n, e, b) : 0;
 
 	if (error)
 		return error;
@@ -303,8 +303,10 @@ take_event(struct fanotify *n, size_t room, bool *too_small)
 		e = NULL;
 	if (e) {
 		fanotify_dequeue_locked(n, e);
-		if (e->kind == EVENT_QUESTION)
+		if (e->kind == EVENT_QUESTION) {
 			e->state = QUESTION_ASKED;
+			path_get(&e->path); /* he waits; he may not for long */
+		}
 	}
 	spin_unlock(&notify_lock);
 	return e;
@@ -354,6 +356,8 @@ give_event(struct fanotify *n, struct fanotify_event *e, struct iov_iter *to, st
 	struct brought b = { .fd = NO_FD, .pidfd = NO_FD };
 	int error = make_record(n, e, r, &b);
 
+	if (e->kind == EVENT_QUESTION)
+		path_put(&e->path);
 	if (!error && iov_copy_to(to, r->bytes, r->used) < r->used)
 		error = -EFAULT;
 	if (error)

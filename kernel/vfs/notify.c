@@ -529,27 +529,47 @@ notify_permit_slow(struct file *f, uint32_t events)
 
 /* --- ends of objects ---------------------------------------------------------------------------- */
 
-/* All marks of `o` end. */
+/* All marks of `o` end, and go to `dead`. */
 static void
-end_marks(struct notify_object *o)
+end_marks(struct notify_object *o, struct list *dead)
 {
-	struct list dead = LIST_INIT(dead);
 	struct notify_mark *m;
 
-	if (!o)
-		return;
 	spin_lock(&notify_lock);
 	while ((m = first_mark(o)) != NULL)
-		notify_kill_locked(m, &dead);
+		notify_kill_locked(m, dead);
 	spin_unlock(&notify_lock);
-	notify_free_dead(&dead);
+}
+
+/* The object itself ends: none of its marks holds it. */
+static void
+free_object(struct notify_object *o)
+{
+	struct list dead = LIST_INIT(dead);
+	struct notify_mark *m, *tmp;
+
+	end_marks(o, &dead);
+	list_for_each_safe(m, tmp, &dead, object_node) {
+		struct notify_group *g = m->group;
+
+		assert(!m->holds);
+		g->ops->mark_free(m);
+		notify_group_put(g);
+	}
+	kfree(o);
 }
 
 void
 notify_inode_removed_slow(struct inode *i, uint32_t event)
 {
+	struct notify_object *o = atomic_load(&i->notify);
+	struct list dead = LIST_INIT(dead);
+
 	notify_inode_slow(i, event);
-	end_marks(atomic_load(&i->notify));
+	if (!o)
+		return;
+	end_marks(o, &dead);
+	notify_free_dead(&dead);
 }
 
 bool
@@ -563,28 +583,22 @@ notify_inode_is_marked(const struct inode *i)
 void
 notify_inode_freed(struct inode *i)
 {
-	if (likely(!i->notify))
-		return;
-	end_marks(i->notify);
-	kfree(i->notify);
+	if (unlikely(i->notify != NULL))
+		free_object(i->notify);
 }
 
 void
 notify_mount_freed(struct mount *m)
 {
-	if (likely(!m->notify))
-		return;
-	end_marks(m->notify);
-	kfree(m->notify);
+	if (unlikely(m->notify != NULL))
+		free_object(m->notify);
 }
 
 void
 notify_filesystem_freed(struct filesystem *fs)
 {
-	if (likely(!fs->notify))
-		return;
-	end_marks(fs->notify);
-	kfree(fs->notify);
+	if (unlikely(fs->notify != NULL))
+		free_object(fs->notify);
 }
 
 uint32_t

@@ -5,6 +5,7 @@
  */
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/notify.h>
 #include <tessera/keys.h>
 #include <tessera/socket.h>
 #include <tessera/sysfs.h>
@@ -41,6 +42,7 @@ static void
 command_mounts(int argc, char **argv)
 {
 	mount_dump();
+	notify_dump();
 }
 
 static void

@@ -13,6 +13,7 @@
 
 #define LOCK_CLASSES(C)                                                                            \
 	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time")       \
+	C(ACCOUNTING,     MUTEX,    "records of processes that ended are written")                 \
 	C(URING_SUBMIT,   MUTEX,    "uring->submit_lock: one thread submits, in order")            \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \

@@ -9,6 +9,7 @@
 #ifndef TESSERA_PID_NAMESPACE_H
 #define TESSERA_PID_NAMESPACE_H
 
+#include <tessera/accounting.h>
 #include <tessera/namespace.h>
 #include <tessera/radix.h>
 #include <tessera/wait.h>
@@ -27,6 +28,7 @@ struct pid_namespace {
 	bool ended;                    /* [P] process 1 is dying or dead: nobody is born here any more */
 	uint32_t processes;            /* [P] living and zombies, those below too */
 	struct wait_queue fewer;       /* processes went down */
+	struct accounting_state accounting;
 	int end_status;                /* [P] how process 1 shall be seen to have ended, 0: as it did */
 };
 

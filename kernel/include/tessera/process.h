@@ -127,6 +127,7 @@ struct process {
 	struct wait_queue child_wait;     /* wait4 sleeps here: woken on each child's change */
 	bool child_subreaper;             /* [P] */
 	bool did_exec;                    /* [P] setpgid's rule */
+	bool used_privilege;              /* [a] a capability let it do something: for accounting */
 	struct thread *creator;           /* [P] who forked it: __WNOTHREAD */
 
 	/* signals */

@@ -2,6 +2,7 @@
 /*
  * sys.c - /proc/sys: the settings that programs read, and those that root may change.
  */
+#include <tessera/accounting.h>
 #include <tessera/address_space.h>
 #include <tessera/aio.h>
 #include <tessera/core.h>
@@ -199,6 +200,35 @@ show_file_nr(struct text *t, struct target *at)
 }
 
 static int
+show_acct(struct text *t, struct target *at)
+{
+	text_print(t, "%d\t%d\t%d\n", READ_ONCE(accounting_limits[0]), READ_ONCE(accounting_limits[1]),
+		   READ_ONCE(accounting_limits[2]));
+	return 0;
+}
+
+/* Up to three numbers; those that are missing stay. */
+static ssize_t
+write_acct(struct target *at, char *data, size_t n)
+{
+	const char *s = data;
+	uint64_t value[3];
+	int count = 0;
+
+	for (; count < 3; count++) {
+		while (*s == ' ' || *s == '\t' || *s == '\n')
+			s++;
+		if (!*s)
+			break;
+		if (parse_u64(s, &s, 10, &value[count]) || value[count] > INT32_MAX)
+			return -EINVAL;
+	}
+	for (int i = 0; i < count; i++)
+		WRITE_ONCE(accounting_limits[i], (int)value[i]);
+	return (ssize_t)n;
+}
+
+static int
 show_core_pattern(struct text *t, struct target *at)
 {
 	char pattern[CORE_PATTERN_MAX];
@@ -309,6 +339,7 @@ static const struct entry kernel_entries[] = {
 	CONSTANT("arch", "x86_64"),
 	CONSTANT("auto_msgmni", "0"),
 	CONSTANT("cap_last_cap", "40"),
+	SETTING("acct", show_acct, write_acct),
 	SETTING("core_pattern", show_core_pattern, write_core_pattern),
 	NUMBER("core_uses_pid", core_uses_pid, INT32_MIN, INT32_MAX),
 	SETTING("dmesg_restrict", show_dmesg_restrict, write_dmesg_restrict),

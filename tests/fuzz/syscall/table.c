@@ -230,6 +230,7 @@ static const char *const refinements[] = {
 	"sysfs option=counts a1=path a2=out256",
 	"name_to_handle_at out=out256 mount_id=out8 flags=at_flags",
 	"open_by_handle_at handle=bytes flags=open_flags > file|dir",
+	"acct name=path",
 	"inotify_init > inotify",
 	"inotify_init1 flags=fd_flags > inotify",
 	"inotify_add_watch fd=inotify mask=inotify_masks > watch",

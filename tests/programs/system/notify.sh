@@ -1,4 +1,5 @@
 #!/bin/sh
+# when: asked
 # inotify-tools' inotifywait and fsnotifywait (by inotify and by fanotify), fatrace: who watches sees what is done.
 
 mkdir d m; : >d/old
@@ -9,10 +10,10 @@ echo inotifywait; inotifywait -m -e create,close_write,moved_from,moved_to,attri
 stands err; changes; until grep -q last out; do :; done; kill $w; wait $w 2>/dev/null; cat out; rmdir d/last
 echo fanotify; fsnotifywait --fanotify -m -e create,close_write,moved_from,moved_to,delete --format '%e %f' d >out 2>err & w=$!
 stands err; changes; until grep -q 'ISDIR last' out; do :; done; kill $w; wait $w 2>/dev/null; grep -v '^.fid=' out; rmdir d/last
-echo filesystem; mount -t tmpfs none m; mkdir m/deep; fsnotifywait --filesystem -m -e create,delete --format '%e %f' m >out 2>err & w=$!
-until grep -q 'DELETE deep' out; do : >m/deep/it; rm m/deep/it; rmdir m/deep; mkdir m/deep; done; kill $w; wait $w 2>/dev/null; grep -v '^.fid=' out | sort -u
+echo filesystem; mount -t tmpfs none m; mkdir m/deep; fsnotifywait -q --filesystem -e create --format '%e %f' m >out 2>err & w=$!
+while kill -0 $w 2>/dev/null; do : >m/deep/it; rm m/deep/it; done; wait $w; echo $?; grep -v '^.fid=' out
 echo timeout; fsnotifywait -q -t 1 d; echo $?
 echo fatrace; (cd m && exec fatrace -c) >out 2>err & w=$!
-until grep -q 'here$' out; do : >m/here; cat m/here; done; kill $w; wait $w 2>/dev/null
+until grep -q 'cat(.*here$' out; do : >m/here; cat m/here; done; kill $w; wait $w 2>/dev/null
 grep -o 'cat([0-9]*): .*here$' out | sed 's/([0-9]*)//; s/ [^ ]*here$/ here/' | sort -u | head -1
 umount m
