@@ -132,6 +132,7 @@ static struct filesystem_type proc_type = {
 	.no_device = true,
 	.user_mount = true,
 	.no_cache = true,
+	.no_judges = true,
 	.mount = proc_mount,
 	.remount = proc_remount,
 	.unmount = proc_unmount,
