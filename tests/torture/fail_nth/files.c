@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <sys/file.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
@@ -249,6 +250,26 @@ SCENARIO(inotify)
 	OK(inotify_rm_watch(fd, other));
 	OK(unlink("watched/renamed"));
 	OK(rmdir("watched"));
+	MUST(close(fd));
+}
+
+SCENARIO(fanotify)
+{
+	int fd = OK(fanotify_init(FAN_NONBLOCK, O_RDONLY)), dir;
+	char events[4096];
+
+	OK(mkdir("marked", 0700));
+	OK(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN | FAN_CLOSE | FAN_EVENT_ON_CHILD, AT_FDCWD, "marked"));
+	OK(fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MODIFY, AT_FDCWD, "marked"));
+	close(OK(open("marked/file", O_CREAT | O_WRONLY, 0600)));
+	if (read(fd, events, sizeof(events)) > 0)
+		close(((struct fanotify_event_metadata *)events)->fd);
+	OK(fanotify_mark(fd, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL));
+	dir = OK(open("marked", O_RDONLY));
+	OK(fcntl(dir, F_NOTIFY, DN_DELETE));
+	MUST(close(dir));
+	OK(unlink("marked/file"));
+	OK(rmdir("marked"));
 	MUST(close(fd));
 }
 
