@@ -763,11 +763,7 @@ address_space_populate(struct address_space *as, vaddr_t start, vaddr_t end)
 			return -EINTR;
 		read_lock(&as->lock);
 		m = address_space_find(as, va);
-		if (!m || m->start >= end) {
-			read_unlock(&as->lock);
-			return m && m->start < end ? -ENOMEM : va < end ? -ENOMEM : 0;
-		}
-		if (m->start > va) {
+		if (!m || m->start > va) {
 			read_unlock(&as->lock);
 			return -ENOMEM;
 		}

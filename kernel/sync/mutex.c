@@ -80,13 +80,13 @@ try_free(struct mutex *m)
 	return true;
 }
 
-/* Take it unless a bit of `not` is set; bits of `drop` go. */
+/* Take it unless a bit of `unless` is set; bits of `drop` go. */
 static bool
-try_take(struct mutex *m, uint32_t not, uint32_t drop)
+try_take(struct mutex *m, uint32_t unless, uint32_t drop)
 {
 	uint32_t s = atomic_load_relaxed(&m->state);
 
-	while (!(s & not)) {
+	while (!(s & unless)) {
 		if (atomic_cas(&m->state, &s, (s & ~drop) | HELD)) {
 			own(m);
 			return true;
@@ -97,7 +97,7 @@ try_take(struct mutex *m, uint32_t not, uint32_t drop)
 
 /* Overtake who sleeps, while it is worth it: where the holder makes progress meanwhile. */
 static bool
-spin_for_it(struct mutex *m, uint32_t not)
+spin_for_it(struct mutex *m, uint32_t unless)
 {
 	if (cpu_count == 1)
 		return false;
@@ -105,9 +105,9 @@ spin_for_it(struct mutex *m, uint32_t not)
 		const struct thread *owner = READ_ONCE(m->owner);
 		uint32_t s = atomic_load_relaxed(&m->state);
 
-		if (!(s & not) && try_take(m, not, 0))
+		if (!(s & unless) && try_take(m, unless, 0))
 			return true;
-		if ((s & ~HELD & not) || !lock_worth_spinning(owner, READ_ONCE(m->owner_cpu)))
+		if ((s & ~HELD & unless) || !lock_worth_spinning(owner, READ_ONCE(m->owner_cpu)))
 			return false;
 		arch_cpu_relax();
 	}

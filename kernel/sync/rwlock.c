@@ -67,13 +67,13 @@ excludes(bool write)
 	return write ? WRITER | HANDOFF | READERS : WRITER | HANDOFF;
 }
 
-/* Take it unless a bit of `not` is set; bits of `drop` go. */
+/* Take it unless a bit of `unless` is set; bits of `drop` go. */
 static __always_inline bool
-try_take(struct rwlock *l, bool write, uint32_t not, uint32_t drop)
+try_take(struct rwlock *l, bool write, uint32_t unless, uint32_t drop)
 {
 	uint32_t s = atomic_load_relaxed(&l->state);
 
-	while (!(s & not)) {
+	while (!(s & unless)) {
 		if (!atomic_cas(&l->state, &s, (s & ~drop) + (write ? WRITER : READER)))
 			continue;
 		if (write) {
@@ -86,21 +86,21 @@ try_take(struct rwlock *l, bool write, uint32_t not, uint32_t drop)
 }
 
 /*
- * Overtake who sleeps, while it is worth it: while the writer runs, or readers are about to leave. A bit of `not`
+ * Overtake who sleeps, while it is worth it: while the writer runs, or readers are about to leave. A bit of `unless`
  * keeps us out, and so do readers when somebody waits.
  */
 static bool
-spin_for_it(struct rwlock *l, bool write, uint32_t not)
+spin_for_it(struct rwlock *l, bool write, uint32_t unless)
 {
 	if (cpu_count == 1)
 		return false;
 	for (unsigned int i = 0; i < LOCK_SPINS; i++) {
 		const struct thread *writer = READ_ONCE(l->writer);
-		uint32_t s = atomic_load_relaxed(&l->state), now = not | (s & WAITERS ? READERS : 0);
+		uint32_t s = atomic_load_relaxed(&l->state), now = unless | (s & WAITERS ? READERS : 0);
 
 		if (!(s & now) && try_take(l, write, now, 0))
 			return true;
-		if ((s & HANDOFF & not) || !lock_worth_spinning(writer, READ_ONCE(l->writer_cpu)))
+		if ((s & HANDOFF & unless) || !lock_worth_spinning(writer, READ_ONCE(l->writer_cpu)))
 			return false;
 		arch_cpu_relax();
 	}
@@ -221,17 +221,17 @@ static __noinline void
 lock_slowly(struct rwlock *l, bool write)
 {
 	struct rwlock_waiter w = { .thread = current_thread(), .write = write };
-	uint32_t not = excludes(write);
+	uint32_t unless = excludes(write);
 	uint64_t flags;
 
-	if (spin_for_it(l, write, not))
+	if (spin_for_it(l, write, unless))
 		return;
 	flags = spin_lock_irq(&l->wait_lock);
 	if (!list_is_empty(&l->waiters))
-		not |= READERS;
+		unless |= READERS;
 	list_add_tail(&l->waiters, &w.node);
 	atomic_or(&l->state, WAITERS); /* (1) */
-	if (try_take(l, write, not, 0)) { /* (2) */
+	if (try_take(l, write, unless, 0)) { /* (2) */
 		leave(l, &w);
 		wake_and_unlock(l, flags); /* readers that came in between */
 		return;
