@@ -143,7 +143,7 @@ sanitize = $(foreach s,$(sanitizers_$(BUILD)),$(if $(filter $(plain_always) $(pl
 	$(if $(filter $(user_structs),$(1)),$(CFLAGS_user_structs_$(s)))))
 
 LDFLAGS_kernel := -m elf_x86_64 -static -pie --no-dynamic-linker -T boot/kernel.ld \
-	-z max-page-size=4096 -z noexecstack -z norelro --build-id=none
+	-z max-page-size=4096 -z noexecstack -z norelro -z pack-relative-relocs --build-id=none
 
 command_c = $(CC) $(CPPFLAGS_kernel) $(CFLAGS_kernel) $(call sanitize,$(1)) $(if $(filter boot/%,$(1)),$(CFLAGS_boot)) -c
 command_S = $(CC) $(CPPFLAGS_kernel) $(ASFLAGS_kernel) -c

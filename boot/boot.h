@@ -19,6 +19,7 @@ void __noreturn kernel_main(void);
 /* Steps 4 and 5 of entry.S. */
 uint64_t boot_prepare(uint32_t protocol, uint64_t info, uint64_t cycles);
 void limine_prepare(uint64_t cycles);
+void boot_relocate_in_place(void);
 void __noreturn boot_main(void);
 
 /* Where the loader left its information, and when; written before the kernel is relocated. */

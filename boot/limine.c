@@ -116,6 +116,7 @@ limine_prepare(uint64_t cycles)
 	};
 	const struct limine_address_response *address = address_request.response;
 
+	boot_relocate_in_place();
 	boot_protocol = BOOT_PROTOCOL_LIMINE;
 	boot_cycles = cycles;
 	if (base_revision[2] != 0 || !address || !limine_convert(&bootinfo, &a)) {

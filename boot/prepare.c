@@ -38,6 +38,7 @@ struct relocation {
 #define CMOS_DATA     0x71
 
 extern const struct relocation boot_rela_start[], boot_rela_end[];
+extern const uint64_t boot_relr_start[], boot_relr_end[];
 extern uint64_t boot_pml4[], boot_pdpt_direct[], boot_directories[], boot_directories_kernel[];
 
 /* In .data: the entry code must find them written, whatever a loader does with .bss. */
@@ -151,10 +152,50 @@ map_memory(paddr_t directories)
 	boot_pml4[top] = (paddr_t)boot_pdpt_direct | PTE_TABLE;
 }
 
-/* The linker left only relative relocations (tools/check_kernel.py makes sure). */
+/*
+ * The words of .relr.dyn: an even one is the address of a word to relocate; an odd one says by its bits, from the
+ * second on, which of the next 63 words are. (ELF, System V ABI: DT_RELR.) The words hold their linked values.
+ */
+static void
+relocate_packed(paddr_t image, vaddr_t slide)
+{
+	uint64_t *next = NULL;
+
+	for (const uint64_t *r = boot_relr_start; r < boot_relr_end; r++) {
+		if (!(*r & 1)) {
+			next = (uint64_t *)(image + *r - KERNEL_LINK_BASE);
+			*next++ += slide;
+			continue;
+		}
+		for (unsigned int i = 0; i < 63; i++)
+			if (*r >> (i + 1) & 1)
+				next[i] += slide;
+		next += 63;
+	}
+}
+
+/*
+ * Limine has slid the image and applied what .rela.dyn has; not every version knows .relr.dyn. A pointer that was
+ * to be relocated tells whether this one does. The image is mapped by then as its segments say, constants read only.
+ */
+void
+boot_relocate_in_place(void)
+{
+	static const char *volatile self = kernel_start;
+	uint64_t cr0 = cr0_read();
+
+	if (self == kernel_start)
+		return;
+	cr0_write(cr0 & ~CR0_WP);
+	relocate_packed((paddr_t)kernel_start, (vaddr_t)kernel_start - KERNEL_LINK_BASE);
+	cr0_write(cr0);
+}
+
+/* The linker left only relative relocations (tools/check_kernel.py makes sure): unpacked those at odd addresses. */
 static void
 relocate(paddr_t image, vaddr_t slide)
 {
+	relocate_packed(image, slide);
 	for (const struct relocation *r = boot_rela_start; r < boot_rela_end; r++) {
 		if ((uint32_t)r->info != R_X86_64_RELATIVE)
 			continue;

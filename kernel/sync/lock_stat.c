@@ -47,11 +47,11 @@ struct table {
 	struct stats class[LOCK_CLASS_COUNT];
 	struct site site[SITES];
 	uint64_t no_room; /* acquisitions from sites that did not fit */
+	struct lock_stat_held holds; /* spinlocks */
 };
 
 static struct mutex stat_lock = MUTEX_INIT(stat_lock, SLEEP_LEAF);
 static struct table *tables[MAX_CPUS];              /* [a] */
-static struct lock_stat_held cpu_holds[MAX_CPUS];   /* [i] spinlocks */
 static uint32_t generation;                         /* [a] bumped by each switching on */
 
 /* --- counting: interrupts off ---------------------------------------------------------------------- */
@@ -94,9 +94,9 @@ count_hold(struct stats *s, uint64_t held)
 }
 
 static struct lock_stat_held *
-holds_of(struct cpu *c, bool sleeping)
+holds_of(struct table *t, struct cpu *c, bool sleeping)
 {
-	struct lock_stat_held *h = sleeping && c->current ? &c->current->lock_holds : &cpu_holds[c->id];
+	struct lock_stat_held *h = sleeping && c->current ? &c->current->lock_holds : &t->holds;
 	uint32_t present = atomic_load_relaxed(&generation);
 
 	if (h->generation != present) {
@@ -115,7 +115,7 @@ lock_stat_acquired(const void *lock, uint16_t class, bool sleeping, vaddr_t pc, 
 	struct table *t = atomic_load(&tables[c->id]);
 
 	if (t && class < LOCK_CLASS_COUNT) {
-		struct lock_stat_held *h = holds_of(c, sleeping);
+		struct lock_stat_held *h = holds_of(t, c, sleeping);
 		struct site *s = find_site(t, class, pc);
 
 		count_wait(&t->class[class], contended, waited);
@@ -140,18 +140,17 @@ lock_stat_released(const void *lock, uint16_t class, bool sleeping)
 	uint64_t flags = arch_irq_save_quiet();
 	struct cpu *c = this_cpu();
 	struct table *t = atomic_load(&tables[c->id]);
-	struct lock_stat_held *h = holds_of(c, sleeping);
+	struct lock_stat_held *h = t ? holds_of(t, c, sleeping) : NULL;
 
-	for (uint32_t i = h->count; i-- > 0; ) {
+	for (uint32_t i = h ? h->count : 0; i-- > 0; ) {
 		uint64_t held;
 		struct site *s;
 
 		if (h->entry[i].lock != lock || h->entry[i].class != class)
 			continue;
 		held = arch_clock_ns() - h->entry[i].since;
-		s = t ? find_site(t, class, h->entry[i].site) : NULL;
-		if (t)
-			count_hold(&t->class[class], held);
+		s = find_site(t, class, h->entry[i].site);
+		count_hold(&t->class[class], held);
 		if (s)
 			count_hold(&s->stats, held);
 		for (h->count--; i < h->count; i++)

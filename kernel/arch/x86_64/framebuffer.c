@@ -2,9 +2,9 @@
 /*
  * framebuffer.c - the kernel's log as text on the boot loader's framebuffer.
  *
- * The text is kept as an array of characters from the first line on; framebuffer_map() shows what has
- * gathered until then. Video memory is slow to read, so scrolling redraws from the array, and only
- * the cells that differ. The caller of arch_console_write() keeps two writers apart.
+ * The text is kept as rows of characters from the first line on; framebuffer_map() shows what has
+ * gathered until then. Video memory is slow to read, so scrolling redraws from the rows, and only
+ * the cells that differ. Where there is no framebuffer there are no rows. The caller of arch_console_write() keeps two writers apart.
  */
 #include <tessera/arch.h>
 #include <tessera/bootinfo.h>
@@ -17,13 +17,27 @@
 #define COLUMNS_MAX 240u
 #define ROWS_MAX    100u
 #define TAB         8
+#define ROWS_PER_FRAME (PAGE_SIZE / COLUMNS_MAX)
 
 static struct boot_framebuffer fb;           /* [I] after framebuffer_init() */
 static uint8_t *pixels;                      /* [I] after framebuffer_map(); NULL: not shown */
 static uint32_t columns, rows;               /* [I] 0: no framebuffer */
 static uint32_t column, row;                 /* the cursor: console's writer */
-static uint8_t cells[ROWS_MAX][COLUMNS_MAX]; /* what should be on the screen; 0: blank */
-static uint8_t shown[ROWS_MAX][COLUMNS_MAX]; /* what is */
+static uint8_t *cells[ROWS_MAX];             /* what should be on the screen; 0: blank */
+static uint8_t *shown[ROWS_MAX];             /* what is */
+
+/* Before the frame allocator stands. */
+static void
+make_rows(uint8_t **to)
+{
+	uint8_t *frame = NULL;
+
+	for (uint32_t r = 0; r < rows; r++) {
+		if (r % ROWS_PER_FRAME == 0)
+			frame = phys_to_virt(boot_frame_alloc());
+		to[r] = frame + r % ROWS_PER_FRAME * COLUMNS_MAX;
+	}
+}
 
 void
 framebuffer_init(const struct boot_framebuffer *f)
@@ -38,6 +52,8 @@ framebuffer_init(const struct boot_framebuffer *f)
 	rows = MIN(fb.height / FONT_HEIGHT, ROWS_MAX);
 	if (!columns || !rows)
 		columns = rows = 0;
+	make_rows(cells);
+	make_rows(shown);
 }
 
 static void
@@ -79,12 +95,16 @@ redraw(void)
 static void
 new_line(void)
 {
+	uint8_t *top;
+
 	column = 0;
 	if (++row < rows)
 		return;
 	row = rows - 1;
-	memmove(cells[0], cells[1], sizeof(cells[0]) * (rows - 1));
-	memset(cells[rows - 1], 0, sizeof(cells[0]));
+	top = cells[0];
+	memmove(cells, cells + 1, sizeof(cells[0]) * row);
+	cells[row] = top;
+	memset(top, 0, COLUMNS_MAX);
 }
 
 void
