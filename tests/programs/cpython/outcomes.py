@@ -30,7 +30,7 @@ import unittest
 
 from test import support
 
-SECONDS = 600
+SECONDS = 1800
 
 
 class Outcomes(unittest.TestResult):

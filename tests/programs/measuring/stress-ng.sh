@@ -17,12 +17,16 @@ nowhere="apparmor binderfs efivar fiemap gpu idle-page iomix ipsec-mb kvm loop p
 swap tsc tun uprobe verity x86syscall xattr"
 # Not by root:
 user="exec spawn"
+# Sends SIGALRM to numbers from memory that it has never written, 1 and 2 among them: where those are nobody that
+# would end of it.
+stray="resources"
 
 # One class, for a second: status 0, and not by doing nothing.
 one()
 {
 	as= more=
 	case " $user " in *" $1 "*) as="chroot --userspec=65534:65534 --skip-chdir /" ;; esac
+	case " $stray " in *" $1 "*) as="busybox unshare --pid --fork --mount-proc $0 --behind" ;; esac
 	# Its own choice would be deadlines, which neither kernel gives a program that is not alone.
 	[ "$1" != cyclic ] || more="--cyclic-policy rr"
 	mkdir -p "work.$1" && chmod 777 "work.$1"
@@ -36,6 +40,13 @@ one()
 		echo "$1" >>failed
 	fi
 }
+if [ "$1" = --behind ]; then
+	shift
+	trap : ALRM
+	sleep 1000 &
+	"$@"
+	exit
+fi
 if [ "$1" ]; then
 	one "$1"
 	exit
