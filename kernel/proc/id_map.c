@@ -5,6 +5,10 @@
  * A line is "first inside, first in the parent, how many". A map is written once, by who has CAP_SYS_ADMIN over
  * the namespace and lives in it or in its parent. Without CAP_SETUID (CAP_SETGID) over the parent it may map only
  * the writer's own id, and for groups only after setgroups has been given up for good.
+ *
+ * The parent's user 0 is mapped only by who has CAP_SETFCAP over the parent: a file capability that is set inside
+ * counts wherever its root is the parent's, so it would be CAP_SETFCAP there. A writer from inside has it by what
+ * the creator had.
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
@@ -72,6 +76,17 @@ parse_map(const char *text, struct id_extent *out)
 	return n ? (int)n : -EINVAL;
 }
 
+/* Does none of these stand for the parent's user 0, or may the opener map it? Before they are translated. */
+static bool
+root_allowed(const struct user_namespace *ns, const struct cred *opener, const struct id_extent *e, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (e[i].outside == 0)
+			return opener->user_ns == ns ? ns->maps_root
+						     : cred_capable_in(opener, ns->ns.owner, CAP_SETFCAP);
+	return true;
+}
+
 /* May the caller, who opened the file as `opener`, map these? map_lock is held. */
 static bool
 allowed(const struct user_namespace *ns, bool gids, const struct cred *opener, const struct id_extent *e, int n)
@@ -80,6 +95,8 @@ allowed(const struct user_namespace *ns, bool gids, const struct cred *opener, c
 	int cap = gids ? CAP_SETGID : CAP_SETUID;
 	uint32_t kernel_id;
 
+	if (!gids && !root_allowed(ns, opener, e, n))
+		return false;
 	if (n == 1 && e->count == 1 && ns->creator == opener->euid) {
 		kernel_id = gids ? id_map_in(parent, &parent->gids, e->outside)
 				 : id_map_in(parent, &parent->uids, e->outside);

@@ -190,6 +190,7 @@ user_namespace_create(struct cred *c)
 	ns->level = parent->level + 1;
 	ns->creator = c->euid;
 	ns->creator_group = c->egid;
+	ns->maps_root = cred_capable_in(c, parent, CAP_SETFCAP);
 	ns->no_setgroups = READ_ONCE(parent->no_setgroups);
 	user_namespace_join(c, ns);
 	namespace_put(&ns->ns);

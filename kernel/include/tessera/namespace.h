@@ -112,6 +112,7 @@ struct user_namespace {
 	uint32_t level;                /* [I] 0: the first */
 	uid_t creator;                 /* [I] as the first namespace numbers them */
 	gid_t creator_group;           /* [I] */
+	bool maps_root;                /* [I] the creator had CAP_SETFCAP: who is inside may map the parent's user 0 */
 	bool no_setgroups;             /* [n] */
 	struct id_map uids, gids;      /* [n] to set */
 };

@@ -121,6 +121,83 @@ TEST(ranges_by_the_privileged)
 	CHECK_EXIT(pid, 0);
 }
 
+/* CAP_SETFCAP in or out of the effective set. */
+static void
+set_setfcap(bool on)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	CHECK_OK(syscall(SYS_capget, &head, data));
+	if (on)
+		data[0].effective |= 1u << CAP_SETFCAP;
+	else
+		data[0].effective &= ~(1u << CAP_SETFCAP);
+	CHECK_OK(syscall(SYS_capset, &head, data));
+}
+
+static pid_t
+sleeper_in_a_new_one(void)
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	CHECK_OK(pipe(ready));
+	pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(unshare(CLONE_NEWUSER));
+		check_write_all(ready[1], "x", 1);
+		for (;;)
+			pause();
+	}
+	check_read_all(ready[0], &c, 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+/* File capabilities that are set inside count outside, where the root inside is the parent's. */
+TEST(the_parents_root_is_mapped_with_setfcap_only)
+{
+	char path[64];
+	pid_t pid = sleeper_in_a_new_one();
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	set_setfcap(false);
+	CHECK_EQ(write_error(path, "0 0 1"), EPERM);
+	CHECK_EQ(write_error(path, "0 1 1\n1 2 1\n2 0 1\n3 3 49999997\n"), EPERM);
+	write_text(path, "0 1 10"); /* not the parent's 0 */
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	write_text(path, "0 0 1");  /* groups have no such rule */
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_OK(waitpid(pid, NULL, 0));
+
+	/* What counts is what the opener had. */
+	pid = sleeper_in_a_new_one();
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	fd = CHECK_OK(open(path, O_WRONLY));
+	set_setfcap(true);
+	CHECK_ERRNO(write(fd, "0 0 1", 5), EPERM);
+	close(fd);
+	fd = CHECK_OK(open(path, O_WRONLY));
+	set_setfcap(false);
+	CHECK_EQ(write(fd, "0 0 1", 5), 5);
+	close(fd);
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_OK(waitpid(pid, NULL, 0));
+}
+
+/* The one who makes it decides for those inside, who have every capability there. */
+TEST(mapping_ones_own_root_wants_what_the_maker_had)
+{
+	set_setfcap(false);
+	CHECK_OK(unshare(CLONE_NEWUSER));
+	CHECK(capabilities() & 1ULL << CAP_SETFCAP);
+	CHECK_EQ(write_error("/proc/self/uid_map", "0 0 1"), EPERM);
+}
+
 /* All capabilities inside are none outside. */
 TEST(root_inside_is_nobody_outside)
 {
