@@ -236,11 +236,10 @@ struct contention {
 static bool
 is_waited_for(struct mutex *m)
 {
-	bool yes;
+	uint64_t flags = spin_lock_irq(&m->wait_lock);
+	bool yes = !list_is_empty(&m->waiters);
 
-	spin_lock(&m->wait_lock);
-	yes = !list_is_empty(&m->waiters);
-	spin_unlock(&m->wait_lock);
+	spin_unlock_irq(&m->wait_lock, flags);
 	return yes;
 }
 
