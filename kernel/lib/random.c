@@ -118,7 +118,7 @@ random_stir(const void *data, size_t n)
 	}
 }
 
-static const uint32_t nonce[3] = { 0x74657373, 0x6572612d, 0x726e6721 };
+static const uint32_t own_nonce[3] = { 0x74657373, 0x6572612d, 0x726e6721 };
 
 /* A key that nobody had before and the pool does not keep. */
 static void
@@ -127,7 +127,7 @@ fresh_key_locked(uint32_t key[8])
 	uint8_t block[64];
 
 	stir_locked(NULL);
-	chacha20_block(pool_key, 0, nonce, block);
+	chacha20_block(pool_key, 0, own_nonce, block);
 	memcpy(pool_key, block, 32);
 	memcpy(key, block + 32, 32);
 	memset(block, 0, sizeof(block));
@@ -142,7 +142,7 @@ generate(const uint32_t key[8], uint8_t *p, size_t n)
 	while (n > 0) {
 		size_t part = MIN(n, sizeof(block));
 
-		chacha20_block(key, counter++, nonce, block);
+		chacha20_block(key, counter++, own_nonce, block);
 		memcpy(p, block, part);
 		p += part;
 		n -= part;
