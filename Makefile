@@ -398,7 +398,13 @@ $(bench_exe): build/bench/%: $$(wildcard bench/$$*/*.c bench/$$*/*.h) build/benc
 	$(say) BENCH $@
 	$(q)$(HOSTCC) $(CFLAGS_bench) -o $@ $(filter %.c,$^)
 
-bench: $(bench_exe)
+# What `tessera profile` has QEMU load: it counts instructions.
+build/profile/plugin.so: tools/profile/plugin.c build/bench.flags
+	@mkdir -p $(@D)
+	$(say) PLUGIN $@
+	$(q)$(HOSTCC) -std=gnu17 -O2 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden -o $@ $<
+
+bench: $(bench_exe) build/profile/plugin.so
 
 # ---------------------------------------------------------------------------------------------- helpers
 

@@ -29,7 +29,7 @@ pytest_plugins = ["times"]
 
 # In the order in which they begin: what has long tests first, so that no worker is left with one at the end.
 PARTS = (
-    "self_built programs bochs torture static fuzz variants leaks abi build bench kasan command kernel trace kdb "
+    "self_built programs bochs torture static fuzz variants leaks abi build bench profile kasan command kernel trace kdb "
     "terminal kaslr boot pressure machines abi_check unit"
 ).split()
 

@@ -3,7 +3,7 @@
  * bench.c - runs the items: see bench.h.
  *
  *	bench [WORD...]     those whose names begin with a WORD; all
- *	bench --list        their names and units
+ *	bench --list        their names, units and how many operations a round has
  *	bench --nothing     ends at once: what fork_exec starts
  */
 #include "bench.h"
@@ -69,7 +69,9 @@ one_round(struct item *i, long n)
 	if (i->before)
 		i->before();
 	start = now();
+	MARK_START();
 	i->run(n);
+	MARK_STOP();
 	end = now();
 	if (i->after)
 		i->after();
@@ -136,7 +138,7 @@ main(int argc, char **argv)
 		return 0;
 	for (struct item *i = items; i; i = i->next) {
 		if (argc > 1 && strcmp(argv[1], "--list") == 0) {
-			printf("%s\t%s\n", i->name, i->unit);
+			printf("%s\t%s\t%ld\n", i->name, i->unit, i->n);
 		} else if (is_wanted(i, argc, argv) && run_apart(i) != 0) {
 			printf("%s\tfailed\n", i->name);
 			failed = 1;

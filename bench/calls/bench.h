@@ -60,6 +60,12 @@ void wait_child(pid_t pid);            /* and must have ended with 0 */
 		value_;                                                                                     \
 	})
 
+/*
+ * No-operations that `tessera profile` knows: it counts what the machine does between them (tools/profile/plugin.c).
+ */
+#define MARK_START() __asm__ volatile("nopl 0x7e55e7a0(%%rax,%%rax,1)" ::: "memory")
+#define MARK_STOP()  __asm__ volatile("nopl 0x7e55e7a1(%%rax,%%rax,1)" ::: "memory")
+
 #define ITEM_OF(item_name, item_unit, rounds, size, before_fn, after_fn)                                    \
 	static void run_##item_name(long n);                                                                \
 	static struct item item_##item_name = {                                                             \

@@ -106,6 +106,28 @@ ITEM_IN(unix_latency, 5000, meet_by_sockets, part)
 	ping_pong(n);
 }
 
+/* A byte into a pipe and out again, nobody waiting. */
+static void
+open_pipe(void)
+{
+	MUST(pipe(to));
+}
+
+static void
+close_pipe(void)
+{
+	MUST(close(to[0]));
+	MUST(close(to[1]));
+}
+
+ITEM_IN(pipe_write_read_1, 20000, open_pipe, close_pipe)
+{
+	for (long i = 0; i < n; i++) {
+		MUST(write(to[1], &byte, 1));
+		MUST(read(to[0], &byte, 1));
+	}
+}
+
 /* --- bandwidth ---------------------------------------------------------------------------------------- */
 
 static void

@@ -195,7 +195,7 @@ describe_stack_short(const struct trap_frame *f, vaddr_t fp, uint32_t depth, cha
 /* Functions that are how one waits, not what for. */
 static const char *const waiting[] = {
 	"arch_thread_switch", "thread_switch_stack", "switch_thread", "schedule", "wait_sleep", "wait_until",
-	"lock_slowly", "mutex_lock", "read_lock", "write_lock", "schedule_preempted", "wait_for_lock",
+	"lock_slowly", "lock_watchfully", "mutex_lock", "read_lock", "write_lock", "schedule_preempted", "wait_for_lock",
 };
 
 static bool

@@ -2,9 +2,10 @@
 /*
  * poll.c - waiting for any of several files: the core of poll(2) and select(2).
  *
- * The first round puts a waiter on every queue the files name; any of them sets `triggered` and wakes
- * the thread, which then asks all files again. The flag, not the files, is what is tested between
- * wait_prepare() and the sleep, since asking a file may itself sleep.
+ * The first round only asks: mostly something is ready, and then no queue need know of us. The second puts a
+ * waiter on every queue the files name; any of them sets `triggered` and wakes the thread, which then asks all
+ * files again. The flag, not the files, is what is tested between wait_prepare() and the sleep, since asking a
+ * file may itself sleep.
  */
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
@@ -105,32 +106,55 @@ set_release(struct poll_wait_set *set)
 	}
 }
 
-static bool
+static __always_inline bool
 ask(struct poll_item *item, struct poll_table *pt)
 {
-	struct file *f;
+	uint32_t wanted = item->events | POLL_ALWAYS;
+	struct handle_loan l;
 	int error;
 
 	item->revents = 0;
 	if (item->fd < 0)
 		return false;
-	f = handle_get(item->fd, RIGHT_POLL, &error);
-	if (!f) {
+	if (unlikely(!handle_borrow(item->fd, RIGHT_POLL, &l, &error))) {
 		item->revents = POLLNVAL;
 		return true;
 	}
 	if (pt)
-		pt->events = item->events | POLL_ALWAYS;
-	item->revents = (uint16_t)(file_poll(f, pt) & (item->events | POLL_ALWAYS));
-	file_put(f);
+		pt->events = wanted;
+	item->revents = (uint16_t)(file_poll(l.file, pt) & wanted);
+	handle_return(&l);
 	return item->revents != 0;
 }
 
-long
-poll_files(struct poll_item *items, uint32_t count, deadline_t until)
+/* One round without waiters. How many are ready. */
+static long
+ask_all(struct poll_item *items, uint32_t count)
+{
+	long ready = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		ready += ask(&items[i], NULL);
+	return ready;
+}
+
+/* The round that puts waiters on the queues, until one is ready: then nobody will sleep. */
+static __noinline long
+ask_and_watch(struct poll_item *items, uint32_t count, struct poll_wait_set *set)
+{
+	long ready = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		ready += ask(&items[i], ready == 0 ? &set->table : NULL);
+	return ready;
+}
+
+/* None was ready. As poll_files(). */
+static __noinline long
+wait_for_any(struct poll_item *items, uint32_t count, deadline_t until)
 {
 	struct poll_wait_set set;
-	bool first = until != 0;
+	bool watching = false;
 	long ready = 0;
 	int error = 0;
 
@@ -140,14 +164,9 @@ poll_files(struct poll_item *items, uint32_t count, deadline_t until)
 	set.chunks = NULL;
 	for (;;) {
 		atomic_store(&set.triggered, false);
-		ready = 0;
-		for (uint32_t i = 0; i < count; i++) {
-			/* once one is ready nobody will sleep: no more queues are needed */
-			if (ask(&items[i], first && ready == 0 ? &set.table : NULL))
-				ready++;
-		}
-		first = false;
-		if (ready > 0 || until == 0 || error == -ETIMEDOUT)
+		ready = watching ? ask_all(items, count) : ask_and_watch(items, count, &set);
+		watching = true;
+		if (ready > 0 || error == -ETIMEDOUT)
 			break;
 		if (set.no_memory) {
 			error = -ENOMEM;
@@ -163,4 +182,12 @@ poll_files(struct poll_item *items, uint32_t count, deadline_t until)
 	if (ready > 0)
 		return ready;
 	return error == -ETIMEDOUT ? 0 : error;
+}
+
+long
+poll_files(struct poll_item *items, uint32_t count, deadline_t until)
+{
+	long ready = ask_all(items, count);
+
+	return ready > 0 || until == 0 ? ready : wait_for_any(items, count, until);
 }

@@ -64,19 +64,36 @@ typedef long (*thunk_t)(const struct trap_frame *f);
 
 _Static_assert(CPU_CALLS == CALL_MAX + 1, "one counter per call, and one");
 
+#define CALL0(nr, name, ...) [nr] = thunk_##name,
+#define CALL1 CALL0
+#define CALL2 CALL0
+#define CALL3 CALL0
+#define CALL4 CALL0
+#define CALL5 CALL0
+#define CALL6 CALL0
+static const thunk_t thunks[CALL_MAX] = {
+#include "calls.h"
+};
+#undef CALL0
+#undef CALL1
+#undef CALL2
+#undef CALL3
+#undef CALL4
+#undef CALL5
+#undef CALL6
+
 struct call {
-	thunk_t thunk;
 	const char *name;
 	uint8_t arguments;
 };
 
-#define CALL0(nr, name, ...) [nr] = { thunk_##name, #name, 0 },
-#define CALL1(nr, name, ...) [nr] = { thunk_##name, #name, 1 },
-#define CALL2(nr, name, ...) [nr] = { thunk_##name, #name, 2 },
-#define CALL3(nr, name, ...) [nr] = { thunk_##name, #name, 3 },
-#define CALL4(nr, name, ...) [nr] = { thunk_##name, #name, 4 },
-#define CALL5(nr, name, ...) [nr] = { thunk_##name, #name, 5 },
-#define CALL6(nr, name, ...) [nr] = { thunk_##name, #name, 6 },
+#define CALL0(nr, name, ...) [nr] = { #name, 0 },
+#define CALL1(nr, name, ...) [nr] = { #name, 1 },
+#define CALL2(nr, name, ...) [nr] = { #name, 2 },
+#define CALL3(nr, name, ...) [nr] = { #name, 3 },
+#define CALL4(nr, name, ...) [nr] = { #name, 4 },
+#define CALL5(nr, name, ...) [nr] = { #name, 5 },
+#define CALL6(nr, name, ...) [nr] = { #name, 6 },
 static const struct call calls[CALL_MAX] = {
 #include "calls.h"
 };
@@ -125,39 +142,57 @@ enter_slowly(struct thread *t, struct trap_frame *f, long *result)
 	return !(work & CALL_WORK_SECCOMP) || seccomp_enter(f, result);
 }
 
-/*
- * Run the call that `f` asks for. Interrupts on, nothing held. Returns its value or a negative
- * errno; the ERESTART* ones are resolved on the way back to user mode.
- */
-long
-syscall_dispatch(struct trap_frame *f)
+/* Run it; unknown: say so. */
+static long
+execute(const struct trap_frame *f, uint32_t nr)
 {
-	struct thread *t = current_thread();
-	uint32_t nr = (uint32_t)f->orig_rax; /* Linux's ABI: the upper half of rax says nothing */
+	if (nr >= CALL_MAX || !thunks[nr]) {
+		cpu_count_one(CPU_COUNTER(call[CALL_MAX]));
+		return unknown_call(nr);
+	}
+	cpu_count_one(CPU_COUNTER(call) + nr * sizeof(uint64_t));
+	return thunks[nr](f);
+}
+
+/* The same for who is looked at: by itself, a tracer, filters, traces or checks. */
+static __noinline long
+execute_watched(struct thread *t, struct trap_frame *f)
+{
+	uint32_t nr = (uint32_t)f->orig_rax;
 	long result;
 
 	t->syscall_number = (uint64_t)(int32_t)nr;
 	if (unlikely(READ_ONCE(t->call_work))) {
-		if (!enter_slowly(t, f, &result)) {
-			t->syscall_number = UINT64_MAX;
+		if (!enter_slowly(t, f, &result))
 			return result;
-		}
 		nr = (uint32_t)f->orig_rax;
 		t->syscall_number = (uint64_t)(int32_t)nr;
 	}
 	if (config_kcov)
 		planted_look(f);
 	trace_syscall_enter(nr, f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
-	if (likely(nr < CALL_MAX && calls[nr].thunk)) {
-		cpu_count_one(CPU_COUNTER(call) + nr * sizeof(uint64_t));
-		result = calls[nr].thunk(f);
-	} else {
-		cpu_count_one(CPU_COUNTER(call[CALL_MAX]));
-		result = unknown_call(nr);
-	}
+	result = execute(f, nr);
 	trace_syscall_exit(nr, result);
-	t->syscall_number = UINT64_MAX;
 	if (config_misuse_check && unlikely(t->waiters))
 		waiters_left(t, "ends a system call");
 	return result;
+}
+
+/*
+ * Run the call that `f` asks for. Interrupts on, nothing held. Returns its value or a negative
+ * errno; the ERESTART* ones are resolved on the way back to user mode. The entry code notes that the call has
+ * ended (thread->syscall_number).
+ */
+long
+syscall_dispatch(struct trap_frame *f)
+{
+	struct thread *t = current_thread();
+	uint32_t nr = (uint32_t)f->orig_rax; /* Linux's ABI: the upper half of rax says nothing */
+
+	if (config_kcov || config_misuse_check || trace_watches(1u << TRACE_CLASS_SYSCALL) ||
+	    unlikely(READ_ONCE(t->call_work)) || unlikely(nr >= CALL_MAX) || unlikely(!thunks[nr]))
+		return execute_watched(t, f);
+	t->syscall_number = nr;
+	cpu_count_one(CPU_COUNTER(call) + nr * sizeof(uint64_t));
+	return thunks[nr](f);
 }

@@ -66,9 +66,10 @@ struct user_events {
 static int
 take_event(void *context, int index, const struct epoll_event *e)
 {
-	const struct user_events *to = context;
+	char __user *out = (char __user *)(((const struct user_events *)context)->out + index);
 
-	return copy_to_user(to->out + index, e, sizeof(*e)) ? -EFAULT : 0;
+	return put_user(e->events, (uint32_t __user *)(out + offsetof(struct epoll_event, events))) ||
+	       put_user(e->data, (uint64_t __user *)(out + offsetof(struct epoll_event, data))) ? -EFAULT : 0;
 }
 
 static long
@@ -83,8 +84,7 @@ wait_events(struct file *epoll, void __user *out, int max, deadline_t until)
 static long
 do_epoll_wait(int epfd, void __user *events, int max, deadline_t until)
 {
-	struct file *epoll;
-	uint64_t rights;
+	struct handle_loan l;
 	int error;
 	long r;
 
@@ -92,13 +92,12 @@ do_epoll_wait(int epfd, void __user *events, int max, deadline_t until)
 		return -EINVAL;
 	if (!user_range_ok(events, (size_t)max * sizeof(struct epoll_event)))
 		return -EFAULT;
-	epoll = handle_get_rights(epfd, &rights, &error);
-	if (!epoll)
+	if (!handle_borrow(epfd, RIGHT_NONE, &l, &error))
 		return error;
-	r = file_is_epoll(epoll) ? handle_need(epoll, rights, RIGHT_READ) : -EINVAL;
+	r = file_is_epoll(l.file) ? handle_need(l.file, l.rights, RIGHT_READ) : -EINVAL;
 	if (!r)
-		r = wait_events(epoll, events, max, until);
-	file_put(epoll);
+		r = wait_events(l.file, events, max, until);
+	handle_return(&l);
 	return r;
 }
 

@@ -78,12 +78,7 @@ duplicate(int fd, unsigned long min, bool cloexec)
 long
 linux_dup(int fd)
 {
-	long newfd;
-
-	if (handle_get_cloexec(current_process()->handles, fd) < 0)
-		return -EBADF; /* even where no number is free */
-	newfd = duplicate(fd, 0, false);
-	return newfd == -EINVAL ? -EMFILE : newfd; /* a limit of zero */
+	return handle_dup(current_process()->handles, fd, 0, false, fd_limit());
 }
 
 long

@@ -68,11 +68,11 @@ do_poll(struct linux_pollfd __user *fds, unsigned int count, deadline_t until)
 	ready = poll_files(items, count, until);
 	if (ready < 0 && ready != -EINTR)
 		goto out;
-	for (unsigned int i = 0; i < count; i++)
-		if (put_user(items[i].revents, &fds[i].revents)) {
-			ready = -EFAULT;
-			break;
-		}
+	/* Nothing else of the structs goes back: the program may be changing it. */
+	if (count && !user_range_ok(fds, count * sizeof(*fds)))
+		ready = -EFAULT;
+	else if (arch_put_user_2_each(&fds->revents, &items->revents, sizeof(*fds), count))
+		ready = -EFAULT;
 out:
 	if (items != fast)
 		kfree(items);
@@ -184,12 +184,18 @@ select_wanted(const struct select_sets *s, int fd)
 	       (bit(s->set[2], fd) ? SELECT_EXCEPT : 0);
 }
 
+/* Bits behind number `count` - 1 mean nothing, and come back as 0. */
 static int
-sets_read(struct select_sets *s)
+sets_read(struct select_sets *s, int count)
 {
-	for (int k = 0; k < 3; k++)
-		if (s->words && s->user[k] && copy_from_user(s->set[k], s->user[k], s->words * 8))
+	for (int k = 0; k < 3; k++) {
+		if (!s->words || !s->user[k])
+			continue;
+		if (copy_from_user(s->set[k], s->user[k], s->words * 8))
 			return -EFAULT;
+		if (count % 64)
+			s->set[k][s->words - 1] &= BIT(count % 64) - 1;
+	}
 	return 0;
 }
 
@@ -207,6 +213,7 @@ static long
 sets_fill(struct select_sets *s, const struct poll_item *items, uint32_t n)
 {
 	static const uint32_t kinds[3] = { SELECT_IN, SELECT_OUT, SELECT_EXCEPT };
+	uint64_t ready[3] = { 0, 0, 0 };
 	long bits = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -214,31 +221,45 @@ sets_fill(struct select_sets *s, const struct poll_item *items, uint32_t n)
 
 		if (items[i].revents & POLLNVAL)
 			return -EBADF;
-		for (int k = 0; k < 3; k++) {
-			if (!bit(s->set[k], fd))
-				continue;
-			if (items[i].revents & kinds[k])
+		for (int k = 0; items[i].revents && k < 3; k++)
+			if ((items[i].revents & kinds[k]) && bit(s->set[k], fd)) {
+				ready[k] |= BIT(fd % 64);
 				bits++;
-			else
-				s->set[k][fd / 64] &= ~BIT(fd % 64);
-		}
+			}
+		/* The last of its word: the items stand in order. */
+		if (i + 1 == n || items[i + 1].fd / 64 != fd / 64)
+			for (int k = 0; k < 3; k++) {
+				s->set[k][fd / 64] = ready[k];
+				ready[k] = 0;
+			}
 	}
 	return bits;
 }
 
-static long
-select_items(struct select_sets *s, struct poll_item *items, int count, deadline_t until)
+/* One item for each number that stands in a set, in order. */
+static uint32_t
+items_make(const struct select_sets *s, struct poll_item *items)
 {
 	uint32_t n = 0;
-	long r;
 
-	for (int fd = 0; fd < count; fd++) {
-		uint32_t wanted = select_wanted(s, fd);
+	for (size_t w = 0; w < s->words; w++) {
+		uint64_t any = s->set[0][w] | s->set[1][w] | s->set[2][w];
 
-		if (wanted)
-			items[n++] = (struct poll_item){ .fd = fd, .events = (uint16_t)wanted };
+		for (; any; any &= any - 1) {
+			int fd = (int)(w * 64) + __builtin_ctzll(any);
+
+			items[n++] = (struct poll_item){ .fd = fd, .events = (uint16_t)select_wanted(s, fd) };
+		}
 	}
-	r = poll_files(items, n, until);
+	return n;
+}
+
+static long
+select_items(struct select_sets *s, struct poll_item *items, deadline_t until)
+{
+	uint32_t n = items_make(s, items);
+	long r = poll_files(items, n, until);
+
 	return r < 0 ? r : sets_fill(s, items, n);
 }
 
@@ -254,15 +275,16 @@ do_select(int count, uint64_t __user *in, uint64_t __user *out, uint64_t __user 
 		return -EINVAL;
 	count = MIN(count, SELECT_MAX);
 	s.words = DIV_ROUND_UP((size_t)count, 64);
-	memory = kzalloc(s.words * 8 * 3 + (size_t)count * sizeof(*items) + 8);
+	memory = kmalloc(s.words * 8 * 3 + (size_t)count * sizeof(*items) + 8, 0);
 	if (!memory)
 		return -ENOMEM;
+	memset(memory, 0, s.words * 8 * 3);
 	for (int k = 0; k < 3; k++)
 		s.set[k] = (uint64_t *)memory + (size_t)k * s.words;
 	items = (struct poll_item *)(memory + s.words * 8 * 3);
-	r = sets_read(&s);
+	r = sets_read(&s, count);
 	if (!r)
-		r = select_items(&s, items, count, until);
+		r = select_items(&s, items, until);
 	if (r >= 0 && sets_write(&s))
 		r = -EFAULT;
 	kfree(memory);

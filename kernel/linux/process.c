@@ -4,7 +4,6 @@
  */
 #include <tessera/fork.h>
 #include <tessera/handle.h>
-#include <tessera/pid_namespace.h>
 #include <tessera/process.h>
 
 #include "linux.h"
@@ -26,14 +25,7 @@ linux_gettid(void)
 long
 linux_getppid(void)
 {
-	struct process *parent;
-	pid_t pid;
-
-	spin_lock(&process_tree_lock);
-	parent = current_process()->parent;
-	pid = parent ? pid_number_locked(current_pid_namespace(), parent->pid) : 0;
-	spin_unlock(&process_tree_lock);
-	return pid;
+	return READ_ONCE(current_process()->parent_pid);
 }
 
 long

@@ -365,14 +365,13 @@ is_private(const struct process *p, const struct handle_table *t)
 	return READ_ONCE(p->thread_count) == 1 && ref_count(&t->refs) == 1;
 }
 
-bool
-handle_borrow(int fd, uint64_t rights, struct handle_loan *l, int *error)
+/* What is not so simple: the table is shared, or the answer is no. */
+static __noinline bool
+borrow_slowly(struct handle_table *t, int fd, uint64_t rights, struct handle_loan *l, int *error)
 {
-	struct process *p = current_process();
-	struct handle_table *t = p->handles;
 	struct handle *h;
 
-	l->counted = !is_private(p, t);
+	l->counted = !is_private(current_process(), t);
 	if (l->counted)
 		spin_lock(&t->lock);
 	h = find(t, fd, rights, false, error);
@@ -385,6 +384,22 @@ handle_borrow(int fd, uint64_t rights, struct handle_loan *l, int *error)
 	if (l->counted)
 		spin_unlock(&t->lock);
 	return h != NULL;
+}
+
+bool
+handle_borrow(int fd, uint64_t rights, struct handle_loan *l, int *error)
+{
+	struct process *p = current_process();
+	struct handle_table *t = p->handles;
+	const struct handle *h = &t->handles[(uint32_t)fd];
+
+	if (unlikely(!is_private(p, t)) || unlikely((uint32_t)fd >= t->size) || unlikely(!is_open(h)) ||
+	    unlikely((h->file->mode & FILE_PATH) || (rights & ~h->rights)))
+		return borrow_slowly(t, fd, rights, l, error);
+	l->file = h->file;
+	l->rights = h->rights;
+	l->counted = false;
+	return true;
 }
 
 struct file *
@@ -459,33 +474,39 @@ handle_rights_removed(struct handle_table *t, int fd)
 	return r;
 }
 
-int
-handle_reserve(struct handle_table *t, int min, uint32_t limit)
+/* As handle_reserve(). t->lock is held; where the table grows, dropped and taken again. */
+static int
+reserve_locked(struct handle_table *t, int min, uint32_t limit)
 {
 	uint32_t fd;
 	int error;
 
-	spin_lock(&t->lock);
 	for (;;) {
 		fd = find_free(t, MAX((uint32_t)min, t->first_free));
-		if (fd >= limit) {
-			spin_unlock(&t->lock);
+		if (fd >= limit)
 			return -EMFILE;
-		}
 		if (fd < t->size)
 			break;
 		error = grow(t, fd);
-		if (error) {
-			spin_unlock(&t->lock);
+		if (error)
 			return error;
-		}
 	}
 	mark(t, fd);
 	t->handles[fd].file = RESERVED;
 	if ((uint32_t)min <= t->first_free)
 		t->first_free = fd + 1;
-	spin_unlock(&t->lock);
 	return (int)fd;
+}
+
+int
+handle_reserve(struct handle_table *t, int min, uint32_t limit)
+{
+	int fd;
+
+	spin_lock(&t->lock);
+	fd = reserve_locked(t, min, limit);
+	spin_unlock(&t->lock);
+	return fd;
 }
 
 void
@@ -534,24 +555,44 @@ handle_close(struct handle_table *t, int fd)
 	return 0;
 }
 
+/* Slot `newfd`, reserved, becomes a duplicate of slot `fd`, which is open. t->lock is held. */
+static void
+duplicate_locked(struct handle_table *t, uint32_t fd, uint32_t newfd, bool cloexec)
+{
+	struct handle *h = &t->handles[newfd];
+
+	*h = t->handles[fd];
+	h->close_on_exec = cloexec;
+	h->id = 0;
+	file_get(h->file);
+	count_opened(t);
+}
+
+static bool
+is_open_locked(const struct handle_table *t, int fd)
+{
+	return (uint32_t)fd < t->size && is_open(&t->handles[fd]);
+}
+
 int
 handle_dup(struct handle_table *t, int fd, int min, bool cloexec, uint32_t limit)
 {
-	int newfd = handle_reserve(t, min, limit);
+	int newfd = -EBADF;
 
-	if (newfd < 0)
-		return newfd;
 	spin_lock(&t->lock);
-	if ((uint32_t)fd >= t->size || !is_open(&t->handles[fd])) {
-		spin_unlock(&t->lock);
-		handle_unreserve(t, newfd);
-		return -EBADF;
+	if (!is_open_locked(t, fd))
+		goto out;
+	newfd = reserve_locked(t, min, limit);
+	if (newfd < 0)
+		goto out;
+	if (likely(is_open_locked(t, fd))) {
+		duplicate_locked(t, (uint32_t)fd, (uint32_t)newfd, cloexec);
+	} else { /* closed while the table grew */
+		t->handles[newfd].file = NULL;
+		unmark(t, (uint32_t)newfd);
+		newfd = -EBADF;
 	}
-	t->handles[newfd] = t->handles[fd];
-	t->handles[newfd].close_on_exec = cloexec;
-	t->handles[newfd].id = 0;
-	file_get(t->handles[newfd].file);
-	count_opened(t);
+out:
 	spin_unlock(&t->lock);
 	return newfd;
 }
@@ -584,12 +625,8 @@ handle_dup_to(struct handle_table *t, int fd, int newfd, bool cloexec, uint32_t 
 		goto out;
 	}
 	old = take_locked(t, (uint32_t)newfd);
-	t->handles[newfd] = t->handles[fd];
-	t->handles[newfd].close_on_exec = cloexec;
-	t->handles[newfd].id = 0;
-	file_get(t->handles[newfd].file);
 	mark(t, (uint32_t)newfd);
-	count_opened(t);
+	duplicate_locked(t, (uint32_t)fd, (uint32_t)newfd, cloexec);
 	error = newfd;
 out:
 	spin_unlock(&t->lock);

@@ -237,7 +237,7 @@ give_children_away_locked(struct process *p, struct list *dead)
 
 		list_del_init(&child->sibling);
 		list_add_tail(&reaper->children, &child->sibling);
-		child->parent = reaper;
+		process_set_parent_locked(child, reaper);
 		process_get(reaper);
 		process_put(p); /* not the last: p's own thread holds one */
 		child->exit_signal = SIGCHLD;

@@ -52,6 +52,7 @@ void pid_namespace_end(struct process *p);          /* p, the caller, is process
 struct process *process_alloc(void);
 void process_add_thread_locked(struct process *p, struct thread *t); /* lock and signal_lock held */
 void process_publish_locked(struct process *p, struct process *parent);
+void process_set_parent_locked(struct process *p, struct process *parent);
 /* Take a zombie off the tree: its number, group and place are gone. The caller drops the life's
  * reference with process_put() after unlocking. */
 void process_reap_locked(struct process *p);

@@ -110,6 +110,15 @@ process_add_thread_locked(struct process *p, struct thread *t)
 	timers_thread_added_locked(p, t);
 }
 
+/* References and lists of children are the caller's. process_tree_lock held. */
+void
+process_set_parent_locked(struct process *p, struct process *parent)
+{
+	assert_held(&process_tree_lock);
+	p->parent = parent;
+	WRITE_ONCE(p->parent_pid, parent ? pid_number_locked(p->pid_ns, parent->pid) : 0);
+}
+
 /* Make p known: on the list of all, under its parent. process_tree_lock held; takes a reference to the
  * parent. */
 void
@@ -117,7 +126,7 @@ process_publish_locked(struct process *p, struct process *parent)
 {
 	assert_held(&process_tree_lock);
 	list_add_tail(&all_processes, &p->all_node);
-	p->parent = parent;
+	process_set_parent_locked(p, parent);
 	if (parent) {
 		process_get(parent);
 		list_add_tail(&parent->children, &p->sibling);
@@ -199,12 +208,6 @@ process_handles(struct process *p)
 		ref_get(&h->refs);
 	spin_unlock(&p->lock);
 	return h;
-}
-
-uint64_t
-process_limit(struct process *p, int which)
-{
-	return READ_ONCE(p->limits[which].current);
 }
 
 void

@@ -11,6 +11,7 @@
  *   WORK_TRAP   stop for the tracer, which asked for it or is to hear of job control
  *   signals     take one, ask the tracer what to do with it, act on it: ignore, stop the group, end the process, or build a handler frame
  *   otherwise   an interrupted call is run again; a mask that held for one call only goes back
+ *   WORK_FRAME  nothing: that we are here is all that was wanted
  *
  * A call that a signal cut short left one of these in rax (the number of the call in orig_rax):
  *
@@ -379,6 +380,8 @@ thread_return_to_user(struct trap_frame *f)
 	struct thread *t = current_thread();
 	uint32_t work = atomic_load(&t->work);
 
+	if (work & WORK_FRAME)
+		atomic_and(&t->work, ~WORK_FRAME); /* this way out loads it all */
 	if (!t->process)
 		return;
 	if (t->dispatch.turned_away)

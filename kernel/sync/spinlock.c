@@ -60,26 +60,17 @@ check_stuck(struct spinlock *l, uint64_t *since)
 _Static_assert(offsetof(struct spinlock, serving) == 0 && offsetof(struct spinlock, next) == 2,
 	       "both words are taken at once, and a carry out of next is lost");
 
-/* Draw the next ticket only if it is being served. */
-static __always_inline bool
-try(struct spinlock *l)
-{
-	uint32_t *words = (uint32_t *)(void *)l;
-	uint32_t seen = __atomic_load_n(words, __ATOMIC_RELAXED);
-
-	return seen == (seen << 16 | seen >> 16) && atomic_cas(words, &seen, seen + (1u << 16));
-}
-
-/* The lock was not free: wait for it; with queues, for `ticket`, which was drawn. */
-static __noinline void
-wait(struct spinlock *l, uint16_t ticket)
+/* With queues: draw a ticket and wait for it. Else try until the next ticket would be served at once. */
+__noinline void
+spin_wait(struct spinlock *l)
 {
 	const struct spinlock *outer = this_cpu()->spin_wait;
+	uint16_t ticket = queueing ? __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED) : 0;
 	uint32_t spins = 0;
 	uint64_t since = 0;
 
 	this_cpu()->spin_wait = l;
-	while (queueing ? __atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket : !try(l)) {
+	while (queueing ? __atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket : !spin_try(l)) {
 		arch_cpu_relax();
 		if (unlikely(++spins == SPINS_PER_LOOK)) {
 			spins = 0;
@@ -89,30 +80,14 @@ wait(struct spinlock *l, uint16_t ticket)
 	this_cpu()->spin_wait = outer;
 }
 
-static __always_inline void
-acquire(struct spinlock *l)
-{
-	if (queueing) {
-		uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-
-		if (unlikely(__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket))
-			wait(l, ticket);
-	} else if (unlikely(!try(l))) {
-		wait(l, 0);
-	}
-}
-
-/*
- * Somebody looks at locks or at latency: asked once for an acquisition and once for a release, and all
- * else stands apart, so that a lock that nobody looks at pays for a load and a branch.
- */
+/* Somebody looks, but not by the order checker alone. */
 static __always_inline bool
 watched(void)
 {
-	return trace_watches(TRACE_LOCK_STAT | TRACE_LATENCY | 1u << TRACE_CLASS_LOCK);
+	return trace_watches(TRACE_LOCK_STAT | TRACE_LATENCY | TRACE_LOCK_EVENTS);
 }
 
-/* acquire() under observation; `flags`: as they were before this acquisition. */
+/* Acquire under observation; `flags`: as they were before this acquisition. */
 static __cold __noinline void
 acquire_watched(struct spinlock *l, uint64_t flags, vaddr_t pc)
 {
@@ -124,12 +99,12 @@ acquire_watched(struct spinlock *l, uint64_t flags, vaddr_t pc)
 			latency_irqs_off();
 		latency_preempt_off();
 	}
-	contended = !try(l);
+	contended = !spin_try(l);
 	if (contended) {
 		uint64_t start = arch_clock_ns();
 
 		trace_lock_wait(l->class, (vaddr_t)l, pc);
-		acquire(l);
+		spin_wait(l);
 		waited = arch_clock_ns() - start;
 		trace_lock_acquired(l->class, (vaddr_t)l, waited, pc);
 	}
@@ -145,19 +120,12 @@ take(struct spinlock *l, enum lock_how how, uint64_t flags, vaddr_t pc)
 		lock_order_spin_acquire(l, how);
 	if (watched())
 		acquire_watched(l, flags, pc);
-	else
-		acquire(l);
+	else if (unlikely(!spin_try(l)))
+		spin_wait(l);
 	WRITE_ONCE(l->holder_cpu, (uint16_t)(arch_cpu_id() + 1));
 }
 
-static __always_inline void
-release(struct spinlock *l)
-{
-	WRITE_ONCE(l->holder_cpu, 0);
-	__atomic_store_n(&l->serving, (uint16_t)(l->serving + 1), __ATOMIC_RELEASE);
-}
-
-/* release(), and interrupts as `flags` says, under observation. */
+/* spin_release(), and interrupts as `flags` says, under observation. */
 static __cold __noinline void
 release_watched(struct spinlock *l, uint64_t flags, vaddr_t pc)
 {
@@ -165,7 +133,7 @@ release_watched(struct spinlock *l, uint64_t flags, vaddr_t pc)
 		trace_lock_handover(l->class, (vaddr_t)l, pc);
 	if (trace_watches(TRACE_LOCK_STAT))
 		lock_stat_released(l, l->class, false);
-	release(l);
+	spin_release(l);
 	arch_irq_restore(flags);
 	if (latency_watched())
 		latency_preempt_on();
@@ -180,7 +148,7 @@ give_back(struct spinlock *l, uint64_t flags, vaddr_t pc)
 	if (watched()) {
 		release_watched(l, flags, pc);
 	} else {
-		release(l);
+		spin_release(l);
 		arch_irq_restore_quiet(flags);
 	}
 	if (arch_preempt_count_dec_and_should_resched())
@@ -189,7 +157,7 @@ give_back(struct spinlock *l, uint64_t flags, vaddr_t pc)
 }
 
 void
-spin_lock(struct spinlock *l)
+spin_lock_watched(struct spinlock *l)
 {
 	preempt_random_here();
 	arch_preempt_count_inc();
@@ -197,7 +165,7 @@ spin_lock(struct spinlock *l)
 }
 
 void
-spin_lock_nested(struct spinlock *l)
+spin_lock_nested_watched(struct spinlock *l)
 {
 	arch_preempt_count_inc();
 	take(l, LOCK_NESTED, 0, CALLER_PC);
@@ -208,7 +176,7 @@ bool
 spin_trylock(struct spinlock *l)
 {
 	preempt_disable();
-	if (!try(l)) {
+	if (!spin_try(l)) {
 		preempt_enable();
 		return false;
 	}
@@ -221,13 +189,13 @@ spin_trylock(struct spinlock *l)
 }
 
 void
-spin_unlock(struct spinlock *l)
+spin_unlock_watched(struct spinlock *l)
 {
 	give_back(l, 0, CALLER_PC);
 }
 
 uint64_t
-spin_lock_irq(struct spinlock *l)
+spin_lock_irq_watched(struct spinlock *l)
 {
 	uint64_t flags;
 
@@ -239,7 +207,7 @@ spin_lock_irq(struct spinlock *l)
 }
 
 uint64_t
-spin_lock_irq_nested(struct spinlock *l)
+spin_lock_irq_nested_watched(struct spinlock *l)
 {
 	uint64_t flags = arch_irq_save_quiet();
 
@@ -249,7 +217,7 @@ spin_lock_irq_nested(struct spinlock *l)
 }
 
 void
-spin_unlock_irq(struct spinlock *l, uint64_t flags)
+spin_unlock_irq_watched(struct spinlock *l, uint64_t flags)
 {
 	give_back(l, flags, CALLER_PC);
 }

@@ -29,7 +29,7 @@ void lock_order_sleep_release(const void *l, uint16_t class);
 static __always_inline bool
 lock_watched(void)
 {
-	return trace_watches(TRACE_LOCK_STAT | 1u << TRACE_CLASS_LOCK);
+	return trace_watches(TRACE_LOCK_STAT | TRACE_LOCK_EVENTS);
 }
 
 /* lock_stat.c: the caller has the lock since now, having waited `waited` ns if it was contended; `pc` is

@@ -22,7 +22,7 @@ DEPTH = 64
 # Functions that are how one waits, not what for.
 WAITING = (
     "arch_thread_switch thread_switch_stack switch_thread schedule wait_sleep wait_until lock_slowly "
-    "mutex_lock read_lock write_lock"
+    "lock_watchfully mutex_lock read_lock write_lock"
 ).split()
 
 

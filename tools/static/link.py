@@ -32,6 +32,7 @@ CLONE = re.compile(r"\.(isra|constprop|part|cold)\b.*")
 # named in calls of f.
 CALLS_BY_HAND = {
     "syscall_dispatch": r"thunk_\w+",
+    "execute_watched": r"thunk_\w+",
     "timer_interrupt": "timer_init()",
     "interrupt_dispatch": "arch_irq_register()",
     "mounts_visit": "mounts_visit()",

@@ -16,12 +16,20 @@
 #define OFF_CPU_USER_RSP         40
 
 /* struct thread */
-#define OFF_THREAD_WORK          0
+#define OFF_THREAD_WORK           0
+#define OFF_THREAD_SYSCALL_NUMBER 8
 
 /* struct trap_frame */
+#define OFF_TF_RBP      32
 #define OFF_TF_R11      48
+#define OFF_TF_R10      56
+#define OFF_TF_R9       64
+#define OFF_TF_R8       72
 #define OFF_TF_RAX      80
 #define OFF_TF_RCX      88
+#define OFF_TF_RDX      96
+#define OFF_TF_RSI      104
+#define OFF_TF_RDI      112
 #define OFF_TF_ORIG_RAX 120
 #define OFF_TF_RIP      128
 #define OFF_TF_CS       136
@@ -66,9 +74,17 @@ SAME(CPU_NEED_RESCHED, struct cpu, need_resched);
 SAME(CPU_ID, struct cpu, id);
 SAME(CPU_IRQ_DEPTH, struct cpu, irq_depth);
 SAME(OFF_THREAD_WORK, struct thread, work);
+SAME(OFF_THREAD_SYSCALL_NUMBER, struct thread, syscall_number);
+SAME(OFF_TF_RBP, struct trap_frame, rbp);
 SAME(OFF_TF_R11, struct trap_frame, r11);
+SAME(OFF_TF_R10, struct trap_frame, r10);
+SAME(OFF_TF_R9, struct trap_frame, r9);
+SAME(OFF_TF_R8, struct trap_frame, r8);
 SAME(OFF_TF_RAX, struct trap_frame, rax);
 SAME(OFF_TF_RCX, struct trap_frame, rcx);
+SAME(OFF_TF_RDX, struct trap_frame, rdx);
+SAME(OFF_TF_RSI, struct trap_frame, rsi);
+SAME(OFF_TF_RDI, struct trap_frame, rdi);
 SAME(OFF_TF_ORIG_RAX, struct trap_frame, orig_rax);
 SAME(OFF_TF_RIP, struct trap_frame, rip);
 SAME(OFF_TF_CS, struct trap_frame, cs);

@@ -208,58 +208,61 @@ syscall_entry:
 	movq	%rsp, %rdi
 	subq	$8, %rsp
 	call	syscall_dispatch
-	addq	$8, %rsp
-	movq	%rax, OFF_TF_RAX(%rsp)
-
 	cli
-	movq	%gs:OFF_CPU_CURRENT, %rcx
-	movl	OFF_THREAD_WORK(%rcx), %eax
-	orl	%gs:OFF_CPU_NEED_RESCHED, %eax
-	jnz	return_with_work
+	.size	syscall_entry, . - syscall_entry
 
-	/*
-	 * SYSRET takes rip from rcx, flags from r11 and fixed segments, so it may be used only when
-	 * the frame still says the same. A rip with bit 47 set would fault in kernel mode on the
-	 * user's stack; RF and TF are better served by IRET.
-	 */
-return_by_sysret:
-	movq	OFF_TF_RCX(%rsp), %rcx
-	movq	OFF_TF_R11(%rsp), %r11
-	cmpq	%rcx, OFF_TF_RIP(%rsp)
-	jne	return_without_work
-	cmpq	%r11, OFF_TF_RFLAGS(%rsp)
-	jne	return_without_work
-	cmpl	$SEL_USER_CODE, OFF_TF_CS(%rsp)
-	jne	return_without_work
-	cmpl	$SEL_USER_DATA, OFF_TF_SS(%rsp)
-	jne	return_without_work
-	movq	%rcx, %rax
-	shrq	$47, %rax
-	jnz	return_with_work
+/*
+ * The way out, apart from the instruction that the call returns to: that is the entry's, as call stacks show.
+ * rax: what the call answers; rbx and r12 to r15 are the program's again, as C keeps them.
+ *
+ * SYSRET takes rip from rcx, flags from r11 and fixed segments. The frame says nothing else: whoever writes into
+ * the frame of a call (rt_sigreturn, exec, a tracer) sets WORK_FRAME, which leads to IRET; and no program has
+ * other segments. Its rip cannot fault here either: the last page below the hole in the addresses is never mapped,
+ * and a rip from elsewhere comes with WORK_FRAME. RF and TF are better served by IRET.
+ */
+	.type	syscall_return, @function
+syscall_return:
+	movq	%gs:OFF_CPU_CURRENT, %rdx
+	movq	$-1, OFF_THREAD_SYSCALL_NUMBER(%rdx)
+	movl	OFF_THREAD_WORK(%rdx), %edx
+	orl	%gs:OFF_CPU_NEED_RESCHED, %edx
+	jnz	1f
+	movq	(8 + OFF_TF_RFLAGS)(%rsp), %r11
 	testl	$(FLAG_TF | FLAG_RF), %r11d
-	jnz	return_by_iret
-	pop_registers
-	movq	(OFF_TF_RSP - OFF_TF_ORIG_RAX)(%rsp), %rsp
+	jnz	1f
+	movq	(8 + OFF_TF_RIP)(%rsp), %rcx
+	movq	(8 + OFF_TF_RBP)(%rsp), %rbp
+	movq	(8 + OFF_TF_R10)(%rsp), %r10
+	movq	(8 + OFF_TF_R9)(%rsp), %r9
+	movq	(8 + OFF_TF_R8)(%rsp), %r8
+	movq	(8 + OFF_TF_RDX)(%rsp), %rdx
+	movq	(8 + OFF_TF_RSI)(%rsp), %rsi
+	movq	(8 + OFF_TF_RDI)(%rsp), %rdi
+	movq	(8 + OFF_TF_RSP)(%rsp), %rsp
 	swapgs
 	sysretq
 
-return_without_work:
-	movq	OFF_TF_RIP(%rsp), %rax
-	shrq	$47, %rax
-	jnz	return_with_work
+1:	addq	$8, %rsp
+	movq	%rax, OFF_TF_RAX(%rsp)
+	jmp	return_with_work
+	.size	syscall_return, . - syscall_return
+
+	.type	return_by_iret, @function
 return_by_iret:
 	pop_registers
 	addq	$8, %rsp
 	swapgs
 	iretq
+	.size	return_by_iret, . - return_by_iret
 
+	.type	return_with_work, @function
 return_with_work:
 	movq	%rsp, %rdi
 	subq	$8, %rsp
 	call	trap_return_to_user
 	addq	$8, %rsp
 	jmp	return_by_iret
-	.size	syscall_entry, . - syscall_entry
+	.size	return_with_work, . - return_with_work
 
 /*
  * Where a thread made by arch_thread_init() begins: the switch "returns" here with who ran before in

@@ -231,22 +231,72 @@ fpu_reset_current(void)
 }
 
 /*
- * Make an image from user memory one that XRSTOR accepts: reserved MXCSR bits and header fields are
+ * Is an image from user memory one that XRSTOR accepts? Reserved MXCSR bits and header fields are
  * faults there; Linux refuses the former as a bad frame and we the latter too.
  */
 static bool
-image_acceptable(const struct fpu_area *a, uint64_t components)
+parts_acceptable(uint32_t mxcsr, const struct fpu_header *h, uint64_t components)
 {
-	if (a->legacy.mxcsr & ~mxcsr_mask)
+	uint64_t reserved = 0;
+
+	if (mxcsr & ~mxcsr_mask)
 		return false;
 	if (!cpu_features.xsave)
 		return true;
-	if ((a->header.present & ~components) || a->header.compacted)
+	for (size_t i = 0; i < ARRAY_SIZE(h->reserved); i++)
+		reserved |= h->reserved[i];
+	return !((h->present & ~components) | h->compacted | reserved);
+}
+
+static bool
+image_acceptable(const struct fpu_area *a, uint64_t components)
+{
+	return parts_acceptable(a->legacy.mxcsr, &a->header, components);
+}
+
+/*
+ * Mostly the stack that the image lies on is there, and the registers go straight to it. If not, XSAVE could begin
+ * anew after the fault only with the registers that it had: so they go by way of the thread's area.
+ */
+int
+fpu_store_user(struct fpu_area __user *image)
+{
+	struct fpu_area *a;
+	int error;
+
+	/* XSAVE writes nothing of the header but the bits of its components. */
+	if (!user_range_ok(image, fpu_area_size) || arch_clear_user(&image->header, sizeof(image->header)))
+		return -EFAULT;
+	preempt_disable();
+	error = fpu_xsave_user(image, fpu_mask);
+	preempt_enable();
+	if (likely(!error))
+		return 0;
+	a = fpu_save_current();
+	return copy_to_user(image, a, offsetof(struct fpu_legacy, software)) ||
+	       copy_to_user(&image->header, &a->header, fpu_area_size - sizeof(a->legacy)) ? -EFAULT : 0;
+}
+
+/* The same in the other direction. False: it could not be done so, and the registers hold anything. */
+static bool
+load_straight(const struct fpu_area __user *image, uint64_t components)
+{
+	struct thread *t = current_thread();
+	struct fpu_header header;
+	uint32_t mxcsr;
+	bool loaded = false;
+
+	if (!user_range_ok(image, fpu_area_size) || get_user(mxcsr, &image->legacy.mxcsr) ||
+	    copy_from_user(&header, &image->header, sizeof(header)) ||
+	    !parts_acceptable(mxcsr, &header, components) || components != fpu_mask)
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(a->header.reserved); i++)
-		if (a->header.reserved[i])
-			return false;
-	return true;
+	preempt_disable();
+	if (fpu_xrstor_user(image, fpu_mask) == 0) {
+		registers_taken(t);
+		loaded = true;
+	}
+	preempt_enable();
+	return loaded;
 }
 
 int
@@ -255,6 +305,9 @@ fpu_load_user(const void __user *image, size_t size, uint64_t components)
 	struct thread *t = current_thread();
 	struct fpu_area *a = t->arch.fpu;
 	int error;
+
+	if (likely(cpu_features.xsave && size >= fpu_area_size) && load_straight(image, components & fpu_mask))
+		return 0;
 
 	/* From here a switch neither saves over the area nor loads the half-copied one. */
 	preempt_disable();

@@ -61,6 +61,12 @@ struct fpu_area *fpu_save_current(void); /* all components written to its area; 
 void fpu_reset_current(void);            /* to the initial state */
 
 /*
+ * Write all components of the calling thread to a user image, 64-aligned, in XSAVE's standard format. The software
+ * bytes of its legacy part are left alone. 0 or -EFAULT. May sleep.
+ */
+int fpu_store_user(struct fpu_area __user *image);
+
+/*
  * Load the calling thread's registers from a user image of `size` bytes (fpu_area_size, or 512: the
  * legacy part only), components `components`. Everything that could fault or reach another's state is
  * refused or cleared. On failure the registers are in the initial state. 0 or -EFAULT. May sleep.

@@ -16,6 +16,7 @@
  */
 #include <tessera/arch.h>
 #include <tessera/arch/trap_frame.h>
+#include <tessera/atomic.h>
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/signal.h>
@@ -144,7 +145,6 @@ choose_place(const struct trap_frame *f, const struct signal_action *action, vad
 static int
 push_fpu(vaddr_t image)
 {
-	struct fpu_area *a = fpu_save_current();
 	struct fpu_area __user *to = (struct fpu_area __user *)image;
 	struct fpu_software software = {
 		.magic = FPU_MAGIC1,
@@ -155,11 +155,13 @@ push_fpu(vaddr_t image)
 	uint64_t present;
 
 	if (!cpu_features.xsave)
-		return copy_to_user(to, a, sizeof(struct fpu_legacy));
-	memcpy(a->legacy.software, &software, sizeof(software));
+		return copy_to_user(to, fpu_save_current(), sizeof(struct fpu_legacy));
+	if (fpu_store_user(to) || copy_to_user(&to->legacy.software, &software, sizeof(software)) ||
+	    get_user(present, &to->header.present))
+		return -EFAULT;
 	/* Old programs look at x87 and SSE without asking the header. */
-	present = a->header.present | XSTATE_X87 | XSTATE_SSE;
-	if (copy_to_user(to, a, fpu_area_size) || put_user(present, &to->header.present) ||
+	present |= XSTATE_X87 | XSTATE_SSE;
+	if (put_user(present, &to->header.present) ||
 	    put_user(FPU_MAGIC2, (uint32_t __user *)(image + fpu_area_size)))
 		return -EFAULT;
 	return 0;
@@ -271,6 +273,7 @@ restore_registers(struct trap_frame *f, const struct user_context *context)
 		.ss = USER_DATA,
 		.orig_rax = (uint64_t)-1,
 	};
+	atomic_or(&current_thread()->work, WORK_FRAME);
 	return 0;
 }
 

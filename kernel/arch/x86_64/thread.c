@@ -262,6 +262,7 @@ arch_thread_exec(struct trap_frame *f, vaddr_t ip, vaddr_t sp)
 		.rsp = sp,
 		.ss = USER_DATA,
 	};
+	atomic_or(&t->work, WORK_FRAME);
 	flags = arch_irq_save();
 	t->arch.fs_base = t->arch.gs_base = 0;
 	t->arch.ds = t->arch.es = t->arch.fs = t->arch.gs = 0;

@@ -16,6 +16,7 @@
  * else sees it.
  */
 #include <tessera/arch.h>
+#include <tessera/atomic.h>
 #include <tessera/arch/trap_frame.h>
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
@@ -132,6 +133,7 @@ arch_register_set(struct thread *t, unsigned int n, uint64_t value)
 {
 	uint64_t *frame = (uint64_t *)arch_user_frame(t);
 
+	atomic_or(&t->work, WORK_FRAME);
 	switch (n) {
 	case REGISTER_CS:
 		return value == USER_CODE ? 0 : -EIO;

@@ -88,6 +88,8 @@ copy_user_body:
 	subq	$32, %rcx
 	cmpq	$32, %rcx
 	jae	.Lblock
+	testl	%ecx, %ecx
+	jz	.Lcopied
 	on_fault 1b, .Lbytes
 	on_fault 2b, .Lbytes
 	on_fault 3b, .Lbytes
@@ -96,15 +98,40 @@ copy_user_body:
 	on_fault 6b, .Lbytes
 	on_fault 7b, .Lbytes
 	on_fault 8b, .Lbytes
+/* Less than 32 bytes are left: each bit of the count is a move or none. */
 .Lwords:
-	cmpq	$8, %rcx
-	jb	.Lbytes
+	testb	$16, %cl
+	jz	.Ltail8
+1:	movq	(%rsi), %r8
+2:	movq	8(%rsi), %r9
+3:	movq	%r8, (%rdi)
+4:	movq	%r9, 8(%rdi)
+	addq	$16, %rsi
+	addq	$16, %rdi
+	andl	$15, %ecx
+	on_fault 1b, .Lbytes
+	on_fault 2b, .Lbytes
+	on_fault 3b, .Lbytes
+	on_fault 4b, .Lbytes
+.Ltail8:
+	testb	$8, %cl
+	jz	.Ltail4
 1:	movq	(%rsi), %r8
 2:	movq	%r8, (%rdi)
 	addq	$8, %rsi
 	addq	$8, %rdi
-	subq	$8, %rcx
-	jmp	.Lwords
+	andl	$7, %ecx
+	jz	.Lcopied
+	on_fault 1b, .Lbytes
+	on_fault 2b, .Lbytes
+.Ltail4:
+	testb	$4, %cl
+	jz	.Lbytes
+1:	movl	(%rsi), %r8d
+2:	movl	%r8d, (%rdi)
+	addq	$4, %rsi
+	addq	$4, %rdi
+	andl	$3, %ecx
 	on_fault 1b, .Lbytes
 	on_fault 2b, .Lbytes
 .Lbytes:
@@ -155,6 +182,65 @@ function arch_copy_to_user
 	popq	%rbp
 	ret
 	.size	arch_copy_to_user, . - arch_copy_to_user
+
+/*
+ * struct user_word arch_get_user_N(const void __user *p): N bytes in rax, 0 or -EFAULT in rdx.
+ * int arch_put_user_N(void __user *p, uint64_t value): 0 or -EFAULT.
+ */
+	.macro	word_functions size, load, target, store, source
+function arch_get_user_\size
+	user_begin
+1:	\load	(%rdi), \target
+	on_fault 1b, .Lget_fault
+	user_end
+	xorl	%edx, %edx
+	ret
+	.size	arch_get_user_\size, . - arch_get_user_\size
+
+function arch_put_user_\size
+	user_begin
+1:	\store	\source, (%rdi)
+	on_fault 1b, .Lput_fault
+	user_end
+	xorl	%eax, %eax
+	ret
+	.size	arch_put_user_\size, . - arch_put_user_\size
+	.endm
+
+	word_functions 1, movzbl, %eax, movb, %sil
+	word_functions 2, movzwl, %eax, movw, %si
+	word_functions 4, movl, %eax, movl, %esi
+	word_functions 8, movq, %rax, movq, %rsi
+
+/* size_t arch_put_user_2_each(void __user *to, const void *from, size_t step, size_t count): not written */
+function arch_put_user_2_each
+	user_begin
+	testq	%rcx, %rcx
+	jz	.Leach_end
+.Leach:
+	movzwl	(%rsi), %eax
+1:	movw	%ax, (%rdi)
+	on_fault 1b, .Leach_end
+	addq	%rdx, %rsi
+	addq	%rdx, %rdi
+	decq	%rcx
+	jnz	.Leach
+.Leach_end:
+	user_end
+	movq	%rcx, %rax
+	ret
+	.size	arch_put_user_2_each, . - arch_put_user_2_each
+
+	.balign	16
+.Lget_fault:
+	user_end
+	xorl	%eax, %eax
+	movq	$-14, %rdx
+	ret
+.Lput_fault:
+	user_end
+	movl	$-14, %eax
+	ret
 
 /* size_t arch_clear_user(void __user *to, size_t n): bytes not cleared */
 function arch_clear_user
@@ -265,6 +351,39 @@ function fpu_xrstor_checked
 	movl	$-14, %eax
 	ret
 	.size	fpu_xrstor_checked, . - fpu_xrstor_checked
+
+/*
+ * int fpu_xsave_user(void __user *area, uint64_t mask)
+ * int fpu_xrstor_user(const void __user *area, uint64_t mask)
+ * Between the registers and a program's memory: 0, or -EFAULT, having stored or loaded some.
+ */
+function fpu_xsave_user
+	movl	%esi, %eax
+	movq	%rsi, %rdx
+	shrq	$32, %rdx
+	user_begin
+1:	xsave64	(%rdi)
+	on_fault 1b, .Lfpu_user_fault
+	user_end
+	xorl	%eax, %eax
+	ret
+	.size	fpu_xsave_user, . - fpu_xsave_user
+
+function fpu_xrstor_user
+	movl	%esi, %eax
+	movq	%rsi, %rdx
+	shrq	$32, %rdx
+	user_begin
+1:	xrstor64 (%rdi)
+	on_fault 1b, .Lfpu_user_fault
+	user_end
+	xorl	%eax, %eax
+	ret
+.Lfpu_user_fault:
+	user_end
+	movl	$-14, %eax
+	ret
+	.size	fpu_xrstor_user, . - fpu_xrstor_user
 
 /* int fpu_fxrstor_checked(const void *area): the same without XSAVE */
 function fpu_fxrstor_checked

@@ -22,6 +22,8 @@ extern bool user_copy_rep;       /* REP MOVSB is the fastest copy */
 /* Choose how user memory is reached. Boot CPU, once, after features_init_cpu(). */
 void user_copy_init(void);
 
+int fpu_xsave_user(void __user *area, uint64_t mask);
+int fpu_xrstor_user(const void __user *area, uint64_t mask);
 int fpu_xrstor_checked(const void *area, uint64_t mask);
 int fpu_fxrstor_checked(const void *area);
 int msr_read_checked(uint32_t msr, uint64_t *value);

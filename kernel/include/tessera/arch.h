@@ -314,6 +314,20 @@ size_t arch_copy_from_user(void *to, const void __user *from, size_t n); /* byte
 size_t arch_copy_to_user(void __user *to, const void *from, size_t n);
 size_t arch_clear_user(void __user *to, size_t n);
 long arch_strncpy_from_user(char *to, const char __user *from, size_t n); /* length or -EFAULT */
+struct user_word {
+	uint64_t value;
+	int64_t error; /* 0 or -EFAULT */
+};
+struct user_word arch_get_user_1(const void __user *p);
+struct user_word arch_get_user_2(const void __user *p);
+struct user_word arch_get_user_4(const void __user *p);
+struct user_word arch_get_user_8(const void __user *p);
+int arch_put_user_1(void __user *p, uint64_t value); /* 0 or -EFAULT */
+int arch_put_user_2(void __user *p, uint64_t value);
+int arch_put_user_4(void __user *p, uint64_t value);
+int arch_put_user_8(void __user *p, uint64_t value);
+/* From every `step`th byte on, two bytes, `count` times: those NOT written. */
+size_t arch_put_user_2_each(void __user *to, const void *from, size_t step, size_t count);
 int arch_user_cmpxchg32(uint32_t __user *p, uint32_t old, uint32_t new_value, uint32_t *seen);
 
 /* --- the rest ------------------------------------------------------------------------------- */

@@ -113,7 +113,7 @@ void handle_install(struct handle_table *t, int fd, struct file *f, uint64_t rig
  * left with the caller on error. */
 int handle_open(struct file *f, uint64_t rights, bool cloexec);
 int handle_close(struct handle_table *t, int fd);
-/* A duplicate, rights and lineage too, at the smallest free number >= min. fd or an errno. */
+/* A duplicate, rights and lineage too, at the smallest free number >= min. fd or an errno: -EBADF first of all. */
 int handle_dup(struct handle_table *t, int fd, int min, bool cloexec, uint32_t limit);
 /* dup2/dup3 semantics: closes newfd. Returns newfd or an errno. */
 int handle_dup_to(struct handle_table *t, int fd, int newfd, bool cloexec, uint32_t limit);

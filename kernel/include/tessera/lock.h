@@ -5,13 +5,19 @@
  * A spinlock holds preemption off. A SPIN_IRQ class is taken with interrupts off too
  * (spin_lock_irq); a SPIN class never from an interrupt. With config_lock_check every acquire checks
  * the order, every release the owner, and assert_held() means something.
+ *
+ * A spinlock that is free, in a kernel that neither checks nor watches locks, is taken and given back in line, here.
+ * All else is a call: sync/.
  */
 #ifndef TESSERA_LOCK_H
 #define TESSERA_LOCK_H
 
+#include <tessera/atomic.h>
 #include <tessera/list.h>
 #include <tessera/lock_classes.h>
 #include <tessera/panic.h>
+#include <tessera/preempt.h>
+#include <tessera/trace_switch.h>
 #include <tessera/types.h>
 
 struct thread;
@@ -27,15 +33,125 @@ struct spinlock {
 /* Boot CPU, once its features are known: how to wait for a lock. */
 void spin_choose_policy(void);
 void spin_init(struct spinlock *l, enum lock_class class);
-void spin_lock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
-void spin_unlock(struct spinlock *l);
+
+/* sync/spinlock.c: checked and watched. spin_wait: preemption is off, the lock was not free. */
+void spin_lock_watched(struct spinlock *l);
+void spin_lock_nested_watched(struct spinlock *l);
+void spin_unlock_watched(struct spinlock *l);
+uint64_t spin_lock_irq_watched(struct spinlock *l);
+uint64_t spin_lock_irq_nested_watched(struct spinlock *l);
+void spin_unlock_irq_watched(struct spinlock *l, uint64_t flags);
+void spin_wait(struct spinlock *l);
+
+/* Somebody looks at spinlocks: asked once for an acquisition and once for a release. */
+static __always_inline bool
+spin_watched(void)
+{
+	return config_lock_check || trace_watches(TRACE_LOCK_STAT | TRACE_LATENCY | TRACE_LOCK_EVENTS);
+}
+
+/* Draw the next ticket only if it is being served: both words at once, a carry out of next is lost. */
+static __always_inline bool
+spin_try(struct spinlock *l)
+{
+	uint32_t *words = (uint32_t *)(void *)l;
+	uint32_t seen = __atomic_load_n(words, __ATOMIC_RELAXED);
+
+	return likely(seen == (seen << 16 | seen >> 16)) && likely(atomic_cas(words, &seen, seen + (1u << 16)));
+}
+
+/* Preemption is off. */
+static __always_inline void
+spin_take(struct spinlock *l)
+{
+	if (unlikely(!spin_try(l)))
+		spin_wait(l);
+	WRITE_ONCE(l->holder_cpu, (uint16_t)(arch_cpu_id() + 1));
+}
+
+static __always_inline void
+spin_release(struct spinlock *l)
+{
+	WRITE_ONCE(l->holder_cpu, 0);
+	arch_release_inc16(&l->serving);
+}
+
+static __always_inline void
+spin_lock(struct spinlock *l)
+{
+	if (spin_watched()) {
+		spin_lock_watched(l);
+		return;
+	}
+	arch_preempt_count_inc();
+	spin_take(l);
+}
+
+static __always_inline void
+spin_unlock(struct spinlock *l)
+{
+	if (spin_watched()) {
+		spin_unlock_watched(l);
+		return;
+	}
+	spin_release(l);
+	if (arch_preempt_count_dec_and_should_resched())
+		schedule_preempted();
+}
+
 /* A second lock of the class already held; the caller's comment says in which order. */
-void spin_lock_nested(struct spinlock *l);
+static __always_inline void
+spin_lock_nested(struct spinlock *l)
+{
+	if (spin_watched()) {
+		spin_lock_nested_watched(l);
+		return;
+	}
+	arch_preempt_count_inc();
+	spin_take(l);
+}
+
 /* Interrupts off too. Returns the flags for the unlock. */
-uint64_t spin_lock_irq(struct spinlock *l);
-uint64_t spin_lock_irq_nested(struct spinlock *l);
-void spin_unlock_irq(struct spinlock *l, uint64_t flags);
+static __always_inline uint64_t
+spin_lock_irq(struct spinlock *l)
+{
+	uint64_t flags;
+
+	if (spin_watched())
+		return spin_lock_irq_watched(l);
+	flags = arch_irq_save_quiet();
+	arch_preempt_count_inc();
+	spin_take(l);
+	return flags;
+}
+
+static __always_inline uint64_t
+spin_lock_irq_nested(struct spinlock *l)
+{
+	uint64_t flags;
+
+	if (spin_watched())
+		return spin_lock_irq_nested_watched(l);
+	flags = arch_irq_save_quiet();
+	arch_preempt_count_inc();
+	spin_take(l);
+	return flags;
+}
+
+static __always_inline void
+spin_unlock_irq(struct spinlock *l, uint64_t flags)
+{
+	if (spin_watched()) {
+		spin_unlock_irq_watched(l, flags);
+		return;
+	}
+	spin_release(l);
+	arch_irq_restore_quiet(flags);
+	if (arch_preempt_count_dec_and_should_resched())
+		schedule_preempted();
+}
+
 bool spin_is_held(const struct spinlock *l); /* by this CPU */
 #define assert_held(l) assert(spin_is_held(l))
 

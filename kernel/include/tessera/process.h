@@ -117,6 +117,7 @@ struct process {
 
 	/* family */
 	struct process *parent;           /* [P] counted */
+	pid_t parent_pid;                 /* [P] to write, free to read: its number in our namespace, 0: not in it */
 	struct key *session_left;         /* [a] reference: the session keyring that a child wants it to have */
 	struct list children;             /* [P] struct process.sibling */
 	struct list sibling;              /* [P] */
@@ -215,7 +216,11 @@ pid_t process_get_group(pid_t pid);
 pid_t process_get_session(pid_t pid);
 /* RLIMIT_CPU or RLIMIT_RTTIME was set, or a thread of p runs in real time from now on. */
 void timers_limit_changed(struct process *p);
-uint64_t process_limit(struct process *p, int which);  /* the soft limit */
+static inline uint64_t
+process_limit(struct process *p, int which) /* the soft limit */
+{
+	return READ_ONCE(p->limits[which].current);
+}
 uint32_t process_count(void);
 pid_t process_last_pid(void);
 /* Sum of all threads, dead ones too. */

@@ -59,6 +59,7 @@ enum thread_state {
 #define WORK_RSEQ    (1u << 4)
 #define WORK_TRAP    (1u << 5) /* ptrace: stop for the tracer */
 #define WORK_SYSCALL_EXIT (1u << 6) /* ptrace: a call that took the long way ends */
+#define WORK_FRAME   (1u << 7) /* somebody wrote into the user frame: all of it is to be loaded */
 
 /* thread->call_work: reasons to look at each system call before it is made. */
 #define CALL_WORK_SECCOMP (1u << 0)
@@ -94,9 +95,10 @@ struct restart_block {
  * [T] lock  [a] atomic  [P] PROCESS_TREE  [p] process->lock  [s] process->signal_lock
  */
 struct thread {
-	/* entry code knows this one's place */
+	/* entry code knows the places of these */
 	uint32_t work;                 /* [a] WORK_* */
 	uint32_t magic;                /* [I] THREAD_MAGIC: a stray pointer is noticed */
+	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */
 
 	/* identity */
 	pid_t tid;                     /* [I] in the initial namespace; 0: kernel thread without one */
@@ -181,7 +183,6 @@ struct thread {
 	struct vfork_wait *vfork;      /* [o] parent to release at exec or exit */
 	uint64_t minor_faults, major_faults; /* [o] */
 	struct ptrace *ptrace;         /* [a] NULL until it is first traced: proc/ptrace.c */
-	uint64_t syscall_number;       /* [o] the present call, -1 outside; for /proc/PID/syscall */
 	struct futex_waiter *futex;    /* FUTEX_PI: the PI futex being waited for, NULL: none */
 	struct sem_undo_list *sem_undo; /* [o] what System V semaphores are owed; NULL: nothing yet */
 	struct list pi_held;           /* FUTEX_PI: who waits for PI futexes it owns */

@@ -34,6 +34,8 @@ struct cpu;
 enum trace_class { TRACE_CLASSES(TRACE_CLASS_NUMBER) TRACE_CLASS_COUNT };
 #undef TRACE_CLASS_NUMBER
 
+_Static_assert(TRACE_LOCK_EVENTS == 1u << TRACE_CLASS_LOCK, "locks ask for their class by this name");
+
 #define TRACE_ALL ((1u << TRACE_CLASS_COUNT) - 1)
 
 /* --- records ---------------------------------------------------------------------------------- */

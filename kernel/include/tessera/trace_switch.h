@@ -9,6 +9,7 @@
 
 extern uint32_t trace_on; /* [a] a bit per class of events, and these: */
 
+#define TRACE_LOCK_EVENTS (1u << 4) /* the class lock: trace.h */
 #define TRACE_LOCK_STAT (1u << 16)
 #define TRACE_LATENCY   (1u << 17)
 

@@ -26,15 +26,48 @@ int copy_to_user(void __user *to, const void *from, size_t n);
 /* Copy a string of at most size - 1 bytes: its length, -EFAULT, or -ENAMETOOLONG when no NUL fits. */
 long copy_string_from_user(char *to, const char __user *from, size_t size);
 
+/* n is a constant: a word's copy is a load and a store. */
+static __always_inline int
+copy_word_from_user(void *to, const void __user *from, size_t n)
+{
+	struct user_word w;
+
+	if (n != 1 && n != 2 && n != 4 && n != 8)
+		return copy_from_user(to, from, n);
+	if (unlikely((uintptr_t)from > USER_LIMIT - n))
+		return -EFAULT;
+	w = n == 1 ? arch_get_user_1(from) : n == 2 ? arch_get_user_2(from) :
+	    n == 4 ? arch_get_user_4(from) : arch_get_user_8(from);
+	if (unlikely(w.error))
+		return -EFAULT;
+	__builtin_memcpy(to, &w.value, n);
+	return 0;
+}
+
+static __always_inline int
+copy_word_to_user(void __user *to, const void *from, size_t n)
+{
+	uint64_t value = 0;
+
+	if (n != 1 && n != 2 && n != 4 && n != 8)
+		return copy_to_user(to, from, n);
+	if (unlikely((uintptr_t)to > USER_LIMIT - n))
+		return -EFAULT;
+	__builtin_memcpy(&value, from, n);
+	return n == 1 ? arch_put_user_1(to, value) : n == 2 ? arch_put_user_2(to, value) :
+	       n == 4 ? arch_put_user_4(to, value) : arch_put_user_8(to, value);
+}
+
 /* One word. 0 or -EFAULT. */
-#define get_user(x, p) copy_from_user(&(x), (p), sizeof(*(p)))
 #ifdef TESSERA_CHECK_USER /* no variable can have the type of what a program's pointer points to */
+#define get_user(x, p) copy_from_user(&(x), (p), sizeof(*(p)))
 #define put_user(x, p) ((void)(x), copy_to_user((p), "", sizeof(*(p))))
 #else
+#define get_user(x, p) copy_word_from_user(&(x), (p), sizeof(*(p)))
 #define put_user(x, p)                                                                             \
 	({                                                                                         \
 		__typeof__(*(p)) put_v_ = (__typeof__(*(p)))(x);                                   \
-		copy_to_user((p), &put_v_, sizeof(put_v_));                                        \
+		copy_word_to_user((p), &put_v_, sizeof(put_v_));                                   \
 	})
 #endif
 

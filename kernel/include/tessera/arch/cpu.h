@@ -191,6 +191,13 @@ arch_local_fetch_add(uint64_t *word, uint64_t n)
 	return n;
 }
 
+/* Add one to a word that only the caller changes; others who see it see all that was written before. */
+static __always_inline void
+arch_release_inc16(uint16_t *word)
+{
+	__asm__ volatile("incw %0" : "+m"(*word)::"memory", "cc");
+}
+
 static __always_inline void
 arch_cpu_relax(void)
 {
