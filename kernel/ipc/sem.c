@@ -12,9 +12,11 @@
  * A sleeper and who ends its wait:
  *	(1) sleeper, set locked: on the queue, result = PENDING; unlocks
  *	(2) sleeper: sleeps while result is PENDING
- *	(3) waker, set locked: off the queue, result stored, thread woken
- *	(4) sleeper: locks the set once more, takes itself off when a signal or the time ended its sleep
- * Because of the lock at (4), the waker at (3) never touches a stack that is gone.
+ *	(3) waker, set locked: off the queue, onto a list of his own, with what is to be its result
+ *	(4) waker, set unlocked: result stored, thread woken; from here on the sleeper's stack may be gone
+ *	(5) sleeper: leaves as soon as it sees a result; when a signal or the time ended its sleep it locks the set
+ *	    and takes itself off the queue, or, if (3) was faster, waits for (4)
+ * The set is free when the sleeper is told, so who preempts the waker does not have to wait for him.
  *
  * What SEM_UNDO owes lies in sem_undo.c; here it is only added up.
  */
@@ -39,6 +41,8 @@ struct sem_waiter {
 	uint32_t blocking;              /* [l] which of ops it waits for */
 	struct sem_undo *undo;
 	pid_t pid;
+	bool ended;                     /* [l] on the list of who tells it ... */
+	int outcome;                    /* ... this */
 	int result;                     /* [a] PENDING, 0 or an errno */
 };
 
@@ -105,18 +109,33 @@ try_all(struct sem_set *set, const struct sem_operation *ops, uint32_t count, st
 
 /* (3) */
 static void
-end_wait(struct sem_waiter *w, int result)
+end_wait(struct sem_waiter *w, int result, struct list *ended)
 {
-	struct thread *t = w->thread;
+	list_del(&w->node);
+	list_add_tail(ended, &w->node);
+	w->ended = true;
+	w->outcome = result;
+}
 
-	list_del_init(&w->node);
-	atomic_store(&w->result, result);
-	thread_wake(t);
+/* (4) */
+void
+sem_tell(struct list *ended)
+{
+	struct sem_waiter *w, *next;
+
+	list_for_each_safe (w, next, ended, node) {
+		struct thread *t = w->thread;
+
+		thread_get(t);
+		atomic_store(&w->result, w->outcome);
+		thread_wake(t);
+		thread_put(t);
+	}
 }
 
 /* Let those of `queue` go on who can. True: a value changed, and `restart` asked to stop then. */
 static bool
-serve(struct sem_set *set, struct list *queue, bool restart)
+serve(struct sem_set *set, struct list *queue, bool restart, struct list *ended)
 {
 	struct sem_waiter *w, *next;
 
@@ -125,7 +144,7 @@ serve(struct sem_set *set, struct list *queue, bool restart)
 
 		if (result == PENDING)
 			continue;
-		end_wait(w, result);
+		end_wait(w, result, ended);
 		if (result == 0 && restart)
 			return true;
 	}
@@ -133,12 +152,12 @@ serve(struct sem_set *set, struct list *queue, bool restart)
 }
 
 void
-sem_values_changed(struct sem_set *set)
+sem_values_changed(struct sem_set *set, struct list *ended)
 {
 	assert_mutex_held(&set->ipc.lock);
 	do {
-		serve(set, &set->wait_zero, false);
-	} while (serve(set, &set->wait_change, true));
+		serve(set, &set->wait_zero, false, ended);
+	} while (serve(set, &set->wait_change, true, ended));
 }
 
 static bool
@@ -159,29 +178,44 @@ wants_undo(const struct sem_operation *ops, uint32_t count)
 	return false;
 }
 
-/* Queue and sleep; the set is locked, and is so again afterwards. */
+/* Sleep until `w` has a result, 0; or as wait_sleep(). */
+static int
+sleep_for(struct sem_waiter *w, enum wait_mode mode, deadline_t until)
+{
+	int error = 0;
+
+	while (!error) { /* (2) */
+		wait_prepare(mode);
+		if (atomic_load(&w->result) != PENDING)
+			break;
+		error = wait_sleep(mode, until);
+	}
+	wait_finish();
+	return error;
+}
+
+/* Queue and sleep; the set is locked, and is not afterwards. */
 static int
 wait_turn(struct sem_set *set, struct sem_waiter *w, bool change, deadline_t until)
 {
-	int error = 0, result;
+	bool ended;
+	int error;
 
 	atomic_store(&w->result, PENDING); /* (1) */
 	list_add_tail(change ? &set->wait_change : &set->wait_zero, &w->node);
 	mutex_unlock(&set->ipc.lock);
-	while (error == 0) { /* (2) */
-		wait_prepare(WAIT_INTERRUPTIBLE);
-		if (atomic_load(&w->result) != PENDING) {
-			wait_finish();
-			break;
-		}
-		error = wait_sleep(WAIT_INTERRUPTIBLE, until);
-	}
-	mutex_lock(&set->ipc.lock); /* (4) */
-	result = atomic_load(&w->result);
-	if (result != PENDING)
-		return result;
-	list_del_init(&w->node);
-	return error == -ETIMEDOUT ? -EAGAIN : -EINTR;
+	error = sleep_for(w, WAIT_INTERRUPTIBLE, until);
+	if (!error)
+		return w->result;
+	mutex_lock(&set->ipc.lock); /* (5) */
+	ended = w->ended;
+	if (!ended)
+		list_del_init(&w->node);
+	mutex_unlock(&set->ipc.lock);
+	if (!ended)
+		return error == -ETIMEDOUT ? -EAGAIN : -EINTR;
+	sleep_for(w, WAIT_UNINTERRUPTIBLE, DEADLINE_NEVER);
+	return w->result;
 }
 
 int
@@ -192,6 +226,7 @@ sem_operate(int id, const struct sem_operation *ops, uint32_t count, deadline_t 
 				.pid = current_process()->pid };
 	int error;
 	struct ipc_object *o = ipc_find(IPC_SEM, id, &error);
+	struct list ended = LIST_INIT(ended);
 	struct sem_set *set;
 
 	if (!o)
@@ -214,12 +249,17 @@ sem_operate(int id, const struct sem_operation *ops, uint32_t count, deadline_t 
 			goto unlock;
 	}
 	error = try_all(set, ops, count, w.undo, w.pid, &w.blocking);
-	if (error == 0 && change)
-		sem_values_changed(set);
-	else if (error == PENDING)
+	if (error == PENDING) {
 		error = wait_turn(set, &w, change, until);
+		ipc_put(o);
+		return error;
+	}
+	if (error == 0 && change)
+		sem_values_changed(set, &ended);
 unlock:
-	ipc_unlock_put(o);
+	mutex_unlock(&o->lock);
+	sem_tell(&ended);
+	ipc_put(o);
 	return error;
 }
 
@@ -283,6 +323,7 @@ sem_set_value(int id, int index, int value)
 	int error;
 	struct ipc_object *o;
 	struct sem_set *set;
+	struct list ended = LIST_INIT(ended);
 
 	if (value < 0 || value > SEM_VALUE_MAX)
 		return -ERANGE;
@@ -305,9 +346,11 @@ sem_set_value(int id, int index, int value)
 	set->sem[index].value = value;
 	set->sem[index].pid = current_process()->pid;
 	set->changed = ipc_now();
-	sem_values_changed(set);
+	sem_values_changed(set, &ended);
 unlock:
-	ipc_unlock_put(o);
+	mutex_unlock(&o->lock);
+	sem_tell(&ended);
+	ipc_put(o);
 	return error;
 }
 
@@ -356,6 +399,7 @@ sem_set_all(int id, const uint16_t *values, uint32_t count)
 {
 	int error;
 	struct sem_set *set = find_set(id, 0222, &error);
+	struct list ended = LIST_INIT(ended);
 
 	if (!set)
 		return error;
@@ -368,9 +412,11 @@ sem_set_all(int id, const uint16_t *values, uint32_t count)
 	}
 	sem_undo_forget(set, 0, count);
 	set->changed = ipc_now();
-	sem_values_changed(set);
+	sem_values_changed(set, &ended);
 unlock:
-	ipc_unlock_put(&set->ipc);
+	mutex_unlock(&set->ipc.lock);
+	sem_tell(&ended);
+	ipc_put(&set->ipc);
 	return error;
 }
 
@@ -420,14 +466,16 @@ static void
 set_removed(struct ipc_object *o)
 {
 	struct sem_set *set = sem_set_of(o);
+	struct list ended = LIST_INIT(ended);
 	struct sem_waiter *w, *next;
 
 	atomic_sub(&o->ns->sem_used, set->count);
 	sem_undo_set_removed(set);
 	list_for_each_safe (w, next, &set->wait_zero, node)
-		end_wait(w, -EIDRM);
+		end_wait(w, -EIDRM, &ended);
 	list_for_each_safe (w, next, &set->wait_change, node)
-		end_wait(w, -EIDRM);
+		end_wait(w, -EIDRM, &ended);
+	sem_tell(&ended);
 }
 
 static void

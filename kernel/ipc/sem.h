@@ -38,8 +38,10 @@ sem_set_of(struct ipc_object *o)
 	return container_of(o, struct sem_set, ipc);
 }
 
-/* Values have changed: let those go on who can. Set locked. */
-void sem_values_changed(struct sem_set *set);
+/* Values have changed: who can go on now moves to `ended`. Set locked. */
+void sem_values_changed(struct sem_set *set, struct list *ended);
+/* Tell those on `ended`, better with the set unlocked; nobody is on it afterwards. */
+void sem_tell(struct list *ended);
 
 /* sem_undo.c. Set locked. What the caller owes the set, made if need be: 0 or -ENOMEM. */
 int sem_undo_find(struct sem_set *set, struct sem_undo **out);

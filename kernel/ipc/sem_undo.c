@@ -123,7 +123,7 @@ sem_undo_set_removed(struct sem_set *set)
 
 /* Nobody waits to do this: values stop at their limits. */
 static void
-apply(struct sem_set *set, const struct sem_undo *u)
+apply(struct sem_set *set, const struct sem_undo *u, struct list *ended)
 {
 	for (uint32_t i = 0; i < set->count; i++) {
 		struct sem *s = &set->sem[i];
@@ -134,7 +134,7 @@ apply(struct sem_set *set, const struct sem_undo *u)
 		s->pid = current_process()->pid;
 	}
 	set->operated = ipc_now();
-	sem_values_changed(set);
+	sem_values_changed(set, ended);
 }
 
 /* The set of the first thing owed, with a reference; NULL: nothing is. */
@@ -165,12 +165,16 @@ sem_undo_exit(void)
 	if (!l || !ref_put(&l->refs))
 		return;
 	while ((set = next_set(l, &u)) != NULL) {
+		struct list ended = LIST_INIT(ended);
+
 		mutex_lock(&set->ipc.lock);
 		if (!set->ipc.deleted) { /* else u is freed */
-			apply(set, u);
+			apply(set, u, &ended);
 			undo_free(u);
 		}
-		ipc_unlock_put(&set->ipc);
+		mutex_unlock(&set->ipc.lock);
+		sem_tell(&ended);
+		ipc_put(&set->ipc);
 	}
 	kfree(l);
 }

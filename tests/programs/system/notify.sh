@@ -1,5 +1,4 @@
 #!/bin/sh
-# when: asked
 # inotify-tools' inotifywait and fsnotifywait (by inotify and by fanotify), fatrace: who watches sees what is done.
 
 mkdir d m; : >d/old
