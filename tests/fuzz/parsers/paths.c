@@ -11,15 +11,19 @@
  * to a byte of 0xff; then commands (lookup_one, rename_one, remove_one, shrink). In texts a byte above 0x7f stands
  * for as many letters, so that names at the limit are short to say.
  */
-/* fuzz: kernel/vfs/path_walk.c kernel/vfs/dentry.c tests/unit/shim/slab.c tests/unit/shim/misuse.c */
+/* fuzz: kernel/vfs/path_walk.c kernel/vfs/dentry.c tests/unit/shim/slab.c tests/unit/shim/misuse.c tests/unit/shim/trace.c */
 #include "parser.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/notify.h>
+#include <tessera/rcu.h>
 #include <tessera/slab.h>
-#include <tessera/watch.h>
 
 #include "../../../kernel/vfs/vfs.h"
 
@@ -31,6 +35,7 @@ extern long unit_allocations;
 #define TEXT    4096
 #define NAMED   300
 #define HANDLE  3
+#define ARCH_SET_GS 0x1001
 
 /* A node of the model; the kernel's inode of it. A mount's root is a node whose `under` is what it covers. */
 struct node {
@@ -83,15 +88,22 @@ text(struct input *in, char *out, size_t room)
 
 /* --- what the walk asks of the rest of the kernel ----------------------------------------------- */
 
-uint32_t watch_count;
+uint32_t notify_marks;
+uint64_t rcu_epoch = 1;
+bool preempt_random_on;
+static struct cpu this_one = { .self = &this_one }; /* found through GS, as in the kernel */
 struct rwlock mount_lock;
 struct vfs_protection vfs_protection = { .symlinks = 1 };
 
-void spin_lock(struct spinlock *l) { MUST(!l->holder_cpu); l->holder_cpu = 1; }
-void spin_unlock(struct spinlock *l) { MUST(l->holder_cpu); l->holder_cpu = 0; }
-void read_lock(struct rwlock *l) { MUST(l->readers == 0); l->readers++; }
-void read_unlock(struct rwlock *l) { MUST(l->readers == 1); l->readers--; }
-void watch_inode_removed(struct inode *i, uint32_t event) { }
+void preempt_random_point(void) { }
+void schedule_preempted(void) { }
+void spin_lock_watched(struct spinlock *l) { MUST(!l->holder_cpu); l->holder_cpu = 1; }
+void spin_unlock_watched(struct spinlock *l) { MUST(l->holder_cpu); l->holder_cpu = 0; }
+void spin_wait(struct spinlock *l) { MUST(!"a spinlock that is held is taken"); }
+void read_lock(struct rwlock *l) { MUST(l->state == 0); l->state++; }
+void read_unlock(struct rwlock *l) { MUST(l->state == 1); l->state--; }
+void rcu_free(struct rcu_head *h, void (*fn)(struct rcu_head *h)) { MUST(!rcu_reading()); fn(h); }
+void notify_inode_removed_slow(struct inode *i, uint32_t event) { }
 void inode_touch_accessed(struct inode *i, const struct mount *m) { }
 const struct cred *current_cred(void) { return &cred; }
 void file_put(struct file *f) { MUST(ref_count(&f->refs) > 1); f->refs.count--; }
@@ -152,6 +164,12 @@ vfs_permission(struct inode *i, int mask)
 {
 	MUST(mask == MAY_EXEC);
 	return i->mode & 0001 ? 0 : -EACCES;
+}
+
+bool
+permission_search_at_once(const struct inode *i)
+{
+	return S_ISDIR(i->mode) && (i->mode & 0001);
 }
 
 void
@@ -225,7 +243,7 @@ tree_lookup(struct inode *dir, struct dentry *d)
 	int i = child_of((int)(of(dir) - node), d->name, d->length);
 
 	MUST(d->length == strlen(d->name) && d->length <= NAME_MAX && !memchr(d->name, '/', d->length));
-	MUST(dir->lock.readers == 1);
+	MUST(dir->lock.state == 1);
 	if (i >= 0) {
 		inode_get(&node[i].inode);
 		dentry_attach(d, &node[i].inode);
@@ -282,8 +300,10 @@ tree_revalidate(struct dentry *d)
 	return d->fs != &fs[1] || !doubtful;
 }
 
-static const struct inode_ops tree_ops = {
-	.lookup = tree_lookup, .readlink = tree_readlink, .revalidate = tree_revalidate,
+/* Of the first file system, where a walk may run ahead, and of the second. */
+static const struct inode_ops tree_ops[] = {
+	{ .lookup = tree_lookup, .readlink = tree_readlink },
+	{ .lookup = tree_lookup, .readlink = tree_readlink, .revalidate = tree_revalidate },
 };
 static const struct inode_ops magic_ops = { .readlink = tree_readlink, .jump = tree_jump };
 static struct filesystem_type types[2] = { { .name = "a" }, { .name = "b" } };
@@ -300,7 +320,7 @@ node_add(int kind, int parent, bool search)
 	n->parent = parent;
 	n->under = n->over = -1;
 	n->mount = parent >= 0 ? node[parent].mount : &mount[0];
-	n->inode.ops = kind == NODE_MAGIC ? &magic_ops : &tree_ops;
+	n->inode.ops = kind == NODE_MAGIC ? &magic_ops : &tree_ops[n->mount - mount];
 	n->inode.mode = node_modes[kind] | (search ? 0755 : 0644);
 	n->inode.links = 1;
 	n->inode.private = n;
@@ -320,6 +340,7 @@ mount_add(int which, int covered)
 	*m = (struct mount){ .id = (uint64_t)which, .fs = &fs[which] };
 	ref_init(&m->refs);
 	n->mount = m;
+	n->inode.ops = &tree_ops[which];
 	inode_get(&n->inode);
 	m->root = dentry_create_root(&fs[which], &n->inode);
 	MUST(m->root);
@@ -399,6 +420,7 @@ drop_tree(void)
 		free(node[i].text);
 	}
 	MUST(dentries == 0 && unit_allocations == 0);
+	MUST(this_one.preempt_count == 0 && this_one.rcu_depth == 0);
 }
 
 /* --- the model ---------------------------------------------------------------------------------- */
@@ -672,8 +694,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned int places = byte(&in), more = byte(&in);
 	static bool ready;
 
-	if (!ready)
+	if (!ready) {
+		MUST(syscall(SYS_arch_prctl, ARCH_SET_GS, &this_one) == 0);
 		dentry_cache_init();
+	}
 	ready = true;
 	unit_fail_allocation = 0;
 	types[1].no_cache = more & 0x40;
