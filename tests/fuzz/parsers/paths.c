@@ -671,6 +671,9 @@ rename_one(struct input *in)
 
 	if (in_use(i) || node[to].gone || !is_directory(to) || node[to].mount != node[i].mount || below(to, i))
 		return;
+	/* Where names are not believed, who is in there has come by other dentries than those that move here. */
+	if (doubtful && node[i].mount == &mount[1] && (below(cwd, i) || below(at, i)))
+		return;
 	if (byte(in) & 1)
 		memset(name, 'a' + (int)letter, 1 + 50 * letter);
 	if (child_of(to, name, strlen(name)) >= 0)
