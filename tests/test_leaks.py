@@ -17,12 +17,13 @@ from test_abi import PROGRAMS, TOPICS
 
 RUNS = 5
 
-# Objects in use by type, but the caches of free ones; frames that are free or belong to slabs. The
+# When what is freed late has been freed: objects in use by type, but the caches of free ones; frames that are free or belong to slabs. The
 # files that hold the counts exist from the start, so that counting adds nothing.
 SCRIPT = """
 count()
 {
 	sleep 1
+	echo settle >/proc/tessera/counters
 	{
 		awk 'NR > 2 && $1 != "magazine" { print $1, $2 }' /proc/slabinfo
 		awk '/^nr_free_pages|^nr_slab/ { n += $2 } END { print "frames_in_use/64", -int(n / 64) }' /proc/vmstat

@@ -48,6 +48,7 @@ static struct rcu_bags bags_of[MAX_CPUS];
 static struct continuation collect_soon; /* waits for its time; only its function arms it again */
 static struct continuation collect_now;
 static bool soon_armed;                  /* [a] */
+static uint32_t freeing;                 /* [a] who has taken ripe objects and not yet freed them all */
 
 static void soon(struct continuation *c);
 static void now(struct continuation *c);
@@ -107,6 +108,7 @@ free_ripe(struct rcu_bags *b)
 {
 	size_t freed = 0;
 
+	atomic_add(&freeing, 1);
 	for (struct rcu_bag *bag = b->bags; bag < b->bags + BAGS; bag++) {
 		uint64_t flags = spin_lock_irq(&b->lock);
 		struct rcu_head *ripe = NULL;
@@ -116,6 +118,7 @@ free_ripe(struct rcu_bags *b)
 		spin_unlock_irq(&b->lock, flags);
 		freed += free_all(ripe);
 	}
+	atomic_sub(&freeing, 1);
 	return freed;
 }
 
@@ -172,6 +175,7 @@ rcu_free(struct rcu_head *h, void (*fn)(struct rcu_head *h))
 	struct rcu_bags *b;
 	struct rcu_bag *bag;
 	uint64_t flags, e;
+	bool ripe = false;
 	size_t count;
 
 	h->fn = fn;
@@ -182,6 +186,8 @@ rcu_free(struct rcu_head *h, void (*fn)(struct rcu_head *h))
 	e = atomic_load(&rcu_epoch);
 	bag = &b->bags[e % BAGS];
 	if (bag->epoch != e) {
+		ripe = true;
+		atomic_add(&freeing, 1);
 		stale = empty_locked(b, bag); /* from three epochs ago or more: ripe */
 		bag->epoch = e;
 	}
@@ -191,13 +197,19 @@ rcu_free(struct rcu_head *h, void (*fn)(struct rcu_head *h))
 	count = ++b->count;
 	spin_unlock_irq(&b->lock, flags);
 	preempt_enable();
-	free_all(stale);
+	if (ripe) {
+		free_all(stale);
+		atomic_sub(&freeing, 1);
+	}
 	arm();
 	if (count == MANY)
 		continuation_run(&collect_now);
 }
 
-/* What was filed when this is called is ripe two epochs later; what others file meanwhile is not waited for. */
+/*
+ * What was filed when this is called is ripe two epochs later; what others file meanwhile is not waited for. Others may
+ * have taken ripe objects out just before: they count in `freeing` from before they did until all are freed.
+ */
 void
 rcu_barrier(void)
 {
@@ -211,4 +223,6 @@ rcu_barrier(void)
 		sched_yield_thread(); /* readers do not sleep: it is a matter of moments */
 	}
 	rcu_reclaim();
+	while (atomic_load(&freeing))
+		sched_yield_thread();
 }

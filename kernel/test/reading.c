@@ -48,7 +48,7 @@ KTEST(rcu_frees_without_being_asked)
 	rcu_free(&w.rcu, mark_freed);
 	while (atomic_load(&freed) == before)
 		ktest_sleep_ns(NSEC_PER_MSEC);
-	kcheck_equal(rcu_reclaim(), 0);
+	kcheck_equal(atomic_load(&w.state), FREED);
 }
 
 KTEST(rcu_waits_for_a_reader)
