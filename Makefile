@@ -386,14 +386,14 @@ torture: $(torture_exe)
 
 # ----------------------------------------------------------------------------------------- benchmarks
 
-# A static program for each folder of bench/ with C in it, the same file on both kernels.
+# A static program for each folder of bench/ with C in it, the same file on both kernels; bench/*.c is their frame.
 bench_exe    := $(patsubst bench/%/,build/bench/%,$(sort $(dir $(wildcard bench/*/*.c))))
 CFLAGS_bench := -std=gnu17 -O2 -g -static -pthread -D_GNU_SOURCE -Wall -Wextra -Werror
 
 build/bench.flags: FORCE
 	$(call remember,$@,$(HOSTCC) $(CFLAGS_bench))
 
-$(bench_exe): build/bench/%: $$(wildcard bench/$$*/*.c bench/$$*/*.h) build/bench.flags
+$(bench_exe): build/bench/%: $$(wildcard bench/*.[ch] bench/$$*/*.[ch]) build/bench.flags
 	@mkdir -p $(@D)
 	$(say) BENCH $@
 	$(q)$(HOSTCC) $(CFLAGS_bench) -o $@ $(filter %.c,$^)

@@ -8,8 +8,6 @@
  */
 #include "bench.h"
 
-#include <sys/prctl.h>
-
 #define ROUNDS 3
 
 static struct item *items, **last = &items;
@@ -19,46 +17,6 @@ item_register(struct item *i)
 {
 	*last = i;
 	last = &i->next;
-}
-
-void
-give_up(const char *file, int line, const char *what)
-{
-	fprintf(stderr, "%s:%d: %s: %s\n", file, line, what, strerror(errno));
-	_exit(1);
-}
-
-pid_t
-start_child(void (*body)(void))
-{
-	pid_t pid = MUST(fork());
-
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	body();
-	_exit(0);
-}
-
-void
-wait_child(pid_t pid)
-{
-	int status;
-
-	MUST(waitpid(pid, &status, 0));
-	if (status != 0) {
-		errno = ECHILD;
-		give_up(__FILE__, __LINE__, "the child failed");
-	}
-}
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
 static double
@@ -79,8 +37,9 @@ one_round(struct item *i, long n)
 }
 
 static void
-measure(struct item *i)
+measure(void *item)
 {
+	struct item *i = item;
 	double best = 0;
 
 	one_round(i, i->n > 10 ? i->n / 10 : 1);
@@ -97,38 +56,6 @@ measure(struct item *i)
 	fflush(stdout);
 }
 
-static bool
-is_wanted(const struct item *i, int argc, char **argv)
-{
-	if (argc < 2)
-		return true;
-	for (int a = 1; a < argc; a++)
-		if (strncmp(i->name, argv[a], strlen(argv[a])) == 0)
-			return true;
-	return false;
-}
-
-/* A child of its own: what an item leaves behind does not slow the next. */
-static int
-run_apart(struct item *i)
-{
-	char dir[] = "/tmp/bench.XXXXXX";
-	int status;
-	pid_t pid;
-
-	if (!mkdtemp(dir))
-		give_up(__FILE__, __LINE__, dir);
-	pid = MUST(fork());
-	if (pid == 0) {
-		MUST(chdir(dir));
-		measure(i);
-		_exit(0);
-	}
-	MUST(waitpid(pid, &status, 0));
-	rmdir(dir);
-	return status;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -139,7 +66,7 @@ main(int argc, char **argv)
 	for (struct item *i = items; i; i = i->next) {
 		if (argc > 1 && strcmp(argv[1], "--list") == 0) {
 			printf("%s\t%s\t%ld\n", i->name, i->unit, i->n);
-		} else if (is_wanted(i, argc, argv) && run_apart(i) != 0) {
+		} else if (is_wanted(i->name, 1, argc, argv) && run_apart(measure, i) != 0) {
 			printf("%s\tfailed\n", i->name);
 			failed = 1;
 		}

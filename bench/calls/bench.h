@@ -17,26 +17,12 @@
  *
  *	name <tab> unit <tab> value
  *
- * in nanoseconds, or in MB/s where the unit says so. A call that fails ends the program: a benchmark of an error
- * would be fast.
+ * in nanoseconds, or in MB/s where the unit says so.
  */
 #ifndef BENCH_H
 #define BENCH_H
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "../frame.h"
 
 struct item {
 	const char *name, *unit;
@@ -48,17 +34,6 @@ struct item {
 };
 
 void item_register(struct item *i);
-void give_up(const char *file, int line, const char *what) __attribute__((noreturn));
-pid_t start_child(void (*body)(void)); /* it ends with its parent */
-void wait_child(pid_t pid);            /* and must have ended with 0 */
-
-#define MUST(expr)                                                                                          \
-	({                                                                                                  \
-		__typeof__(expr) value_ = (expr);                                                           \
-		if (__builtin_expect((long)value_ == -1, 0))                                                \
-			give_up(__FILE__, __LINE__, #expr);                                                 \
-		value_;                                                                                     \
-	})
 
 /*
  * No-operations that `tessera profile` knows: it counts what the machine does between them (tools/profile/plugin.c).

@@ -32,7 +32,6 @@ static struct item *items, **last = &items;
 static struct board *board;
 static struct item *current;
 static int counts[COUNTS_MAX], count_of_counts;
-static double *rate;            /* what was measured last, told by the process that did */
 
 char byte, block[65536];
 int shared_fd = -1, cpus;
@@ -45,13 +44,6 @@ item_register(struct item *i)
 }
 
 void
-give_up(const char *file, int line, const char *what)
-{
-	fprintf(stderr, "%s:%d: %s: %s\n", file, line, what, strerror(errno));
-	_exit(1);
-}
-
-void
 stand_on(int cpu)
 {
 	cpu_set_t set;
@@ -61,15 +53,6 @@ stand_on(int cpu)
 	MUST(sched_setaffinity(0, sizeof(set), &set));
 }
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static void
 pause_for(long ns)
 {
@@ -77,6 +60,33 @@ pause_for(long ns)
 
 	while (nanosleep(&t, &t) != 0)
 		;
+}
+
+/* How many flush interrupts all CPUs together have taken. */
+static long
+flush_interrupts(void)
+{
+	char line[2048], *at, *end;
+	long sum = -1;
+	FILE *f = fopen("/proc/interrupts", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		at = line + strspn(line, " ");
+		if (strncmp(at, "TLB:", 4) != 0)
+			continue;
+		sum = 0;
+		for (at += 4;; at = end) {
+			long n = strtol(at, &end, 10);
+
+			if (end == at)
+				break;
+			sum += n;
+		}
+	}
+	if (sum < 0)
+		give_up(__FILE__, __LINE__, "/proc/interrupts has no line TLB");
+	fclose(f);
+	return sum;
 }
 
 /* --- throughput -------------------------------------------------------------------------------------- */
@@ -113,12 +123,14 @@ total(int count)
 	return sum;
 }
 
+/* What a number of workers do of an item in a second; *flushes: the interrupts that each operation took. */
 static double
-measure(struct item *item, int how, int count)
+measure(struct item *item, int how, int count, double *flushes)
 {
 	pthread_t thread[WORKERS_MAX];
 	pid_t pid[WORKERS_MAX];
 	uint64_t before;
+	long interrupts;
 	double start, rate;
 	int status;
 
@@ -143,10 +155,13 @@ measure(struct item *item, int how, int count)
 		pause_for(1000000);
 	atomic_store(&board->go, 1);
 	pause_for(WARM_NS);
+	interrupts = flush_interrupts();
 	before = total(count);
 	start = now();
 	pause_for(MEASURE_NS);
 	rate = (double)(total(count) - before) * 1e9 / (now() - start);
+	interrupts = flush_interrupts() - interrupts;
+	*flushes = (double)interrupts / (double)(total(count) - before);
 	atomic_store(&board->stop, 1);
 	for (int i = 0; i < count; i++) {
 		if (how == THREADS)
@@ -158,32 +173,6 @@ measure(struct item *item, int how, int count)
 }
 
 /* --- counting ---------------------------------------------------------------------------------------- */
-
-/* The sum of the line TLB over all CPUs, -1: there is none. */
-static long
-flush_interrupts(void)
-{
-	char line[2048], *at, *end;
-	long sum = -1;
-	FILE *f = fopen("/proc/interrupts", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		at = line + strspn(line, " ");
-		if (strncmp(at, "TLB:", 4) != 0)
-			continue;
-		sum = 0;
-		for (at += 4;; at = end) {
-			long n = strtol(at, &end, 10);
-
-			if (end == at)
-				break;
-			sum += n;
-		}
-	}
-	if (f)
-		fclose(f);
-	return sum;
-}
 
 static atomic_int idlers, sleepers_go;
 
@@ -234,8 +223,6 @@ census(struct item *item, int others, bool running)
 	pause_for(5000000);
 	item->run(w);
 	before = flush_interrupts();
-	if (before < 0)
-		give_up(__FILE__, __LINE__, "/proc/interrupts has no line TLB");
 	for (int i = 0; i < CENSUS_OPERATIONS; i++)
 		item->run(w);
 	before = flush_interrupts() - before;
@@ -249,84 +236,56 @@ census(struct item *item, int others, bool running)
 
 /* --- the items --------------------------------------------------------------------------------------- */
 
-static bool
-is_wanted(const struct item *i, int argc, char **argv)
-{
-	if (argc < 3)
-		return true;
-	for (int a = 2; a < argc; a++)
-		if (strncmp(i->name, argv[a], strlen(argv[a])) == 0)
-			return true;
-	return false;
-}
+/* An item done in one way; shared with the process that does it, which tells the rate. */
+struct run {
+	struct item *item;
+	int how;
+	double rate;
+};
 
 static void
-print(struct item *item, int how)
+print(void *arg)
 {
-	if (how == CENSUS) {
-		printf("%s.running\tinterrupts/op\t%.3f\n", item->name, census(item, cpus - 1, true));
-		printf("%s.sleeping\tinterrupts/op\t%.3f\n", item->name, census(item, cpus - 1, false));
+	struct run *r = arg;
+	const char *name = r->item->name, *how = r->how == THREADS ? "threads" : "processes";
+	double flushes;
+
+	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (board == MAP_FAILED)
+		give_up(__FILE__, __LINE__, "mmap");
+	if (r->how == CENSUS) {
+		printf("%s.running.%d\tinterrupts/op\t%.3f\n", name, cpus, census(r->item, cpus - 1, true));
+		printf("%s.sleeping.%d\tinterrupts/op\t%.3f\n", name, cpus, census(r->item, cpus - 1, false));
 	} else {
-		*rate = measure(item, how, cpus);
-		printf("%s.%s.%d\tops/s\t%.0f\n", item->name, how == THREADS ? "threads" : "processes", cpus,
-		       *rate);
+		r->rate = measure(r->item, r->how, cpus, &flushes);
+		printf("%s.%s.%d\tops/s\t%.0f\n", name, how, cpus, r->rate);
+		if (r->how == THREADS && cpus > 1)
+			printf("%s.%s.%d.flushes\tinterrupts/op\t%.3f\n", name, how, cpus, flushes);
 	}
 	fflush(stdout);
 }
 
-/* A process of its own, in a scratch directory of its own. */
+/* One item in one way with all the counts of workers. 0: all went well. */
 static int
-run_apart(struct item *item, int how)
+run_one_way(struct run *r)
 {
-	char dir[] = "/tmp/parallel.XXXXXX", command[64];
-	int status;
-	pid_t pid;
+	double first = 0;
 
-	if (!mkdtemp(dir))
-		give_up(__FILE__, __LINE__, dir);
-	pid = MUST(fork());
-	if (pid == 0) {
-		MUST(chdir(dir));
-		board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (board == MAP_FAILED)
-			give_up(__FILE__, __LINE__, "mmap");
-		print(item, how);
-		_exit(0);
-	}
-	MUST(waitpid(pid, &status, 0));
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	if (system(command) != 0)
-		fprintf(stderr, "parallel: %s is left\n", dir);
-	return status;
-}
-
-/* One item in all the ways and with all the counts. 0: all went well. */
-static int
-run_all_ways(struct item *item)
-{
-	int failed = 0;
-
-	for (int how = PROCESSES; how <= CENSUS; how *= 2) {
-		double first = 0;
-
-		for (int c = 0; c < count_of_counts && (item->kind & how); c++) {
-			cpus = counts[c];
-			if (how == CENSUS && (cpus < 2 || c + 1 < count_of_counts))
-				continue;
-			*rate = 0;
-			if (run_apart(item, how) != 0) {
-				fprintf(stderr, "parallel: %s failed\n", item->name);
-				failed = 1;
-			}
-			if (c == 0)
-				first = *rate;
-			else if (c + 1 == count_of_counts && how != CENSUS && first > 0 && *rate > 0)
-				printf("%s.%s.scaling\tx\t%.3f\n", item->name,
-				       how == THREADS ? "threads" : "processes", *rate / first);
-			fflush(stdout);
+	for (int c = 0; c < count_of_counts; c++) {
+		cpus = counts[c];
+		if (r->how == CENSUS && (cpus < 2 || c + 1 < count_of_counts))
+			continue;
+		if (run_apart(print, r) != 0) {
+			fprintf(stderr, "parallel: %s failed\n", r->item->name);
+			return 1;
 		}
+		if (c == 0)
+			first = r->rate;
+		else if (c + 1 == count_of_counts && first > 0)
+			printf("%s.%s.scaling\tx\t%.3f\n", r->item->name,
+			       r->how == THREADS ? "threads" : "processes", r->rate / first);
 	}
-	return failed;
+	return 0;
 }
 
 static void
@@ -346,6 +305,7 @@ read_counts(const char *text)
 int
 main(int argc, char **argv)
 {
+	struct run *r;
 	int failed = 0;
 
 	if (argc < 2) {
@@ -355,16 +315,19 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "--nothing") == 0)
 		return 0;
 	read_counts(argv[1]);
-	rate = mmap(NULL, sizeof(*rate), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (rate == MAP_FAILED)
+	r = mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (r == MAP_FAILED)
 		give_up(__FILE__, __LINE__, "mmap");
 	for (struct item *i = items; i; i = i->next) {
 		if (strcmp(argv[1], "--list") == 0) {
 			printf("%s\n", i->name);
 			continue;
 		}
-		if (is_wanted(i, argc, argv) && run_all_ways(i) != 0)
-			failed = 1;
+		for (int how = PROCESSES; how <= CENSUS && is_wanted(i->name, 2, argc, argv); how *= 2) {
+			*r = (struct run){ .item = i, .how = how };
+			if ((i->kind & how) && run_one_way(r) != 0)
+				failed = 1;
+		}
 	}
 	return failed;
 }

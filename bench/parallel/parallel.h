@@ -15,32 +15,20 @@
  * prepares what all share before they start. Where throughput does not grow with the workers, they wait for each
  * other somewhere.
  *
- * A CENSUS counts instead of timing: how many interrupts one operation sends to the CPUs on which other threads of
- * the process run, or sleep, that the TLB be flushed. One thread operates, the others do nothing. Such an item prints
+ * By the line TLB of /proc/interrupts, which both kernels have, it is counted besides how many interrupts the workers
+ * of a threaded item send each other that the TLB be flushed, for each operation: `NAME.threads.N.flushes`. A CENSUS
+ * only counts: one thread operates, the others run in user mode (`NAME.running.N`) or sleep (`NAME.sleeping.N`). Each
+ * such line is
  *
  *	name <tab> interrupts/op <tab> value
- *
- * by the line TLB of /proc/interrupts, which both kernels have.
  */
 #ifndef PARALLEL_H
 #define PARALLEL_H
 
-#include <errno.h>
-#include <fcntl.h>
+#include "../frame.h"
+
 #include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #define WORKERS_MAX 64
 #define PAGE        4096l
@@ -68,20 +56,11 @@ struct item {
 };
 
 void item_register(struct item *i);
-void give_up(const char *file, int line, const char *what) __attribute__((noreturn));
 void stand_on(int cpu);
 
 extern char byte, block[65536];
 extern int shared_fd;       /* what `share` of an item opened */
 extern int cpus;            /* how many workers an item has at most: the CPUs it may use */
-
-#define MUST(expr)                                                                                          \
-	({                                                                                                  \
-		__typeof__(expr) value_ = (expr);                                                           \
-		if (__builtin_expect((long)value_ == -1, 0))                                                \
-			give_up(__FILE__, __LINE__, #expr);                                                 \
-		value_;                                                                                     \
-	})
 
 #define ITEM_OF(item_name, how, operations, prepare_fn, share_fn)                                           \
 	static void run_##item_name(struct worker *w);                                                      \

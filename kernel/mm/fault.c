@@ -97,8 +97,7 @@ install_page(struct mapping *m, vaddr_t va, struct page *p, unsigned int prot,
 	return error == -EEXIST ? -EAGAIN : error;
 }
 
-/* A page of the program's own: counted as anonymous until it is freed. */
-static struct page *
+struct page *
 anonymous_page(unsigned int flags)
 {
 	struct page *p = page_alloc(0, ALLOC_USER | flags);

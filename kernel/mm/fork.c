@@ -6,6 +6,9 @@
  * read-only; who writes first copies (fault.c). Large leaves are shared whole. Everything else,
  * shared mappings, clean file pages, the zero frame, is left out and faults in again.
  *
+ * Both sides return through the stack. Its page is copied for the child at once, and the parent keeps the right to
+ * write: that saves both a fault, and the parent a flush of the CPUs on which other threads run.
+ *
  * Taking the right to write from the parent needs one flush, at the end, before the child can run. Where
  * other CPUs run threads of the parent, the accessed bits go with it: a page that nobody has read since is then
  * copied on its first write without interrupting them (tlb.h). Until that one flush the bits say less than
@@ -57,12 +60,45 @@ share_some(struct mapping *m, struct mapping *copy, vaddr_t *va, vaddr_t end, st
 		return -ENOMEM;
 	}
 	if (n < LEAVES)
-		*va = end;
+		*va = MAX(*va, end); /* a large leaf may reach beyond */
 	return 0;
 }
 
+/*
+ * Give `copy` a page of its own with what the page at `va` holds. False: it is not there, is not the parent's alone
+ * or memory is short, and it has to be shared like others.
+ */
+static bool
+copy_leaf(struct mapping *m, struct mapping *copy, vaddr_t va)
+{
+	struct page_table_leaf leaf = { .va = va };
+	struct page_table *from = &m->as->page_table;
+	struct page *p = anonymous_page(0), *old;
+	bool copied = false;
+
+	if (!p)
+		return false;
+	spin_lock(&m->as->page_table_lock);
+	spin_lock_nested(&copy->as->page_table_lock);
+	if (arch_page_table_lookup(from, va, &leaf.pa, &leaf.prot) && (leaf.prot & PTE_WRITE) &&
+	    !(leaf.prot & (PTE_HUGE | PTE_DEVICE))) {
+		old = pfn_to_page(leaf.pa >> PAGE_SHIFT);
+		if (old->flags & PAGE_ANON) {
+			memcpy(page_to_virt(p), page_to_virt(old), PAGE_SIZE);
+			leaf.pa = page_to_phys(p);
+			copied = arch_page_table_put(&copy->as->page_table, &leaf, 1, 0) == 1;
+			copy->as->rss_anon += copied;
+		}
+	}
+	spin_unlock(&copy->as->page_table_lock);
+	spin_unlock(&m->as->page_table_lock);
+	if (!copied)
+		page_put(p);
+	return copied;
+}
+
 static int
-share_leaves(struct mapping *m, struct mapping *copy, struct tlb_batch *b)
+share_leaves(struct mapping *m, struct mapping *copy, vaddr_t stack, struct tlb_batch *b)
 {
 	vaddr_t va = m->start;
 	uint32_t tries = 0;
@@ -70,9 +106,13 @@ share_leaves(struct mapping *m, struct mapping *copy, struct tlb_batch *b)
 	while (va < m->end) {
 		int error;
 
+		if (va == stack && copy_leaf(m, copy, va)) {
+			va += PAGE_SIZE;
+			continue;
+		}
 		spin_lock(&m->as->page_table_lock);
 		spin_lock_nested(&copy->as->page_table_lock);
-		error = share_some(m, copy, &va, m->end, b);
+		error = share_some(m, copy, &va, va < stack && stack < m->end ? stack : m->end, b);
 		spin_unlock(&copy->as->page_table_lock);
 		spin_unlock(&m->as->page_table_lock);
 		if (error != 0) {
@@ -87,7 +127,7 @@ share_leaves(struct mapping *m, struct mapping *copy, struct tlb_batch *b)
 }
 
 static int
-copy_mapping(struct mapping *m, struct address_space *to, struct tlb_batch *b)
+copy_mapping(struct mapping *m, struct address_space *to, vaddr_t stack, struct tlb_batch *b)
 {
 	struct mapping *copy;
 
@@ -120,7 +160,7 @@ copy_mapping(struct mapping *m, struct address_space *to, struct tlb_batch *b)
 	mapping_link(copy);
 	if ((m->flags & (MAPPING_SHARED | MAPPING_WIPEONFORK)) || (m->object && !m->has_anon))
 		return 0;
-	return share_leaves(m, copy, b);
+	return share_leaves(m, copy, stack, b);
 }
 
 static void
@@ -165,7 +205,7 @@ set_unflushed(struct address_space *as, bool unflushed)
 }
 
 int
-address_space_fork(struct address_space *from, struct address_space **out)
+address_space_fork(struct address_space *from, vaddr_t stack, struct address_space **out)
 {
 	struct address_space *to = address_space_create();
 	struct rb_node *n;
@@ -183,7 +223,7 @@ address_space_fork(struct address_space *from, struct address_space **out)
 	if (shared)
 		set_unflushed(from, true);
 	for (n = rb_first(&from->mappings); n && error == 0; n = rb_next(n))
-		error = copy_mapping(rb_entry(n, struct mapping, node), to, &b);
+		error = copy_mapping(rb_entry(n, struct mapping, node), to, ALIGN_DOWN(stack, PAGE_SIZE), &b);
 	write_unlock(&to->lock);
 	tlb_batch_finish(&b);
 	if (shared)

@@ -144,6 +144,9 @@ extern paddr_t
 
 /* The protection that mapping `m` gives its leaves. */
 unsigned int mapping_prot(const struct mapping *m);
+/* A page of the program's own, counted as anonymous until it is freed; contents undefined without ALLOC_ZERO in
+ * `flags`. NULL: no memory. May sleep. */
+struct page *anonymous_page(unsigned int flags);
 uint64_t *mapping_rss(struct mapping *m, const struct page *p); /* which counter `p` belongs to */
 /* May a TLB hold what a leaf with these bits said, which was just taken out? page_table_lock held. */
 static inline bool

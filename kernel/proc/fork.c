@@ -9,6 +9,7 @@
  * handler (-ERESTARTNOINTR). No child escapes a signal to its group.
  */
 #include <tessera/address_space.h>
+#include <tessera/arch/trap_frame.h>
 #include <tessera/fork.h>
 #include <tessera/handle.h>
 #include <tessera/keys.h>
@@ -180,7 +181,7 @@ copy_parts(struct process *p, struct process *from, uint64_t flags, const struct
 		address_space_get(p->as);
 		return 0;
 	}
-	error = address_space_fork(from->as, &p->as);
+	error = address_space_fork(from->as, arch_user_frame(current_thread())->rsp, &p->as);
 	return error;
 }
 

@@ -78,7 +78,7 @@ KTEST(fork_copies_on_write)
 	at = map(as, 0, 32 * PAGE_SIZE, RW, NULL);
 	for (uint32_t i = 0; i < 32; i++)
 		poke(as, at + i * PAGE_SIZE, i);
-	kcheck_equal(address_space_fork(as, &child), 0);
+	kcheck_equal(address_space_fork(as, 0, &child), 0);
 	for (uint32_t i = 0; i < 32; i += 2)
 		poke(as, at + i * PAGE_SIZE, 1000 + i);
 	for (uint32_t i = 1; i < 32; i += 2)
@@ -92,6 +92,46 @@ KTEST(fork_copies_on_write)
 	address_space_put(child);
 }
 
+/* The page of the stack is each one's own from the start: no fault, and nobody's flush. */
+KTEST(fork_copies_the_stack_at_once)
+{
+	struct address_space *as = address_space_create(), *child;
+	struct page *ours, *theirs;
+	long at;
+
+	kcheck(as);
+	at = map(as, 0, 3 * PAGE_SIZE, RW, NULL);
+	for (uint32_t i = 0; i < 3; i++)
+		poke(as, at + i * PAGE_SIZE, i + 1);
+	kcheck_equal(address_space_fork(as, at + PAGE_SIZE + 100, &child), 0);
+	kcheck_equal(address_space_resident(child), 3);
+	for (uint32_t i = 0; i < 3; i++)
+		kcheck_equal(peek(child, at + i * PAGE_SIZE), i + 1);
+	kcheck_equal(address_space_get_page(as, at + PAGE_SIZE, false, false, &ours), 0);
+	kcheck_equal(address_space_get_page(child, at + PAGE_SIZE, false, false, &theirs), 0);
+	kcheck(ours != theirs);
+	poke(as, at + PAGE_SIZE, 8);
+	poke(child, at + PAGE_SIZE, 9);
+	kcheck(atomic_load(&ours->refcount) == 2 && atomic_load(&theirs->refcount) == 2);
+	page_put(ours);
+	page_put(theirs);
+	kcheck_equal(peek(as, at + PAGE_SIZE), 8);
+	kcheck_equal(peek(child, at + PAGE_SIZE), 9);
+	poke(as, at, 7);
+	kcheck_equal(peek(child, at), 1);
+	address_space_put(child);
+	/* A page that a fork before has left shared is shared on. */
+	kcheck_equal(address_space_fork(as, 0, &child), 0);
+	poke(as, at, 5);
+	address_space_put(child);
+	kcheck_equal(address_space_fork(as, at + 2 * PAGE_SIZE, &child), 0);
+	kcheck_equal(peek(child, at + 2 * PAGE_SIZE), 3);
+	poke(as, at + 2 * PAGE_SIZE, 4);
+	kcheck_equal(peek(child, at + 2 * PAGE_SIZE), 3);
+	address_space_put(child);
+	address_space_put(as);
+}
+
 KTEST(huge_pages_split_and_survive_fork)
 {
 	struct address_space *as = address_space_create(), *child;
@@ -102,7 +142,7 @@ KTEST(huge_pages_split_and_survive_fork)
 	for (uint32_t i = 0; i < 4; i++)
 		poke(as, at + i * HUGE_PAGE_SIZE + 5 * PAGE_SIZE, i + 7);
 	kcheck(as->huge_leaves == 4 || as->huge_leaves == 0); /* 0: memory is not plentiful */
-	kcheck_equal(address_space_fork(as, &child), 0);
+	kcheck_equal(address_space_fork(as, 0, &child), 0);
 	/* Alone again in the first, shared and split in the second. */
 	poke(as, at + HUGE_PAGE_SIZE + 5 * PAGE_SIZE, 99);
 	poke(child, at + 2 * HUGE_PAGE_SIZE + 6 * PAGE_SIZE, 98);

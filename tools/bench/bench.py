@@ -87,10 +87,11 @@ def measure_once(group, words):
 
 
 def measure_pairs(group, words, pairs):
-    """A paired group: the same, each the median over the pairs."""
+    """A paired group: the same, each the median over the pairs. Who runs first alternates."""
     seen = {}
-    for _ in range(pairs):
-        figures = {kernel: group.figures(kernel, words, run_machine) for kernel in KERNELS}
+    for pair in range(pairs):
+        order = KERNELS if pair % 2 == 0 else KERNELS[::-1]
+        figures = {kernel: group.figures(kernel, words, run_machine) for kernel in order}
         for name, (unit, value) in figures["tessera"].items():
             linux = figures["linux"][name][1]
             seen.setdefault(name, (unit, []))[1].append((value, linux, ratio(unit, value, linux)))

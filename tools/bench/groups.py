@@ -64,6 +64,16 @@ def programs(name, title):
     return Group(name, title, f"/bench/programs/run {name}", seconds=900, machine=machine, items=items)
 
 
+def parallel(name, cpus, workers, title):
+    """The group of bench/parallel in a machine of so many processors."""
+    return Group(
+        name, f"{title}, and how many flush interrupts an operation takes", f"/bench/parallel {workers}",
+        seconds=900, cpus=cpus, paired=True, in_mean=False,
+        machine=["--add", f"{TOP}/build/bench/parallel:/bench/parallel"],
+        items=[i for f in (TOP / "bench/parallel").glob("*.c") for i in WORKERS.findall(f.read_text())],
+    )
+
+
 GROUPS = [
     Group("calls", "what a program asks of the kernel, one call or a few at a time; instructions on one processor",
           "/bench/calls", seconds=600, machine=["--add", f"{TOP}/build/bench/calls:/bench/calls"],
@@ -73,8 +83,6 @@ GROUPS = [
     programs("data", "data bases, a server, messages between processes, programs that compute; the same"),
     programs("builds", "a compiler, and make; the same"),
     programs("java", "a Java virtual machine that starts; the same"),
-    Group("parallel", "what several processors do at once: 1 and 4 workers on four, and how many flush interrupts that takes",
-          "/bench/parallel 1,4", seconds=900, cpus=4, paired=True, in_mean=False,
-          machine=["--add", f"{TOP}/build/bench/parallel:/bench/parallel"],
-          items=[i for f in (TOP / "bench/parallel").glob("*.c") for i in WORKERS.findall(f.read_text())]),
+    parallel("parallel", 4, "1,4", "what several processors do at once: 1 and 4 workers on four"),
+    parallel("parallel_2", 2, "2", "the same: 2 workers on two"),
 ]

@@ -107,8 +107,9 @@ struct address_space {
 #define COMMONS_END   0x0000400000000000ul
 
 struct address_space *address_space_create(void);       /* empty; NULL: no memory */
-/* A copy for fork: private pages become copy-on-write in both. Returns 0 or -ENOMEM. */
-int address_space_fork(struct address_space *from, struct address_space **out);
+/* A copy for fork: private pages become copy-on-write in both, but that of `stack`, which both are about to write,
+ * is copied at once (0: none). Returns 0 or -ENOMEM. */
+int address_space_fork(struct address_space *from, vaddr_t stack, struct address_space **out);
 void address_space_get(struct address_space *as);
 void address_space_put(struct address_space *as); /* last: unmaps everything. May sleep. */
 /* Load `as` on this CPU. Called by the scheduler with interrupts off; NULL: keep what is loaded
