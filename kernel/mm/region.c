@@ -388,6 +388,33 @@ kernel_stack_free(void *base)
 	spin_unlock_irq(&region_lock, flags);
 }
 
+/* Merging regions leaves more spare nodes than the next splits need. */
+static void
+drop_spares(void)
+{
+	for (;;) {
+		uint64_t flags = spin_lock_irq(&region_lock);
+		struct region *r = space.spare_count > SPARES_MIN ? list_first(&space.spare, struct region, list) : NULL;
+
+		if (r) {
+			list_del(&r->list);
+			space.spare_count--;
+		}
+		spin_unlock_irq(&region_lock, flags);
+		if (!r)
+			return;
+		slab_free(region_cache, r);
+	}
+}
+
+void
+regions_settle(void)
+{
+	(void)stack_shrink(0);
+	(void)refill_spares();
+	drop_spares();
+}
+
 uint64_t
 kernel_stacks_kept(void)
 {

@@ -7,8 +7,9 @@
  *
  * storm_count() reads what lives in the kernel: frames, handles, threads, processes, open objects, slab
  * objects of each kind. storm_settled() compares two such counts. What the kernel frees late it frees when
- * asked to (a write to the counters); threads that are on their way out are waited for. Only Tessera tells (/proc/tessera/counters); elsewhere nothing is compared. What a debug kernel
- * knows of a leak (/proc/tessera/leaks) is left in STORM_LEAKS for whoever ran the program: the largest places.
+ * asked to (a write to the counters); threads that are on their way out are waited for. Only Tessera tells
+ * (/proc/tessera/counters); elsewhere nothing is compared. What a debug kernel knows of a leak (/proc/tessera/leaks) is
+ * left in STORM_LEAKS for whoever ran the program: the largest places.
  */
 #ifndef TORTURE_STORM_H
 #define TORTURE_STORM_H
@@ -115,27 +116,17 @@ storm_lives(const char *name)
 	return strncmp(name, "file.", 5) == 0 || (strncmp(name, "slab.", 5) == 0 && strcmp(name, "slab.magazine") != 0);
 }
 
-/* What is freed late is freed now. */
-static inline void
-storm_settle(void)
-{
-	int fd = open("/proc/tessera/counters", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, "settle", 6) != 6)
-		FAIL("/proc/tessera/counters: %s", check_error_name(errno));
-	close(fd);
-}
-
+/* What is freed late is freed before the reading; the file is open by then, so that no opening or closing counts. */
 static inline void
 storm_count(struct storm_count *c)
 {
-	FILE *f = (storm_settle(), fopen("/proc/tessera/counters", "re"));
+	FILE *f = fopen("/proc/tessera/counters", "r+e");
 	char line[128], name[40];
 	long n, frames = 0;
 
 	memset(c, 0, sizeof(*c));
+	if (f && pwrite(fileno(f), "settle", 6, 0) != 6)
+		FAIL("/proc/tessera/counters: %s", check_error_name(errno));
 	while (f && c->types < STORM_TYPES - 1 && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%39s %ld", name, &n) != 2)
 			continue;

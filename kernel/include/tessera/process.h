@@ -222,6 +222,8 @@ process_limit(struct process *p, int which) /* the soft limit */
 	return READ_ONCE(p->limits[which].current);
 }
 uint32_t process_count(void);
+/* Wait, but not for long, until those are gone that have ended or were killed: for who counts what is left. Sleeps. */
+void processes_settle(void);
 pid_t process_last_pid(void);
 /* Sum of all threads, dead ones too. */
 void process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns);

@@ -54,6 +54,8 @@ void *kernel_stack_alloc(void)           /* KERNEL_STACK_SIZE, guarded; returns 
 /* Reserve kernel virtual addresses and map `count` device or other frames there. */
 void *region_map_phys(paddr_t start, size_t size, unsigned int prot);
 void region_unmap(void *p);
+/* Give back the stacks that are kept, and have as many spare nodes as there always are: for who counts. Sleeps. */
+void regions_settle(void);
 void region_init(void);
 
 #endif

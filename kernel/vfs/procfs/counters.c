@@ -11,6 +11,7 @@
 #include <tessera/memory_check.h>
 #include <tessera/namespace.h>
 #include <tessera/page.h>
+#include <tessera/process.h>
 #include <tessera/sched.h>
 #include <tessera/rcu.h>
 #include <tessera/slab.h>
@@ -109,12 +110,18 @@ show_counters(struct text *t, struct target *at)
 	return 0;
 }
 
-/* Whatever is written has what is freed late freed first, so that the next reading does not count it. */
+/*
+ * Whatever is written has what is freed late freed first, so that the next reading does not count it: the dead, what
+ * workers free of them, what readers may have seen, and stacks that are kept. What opens a file afterwards counts
+ * with that file, and what closes one with what is left of it: who wants to compare opens before he writes.
+ */
 static ssize_t
 write_counters(struct target *at, char *data, size_t n)
 {
+	processes_settle();
 	continuations_settle();
 	rcu_barrier();
+	regions_settle();
 	return (ssize_t)n;
 }
 

@@ -400,7 +400,7 @@ TEST(clocks_and_timers_refuse_what_the_manual_says)
 	CHECK_ERRNO(read(f, bad, 8), EAGAIN);
 	its.it_value.tv_nsec = 1;
 	timerfd_settime(f, 0, &its, 0);
-	usleep(1000);
+	CHECK_EQ(poll(&(struct pollfd){ .fd = f, .events = POLLIN }, 1, -1), 1);
 	CHECK_ERRNO(read(f, buf, 4), EINVAL);
 	CHECK_ERRNO(read(f, bad, 8), EFAULT);
 	CHECK_ERRNO(read(f, buf, 8), EAGAIN);

@@ -93,9 +93,8 @@ TEST(io_priority_is_kept_inherited_and_told)
 
 TEST(io_priority_of_a_group_is_that_of_its_best)
 {
-	pid_t child = check_fork();
-
 	CHECK_OK(syscall(SYS_ioprio_set, 2, 0, BE(5)));
+	pid_t child = check_fork();
 	if (child == 0)
 		for (;;)
 			pause();

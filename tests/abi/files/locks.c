@@ -185,9 +185,12 @@ TEST(flock_and_record_locks_do_not_meet)
 	CHECK_EXIT(pid, 0);
 }
 
+static volatile pid_t lock_waiter;
+
 static void *
 wait_for_the_lock(void *arg)
 {
+	lock_waiter = gettid();
 	CHECK_ERRNO(set((int)(intptr_t)arg, F_SETLKW, F_WRLCK, 0, 1), EBADF);
 	return NULL;
 }
@@ -205,7 +208,9 @@ TEST(record_lock_granted_after_close_is_dropped)
 	pid_t pid = check_fork();
 	if (pid == 0) {
 		CHECK_RETURNS(pthread_create(&waiter, NULL, wait_for_the_lock, (void *)(intptr_t)fd), 0);
-		check_sleep_ms(100);
+		while (!lock_waiter)
+			check_sleep_ms(1);
+		check_wait_asleep(getpid(), lock_waiter);
 		CHECK_OK(close(fd));
 		check_write_all(go[1], "c", 1);
 		CHECK_RETURNS(pthread_join(waiter, NULL), 0);

@@ -173,19 +173,16 @@ clear_keyrings(void)
 static unsigned int
 read_counters(struct counter *c)
 {
-	int settle = open("/proc/tessera/counters", O_WRONLY | O_CLOEXEC), last = socket(AF_UNIX, SOCK_DGRAM, 0);
+	FILE *f = fopen("/proc/tessera/counters", "r+e"); /* before: neither opening nor closing counts */
+	int last = socket(AF_UNIX, SOCK_DGRAM, 0);
 	long frames = 0;
 	unsigned int n = 0;
-	FILE *f;
 
 	if (last >= 0)
 		close(last);
 	clear_keyrings();
-	if (settle >= 0) {
-		(void)!write(settle, "settle", 6);
-		close(settle);
-	}
-	f = fopen("/proc/tessera/counters", "re");
+	if (f)
+		(void)!pwrite(fileno(f), "settle", 6, 0);
 	while (f && n < COUNTERS - 1 && fscanf(f, "%47s %ld", c[n].name, &c[n].n) == 2) {
 		const char *name = c[n].name;
 
