@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notify.c - who watches what: marks, and the way of an event to them.
+ * notify.c - the way of an event to who watches.
  *
  * An event happens to an inode, maybe by way of an open file (then through a mount), maybe under a name
  * in a directory. So there are up to four objects whose marks may ask for it: the file system, the mount,
@@ -8,18 +8,12 @@
  * marks in hand: what one of them ignores, the others do not report either. Groups of higher priority come
  * first; between groups of one priority the older does.
  *
- * All objects keep their marks in that one order, so that a walk is a merge of four lists. Where it
+ * All objects keep their marks in that one order (notify_marks.c), so that a walk is a merge of four lists. Where it
  * has to let go of the lock - somebody must be asked, or signalled - it remembers the group it was
  * at and goes on behind it.
  *
- *   mark: alive --(taken off, group ended, object gone, one-shot event)--> dead --> freed
- *
- * A mark on an inode keeps the inode (unless it is evictable); one on a mount or a file system goes
- * with it. A mark keeps its group.
- *
  * Locks: notify_lock guards all lists of marks and all groups' queues. Records are allocated under it
  * without waiting; inodes and groups are put after it is dropped.
- * Save: marks are saved with the open object of their group, by the keys of their objects.
  */
 #include <tessera/async.h>
 #include <tessera/errno.h>
@@ -31,189 +25,8 @@
 #include "notify.h"
 #include "vfs.h"
 
-uint32_t notify_marks, notify_judges;
-struct spinlock notify_lock = SPINLOCK_INIT(NOTIFY);
-
-static uint64_t last_group; /* [a] */
 static uint32_t last_cookie; /* [a] */
-static uint64_t groups, told; /* [a] groups there are; events that somebody was told of */
-
-/* --- groups and marks --------------------------------------------------------------------------- */
-
-void
-notify_group_init(struct notify_group *g, const struct notify_ops *ops, uint8_t priority)
-{
-	g->ops = ops;
-	ref_init(&g->refs);
-	g->priority = priority;
-	g->id = atomic_add_fetch(&last_group, 1);
-	list_init(&g->marks);
-	g->count = 0;
-	g->async = NULL;
-	atomic_add(&groups, 1);
-}
-
-void
-notify_group_put(struct notify_group *g)
-{
-	if (!ref_put(&g->refs))
-		return;
-	assert(list_is_empty(&g->marks));
-	atomic_sub(&groups, 1);
-	g->ops->group_free(g);
-}
-
-void
-notify_group_end(struct notify_group *g)
-{
-	struct list dead = LIST_INIT(dead);
-	struct notify_mark *m;
-
-	spin_lock(&notify_lock);
-	while ((m = list_first(&g->marks, struct notify_mark, group_node)) != NULL)
-		notify_kill_locked(m, &dead);
-	spin_unlock(&notify_lock);
-	notify_free_dead(&dead);
-	notify_group_put(g);
-}
-
-static struct notify_object **
-slot_of(enum notify_kind kind, void *object)
-{
-	switch (kind) {
-	case NOTIFY_KIND_INODE:
-		return &((struct inode *)object)->notify;
-	case NOTIFY_KIND_MOUNT:
-		return &((struct mount *)object)->notify;
-	case NOTIFY_KIND_FILESYSTEM:
-		return &((struct filesystem *)object)->notify;
-	}
-	return NULL;
-}
-
-static struct notify_object *
-object_of(const struct notify_mark *m)
-{
-	return atomic_load(slot_of(m->kind, m->i));
-}
-
-struct notify_object *
-notify_object_get(enum notify_kind kind, void *object)
-{
-	struct notify_object **slot = slot_of(kind, object), *fresh, *expected = NULL;
-
-	if (atomic_load(slot))
-		return atomic_load(slot);
-	fresh = kzalloc(sizeof(*fresh));
-	if (!fresh)
-		return NULL;
-	list_init(&fresh->marks);
-	if (atomic_cas(slot, &expected, fresh))
-		return fresh;
-	kfree(fresh);
-	return expected;
-}
-
-/* Who ignores something until the file is modified has to hear of that. */
-static uint32_t
-interest_of(const struct notify_mark *m)
-{
-	return m->mask | (m->ignored && !m->survives ? NOTIFY_MODIFY : 0);
-}
-
-static void
-sum_interest_locked(struct notify_object *o)
-{
-	struct notify_mark *m;
-	uint32_t all = 0;
-
-	list_for_each(m, &o->marks, object_node)
-		all |= interest_of(m);
-	WRITE_ONCE(o->interest, all);
-}
-
-static bool
-is_before(const struct notify_group *a, const struct notify_group *b)
-{
-	return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
-}
-
-struct notify_mark *
-notify_find_locked(struct notify_object *o, const struct notify_group *g)
-{
-	struct notify_mark *m;
-
-	assert_held(&notify_lock);
-	list_for_each(m, &o->marks, object_node)
-		if (m->group == g)
-			return m;
-	return NULL;
-}
-
-void
-notify_add_locked(struct notify_object *o, struct notify_mark *m)
-{
-	struct notify_mark *at;
-
-	assert_held(&notify_lock);
-	list_for_each(at, &o->marks, object_node)
-		if (is_before(m->group, at->group))
-			break;
-	list_insert_between(&m->object_node, at->object_node.prev, &at->object_node);
-	list_add(&m->group->marks, &m->group_node);
-	m->group->count++;
-	m->alive = true;
-	ref_get(&m->group->refs);
-	if (m->holds)
-		inode_get(m->i);
-	sum_interest_locked(o);
-	atomic_add(&notify_marks, 1);
-	if (m->group->priority)
-		atomic_add(&notify_judges, 1);
-}
-
-void
-notify_changed_locked(struct notify_mark *m)
-{
-	assert_held(&notify_lock);
-	if (m->alive)
-		sum_interest_locked(object_of(m));
-}
-
-void
-notify_kill_locked(struct notify_mark *m, struct list *dead)
-{
-	assert_held(&notify_lock);
-	assert(m->alive);
-	m->alive = false;
-	list_del(&m->object_node);
-	list_del(&m->group_node);
-	m->group->count--;
-	sum_interest_locked(object_of(m));
-	if (m->group->ops->mark_ends)
-		m->group->ops->mark_ends(m);
-	list_add_tail(dead, &m->object_node);
-	atomic_sub(&notify_marks, 1);
-	if (m->group->priority)
-		atomic_sub(&notify_judges, 1);
-}
-
-void
-notify_free_dead(struct list *dead)
-{
-	struct notify_mark *m, *tmp;
-
-	list_for_each_safe(m, tmp, dead, object_node) {
-		struct notify_group *g = m->group;
-
-		if (m->holds)
-			inode_put(m->i);
-		g->ops->mark_free(m);
-		notify_group_put(g);
-	}
-}
-
-/* --- the way of an event ------------------------------------------------------------------------ */
+static uint64_t told; /* [a] events that somebody heard of */
 
 /* A merge of the objects' marks. */
 struct walk {
@@ -224,12 +37,6 @@ struct walk {
 	uint8_t priority;
 	uint64_t id;
 };
-
-static struct notify_mark *
-first_mark(const struct notify_object *o)
-{
-	return list_first(&o->marks, struct notify_mark, object_node);
-}
 
 static struct notify_mark *
 mark_after(const struct notify_object *o, const struct notify_mark *m)
@@ -247,8 +54,8 @@ walk_resume(struct walk *w)
 	for (int p = 0; p < NOTIFY_PLACES; p++) {
 		if (!w->at[p])
 			continue;
-		w->next[p] = first_mark(w->at[p]);
-		while (w->next[p] && !is_before(&last, w->next[p]->group))
+		w->next[p] = notify_first_mark(w->at[p]);
+		while (w->next[p] && !notify_is_before(&last, w->next[p]->group))
 			w->next[p] = mark_after(w->at[p], w->next[p]);
 	}
 }
@@ -259,7 +66,7 @@ walk_step(struct walk *w)
 {
 	w->group = NULL;
 	for (int p = 0; p < NOTIFY_PLACES; p++)
-		if (w->next[p] && (!w->group || is_before(w->next[p]->group, w->group)))
+		if (w->next[p] && (!w->group || notify_is_before(w->next[p]->group, w->group)))
 			w->group = w->next[p]->group;
 	if (!w->group)
 		return false;
@@ -321,7 +128,7 @@ tell_group(struct walk *w, const struct notify_event *e, struct list *dead)
 		}
 		if ((e->what & NOTIFY_MODIFY) && !m->survives && m->ignored) {
 			m->ignored = 0;
-			sum_interest_locked(w->at[p]);
+			notify_sum_interest_locked(w->at[p]);
 		}
 		wanted |= m->mask;
 		ignored |= notify_ignored(m, e->what, (enum notify_place)p);
@@ -527,114 +334,9 @@ notify_permit_slow(struct file *f, uint32_t events)
 	return 0;
 }
 
-/* --- ends of objects ---------------------------------------------------------------------------- */
-
-/* All marks of `o` end, and go to `dead`. */
-static void
-end_marks(struct notify_object *o, struct list *dead)
-{
-	struct notify_mark *m;
-
-	spin_lock(&notify_lock);
-	while ((m = first_mark(o)) != NULL)
-		notify_kill_locked(m, dead);
-	spin_unlock(&notify_lock);
-}
-
-/* The object itself ends: none of its marks holds it. */
-static void
-free_object(struct notify_object *o)
-{
-	struct list dead = LIST_INIT(dead);
-	struct notify_mark *m, *tmp;
-
-	end_marks(o, &dead);
-	list_for_each_safe(m, tmp, &dead, object_node) {
-		struct notify_group *g = m->group;
-
-		assert(!m->holds);
-		g->ops->mark_free(m);
-		notify_group_put(g);
-	}
-	kfree(o);
-}
-
-void
-notify_inode_removed_slow(struct inode *i, uint32_t event)
-{
-	struct notify_object *o = atomic_load(&i->notify);
-	struct list dead = LIST_INIT(dead);
-
-	notify_inode_slow(i, event);
-	if (!o)
-		return;
-	end_marks(o, &dead);
-	notify_free_dead(&dead);
-}
-
-bool
-notify_inode_is_marked(const struct inode *i)
-{
-	const struct notify_object *o = atomic_load(&i->notify);
-
-	return o && !list_is_empty(&o->marks);
-}
-
-void
-notify_inode_freed(struct inode *i)
-{
-	if (unlikely(i->notify != NULL))
-		free_object(i->notify);
-}
-
-void
-notify_mount_freed(struct mount *m)
-{
-	if (unlikely(m->notify != NULL))
-		free_object(m->notify);
-}
-
-void
-notify_filesystem_freed(struct filesystem *fs)
-{
-	if (unlikely(fs->notify != NULL))
-		free_object(fs->notify);
-}
-
-uint32_t
-notify_device_shown(const struct filesystem *fs)
-{
-	return DEV_MAJOR(fs->device) << 20 | DEV_MINOR(fs->device);
-}
-
-static void
-show_bytes(uint32_t word, void (*print)(void *ctx, const char *fmt, ...), void *ctx)
-{
-	for (int n = 0; n < 4; n++, word >>= 8)
-		print(ctx, "%02x", word & 0xff);
-}
-
-/* Where there are no keys one is made up of the number alone. */
-void
-notify_show_key(const struct inode *i, void (*print)(void *ctx, const char *fmt, ...), void *ctx)
-{
-	struct file_key key;
-
-	if (vfs_inode_key(i, &key)) {
-		print(ctx, "fhandle-bytes:8 fhandle-type:1 f_handle:");
-		show_bytes((uint32_t)i->number, print, ctx);
-		show_bytes(0, print, ctx);
-		return;
-	}
-	print(ctx, "fhandle-bytes:c fhandle-type:1 f_handle:");
-	show_bytes(key.generation, print, ctx);
-	show_bytes((uint32_t)key.inode, print, ctx);
-	show_bytes((uint32_t)(key.inode >> 32), print, ctx);
-}
-
 void
 notify_dump(void)
 {
-	pr_info("  notify: %lu groups, %u marks, %u of them are asked; told %lu times\n", groups, notify_marks,
+	pr_info("  notify: %lu groups, %u marks, %u of them are asked; told %lu times\n", notify_groups, notify_marks,
 		notify_judges, told);
 }

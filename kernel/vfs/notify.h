@@ -15,6 +15,7 @@ struct notify_group;
 struct notify_mark;
 
 extern struct spinlock notify_lock; /* class NOTIFY */
+extern uint64_t notify_groups;      /* [a] how many there are */
 
 /* Where an event is heard: one object of each, and at most one mark of a group on it. */
 enum notify_place {
@@ -89,6 +90,20 @@ struct notify_object {
 	uint32_t interest;            /* [n] all that any of them wants to hear of; read without the lock */
 };
 
+/* The order in which groups are told, and objects keep their marks. */
+static inline bool
+notify_is_before(const struct notify_group *a, const struct notify_group *b)
+{
+	return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
+}
+
+/* NULL: it has none. notify_lock is held. */
+static inline struct notify_mark *
+notify_first_mark(const struct notify_object *o)
+{
+	return list_first(&o->marks, struct notify_mark, object_node);
+}
+
 void notify_group_init(struct notify_group *g, const struct notify_ops *ops, uint8_t priority);
 void notify_group_put(struct notify_group *g);
 /* The group's maker lets go of it: its marks end, nothing is told any more, then notify_group_put(). */
@@ -100,6 +115,8 @@ struct notify_object *notify_object_get(enum notify_kind kind, void *object);
 struct notify_mark *notify_find_locked(struct notify_object *o, const struct notify_group *g);
 /* Enter a mark whose group, kind, object and masks are set; one that holds gets its reference here. */
 void notify_add_locked(struct notify_object *o, struct notify_mark *m);
+/* What the object's marks ask for is summed again; notify_lock is held. */
+void notify_sum_interest_locked(struct notify_object *o);
 /* A mark's masks have changed. */
 void notify_changed_locked(struct notify_mark *m);
 /* It ends; free it with notify_free_dead() when the lock has been dropped. */
