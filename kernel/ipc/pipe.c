@@ -227,9 +227,8 @@ take(struct pipe *p, struct iov_iter *to, bool *freed)
 }
 
 static ssize_t
-pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+take_waiting(struct pipe *p, struct file *f, struct iov_iter *to, uint32_t rw_flags)
 {
-	struct pipe *p = pipe_of(f);
 	bool freed, more;
 	ssize_t r;
 
@@ -259,6 +258,18 @@ pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 		if (wait_event_interruptible(&p->read_wait, can_take(p)))
 			return -ERESTARTSYS;
 	}
+}
+
+/* The times of a named pipe tell of its use; those of one without a name are nobody's, and cost a clock. */
+static ssize_t
+pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+{
+	struct pipe *p = pipe_of(f);
+	ssize_t n = take_waiting(p, f, to, rw_flags);
+
+	if (n > 0 && !p->unnamed)
+		file_touch_accessed(f);
+	return n;
 }
 
 /* --- writing ------------------------------------------------------------------------------------ */
@@ -345,9 +356,8 @@ no_readers(void)
 }
 
 static ssize_t
-pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+put_waiting(struct pipe *p, struct file *f, struct iov_iter *from, uint32_t rw_flags)
 {
-	struct pipe *p = pipe_of(f);
 	ssize_t done = 0;
 
 	if (from->count == 0)
@@ -380,6 +390,17 @@ pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 		if (wait_event_interruptible(&p->write_wait, !is_full(p) || READ_ONCE(p->readers) == 0))
 			return done > 0 ? done : -ERESTARTSYS;
 	}
+}
+
+static ssize_t
+pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+{
+	struct pipe *p = pipe_of(f);
+	ssize_t n = put_waiting(p, f, from, rw_flags);
+
+	if (n > 0 && !p->unnamed)
+		file_touch_modified(f);
+	return n;
 }
 
 /* --- readiness, size, control ------------------------------------------------------------------- */

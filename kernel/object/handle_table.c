@@ -196,7 +196,7 @@ close_file(struct handle_table *t, struct file *f)
 	if (f->ops->flush)
 		f->ops->flush(f, current_process());
 	dnotify_closed(f, t);
-	if (f->inode)
+	if (f->inode && !(f->mode & FILE_PATH))
 		file_locks_close(f, t);
 	file_put(f);
 	cpu_count_one(CPU_COUNTER(handles_closed));

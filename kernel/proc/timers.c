@@ -334,7 +334,7 @@ itimer_set(int which, uint64_t value, uint64_t interval, uint64_t *old_value, ui
 
 		timers_cpu_time_locked(p, &user, &all);
 		c->when = value ? (which == ITIMER_VIRTUAL ? user : all) + value : 0;
-		c->interval = value ? interval : 0;
+		c->interval = interval; /* kept though it is off: only the real timer forgets */
 		timers_arm_cpu_locked(it);
 	}
 	spin_unlock_irq(&p->signal_lock, flags);

@@ -164,9 +164,8 @@ terminal_closed(struct tty *t)
 }
 
 static ssize_t
-master_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+take_waiting(struct tty *t, struct file *f, struct iov_iter *to, uint32_t rw_flags)
 {
-	struct tty *t = master_tty(f);
 	uint8_t buf[CHUNK];
 	ssize_t done = 0;
 
@@ -208,9 +207,8 @@ input_has_room(struct tty *t)
 }
 
 static ssize_t
-master_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+type_waiting(struct tty *t, struct file *f, struct iov_iter *from, uint32_t rw_flags)
 {
-	struct tty *t = master_tty(f);
 	uint8_t buf[CHUNK];
 	ssize_t done = 0;
 
@@ -244,6 +242,26 @@ master_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_fla
 		}
 	}
 	return done;
+}
+
+static ssize_t
+master_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+{
+	ssize_t n = take_waiting(master_tty(f), f, to, rw_flags);
+
+	if (n > 0)
+		file_touch_terminal(f, false);
+	return n;
+}
+
+static ssize_t
+master_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+{
+	ssize_t n = type_waiting(master_tty(f), f, from, rw_flags);
+
+	if (n > 0)
+		file_touch_terminal(f, true);
+	return n;
 }
 
 static uint32_t

@@ -359,13 +359,21 @@ file_tty(struct file *f)
 static ssize_t
 tty_file_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
-	return tty_read(file_tty(f), to, file_may_not_wait(f, rw_flags));
+	ssize_t n = tty_read(file_tty(f), to, file_may_not_wait(f, rw_flags));
+
+	if (n > 0)
+		file_touch_terminal(f, false);
+	return n;
 }
 
 static ssize_t
 tty_file_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
-	return tty_write(file_tty(f), from, file_may_not_wait(f, rw_flags));
+	ssize_t n = tty_write(file_tty(f), from, file_may_not_wait(f, rw_flags));
+
+	if (n > 0)
+		file_touch_terminal(f, true);
+	return n;
 }
 
 static uint32_t

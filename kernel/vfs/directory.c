@@ -81,6 +81,6 @@ vfs_readdir(struct file *f, struct dir_context *ctx)
 	mutex_unlock(&f->position_lock);
 	if (!error)
 		notify_file(f, NOTIFY_ACCESS);
-	inode_touch_accessed(f->inode, f->mount);
+	file_touch_accessed(f);
 	return error;
 }

@@ -122,11 +122,38 @@ inode_touch_accessed(struct inode *i, const struct mount *m)
 	i->accessed = now;
 }
 
+void
+file_touch_accessed(const struct file *f)
+{
+	if (!(READ_ONCE(f->flags) & O_NOATIME))
+		inode_touch_accessed(f->inode, f->mount);
+}
+
 /* The contents were changed; inode->lock is held for writing. */
 void
 inode_touch_modified(struct inode *i)
 {
 	i->modified = i->changed = inode_now();
+}
+
+void
+file_touch_modified(const struct file *f)
+{
+	if (mount_is_readonly(f->mount))
+		return;
+	write_lock(&f->inode->lock);
+	inode_touch_modified(f->inode);
+	write_unlock(&f->inode->lock);
+}
+
+void
+file_touch_terminal(const struct file *f, bool written)
+{
+	struct timespec64 *t = written ? &f->inode->modified : &f->inode->accessed;
+	int64_t now = inode_now().tv_sec;
+
+	if ((now ^ READ_ONCE(t->tv_sec)) & ~7ll)
+		WRITE_ONCE(t->tv_sec, now);
 }
 
 int

@@ -24,8 +24,7 @@ regular_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 	n = object_read(i->object, (uint64_t)*pos, READ_ONCE(i->object->size), to);
 	if (n > 0)
 		*pos += n;
-	if (!(f->flags & O_NOATIME))
-		inode_touch_accessed(i, f->mount);
+	file_touch_accessed(f);
 	return n;
 }
 
@@ -109,7 +108,7 @@ regular_mmap(
 			return -EPERM;
 		*flags &= ~(uint32_t)MAPPING_MAYWRITE;
 	}
-	inode_touch_accessed(i, f->mount);
+	file_touch_accessed(f);
 	object_get(i->object);
 	*out = i->object;
 	return 0;

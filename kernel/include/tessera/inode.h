@@ -476,6 +476,12 @@ mode_t fs_context_set_umask(mode_t mask);
 /* The tree of mounts, and up to `show` inodes of each file system in it, to the log; no locks. */
 void mount_dump(void);
 void inode_touch_modified(struct inode *i); /* contents: modified and changed are now */
+/* Something was read through an open file: the access time, as its mount and O_NOATIME want it. */
+void file_touch_accessed(const struct file *f);
+/* Something was written through it that no lock of the inode's covers; takes that lock. */
+void file_touch_modified(const struct file *f);
+/* A terminal was read or written: to eight seconds, so that its times do not tell how somebody types. */
+void file_touch_terminal(const struct file *f, bool written);
 void inode_dump(uint32_t show);
 
 /* --- caches ------------------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 /* read, write and their relatives, offsets, holes and lengths of regular files. */
 #include "../check.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -395,6 +396,68 @@ TEST(write_updates_mtime_and_size)
 	CHECK(after.st_mtime > 1000);
 	CHECK_EQ(after.st_size, 11);
 	CHECK_EQ(after.st_ino, before.st_ino);
+}
+
+/* "f" or "d" as if nobody had looked for years; then whether looking at it by `look` is remembered. */
+static bool
+remembers(const char *name, int flags, void (*look)(int fd))
+{
+	struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 2000 } };
+	struct stat st;
+	int fd;
+
+	CHECK_OK(utimensat(AT_FDCWD, name, old, 0));
+	fd = CHECK_OK(open(name, O_RDONLY | flags));
+	look(fd);
+	CHECK_OK(close(fd));
+	CHECK_OK(stat(name, &st));
+	return st.st_atime != 1000;
+}
+
+static void
+look_by_read(int fd)
+{
+	char byte;
+
+	CHECK_EQ(read(fd, &byte, 1), 1);
+}
+
+static void
+look_by_sendfile(int fd)
+{
+	int null = CHECK_OK(open("/dev/null", O_WRONLY));
+
+	CHECK_EQ(sendfile(null, fd, NULL, 1), 1);
+	CHECK_OK(close(null));
+}
+
+static void
+look_by_mmap(int fd)
+{
+	void *at = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+
+	CHECK(at != MAP_FAILED);
+	CHECK_OK(munmap(at, 1));
+}
+
+static void
+look_by_getdents(int fd)
+{
+	char entries[512];
+
+	CHECK(syscall(SYS_getdents64, fd, entries, sizeof(entries)) > 0);
+}
+
+TEST(o_noatime_keeps_the_access_time)
+{
+	CHECK_OK(close(file_with("abc")));
+	CHECK_OK(mkdir("d", 0700));
+	for (int flags = 0; flags <= O_NOATIME; flags += O_NOATIME) {
+		CHECK_EQ(remembers("f", flags, look_by_read), flags == 0);
+		CHECK_EQ(remembers("f", flags, look_by_sendfile), flags == 0);
+		CHECK_EQ(remembers("f", flags, look_by_mmap), flags == 0);
+		CHECK_EQ(remembers("d", flags, look_by_getdents), flags == 0);
+	}
 }
 
 TEST(write_by_non_owner_clears_setuid)

@@ -83,6 +83,16 @@ TEST(closing_any_handle_of_the_file_drops_the_process_locks)
 	CHECK_EQ(blocker(fd, 0, 1, &l), F_UNLCK);
 }
 
+TEST(closing_a_mere_name_of_the_file_drops_no_locks)
+{
+	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	struct flock l;
+
+	CHECK_OK(set(fd, F_SETLK, F_WRLCK, 0, 0));
+	CHECK_OK(close(CHECK_OK(open("f", O_PATH))));
+	CHECK_EQ(blocker(fd, 0, 1, &l), F_WRLCK);
+}
+
 TEST(waiting_gets_the_lock_when_the_holder_ends)
 {
 	int fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));

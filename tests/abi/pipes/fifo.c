@@ -163,3 +163,28 @@ TEST(fifo_truncate_and_seek)
 	CHECK_ERRNO(ftruncate(fd, 0), EINVAL);
 	CHECK_ERRNO(truncate("p", 0), EINVAL);
 }
+
+TEST(fifo_times_tell_of_reading_and_writing)
+{
+	struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 2000 } };
+	struct stat st;
+	char c;
+
+	CHECK_OK(mkfifo("p", 0600));
+	int fd = CHECK_OK(open("p", O_RDWR | O_NONBLOCK));
+	CHECK_OK(utimensat(AT_FDCWD, "p", old, 0));
+	CHECK_ERRNO(read(fd, &c, 1), EAGAIN);
+	CHECK_OK(stat("p", &st));
+	CHECK(st.st_atime == 1000 && st.st_mtime == 2000);
+	CHECK_EQ(write(fd, "xy", 2), 2);
+	CHECK_OK(stat("p", &st));
+	CHECK(st.st_atime == 1000 && st.st_mtime > 2000);
+	CHECK_EQ(read(fd, &c, 1), 1);
+	CHECK_OK(stat("p", &st));
+	CHECK(st.st_atime > 1000);
+	CHECK_OK(utimensat(AT_FDCWD, "p", old, 0));
+	CHECK_OK(fcntl(fd, F_SETFL, O_NOATIME));
+	CHECK_EQ(read(fd, &c, 1), 1);
+	CHECK_OK(stat("p", &st));
+	CHECK_EQ(st.st_atime, 1000);
+}

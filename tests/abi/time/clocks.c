@@ -338,6 +338,20 @@ TEST(itimer_virtual_and_prof_count_cpu_time)
 	CHECK(ns_of(CLOCK_PROCESS_CPUTIME_ID) >= 45000000);
 }
 
+TEST(itimer_that_is_off_keeps_its_interval_unless_real)
+{
+	static const int which[] = { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
+	struct itimerval v = { { 10, 20 }, { 0, 0 } }, old;
+
+	for (int i = 0; i < 3; i++) {
+		CHECK_OK(setitimer(which[i], &v, NULL));
+		CHECK_OK(getitimer(which[i], &old));
+		CHECK_EQ(old.it_interval.tv_sec, i == 0 ? 0 : 10);
+		CHECK_EQ(old.it_value.tv_sec, 0);
+		CHECK_EQ(old.it_value.tv_usec, 0);
+	}
+}
+
 TEST(itimer_errors)
 {
 	struct itimerval v = { { 0, 0 }, { 0, 1000000 } };

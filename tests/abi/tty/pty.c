@@ -230,3 +230,25 @@ TEST(peer_opened_without_becoming_the_controlling_terminal)
 	}
 	CHECK_EXIT(pid, 0);
 }
+
+TEST(pty_times_tell_of_reading_and_writing)
+{
+	struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 2000 } };
+	struct stat st;
+	struct pty p;
+	char text[8];
+
+	pty_open(&p);
+	pty_raw(&p, 1, 0);
+	CHECK_OK(utimensat(AT_FDCWD, p.name, old, 0));
+	pty_type(p.master, "x");
+	pty_settle(p.slave, 1);
+	CHECK_OK(fstat(p.slave, &st));
+	CHECK(st.st_atime == 1000 && st.st_mtime == 2000);
+	CHECK_EQ(read(p.slave, text, 8), 1);
+	CHECK_OK(stat(p.name, &st));
+	CHECK(st.st_atime > 1000 && st.st_mtime == 2000);
+	CHECK_EQ(write(p.slave, "y", 1), 1);
+	CHECK_OK(stat(p.name, &st));
+	CHECK(st.st_mtime > 2000);
+}
