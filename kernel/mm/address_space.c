@@ -99,7 +99,7 @@ tear_down(struct address_space *as)
 	struct rb_node *n;
 
 	tlb_evict(as);
-	write_lock(&as->lock);
+	address_space_change(as);
 	while ((n = rb_first(&as->mappings)) != NULL) {
 		struct mapping *m = rb_entry(n, struct mapping, node);
 		vaddr_t start = m->start;
@@ -109,7 +109,7 @@ tear_down(struct address_space *as)
 		spin_unlock(&as->page_table_lock);
 		mapping_unlink(m, &doomed);
 	}
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	mappings_free(&doomed);
 	if (as->rss_anon + as->rss_file + as->rss_shared + as->huge_leaves != 0)
 		warn_once("address space %lu ends with pages counted: %lu anonymous, %lu file, %lu "
@@ -171,6 +171,24 @@ struct mapping *
 mapping_prev(struct mapping *m)
 {
 	return rb_entry(rb_prev(&m->node), struct mapping, node);
+}
+
+void
+address_space_change(struct address_space *as)
+{
+	write_lock(&as->lock);
+	spin_lock(&as->page_table_lock);
+	atomic_store(&as->changes, as->changes + 1);
+	spin_unlock(&as->page_table_lock);
+}
+
+void
+address_space_changed(struct address_space *as)
+{
+	/* Readers of the even number must see what was changed: a release, paired with page_table_lock's acquire
+	 * and the check. */
+	atomic_store_release(&as->changes, as->changes + 1);
+	write_unlock(&as->lock);
 }
 
 /* The first mapping that ends after `addr`: it holds the address or is the next one above. */

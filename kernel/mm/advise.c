@@ -71,7 +71,7 @@ advise_flags(struct address_space *as, vaddr_t start, vaddr_t end, int advice)
 	int error = 0, hole = 0;
 	struct mapping *m;
 
-	write_lock(&as->lock);
+	address_space_change(as);
 	m = address_space_find(as, start);
 	/* A mapping that goes on beyond the range, and needed no change, is not passed: start
 	 * tells. */
@@ -98,7 +98,7 @@ advise_flags(struct address_space *as, vaddr_t start, vaddr_t end, int advice)
 	}
 	if (error == 0 && start < end)
 		hole = -ENOMEM;
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	mappings_free(&doomed);
 	return error != 0 ? error : hole;
 }

@@ -28,7 +28,7 @@ address_space_unmap_attached(struct address_space *as, vaddr_t addr, const struc
 
 	if (!IS_ALIGNED(addr, PAGE_SIZE) || addr > USER_END)
 		return -EINVAL;
-	write_lock(&as->lock);
+	address_space_change(as);
 	for (m = address_space_find(as, addr); m && m->end <= end; m = next) {
 		next = mapping_next(m);
 		if (!m->file || m->file->ops != ops || !in_place(m, addr) || (f && m->file != f))
@@ -41,7 +41,7 @@ address_space_unmap_attached(struct address_space *as, vaddr_t addr, const struc
 		if (error)
 			break;
 	}
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	mappings_free(&doomed);
 	return error;
 }

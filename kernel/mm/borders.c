@@ -68,7 +68,7 @@ address_space_set_border(struct address_space *as, size_t which, vaddr_t at)
 
 	if (at < USER_MIN || at >= USER_END || which >= BORDERS)
 		return -EINVAL;
-	write_lock(&as->lock);
+	address_space_change(as);
 	for (size_t i = 0; i < BORDERS; i++)
 		v[i] = *border(as, i);
 	v[which] = at;
@@ -77,7 +77,7 @@ address_space_set_border(struct address_space *as, size_t which, vaddr_t at)
 		error = -EFAULT;
 	if (!error)
 		*border(as, which) = at;
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	return error;
 }
 
@@ -95,10 +95,10 @@ count_auxv(struct address_space *as)
 void
 address_space_set_auxv(struct address_space *as, const uint64_t *words)
 {
-	write_lock(&as->lock);
+	address_space_change(as);
 	memcpy(as->auxv, words, sizeof(as->auxv));
 	count_auxv(as);
-	write_unlock(&as->lock);
+	address_space_changed(as);
 }
 
 int
@@ -108,10 +108,10 @@ address_space_set_borders(struct address_space *as, const vaddr_t *v)
 
 	if (error)
 		return error;
-	write_lock(&as->lock);
+	address_space_change(as);
 	for (size_t i = 0; i < BORDERS; i++)
 		*border(as, i) = v[i];
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	return 0;
 }
 
@@ -144,10 +144,10 @@ address_space_set_exe(struct address_space *as, struct file *f)
 {
 	struct file *old;
 
-	write_lock(&as->lock);
+	address_space_change(as);
 	old = as->exe;
 	as->exe = f;
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	if (old)
 		file_put(old);
 }

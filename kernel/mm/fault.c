@@ -18,7 +18,9 @@
  * installed.
  *
  * Locks: as->lock for reading throughout; page_table_lock around the last step. Against truncation
- * see object.c: page->object is looked at again under page_table_lock.
+ * see object.c: page->object is looked at again under page_table_lock. The commonest fault, the first write to a small
+ * page of anonymous memory, does without as->lock: it looks under page_table_lock at a tree that nobody changes,
+ * and again when it has a page (address_space_change()).
  */
 #include <tessera/arch/trap_frame.h>
 #include <tessera/cpu.h>
@@ -203,6 +205,50 @@ fault_anonymous(struct mapping *m, vaddr_t va, bool write)
 		return error == -EAGAIN ? 0 : error;
 	}
 	return 0;
+}
+
+/* The mapping of `va`, when a small anonymous page may be put there without asking further. page_table_lock is held. */
+static struct mapping *
+find_anonymous_locked(struct address_space *as, vaddr_t va)
+{
+	struct mapping *m;
+
+	if (atomic_load(&as->changes) & 1)
+		return NULL;
+	m = address_space_find(as, va);
+	if (!m || m->start > va || m->object || !(m->flags & MAPPING_WRITE) || (m->flags & MAPPING_HUGETLB))
+		return NULL;
+	return wants_huge(m, ALIGN_DOWN(va, HUGE_PAGE_SIZE)) ? NULL : m;
+}
+
+/* A write to what is not there, without as->lock. 0: mended; -EAGAIN: it has to be done with the lock. */
+static int
+fault_anonymous_unlocked(struct address_space *as, vaddr_t va)
+{
+	int error = -EAGAIN;
+	struct mapping *m;
+	uint64_t changes;
+	struct page *p;
+
+	spin_lock(&as->page_table_lock);
+	m = find_anonymous_locked(as, va);
+	changes = atomic_load_relaxed(&as->changes);
+	spin_unlock(&as->page_table_lock);
+	if (!m)
+		return -EAGAIN;
+	p = anonymous_page(ALLOC_ZERO);
+	if (!p)
+		return -EAGAIN;
+	va = ALIGN_DOWN(va, PAGE_SIZE);
+	spin_lock(&as->page_table_lock);
+	if (likely(atomic_load(&as->changes) == changes)) { /* and so `m` is as it was */
+		error = arch_page_table_install(&as->page_table, va, page_to_phys(p), mapping_prot(m) | TOUCHED);
+		as->rss_anon += error == 0;
+	}
+	spin_unlock(&as->page_table_lock);
+	if (unlikely(error != 0))
+		page_put(p);
+	return error == 0 || error == -EEXIST ? 0 : -EAGAIN;
 }
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -549,7 +595,7 @@ grow_stack(struct address_space *as, vaddr_t va)
 	int error = -EFAULT;
 
 	va = ALIGN_DOWN(va, PAGE_SIZE);
-	write_lock(&as->lock);
+	address_space_change(as);
 	m = address_space_find(as, va);
 	if (m && m->start <= va) {
 		error = 0; /* another thread did it */
@@ -578,7 +624,7 @@ grow_stack(struct address_space *as, vaddr_t va)
 	mapping_set_range(m, va, m->end);
 	error = 0;
 unlock:
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	return error;
 }
 
@@ -588,13 +634,15 @@ handle(vaddr_t address, unsigned int access)
 	struct thread *t = current_thread();
 	struct address_space *as = t->process ? t->process->as : NULL, *resting;
 	struct mapping *m;
-	int error;
+	int error = 0;
 
 	if (unlikely(!as || address >= USER_END || t->pagefault_disabled))
 		return -EFAULT;
 	t->minor_faults++;
 	atomic_add_relaxed(&as->minor_faults, 1);
 	resting = tlb_rest();
+	if ((access & (FAULT_WRITE | FAULT_PRESENT)) == FAULT_WRITE && fault_anonymous_unlocked(as, address) == 0)
+		goto mended;
 	for (;;) {
 		read_lock(&as->lock);
 		m = address_space_find(as, address);
@@ -608,6 +656,7 @@ handle(vaddr_t address, unsigned int access)
 		if (!m || grow_stack(as, address) != 0)
 			break;
 	}
+mended:
 	if (resting)
 		tlb_unrest(resting);
 	return error;

@@ -216,7 +216,7 @@ address_space_fork(struct address_space *from, vaddr_t stack, struct address_spa
 	if (!to)
 		return -ENOMEM;
 	tlb_batch_init(&b, from);
-	write_lock(&from->lock);
+	address_space_change(from);
 	write_lock_nested(&to->lock); /* parent, then child */
 	copy_layout(from, to);
 	shared = runs_elsewhere(from);
@@ -228,7 +228,7 @@ address_space_fork(struct address_space *from, vaddr_t stack, struct address_spa
 	tlb_batch_finish(&b);
 	if (shared)
 		set_unflushed(from, false);
-	write_unlock(&from->lock);
+	address_space_changed(from);
 	if (error != 0) {
 		address_space_put(to);
 		return error;

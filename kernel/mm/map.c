@@ -205,9 +205,9 @@ address_space_unmap(struct address_space *as, vaddr_t addr, size_t length)
 		return -EINVAL;
 	length = ALIGN_UP(length, PAGE_SIZE);
 	resting = tlb_rest();
-	write_lock(&as->lock);
+	address_space_change(as);
 	error = unmap_locked(as, addr, addr + length, &doomed);
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	if (resting)
 		tlb_unrest(resting);
 	mappings_free(&doomed);
@@ -364,14 +364,14 @@ address_space_map(struct address_space *as, const struct map_request *r)
 	if (length == 0 || !IS_ALIGNED(r->offset, PAGE_SIZE))
 		return length == 0 ? -ENOMEM : -EINVAL;
 	resting = tlb_rest();
-	write_lock(&as->lock);
+	address_space_change(as);
 	addr = map_locked(as, r, length, &doomed);
 	populate =
 		(r->place & MAP_PLACE_POPULATE) || ((r->flags | as->mlock_future) & MAPPING_LOCKED);
 	if ((r->flags & MAPPING_HUGETLB) &&
 	    (r->flags & (MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC)))
 		populate = true;
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	if (resting)
 		tlb_unrest(resting);
 	mappings_free(&doomed);
@@ -409,7 +409,7 @@ address_space_remap_pages(struct address_space *as, vaddr_t start, size_t length
 	struct mapping *m;
 	long error = -EINVAL;
 
-	write_lock(&as->lock);
+	address_space_change(as);
 	m = address_space_find(as, start);
 	if (m && m->start <= start && (m->flags & MAPPING_SHARED) && !(m->flags & MAPPING_HUGETLB) && m->object &&
 	    (!m->file || (m->file->mode & FILE_WRITE)) &&
@@ -422,7 +422,7 @@ address_space_remap_pages(struct address_space *as, vaddr_t start, size_t length
 			file_get(r.file);
 		error = map_locked(as, &r, length, &doomed);
 	}
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	mappings_free(&doomed);
 	if (r.object)
 		object_put(r.object);
@@ -476,12 +476,12 @@ address_space_brk(struct address_space *as, vaddr_t brk)
 	vaddr_t old, now;
 	bool populate;
 
-	write_lock(&as->lock);
+	address_space_change(as);
 	old = as->brk;
 	(void)set_break(as, brk, &doomed);
 	now = as->brk;
 	populate = as->mlock_future && now > old;
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	if (resting)
 		tlb_unrest(resting);
 	mappings_free(&doomed);

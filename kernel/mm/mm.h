@@ -103,6 +103,14 @@ extern struct spinlock kernel_table_lock; /* class KERNEL_TABLE: kernel_page_tab
 
 void address_space_put_lazy(struct address_space *as);
 struct mapping *mapping_alloc(struct address_space *as);
+/*
+ * as->lock for writing, and back. Between them as->changes is odd, and nobody reads the tree or a mapping under
+ * page_table_lock alone, as faults in anonymous memory do: who holds page_table_lock and finds as->changes even knows
+ * that nothing [w] changes until he lets go, and, if it is still the number that he saw before, that nothing has changed.
+ */
+void address_space_change(struct address_space *as);
+void address_space_changed(struct address_space *as);
+
 /* Insert into the tree and the object's list, and count. References were taken. as->lock for
  * writing. */
 void mapping_link(struct mapping *m);

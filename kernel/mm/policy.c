@@ -24,7 +24,7 @@ address_space_set_policy(struct address_space *as, uint64_t start, uint64_t end,
 	struct mapping *m;
 	int error = 0;
 
-	write_lock(&as->lock);
+	address_space_change(as);
 	if (has_hole(as, start, end))
 		error = -EFAULT;
 	while (start < end && error == 0) {
@@ -44,7 +44,7 @@ address_space_set_policy(struct address_space *as, uint64_t start, uint64_t end,
 		m = mapping_merge(m, &doomed);
 		start = m->end;
 	}
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	mappings_free(&doomed);
 	return error;
 }

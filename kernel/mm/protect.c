@@ -87,7 +87,7 @@ address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uin
 	if (end <= addr)
 		return -ENOMEM;
 	resting = tlb_rest();
-	write_lock(&as->lock);
+	address_space_change(as);
 	error = -EINVAL;
 	if (key != -1 && !key_is_given(as, key))
 		goto unlock;
@@ -125,7 +125,7 @@ address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uin
 			m = mapping_next(m);
 	}
 unlock:
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	if (resting)
 		tlb_unrest(resting);
 	mappings_free(&doomed);

@@ -76,9 +76,9 @@ address_space_key_alloc(struct address_space *as)
 {
 	int key;
 
-	write_lock(&as->lock);
+	address_space_change(as);
 	key = take_key(as);
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	return key;
 }
 
@@ -87,12 +87,12 @@ address_space_key_free(struct address_space *as, int key)
 {
 	int error = -EINVAL;
 
-	write_lock(&as->lock);
+	address_space_change(as);
 	if (key_is_given(as, key)) {
 		as->keys &= (uint16_t)~BIT(key);
 		error = 0;
 	}
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	return error;
 }
 

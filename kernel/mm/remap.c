@@ -306,13 +306,13 @@ address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, size_
 	new_len = ALIGN_UP(new_len, PAGE_SIZE);
 	if (new_len == 0 || old + old_len < old)
 		return -EINVAL;
-	write_lock(&as->lock);
+	address_space_change(as);
 	result = remap_locked(as, old, old_len, new_len, flags, new_addr, &doomed);
 	if (result >= 0) {
 		m = address_space_find(as, (vaddr_t)result);
 		locked = m && (m->flags & MAPPING_LOCKED) && new_len > old_len;
 	}
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	mappings_free(&doomed);
 	if (locked)
 		address_space_populate(as, (vaddr_t)result + old_len, (vaddr_t)result + new_len);

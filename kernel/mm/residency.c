@@ -76,7 +76,7 @@ address_space_lock_range(
 		return -EINVAL;
 	if (len == 0 || end == start) /* a length that rounds up to nothing is nothing */
 		return 0;
-	write_lock(&as->lock);
+	address_space_change(as);
 	if (lock) {
 		uint64_t pages = (end - start) >> PAGE_SHIFT;
 
@@ -86,7 +86,7 @@ address_space_lock_range(
 	}
 	if (error == 0)
 		error = set_locked(as, start, end, lock, &doomed);
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	mappings_free(&doomed);
 	if (error == 0 && lock && !onfault)
 		error = lock_error(address_space_populate(as, start, end));
@@ -102,10 +102,10 @@ address_space_lock_all(struct address_space *as, bool now, bool future, bool onf
 
 	if ((now || future) && task_limit(RLIMIT_MEMLOCK) == 0 && !capable(CAP_IPC_LOCK))
 		return -EPERM;
-	write_lock(&as->lock);
+	address_space_change(as);
 	if (now && as->total_pages > task_limit(RLIMIT_MEMLOCK) >> PAGE_SHIFT &&
 	    !capable(CAP_IPC_LOCK)) {
-		write_unlock(&as->lock);
+		address_space_changed(as);
 		return -ENOMEM;
 	}
 	as->mlock_future = future ? MAPPING_LOCKED : 0;
@@ -120,7 +120,7 @@ address_space_lock_all(struct address_space *as, bool now, bool future, bool onf
 			m = mapping_merge(m, &doomed);
 		}
 	}
-	write_unlock(&as->lock);
+	address_space_changed(as);
 	mappings_free(&doomed);
 	if (now && !onfault) {
 		vaddr_t va = 0;

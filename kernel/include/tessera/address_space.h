@@ -70,6 +70,7 @@ struct address_space {
 	struct rb_tree mappings;          /* [w] */
 	struct mapping *recent;           /* [a] last found, a hint under lock */
 	uint32_t mapping_count;           /* [w] */
+	uint64_t changes;                 /* [w] odd: [w] fields change; made odd with page_table_lock held */
 	struct spinlock page_table_lock;  /* class PAGE_TABLE */
 	struct page_table page_table;     /* [t] */
 	uint64_t tlb_generation;          /* [a] bumped by each flush */
@@ -172,7 +173,7 @@ int address_space_lock_range(struct address_space *as, vaddr_t addr, size_t len,
 int address_space_lock_all(struct address_space *as, bool now, bool future, bool onfault);
 int address_space_sync(struct address_space *as, vaddr_t addr, size_t len, bool wait, bool invalidate);
 int address_space_mincore(struct address_space *as, vaddr_t page, bool *resident); /* -ENOMEM hole */
-/* The mapping that holds or follows `addr`; as->lock held. */
+/* The mapping that holds or follows `addr`; as->lock held, or page_table_lock while nothing changes (as->changes). */
 struct mapping *address_space_find(struct address_space *as, vaddr_t addr);
 struct mapping *mapping_next(struct mapping *m);
 /* Fault a page in as the program itself would and return it referenced: futex, /proc/PID/mem.
