@@ -22,7 +22,11 @@ def check(*words):
     )
 
 
-@pytest.mark.parametrize("name", CHECKS)
+# These two read one compilation: who comes second finds what it said.
+TOGETHER = {name: [pytest.mark.xdist_group("static-compiled")] for name in ("warnings", "stack")}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=TOGETHER.get(name, [])) for name in CHECKS])
 def test_nothing_is_unexplained(name):
     done = check(name)
     assert done.returncode == 0, "\n" + done.stdout[-6000:] + done.stderr[-2000:]

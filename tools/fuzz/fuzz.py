@@ -23,6 +23,8 @@ TOP = machine.TOP
 FUZZER = TOP / "build/fuzz/syscall"
 TREE_CORPUS = TOP / "tests/fuzz/corpus/syscall"
 SESSION = 600  # a machine is started anew after so many seconds
+REPLAY = 50  # seconds for programs that run again
+ENDING = 120  # within which a machine ends whose time is over: programs are waited for, on a host that does other work
 
 
 def say(text):
@@ -98,7 +100,9 @@ class SyscallFuzzer:
 
     def replay(self, text, repeat, workers=None):
         workers = workers or self.args.cpus
-        return self.machine(f"/fuzz -r {repeat} -t 50 -w {workers} -c /corpus.txt", text, 75, silence=60)
+        return self.machine(
+            f"/fuzz -r {repeat} -t {REPLAY} -w {workers} -c /corpus.txt", text, REPLAY + ENDING, silence=60
+        )
 
     def session(self, seconds, number):
         self.minute = 0
@@ -113,7 +117,7 @@ class SyscallFuzzer:
         ended = self.machine(
             f"/fuzz -s {self.seed + number} -t {int(seconds)} -w {self.args.cpus} -l {self.args.check} -c /corpus.txt{only}",
             self.corpus(),
-            seconds + 120,
+            seconds + ENDING,
             tell,
             # Every other machine is preempted at random places.
             append="preempt=random" if number % 2 else "",

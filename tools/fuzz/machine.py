@@ -113,12 +113,13 @@ class Follower(threading.Thread):
 
 
 def run(command, adds, *, build="kcov", cpus=2, mem=512, limit=120, silence=150, append="", tell=None):
-    """Run `command` in a machine for at most `limit` seconds; one that says nothing for `silence` seconds hangs."""
+    """Run `command` in a machine for at most `limit` seconds from the fuzzer's first word on; one that says nothing
+    for `silence` seconds hangs, and so does one that knows no end."""
     ended = Ended()
     with tempfile.TemporaryDirectory(prefix="tessera-fuzz.") as folder:
         memory, console = Path(folder, "memory"), Path(folder, "console")
         words = [str(TOP / "tessera"), "vm", "--build", build, "--cpus", str(cpus), "--mem", str(mem)]
-        words += ["--mem-file", str(memory), "--console", str(console), "--timeout", str(int(limit) + 120)]
+        words += ["--mem-file", str(memory), "--console", str(console), "--timeout", str(int(limit) + START + 60)]
         # The ways in for look.py, should the machine hang.
         sockets = Path(folder, "console.socket"), Path(folder, "monitor.socket")
         words += ["--console-socket", str(sockets[0]), "--qemu", f"-qmp unix:{sockets[1]},server=on,wait=off"]
@@ -134,14 +135,17 @@ def run(command, adds, *, build="kcov", cpus=2, mem=512, limit=120, silence=150,
         follower.start()
         drain.start()
         silent = False
-        end = time.monotonic() + limit
+        end = None
         while machine.poll() is None:
             time.sleep(0.2)
             now = time.monotonic()
+            if end is None and ended.said:
+                end = now + limit
             if follower.stuck and not silent:
                 time.sleep(5)  # the program's text comes behind
             patience = silence if ended.said else max(silence, START)
-            if (now - follower.last > patience or now > end or follower.stuck) and not silent:
+            late = end is not None and now > end
+            if (now - follower.last > patience or late or follower.stuck) and not silent:
                 silent = True
                 ended.kdb = look.ask(*sockets)
                 machine.terminate()

@@ -165,18 +165,20 @@ def compiler_lines(check, path, text):
 
 
 def warnings(sample):
-    by = {"clang": (kernel_flags("clang"), CLANG_WARNINGS), "gcc": (kernel_flags("gcc"), GCC_WARNINGS)}
-    found = []
-    for compiler, (flags, more) in by.items():
-        last = ["-fsyntax-only"] if compiler == "clang" else ["-c", "-o", "/dev/null"]
+    """gcc's come from the compilation that the depth of stacks needs as well."""
+    import link
 
-        def look(path):
-            text = run([compiler, *flags, *more, "-Wno-unused-parameter", *last, path]).stderr
-            return compiler_lines("warnings", path, text)
+    flags = kernel_flags("clang")
 
-        found += for_each(
-            chosen(sample, *C_FOLDERS), f"warnings-{compiler}", [*flags, *more], version(compiler), look
-        )
+    def look(path):
+        text = run(["clang", *flags, *CLANG_WARNINGS, "-Wno-unused-parameter", "-fsyntax-only", path]).stderr
+        return compiler_lines("warnings", path, text)
+
+    found = for_each(
+        chosen(sample, *C_FOLDERS), "warnings-clang", [*flags, *CLANG_WARNINGS], version("clang"), look
+    )
+    for path, made in link.compile_all(chosen(sample, *C_FOLDERS)).items():
+        found += compiler_lines("warnings", path, made["said"])
     return found
 
 

@@ -2,7 +2,7 @@
 """What the whole kernel shows that one file does not: functions that nothing reaches, and how deep stacks grow.
 
 Both come from one compilation of every file with the build's own options and, besides, each function in a section
-of its own and gcc's call graph with frame sizes.
+of its own and gcc's call graph with frame sizes. What gcc warns of meanwhile is for the check `warnings`.
 
 Depth. A call through a pointer may reach every function that is put into a member of that name anywhere
 (`.read = pipe_read` for `f->ops->read(...)`), or that is passed to the function whose parameter is called; by a file
@@ -18,7 +18,7 @@ from inspect import getsource
 from collections import defaultdict
 from pathlib import Path
 
-from analysers import kernel_flags, version
+from analysers import GCC_WARNINGS, kernel_flags, version
 from check import KEPT, TOP, WORKERS, Finding, digest, includes_of, remembered, run, sources
 from concurrent.futures import ThreadPoolExecutor
 
@@ -85,12 +85,12 @@ def compiled(path, flags, ver):
             command = ["gcc", *[w for w in flags if w[:2] in ("-I", "-D")], "-m64", "-D__ASSEMBLER__"]
             command += ["-Wa,-I" + str(TOP / "build/gcc"), "-c", "-o", obj, path]
         else:
-            command = ["gcc", *flags, "-w", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su"]
-            command += ["-c", "-o", obj, path]
+            command = ["gcc", *flags, *GCC_WARNINGS, "-Wno-unused-parameter"]
+            command += ["-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-c", "-o", obj, path]
         done = run(command)
         if done.returncode:
-            return {"error": done.stderr[-300:]}
-        return {"graph": read_graph(Path(f"{out}.ci")), **read_sections(obj)}
+            return {"error": done.stderr[-300:], "said": done.stderr}
+        return {"graph": read_graph(Path(f"{out}.ci")), "said": done.stderr, **read_sections(obj)}
 
     inputs = [includes_of(path, flags), flags, ver]
     return remembered(f"link/{digest(flags)}/{path}", inputs, make)
@@ -134,12 +134,15 @@ def read_sections(obj):
     return {"defines": defines, "refers": {s: sorted(n) for s, n in refers.items()}, "global": globals_}
 
 
-def whole_kernel(build="release"):
+def compile_all(paths, build="release"):
     flags = [f"-DTESSERA_BUILD=BUILD_{build}" if "TESSERA_BUILD" in w else w for w in kernel_flags("gcc")]
     ver = version("gcc") + "".join(map(getsource, (compiled, read_graph, read_sections)))
-    paths = [p for p in sources("kernel", "boot", suffixes=(".c", ".S")) if not outside(p)]
     with ThreadPoolExecutor(WORKERS) as pool:
         return dict(zip(paths, pool.map(lambda p: compiled(p, flags, ver), paths)))
+
+
+def whole_kernel(build="release"):
+    return compile_all([p for p in sources("kernel", "boot", suffixes=(".c", ".S")) if not outside(p)], build)
 
 
 def outside(path):
