@@ -394,7 +394,7 @@ TEST(thread_names_and_task_directory)
 	sem_post(&gate);
 	join(t);
 	snprintf(path, sizeof(path), "/proc/self/task/%d", tid);
-	for (int i = 0; i < 100 && access(path, F_OK) == 0; i++)
+	for (int i = 0; i < 2000 && access(path, F_OK) == 0; i++)
 		check_sleep_ms(5);
 	CHECK_ERRNO(access(path, F_OK), ENOENT);
 }
