@@ -21,7 +21,7 @@ class Console:
     def __init__(self, *options):
         self.process = pexpect.spawn(
             TESSERA,
-            ["run", "--timeout", "240", *options],
+            ["run", "--timeout", "900", *options],
             cwd=str(TOP),
             env=dict(ENVIRONMENT, TERM="xterm"),
             timeout=60,
