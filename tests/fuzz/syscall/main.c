@@ -181,6 +181,7 @@ read_counters(struct counter *c)
 	if (last >= 0)
 		close(last);
 	clear_keyrings();
+	syscall(SYS_acct, NULL); /* the file that a program had the kernel write to stays open for ever */
 	if (f)
 		(void)!pwrite(fileno(f), "settle", 6, 0);
 	while (f && n < COUNTERS - 1 && fscanf(f, "%47s %ld", c[n].name, &c[n].n) == 2) {
