@@ -296,7 +296,7 @@ tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inode *to_dir, 
 		}
 	}
 	if (whiteout) {
-		e->inode = whiteout;
+		tmpfs_entry_set(e, whiteout);
 		inode_put(i); /* the entry's; `from` has one */
 	} else {
 		tmpfs_entry_remove(from_dir, e);

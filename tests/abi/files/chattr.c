@@ -374,3 +374,13 @@ TEST(anybody_leaves_whiteouts)
 	CHECK_OK(syscall(SYS_renameat2, AT_FDCWD, "f", AT_FDCWD, "g", RENAME_WHITEOUT));
 	check_whiteout("f");
 }
+
+/* What was left behind was once taken for a name of the file that had gone. */
+TEST(whiteout_outlives_the_file_that_left_it)
+{
+	CHECK_OK(close(CHECK_OK(open("f", O_WRONLY | O_CREAT, 0600))));
+	CHECK_OK(syscall(SYS_renameat2, AT_FDCWD, "f", AT_FDCWD, "g", RENAME_WHITEOUT));
+	CHECK_OK(unlink("g"));
+	CHECK_OK(unlink("f"));
+	CHECK_ERRNO(unlink("f"), ENOENT);
+}
