@@ -56,7 +56,7 @@ def programs(name, title):
     """The group of bench/programs/NAME.sh, which says itself what packages it wants and what it measures."""
     script = (PROGRAMS / f"{name}.sh").read_text()
     mem = re.search(r"^# mem: (\d+)", script, re.M)
-    machine = ["--mem", mem[1] if mem else "1024", "--add", f"{PROGRAMS}:/bench/programs", "--add", f"{TOP}/bench/calls:/bench/source",
+    machine = ["--mem", mem[1] if mem else "1024", "--add", f"{PROGRAMS}:/bench/programs", "--add", f"{TOP}/bench:/bench/source",
                "--add", f"{TOP}/build/bench/stopwatch:/bench/stopwatch"]
     for packages in re.findall(r"^# packages: (.*)", script, re.M):
         machine += ["--with", ",".join(packages.split())]
