@@ -251,7 +251,7 @@ visit_mappings(struct memory_object *o, uint64_t first, uint64_t last,
 			tlb_batch_init(&b, m->as);
 			act(m, m->start + ((low - m->object_page) << PAGE_SHIFT),
 			    m->start + ((high - m->object_page + 1) << PAGE_SHIFT), flag, &b);
-			if (b.flush) {
+			if (b.flush || b.count > 0) { /* leaves that nobody used need no flush, but their pages wait */
 				as = m->as;
 				ref_get(&as->lazy);
 				break;

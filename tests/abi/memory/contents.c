@@ -140,6 +140,17 @@ TEST(growing_the_file_makes_its_mapping_accessible)
 	CHECK_EQ(p[PAGE], 0);
 }
 
+/* They are in no TLB, so that nothing has to be flushed; gone they must be all the same, and given back. */
+TEST(truncation_takes_mapped_pages_away_that_nobody_touched)
+{
+	int fd = file_of(512 * PAGE);
+	char *p = CHECK_OK(mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0));
+
+	CHECK_OK(ftruncate(fd, 0));
+	for (int i = 0; i < 512; i++)
+		CHECK_EQ(touch(p + i * PAGE), SIGBUS);
+}
+
 TEST(truncation_takes_mapped_pages_away)
 {
 	int fd = file_of(3 * PAGE);
