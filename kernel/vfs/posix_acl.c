@@ -344,9 +344,9 @@ encode(const struct posix_acl *a, char *out)
 		struct acl_entry e = a->entries[n];
 
 		if (e.tag == TAG_USER)
-			e.id = id_map_in(ns, &ns->uids, e.id);
+			e.id = id_map_out(ns, &ns->uids, e.id);
 		else if (e.tag == TAG_GROUP)
-			e.id = id_map_in(ns, &ns->gids, e.id);
+			e.id = id_map_out(ns, &ns->gids, e.id);
 		else
 			e.id = ID_INVALID;
 		memcpy(out, &e, sizeof(e));

@@ -3,6 +3,7 @@
 #include "ns.h"
 
 #include <grp.h>
+#include <sys/xattr.h>
 
 TEST(a_new_one_has_no_ids_and_all_capabilities)
 {
@@ -71,6 +72,41 @@ TEST(maps_show_as_their_parent_numbers_them)
 	CHECK_EQ(c, 1);
 	check_read_file("/proc/self/setgroups", text, sizeof(text));
 	CHECK_STR(text, "deny\n");
+}
+
+/* The numbers in a list of access are those of who reads it. */
+TEST(access_lists_show_ids_as_they_are_inside)
+{
+	struct entry {
+		uint16_t tag, perm;
+		uint32_t id;
+	};
+	struct {
+		uint32_t version;
+		struct entry e[7];
+	} list = { 2, {
+		{ 0x01, 6, ~0u }, { 0x02, 4, 1005 }, { 0x02, 4, 65534 }, { 0x04, 4, ~0u }, { 0x08, 4, 65534 },
+		{ 0x10, 4, ~0u }, { 0x20, 0, ~0u },
+	} };
+
+	CHECK_OK(chmod(".", 0777));
+	close(CHECK_OK(open("listed", O_CREAT | O_RDWR, 0600)));
+	CHECK_OK(setxattr("listed", "system.posix_acl_access", &list, sizeof(list), 0));
+	drop_root();
+	become_root_inside();
+	memset(&list, 0, sizeof(list));
+	CHECK_EQ(getxattr("listed", "system.posix_acl_access", &list, sizeof(list)), (long)sizeof(list));
+	CHECK_EQ(list.e[1].id, ~0u); /* nobody here */
+	CHECK_EQ(list.e[2].id, 0);
+	CHECK_EQ(list.e[4].id, 0);
+	close(CHECK_OK(open("own", O_CREAT | O_RDWR, 0600)));
+	list.e[1] = list.e[2];
+	memmove(&list.e[2], &list.e[3], 4 * sizeof(list.e[0]));
+	CHECK_OK(setxattr("own", "system.posix_acl_access", &list, sizeof(list) - sizeof(list.e[0]), 0));
+	CHECK_EQ(getxattr("own", "system.posix_acl_access", &list, sizeof(list)), (long)(sizeof(list) - sizeof(list.e[0])));
+	CHECK_EQ(list.e[1].id, 0);
+	list.e[1].id = 7;
+	CHECK_ERRNO(setxattr("own", "system.posix_acl_access", &list, sizeof(list) - sizeof(list.e[0]), 0), EINVAL);
 }
 
 TEST(ranges_by_the_privileged)
