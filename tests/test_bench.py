@@ -36,18 +36,21 @@ def test_geometric_mean():
 
 
 class Pairs:
-    """A paired group whose runs give the figures of a list, in turn."""
+    """A paired group whose runs give each kernel's figures in turn."""
 
-    def __init__(self, *figures):
-        self.left = list(figures)
+    def __init__(self, **figures):
+        self.left = figures
+        self.order = []
 
     def figures(self, kernel, words, run_machine):
-        return {"item": ("ops/s", self.left.pop(0))}
+        self.order.append(kernel)
+        return {"item": ("ops/s", self.left[kernel].pop(0))}
 
 
 def test_median_of_the_pairs():
-    group = Pairs(10, 10, 30, 10, 20, 40)
+    group = Pairs(tessera=[10, 30, 20], linux=[10, 10, 40])
     assert bench.measure_pairs(group, [], 3) == {"item": ("ops/s", 20, 10, 1)}
+    assert group.order == ["tessera", "linux", "linux", "tessera", "tessera", "linux"]
 
 
 def test_both_kernels_are_measured(tmp_path):

@@ -169,7 +169,7 @@ def test_torture_sees_what_is_left(tmp_path):
 
 # Caches of the kernel's own, filled now and then; what asked is served without. kvmalloc's second attempt comes after
 # its first was refused, and one is refused at a time.
-BEST_EFFORT = re.compile(r"(reserve|slab_free|kvmalloc)\+")
+BEST_EFFORT = re.compile(r"(reserve|refill_spares|slab_free|kvmalloc)\+")
 
 
 def since_boot(booted, now):

@@ -226,8 +226,9 @@ take(struct pipe *p, struct iov_iter *to, bool *freed)
 	return done;
 }
 
+/* Who waits is seen to do so here: /proc/PID/wchan has this name, as on Linux. */
 static ssize_t
-take_waiting(struct pipe *p, struct file *f, struct iov_iter *to, uint32_t rw_flags)
+pipe_read(struct pipe *p, struct file *f, struct iov_iter *to, uint32_t rw_flags)
 {
 	bool freed, more;
 	ssize_t r;
@@ -262,10 +263,10 @@ take_waiting(struct pipe *p, struct file *f, struct iov_iter *to, uint32_t rw_fl
 
 /* The times of a named pipe tell of its use; those of one without a name are nobody's, and cost a clock. */
 static ssize_t
-pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+read_and_touch(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
 	struct pipe *p = pipe_of(f);
-	ssize_t n = take_waiting(p, f, to, rw_flags);
+	ssize_t n = pipe_read(p, f, to, rw_flags);
 
 	if (n > 0 && !p->unnamed)
 		file_touch_accessed(f);
@@ -356,7 +357,7 @@ no_readers(void)
 }
 
 static ssize_t
-put_waiting(struct pipe *p, struct file *f, struct iov_iter *from, uint32_t rw_flags)
+pipe_write(struct pipe *p, struct file *f, struct iov_iter *from, uint32_t rw_flags)
 {
 	ssize_t done = 0;
 
@@ -393,10 +394,10 @@ put_waiting(struct pipe *p, struct file *f, struct iov_iter *from, uint32_t rw_f
 }
 
 static ssize_t
-pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+write_and_touch(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
 	struct pipe *p = pipe_of(f);
-	ssize_t n = put_waiting(p, f, from, rw_flags);
+	ssize_t n = pipe_write(p, f, from, rw_flags);
 
 	if (n > 0 && !p->unnamed)
 		file_touch_modified(f);
@@ -722,8 +723,8 @@ pipe_async(struct file *f)
 
 static const struct file_ops pipe_ops = {
 	.name = "pipe",
-	.read = pipe_read,
-	.write = pipe_write,
+	.read = read_and_touch,
+	.write = write_and_touch,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.async = pipe_async,
