@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kill.c - who may send what to whom: kill(2), tgkill(2) and their permission rules.
+ *
+ * Others are looked up, and their fathers and groups asked for, under process_tree_lock. Who signals himself, as raise(3)
+ * and abort(3) do, is known and allowed to: no lock of all processes.
  */
 #include <tessera/namespace.h>
 #include <tessera/pid_namespace.h>
@@ -123,6 +126,10 @@ signal_kill(pid_t pid, int signo, const struct siginfo *info)
 
 	if (pid == INT32_MIN)
 		return -ESRCH;
+	if (pid == self->local_pid) {
+		error = check_number(signo);
+		return error || signo == 0 ? error : signal_send_process(self, signo, info);
+	}
 	spin_lock(&process_tree_lock);
 	if (pid > 0) {
 		pid = pid_global_locked(current_pid_namespace(), pid);
@@ -144,11 +151,15 @@ signal_kill(pid_t pid, int signo, const struct siginfo *info)
 int
 signal_kill_thread(pid_t pid, pid_t tid, int signo, const struct siginfo *info)
 {
+	struct thread *self = current_thread(), *t;
 	struct siginfo theirs;
 	struct pid_slot *slot;
-	struct thread *t;
 	int error = -ESRCH;
 
+	if (tid == self->local_tid && (pid <= 0 || pid == self->process->local_pid)) {
+		error = check_number(signo);
+		return error || signo == 0 ? error : signal_send_thread(self, signo, info);
+	}
 	spin_lock(&process_tree_lock);
 	tid = pid_global_locked(current_pid_namespace(), tid);
 	pid = pid_global_locked(current_pid_namespace(), pid);
