@@ -226,10 +226,11 @@ take(struct pipe *p, struct iov_iter *to, bool *freed)
 	return done;
 }
 
-/* Who waits is seen to do so here: /proc/PID/wchan has this name, as on Linux. */
+/* The times of a named pipe tell of its use; those of one without a name are nobody's, and cost a clock. */
 static ssize_t
-pipe_read(struct pipe *p, struct file *f, struct iov_iter *to, uint32_t rw_flags)
+pipe_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
+	struct pipe *p = pipe_of(f);
 	bool freed, more;
 	ssize_t r;
 
@@ -252,6 +253,8 @@ pipe_read(struct pipe *p, struct file *f, struct iov_iter *to, uint32_t rw_flags
 		if (r != 0) {
 			if (more)
 				wake_queue(&p->read_wait, POLLIN | POLLRDNORM, 1);
+			if (r > 0 && !p->unnamed)
+				file_touch_accessed(f);
 			return r;
 		}
 		if (file_may_not_wait(f, rw_flags))
@@ -259,18 +262,6 @@ pipe_read(struct pipe *p, struct file *f, struct iov_iter *to, uint32_t rw_flags
 		if (wait_event_interruptible(&p->read_wait, can_take(p)))
 			return -ERESTARTSYS;
 	}
-}
-
-/* The times of a named pipe tell of its use; those of one without a name are nobody's, and cost a clock. */
-static ssize_t
-read_and_touch(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
-{
-	struct pipe *p = pipe_of(f);
-	ssize_t n = pipe_read(p, f, to, rw_flags);
-
-	if (n > 0 && !p->unnamed)
-		file_touch_accessed(f);
-	return n;
 }
 
 /* --- writing ------------------------------------------------------------------------------------ */
@@ -357,8 +348,9 @@ no_readers(void)
 }
 
 static ssize_t
-pipe_write(struct pipe *p, struct file *f, struct iov_iter *from, uint32_t rw_flags)
+pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
+	struct pipe *p = pipe_of(f);
 	ssize_t done = 0;
 
 	if (from->count == 0)
@@ -381,6 +373,8 @@ pipe_write(struct pipe *p, struct file *f, struct iov_iter *from, uint32_t rw_fl
 			if (room)
 				wake_queue(&p->write_wait, POLLOUT | POLLWRNORM, 1);
 			async_tell(&p->async, ASYNC_IN);
+			if (!p->unnamed)
+				file_touch_modified(f);
 		}
 		if (from->count == 0)
 			return done;
@@ -391,17 +385,6 @@ pipe_write(struct pipe *p, struct file *f, struct iov_iter *from, uint32_t rw_fl
 		if (wait_event_interruptible(&p->write_wait, !is_full(p) || READ_ONCE(p->readers) == 0))
 			return done > 0 ? done : -ERESTARTSYS;
 	}
-}
-
-static ssize_t
-write_and_touch(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
-{
-	struct pipe *p = pipe_of(f);
-	ssize_t n = pipe_write(p, f, from, rw_flags);
-
-	if (n > 0 && !p->unnamed)
-		file_touch_modified(f);
-	return n;
 }
 
 /* --- readiness, size, control ------------------------------------------------------------------- */
@@ -723,8 +706,8 @@ pipe_async(struct file *f)
 
 static const struct file_ops pipe_ops = {
 	.name = "pipe",
-	.read = read_and_touch,
-	.write = write_and_touch,
+	.read = pipe_read,
+	.write = pipe_write,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.async = pipe_async,
