@@ -9,7 +9,8 @@
 #   make qemu              build and boot to a shell;  qemu-debug: wait for gdb;  qemu-log: write a log
 #   make iso               a bootable ISO (BIOS and UEFI): build/<cc>/tessera.iso
 #   make unit              build and run the host unit tests;  make abi: build the ABI test programs;
-#                          make bench: build the benchmarks
+#                          make bench: build the benchmarks;  make drivers: drivers and their library;
+#                          make filesystems: those of drivers/fs;  make ramdisk: the image for boot=ramdisk
 #   make compile_commands.json | clean | V=1 (show the commands)
 #
 # What makes an incremental build right: every object depends on the headers it read (-MMD -MP) and
@@ -18,6 +19,7 @@
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .SUFFIXES:
+percent := %
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
@@ -236,12 +238,12 @@ kernel: $(out)/tessera.elf
 
 # -------------------------------------------------------------------------------- PID 1 and the image
 
-CFLAGS_init := -std=gnu17 -Os -static -Wall -Wextra -Werror -Wmissing-prototypes -ffile-prefix-map=$(CURDIR)/=
+CFLAGS_init := -std=gnu17 -Os -static -D_GNU_SOURCE -Wall -Wextra -Werror -Wmissing-prototypes -ffile-prefix-map=$(CURDIR)/=
 
-build/init: services/init/init.c
+build/init: $(wildcard services/init/*.[ch])
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(q)$(MUSLCC) $(CFLAGS_init) -s -o $@ $<
+	$(q)$(MUSLCC) $(CFLAGS_init) -s -o $@ $(filter %.c,$^)
 
 init: build/init
 
@@ -254,11 +256,87 @@ build/image/%.cpio: tools/image/%.manifest tools/image/base.manifest tools/image
 
 image: build/image/base.cpio build/image/busybox.cpio
 
+# ------------------------------------------------------------------------------- drivers and services
+
+# A static program for each folder of drivers/ with C in it, over lib/driver. musl has no headers of the kernel's:
+# these come from Debian's, behind its own.
+driver_dirs := $(filter-out drivers/fs/%,$(sort $(dir $(wildcard drivers/*/*.c drivers/*/*/*.c))))
+driver_exe  := $(foreach d,$(driver_dirs),build/drivers/$(notdir $(d:%/=%)))
+driver_lib  := $(patsubst %.c,build/driver_obj/%.o,$(sort $(wildcard lib/driver/*.c)))
+CFLAGS_driver := -std=gnu17 -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow \
+	-Wvla -Wno-unused-parameter -Wno-missing-field-initializers -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= \
+	-Ilib/driver -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
+
+build/driver_obj/flags: FORCE
+	$(call remember,$@,$(MUSLCC) $(CFLAGS_driver) $(driver_lib))
+
+build/driver_obj/%.o: %.c build/driver_obj/flags
+	@mkdir -p $(@D)
+	$(q)$(MUSLCC) $(CFLAGS_driver) -MMD -MP -c -o $@ $<
+
+build/driver_obj/libdriver.a: $(driver_lib)
+	@rm -f $@
+	$(q)ar rcs $@ $^
+
+driver_folder = $(filter %/$(1)/,$(driver_dirs))
+.SECONDEXPANSION:
+$(driver_exe): build/drivers/%: $$(patsubst $$(percent).c,build/driver_obj/$$(percent).o,$$(wildcard $$(call driver_folder,$$*)*.c)) build/driver_obj/libdriver.a
+	@mkdir -p $(@D)
+	$(say) DRIVER $@
+	$(q)$(MUSLCC) -static -s -o $@ $^
+
+# The device manager speaks with drivers: it shares their library.
+build/devices: $(patsubst %.c,build/driver_obj/%.o,$(wildcard services/devices/*.c)) build/driver_obj/libdriver.a
+	$(say) SERVICE $@
+	$(q)$(MUSLCC) -static -s -o $@ $^
+
+# So does the console service: it waits as they do.
+build/console: $(patsubst %.c,build/driver_obj/%.o,$(wildcard services/console/*.c)) build/driver_obj/libdriver.a
+	$(say) SERVICE $@
+	$(q)$(MUSLCC) -static -s -o $@ $^
+
+-include $(wildcard build/driver_obj/*/*/*.d build/driver_obj/*/*/*/*.d)
+
+.PHONY: drivers
+drivers: $(driver_exe) build/devices build/console
+
+# File systems: a static program for each folder of drivers/fs, over Debian's libfuse3, which is built against glibc.
+fs_exe    := $(patsubst drivers/fs/%/,build/fs/%,$(sort $(dir $(wildcard drivers/fs/*/*.c))))
+CFLAGS_fs := -std=gnu17 -O2 -g -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Wall -Wextra -Werror -Wmissing-prototypes \
+	-Wstrict-prototypes -Wshadow -Wvla -Wno-unused-parameter -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/=
+# Libfuse's low-level half brings its other one along, which may load modules: never here, as the linker warns.
+LDFLAGS_fs := -static -s -Wl,--no-warnings
+
+build/fs.flags: FORCE
+	$(call remember,$@,$(HOSTCC) $(CFLAGS_fs) $(LDFLAGS_fs))
+
+$(fs_exe): build/fs/%: $$(wildcard drivers/fs/$$*/*.[ch]) build/fs.flags
+	@mkdir -p $(@D)
+	$(say) FS $@
+	$(q)$(HOSTCC) $(CFLAGS_fs) $(LDFLAGS_fs) -o $@ $(filter %.c,$^) -lfuse3 -lpthread
+
+# The image that `boot=ramdisk` starts from when no other is given.
+build/image/ramdisk.fat: tools/image/ramdisk.manifest tools/image/ramdisk.py tools/image/build_image.py \
+		tools/image/cpio.py tools/image/packages.py $(shell find tools/image/ramdisk -type f 2>/dev/null) build/init
+	@mkdir -p $(@D)
+	$(say) RAMDISK $@
+	$(q)$(PYTHON) tools/image/ramdisk.py --init build/init --cache build/cache -o $@ $<
+
+.PHONY: filesystems ramdisk
+filesystems: $(fs_exe)
+ramdisk: build/image/ramdisk.fat
+
 # Debian's own kernel, for `--kernel linux`.
 build/linux/vmlinuz: tools/image/fetch_linux.py tools/image/packages.py
 	@mkdir -p $(@D)
 	$(say) FETCH $@
 	$(q)$(PYTHON) tools/image/fetch_linux.py --cache build/cache -o $@
+
+# The one for all machines, with modules, for `--kernel linux-full` and `--module`.
+build/linux-full/vmlinuz: tools/image/fetch_linux.py tools/image/packages.py
+	@mkdir -p $(@D)
+	$(say) FETCH $@
+	$(q)$(PYTHON) tools/image/fetch_linux.py --cache build/cache --modules build/linux-full/modules -o $@
 
 iso: kernel image
 	$(say) ISO $(out)/tessera.iso
@@ -382,7 +460,31 @@ $(torture_exe): build/torture/%: $$(wildcard tests/torture/$$*/*.c tests/torture
 	$(say) TORTURE $@
 	$(q)$(HOSTCC) $(CFLAGS_abi) -Wno-unused-parameter -Itests/torture -o $@ $(filter %.c,$^) -lm -lrt
 
-torture: $(torture_exe)
+# Random operations on FAT: by its library alone with the sanitisers, and on what is mounted.
+fat_torture_src := $(wildcard tests/fat/*.c) $(filter-out %/main.c %/operations.c,$(wildcard drivers/fs/fat/*.c))
+
+build/fat/torture: $(fat_torture_src) $(wildcard tests/fat/*.h drivers/fs/fat/*.h) build/fs.flags
+	@mkdir -p $(@D)
+	$(say) TORTURE $@
+	$(q)$(HOSTCC) $(CFLAGS_fs) $(LDFLAGS_fs) -o $@ $(filter %.c,$^)
+
+build/fat/torture-asan: $(fat_torture_src) $(wildcard tests/fat/*.h drivers/fs/fat/*.h) build/unit/flags
+	@mkdir -p $(@D)
+	$(say) TORTURE $@
+	$(q)$(HOSTCC) $(CFLAGS_fs) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^)
+
+torture: $(torture_exe) build/fat/torture build/fat/torture-asan
+
+# Exercisers of file systems: a static program for each file.
+files_exe := $(patsubst tests/files/%.c,build/files/%,$(sort $(wildcard tests/files/*.c)))
+
+$(files_exe): build/files/%: tests/files/%.c tests/files/files.h build/abi.flags
+	@mkdir -p $(@D)
+	$(say) FILES $@
+	$(q)$(HOSTCC) $(CFLAGS_abi) -o $@ $<
+
+.PHONY: files
+files: $(files_exe)
 
 # ----------------------------------------------------------------------------------------- benchmarks
 

@@ -24,26 +24,26 @@ now(void)
 }
 
 pid_t
-start_child(void (*body)(void))
+start_child(void (*body)(void *arg), void *arg)
 {
 	pid_t pid = MUST(fork());
 
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	body();
+	body(arg);
 	_exit(0);
 }
 
 void
-wait_child(pid_t pid)
+wait_child(pid_t pid, const char *who)
 {
 	int status;
 
 	MUST(waitpid(pid, &status, 0));
 	if (status != 0) {
-		errno = ECHILD;
-		give_up(__FILE__, __LINE__, "the child failed");
+		fprintf(stderr, "%s ended with %#x\n", who, (unsigned int)status);
+		_exit(1);
 	}
 }
 

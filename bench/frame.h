@@ -31,9 +31,12 @@
 	})
 
 void give_up(const char *file, int line, const char *what) __attribute__((noreturn));
-double now(void);                      /* nanoseconds */
-pid_t start_child(void (*body)(void)); /* it ends with its parent */
-void wait_child(pid_t pid);            /* and must have ended with 0 */
+double now(void); /* nanoseconds */
+
+/* A child that does body(arg) and exits with 0; it ends with its parent. */
+pid_t start_child(void (*body)(void *arg), void *arg);
+/* Until the child ends, which must be with 0; `who` says what it was. */
+void wait_child(pid_t pid, const char *who);
 
 /* Does `name` begin with one of the words of argv from `first` on? Without words: yes. */
 bool is_wanted(const char *name, int first, int argc, char **argv);

@@ -29,14 +29,14 @@ pytest_plugins = ["times"]
 
 # In the order in which they begin: what has long tests first, so that no worker is left with one at the end.
 PARTS = (
-    "self_built programs bochs torture static fuzz variants leaks abi build bench profile kasan command kernel trace kdb "
-    "terminal kaslr boot pressure machines abi_check unit"
+    "self_built programs bochs torture static fuzz variants leaks abi build bench profile kasan pci command kernel trace kdb "
+    "terminal kaslr fat boot drivers files pressure machines abi_check unit"
 ).split()
 
 # `tessera test everyday`: of these parts all, or what matches.
 EVERYDAY = {
     "unit": "", "abi": "", "kernel": "", "terminal": "", "trace": "", "kdb": "", "pressure": "", "abi_check": "",
-    "leaks": "", "boot": "", "command": "",
+    "leaks": "", "boot": "", "command": "", "drivers": "", "files": "of_a_size|spoilt_disks|power_cut",
     "static": r"\[(rules|unused|user|stack|python|shell)\]|sample|stale|needs",
     "build": "iso|image|includes|conditional|licence|commands",
     "programs": r"\[(shells|terminals)-|page",

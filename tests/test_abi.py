@@ -23,6 +23,20 @@ TOPICS = sorted({p.parent.name for p in Path(TOP, "tests/abi").glob("*/*.c")})
 GROUPS = 4  # machines per kernel: topics are dealt out to them
 SECONDS_PER_TOPIC = 240
 CPUS = 2
+# Topics that on Debian's Linux need modules of its full kernel: they share a machine of their own.
+MODULES = {
+    "block": "loop", "fuse": "fuse,cuse,loop", "input": "uinput,evdev", "loop": "loop", "vduse": "loop",
+    "vfio": "vfio_pci",
+}
+# Topics about devices have a machine of their own, with these in it; and what Linux has to be told.
+DEVICES = {
+    "vfio": [
+        "intel-iommu,intremap=on", "nvme,addr=6,serial=a", "nec-usb-xhci,addr=7",
+        "pcie-root-port,id=rp0,slot=1,chassis=1,x-speed=2_5,addr=8",  # a faster one would tell Linux nothing of its link
+        "nvme,bus=rp0,addr=0.0,multifunction=on,serial=b", "nvme,bus=rp0,addr=0.1,serial=c",
+    ],
+}
+LINUX_ARGUMENTS = {"vfio": "intel_iommu=on"}
 
 
 def cases_of(topic):
@@ -32,13 +46,24 @@ def cases_of(topic):
 
 def groups():
     """Topics dealt into groups of about the same number of cases."""
-    sized = sorted(((len(cases_of(t)), t) for t in TOPICS if (PROGRAMS / t).exists()), reverse=True)
+    built = [t for t in TOPICS if (PROGRAMS / t).exists()]
+    sized = sorted(((len(cases_of(t)), t) for t in built if t not in MODULES), reverse=True)
     dealt = [[0, []] for _ in range(min(GROUPS, len(sized)))]
     for size, topic in sized:
         least = min(dealt)
         least[0] += size
         least[1].append(topic)
-    return [sorted(topics) for _, topics in dealt]
+    full = [t for t in built if t in MODULES and t not in DEVICES]
+    return [sorted(topics) for _, topics in dealt] + ([full] if full else []) + [[t] for t in built if t in DEVICES]
+
+
+def machine_options(kernel, topics):
+    modules = sorted({MODULES[t] for t in topics if t in MODULES})
+    devices = [word for t in topics for device in DEVICES.get(t, []) for word in ("--device", device)]
+    if kernel != "linux" or not modules:
+        return ["--kernel", kernel, *devices]
+    arguments = " ".join(LINUX_ARGUMENTS[t] for t in topics if t in LINUX_ARGUMENTS)
+    return ["--kernel", "linux-full", "--module", ",".join(modules), *(["--append", arguments] if arguments else []), *devices]
 
 
 ALL_GROUPS = groups()
@@ -100,8 +125,7 @@ def run_group(kernel, topics, build=None, consoles=None):
         while left:
             machine = run_vm(
                 SCRIPT % (patience, " ".join(left), SECONDS_PER_TOPIC * patience),
-                "--kernel",
-                kernel,
+                *machine_options(kernel, left),
                 "--cpus",
                 str(CPUS),
                 "--mem",

@@ -35,12 +35,16 @@ MISTAKES = {
     "vm --mem -- true": (2, "--mem wants a number"),
     "vm --mem 99999999999 -- true": (2, "--mem wants a number"),
     "vm --mem": (2, "--mem wants a value"),
-    "vm --kernel hurd -- true": (2, "--kernel wants one of: tessera linux"),
+    "vm --kernel hurd -- true": (2, "--kernel wants one of: tessera linux linux-full"),
     "vm --boot floppy -- true": (2, "--boot wants one of: pvh bios uefi"),
     "vm --profile huge -- true": (2, "--profile wants one of: base full busybox"),
     "vm --emulator bochs --boot uefi -- true": (2, "boots by bios only"),
     "vm --emulator simh -- true": (2, "--emulator wants one of: qemu"),
-    "vm --disk x -- true": (2, "not available yet"),
+    "vm --disk /no/such/file -- true": (2, "there is no '/no/such/file'"),
+    "vm --disk /etc/passwd --machine microvm -- true": (2, "--disk needs a machine with PCI"),
+    "vm --disk /etc/passwd --emulator bochs -- true": (2, "--disk and --device need QEMU"),
+    "vm --ramdisk /no/such/file -- true": (2, "--ramdisk: there is no '/no/such/file'"),
+    "vm --kernel linux --module no_such -- true": (126, "no module 'no_such'"),
     "vm --net user -- true": (2, "not available yet"),
     "vm --add /no/such/file -- true": (2, "there is no '/no/such/file'"),
     "vm --with Vim -- true": (2, "--with wants names of Debian packages"),
@@ -77,7 +81,7 @@ def test_help():
     assert done.returncode == 0
     for (
         word
-    ) in "--cpus --mem --kernel --with --add --icount --boot --cpu --timeout --append --emulator 124 125 126".split():
+    ) in "--cpus --mem --kernel --with --add --disk --device --ramdisk --module --icount --boot --cpu --timeout --append --emulator 124 125 126".split():
         assert word in done.stdout
     assert tessera().returncode == 2
 
@@ -188,6 +192,30 @@ def test_added_files_and_folders(tmp_path):
         "wc -c < one; cat /srv/tree/link; ls /bin/sh",
     )
     assert (done.returncode, done.stdout) == (0, "15000\ndeep/bin/sh\n"), done.stderr
+
+
+def test_disks_and_devices(tmp_path):
+    """Disks over files, one of them behind an IOMMU; a module with its arguments and with what it needs."""
+    for name in ("first", "second one", "third"):
+        Path(tmp_path, name).write_bytes(name.encode().ljust(1 << 20, b"\0"))
+    done = tessera(
+        *("vm", "--kernel", "linux", "--timeout", "100"),
+        *("--disk", f"{tmp_path}/first", "--disk", f"{tmp_path}/third,snapshot=on"),
+        *("--device", f"nvme,serial=1,file={tmp_path}/second one", "--device", "intel-iommu,intremap=on"),
+        *("--module", "virtio_pci,virtio_blk,vfio-pci,loop:max_loop=3", "--module", "nvme", "--"),
+        "head -c 5 /dev/vda; head -c 10 /dev/nvme0n1; head -c 5 /dev/vdb; echo; uname -r | grep -c cloud;"
+        "printf FIRST | dd of=/dev/vda conv=notrunc,fsync 2>/dev/null; printf x | dd of=/dev/vdb conv=fsync 2>/dev/null;"
+        "cat /sys/module/loop/parameters/max_loop; ls /dev/vfio; readlink /sys/class/block/vda/../../../iommu_group | wc -l;"
+        "test -e /sys/module/vfio_iommu_type1 && echo type1",
+    )
+    assert (done.returncode, done.stdout) == (0, "firstsecond onethird\n0\n3\nvfio\n1\ntype1\n"), done.stderr
+    assert [Path(tmp_path, n).read_bytes()[:5] for n in ("first", "third")] == [b"FIRST", b"third"]
+
+
+def test_a_disk_does_not_disturb(tmp_path):
+    Path(tmp_path, "disk").write_bytes(bytes(1 << 20))
+    done = tessera("vm", "--disk", f"{tmp_path}/disk", "--device", "edu", "--module", "loop", "--", "echo here; ls /dev/vda")
+    assert (done.returncode, done.stdout) == (0, "here\n/dev/vda\n"), done.stderr
 
 
 @pytest.mark.parametrize("kernel", ["tessera", "linux"])

@@ -58,7 +58,10 @@ class Console:
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.expect(PROMPT)).replace("\r", "").strip()
 
     def close(self):
-        self.process.close(force=True)
+        try:
+            self.process.close(force=True)
+        except pexpect.ExceptionPexpect:
+            os.waitpid(self.process.pid, 0)  # killed, and not dead within a tenth of a second
 
 
 @pytest.fixture
@@ -81,6 +84,7 @@ def running():
     c.expect(PROMPT)
     c.shell("sleep 4321 | cat &")
     c.shell("exec 7</etc/passwd 8>/tmp/written")
+    c.shell("truncate -s 64K /tmp/disk; busybox losetup -f /tmp/disk")
     c.shell("/usr/bin/python3 -c 1 2>/dev/null; cat < /dev/null")
     c.shell("echo all > /proc/tessera/trace/enable; /usr/bin/true; sleep 0.1")
     time.sleep(0.5)
@@ -192,6 +196,7 @@ def test_machine(running):
     assert re.search(r"\d+ sockets", running.ask("sockets"))
     assert re.search(r"rootfs:\n.*inode .*\n  \d\d+ inodes", running.ask("inodes 1"))
     assert "smp: 2 CPUs" in running.ask("log")
+    assert re.search(r"loop0: loop refs .*\n +loop0 7:0 start 0 size 65536 .*\n +loop: state \d file /tmp/disk ", running.ask("disks"))
 
 
 def test_symbols_and_bytes(running):

@@ -47,11 +47,11 @@ old=0 new=1 run=1
 places=/proc/tessera/leaks
 while [ $run -le RUNS ]; do
 	[ ! -e $places ] || echo mark >$places
-	/abi/TOPIC >/tmp/out 2>&1 </dev/null
+	4>&- /abi/TOPIC >/tmp/out 2>&1 </dev/null
 	: >/tmp/out
 	count $new
-	awk -v run=$run 'FILENAME == ARGV[1] { grown[$1] = 1; next } FILENAME == ARGV[2] { before[$1] = $2; next }
-		$2 > before[$1] + 0 && (run == 1 || grown[$1]) { print $1, before[$1] + 0, "->", $2 }' \
+	awk -v run=$run 'FILENAME == ARGV[1] { runs[$1] = run - 1; next } FILENAME == ARGV[2] { before[$1] = $2; next }
+		$2 > before[$1] + 0 && runs[$1] + 0 == run - 1 { print $1, before[$1] + 0, "->", $2 }' \
 		/tmp/grown /tmp/$old /tmp/$new >/tmp/grows
 	[ -s /tmp/grows ] || exit 0
 	cat /tmp/grows >/tmp/grown

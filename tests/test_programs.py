@@ -23,7 +23,7 @@ from conftest import TOP, run_vm
 FOLDER = Path(TOP, "tests/programs")
 TERMINAL = FOLDER / "terminals/terminal.py"
 UNASKED = bool(os.environ.get("TESSERA_TEST_ALL"))
-KEYS = {"packages": "", "cpus": "2", "mem": "", "when": "always", "seconds": "60", "judge": "same"}
+KEYS = {"packages": "", "modules": "", "adds": "", "cpus": "2", "mem": "", "when": "always", "seconds": "60", "judge": "same"}
 
 
 def header(path):
@@ -63,7 +63,11 @@ class Machine:
         return answers
 
     def vm_options(self, kernel):
-        options = ["--kernel", kernel, "--cpus", self.options["cpus"]]
+        modules = self.options["modules"] if kernel == "linux" else ""
+        options = ["--kernel", "linux-full" if modules else kernel, "--cpus", self.options["cpus"]]
+        options += ["--module", modules] if modules else []
+        for add in self.options["adds"].split():
+            options += ["--add", f"{TOP}/{add}"]
         options += ["--add", f"{self.folder}:/programs", "--add", f"{FOLDER}/run:/programs/run"]
         if "python3-pyte" in self.options["packages"] and self.folder != TERMINAL.parent:
             options += ["--add", f"{TERMINAL}:/programs/{TERMINAL.name}"]
@@ -79,6 +83,7 @@ class Machine:
         digest = hashlib.sha256()
         parts = [FOLDER / "run", TOP / "build/linux/vmlinuz", TOP / "build/image/base.cpio"]
         parts += [*sorted(p for p in self.folder.rglob("*") if p.is_file()), TOP / "tools/image/with.manifest"]
+        parts += [TOP / add.partition(":")[0] for add in self.options["adds"].split()]
         digest.update(" ".join(s.stem for s in compared).encode())
         for part in parts:
             digest.update(part.read_bytes())

@@ -136,10 +136,11 @@ def oracle(program, tmp_path, *options):
 
 
 @pytest.mark.parametrize(
-    "program", ["fail_nth", "memory", "mounts", "events", "processes", "leaks"]
+    "program", ["fail_nth", "memory", "mounts", "events", "processes", "leaks", "fuse"]
 )
 def test_torture_programs_are_true_on_linux(program, tmp_path):
-    oracle(program, tmp_path, "--cpus", "4")
+    modules = ("--module", "fuse") if program == "fuse" else ()
+    oracle(program, tmp_path, "--cpus", "4", *modules)
 
 
 # What a case of tests/torture/leaks leaves behind each time, by the name that its verdict must have.
@@ -253,6 +254,7 @@ STORMS = {
     "mounts": (17, 4),
     "events": (14, 4),
     "processes": (10, 4),
+    "fuse": (2, 3),
 }
 
 

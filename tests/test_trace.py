@@ -249,7 +249,7 @@ def test_counters_agree(vm):
 
     def read(text):
         one = {m[1]: int(m[2]) for m in re.finditer(r"^([\w.]+) (\d+)$", text, re.M)}
-        lines = re.findall(r"^ *(\w+): +(\d+)$", text, re.M)
+        lines = re.findall(r"^ *(\w+): +(\d+)\b", text, re.M)
         one["interrupt lines"] = sum(int(n) for _, n in lines)
         one["intr"] = int(re.search(r"^intr (\d+)", text, re.M)[1])
         return one

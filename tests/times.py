@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What the tests cost: seconds passed, and processor seconds of what each started.
+"""What the tests cost: seconds passed, and processor seconds of what each started; and which have failed so far.
 
 The table stands at the end of a run, by part; build/test_times.json holds every test. On a host that does
 other work only the second figure means anything. A test that shares its machine with others pays for all of
 them if it is the first to run.
+
+build/failed has each failure as soon as it is known: a whole run is long.
 """
 import json
 import os
@@ -13,8 +15,14 @@ from collections import defaultdict
 import pytest
 from conftest import TOP
 
+FAILED = TOP / "build/failed"
 COSTS = {}  # nodeid -> (seconds passed, processor seconds); of all workers, in the process that prints
 STARTED = {}
+
+
+def pytest_sessionstart(session):
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        FAILED.unlink(missing_ok=True)
 
 
 def processor_seconds():
@@ -37,6 +45,9 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_runtest_logreport(report):
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        with FAILED.open("a", encoding="utf-8") as file:
+            file.write(f"== {report.nodeid} ({report.when})\n{report.longreprtext}\n")
     for name, value in report.user_properties if report.when == "teardown" else ():
         if name == "cost":
             COSTS[report.nodeid] = value

@@ -95,7 +95,7 @@ ITEM_IN(copy_on_write, FAULTS, make_area, drop_area)
 			area[i * PAGE] = 2;
 		_exit(0);
 	}
-	wait_child(pid);
+	wait_child(pid, "the child");
 }
 
 /* --- mappings -------------------------------------------------------------------------------------------- */

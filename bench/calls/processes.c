@@ -70,7 +70,7 @@ ITEM(fork_exit, 300)
 
 		if (pid == 0)
 			_exit(0);
-		wait_child(pid);
+		wait_child(pid, "the child");
 	}
 }
 
@@ -84,7 +84,7 @@ spawn(long n, const char *path, char *const argv[])
 			execv(path, argv);
 			_exit(127);
 		}
-		wait_child(pid);
+		wait_child(pid, "the child");
 	}
 }
 

@@ -19,8 +19,9 @@ static char byte, block[65536];
 /* --- latency: a byte there and back ------------------------------------------------------------------- */
 
 static void
-echo(void)
+echo(void *unused)
 {
+	(void)unused;
 	close(to[1]);
 	close(from[0]);
 	while (read(to[0], &byte, 1) == 1)
@@ -30,7 +31,7 @@ echo(void)
 static void
 meet_peer(void)
 {
-	peer = start_child(echo);
+	peer = start_child(echo, NULL);
 	MUST(close(to[0]));
 	MUST(close(from[1]));
 }
@@ -40,7 +41,7 @@ part(void)
 {
 	MUST(close(to[1]));
 	MUST(close(from[0]));
-	wait_child(peer);
+	wait_child(peer, "the partner");
 }
 
 static void
@@ -131,8 +132,9 @@ ITEM_IN(pipe_write_read_1, 20000, open_pipe, close_pipe)
 /* --- bandwidth ---------------------------------------------------------------------------------------- */
 
 static void
-drain(void)
+drain(void *unused)
 {
+	(void)unused;
 	close(to[1]);
 	while (read(to[0], block, sizeof(block)) > 0)
 		;
@@ -141,7 +143,7 @@ drain(void)
 static void
 start_drain(void)
 {
-	peer = start_child(drain);
+	peer = start_child(drain, NULL);
 	MUST(close(to[0]));
 }
 
@@ -149,7 +151,7 @@ static void
 end_drain(void)
 {
 	MUST(close(to[1]));
-	wait_child(peer);
+	wait_child(peer, "the partner");
 }
 
 static void
@@ -204,10 +206,11 @@ static int ring[RING_MAX][2], ring_size, place;
 static pid_t members[RING_MAX];
 
 static void
-pass_on(void)
+pass_on(void *unused)
 {
 	int in = ring[place][0], out = ring[(place + 1) % ring_size][1];
 
+	(void)unused;
 	for (int i = 0; i < ring_size; i++) {
 		if (ring[i][0] != in)
 			close(ring[i][0]);
@@ -226,7 +229,7 @@ make_ring(int size)
 	for (int i = 0; i < size; i++)
 		MUST(pipe(ring[i]));
 	for (place = 1; place < size; place++)
-		members[place] = start_child(pass_on);
+		members[place] = start_child(pass_on, NULL);
 	byte = 't';
 }
 
@@ -241,7 +244,7 @@ break_ring(void)
 		MUST(close(ring[i][1]));
 	}
 	for (int i = 1; i < ring_size; i++)
-		wait_child(members[i]);
+		wait_child(members[i], "the partner");
 }
 
 /* n switches, each with the read and write of a pipe. */
@@ -336,7 +339,7 @@ static void
 remove_semaphores(void)
 {
 	MUST(semctl(sem, 0, IPC_RMID));
-	wait_child(peer);
+	wait_child(peer, "the partner");
 }
 
 ITEM_IN(semaphore_ping_pong, 5000, make_semaphores, remove_semaphores)

@@ -6,7 +6,8 @@
  *	parallel --list                     their names
  *
  * With several counts of workers each item is measured with one after the other, and told besides how many times
- * the throughput of the first count the last one has ("scaling").
+ * the throughput of the first count the last one has ("scaling"), unless one worker alone does something else than
+ * many (NO_SCALING).
  *
  * Workers wait at a gate until all are prepared, warm up, and are counted between two looks at the clock; a stop
  * flag ends them. Each item has a process and a scratch directory of its own, so that nothing of one is left for
@@ -16,7 +17,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/prctl.h>
 
 #define WARM_NS     30000000l
 #define MEASURE_NS  150000000l
@@ -106,6 +106,12 @@ work(struct worker *w)
 	}
 }
 
+static void
+work_as_process(void *arg)
+{
+	work(arg);
+}
+
 static void *
 work_as_thread(void *arg)
 {
@@ -123,16 +129,15 @@ total(int count)
 	return sum;
 }
 
-/* What a number of workers do of an item in a second; *flushes: the interrupts that each operation took. */
+/* What a number of workers do of an item in a second; *flushes, if asked for: the interrupts that each operation took. */
 static double
 measure(struct item *item, int how, int count, double *flushes)
 {
 	pthread_t thread[WORKERS_MAX];
 	pid_t pid[WORKERS_MAX];
-	uint64_t before;
-	long interrupts;
+	uint64_t before, done;
+	long interrupts = 0;
 	double start, rate;
-	int status;
 
 	current = item;
 	if (item->share)
@@ -145,29 +150,31 @@ measure(struct item *item, int how, int count, double *flushes)
 			errno = pthread_create(&thread[i], NULL, work_as_thread, w);
 			if (errno)
 				give_up(__FILE__, __LINE__, "pthread_create");
-		} else if ((pid[i] = MUST(fork())) == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			work(w);
-			_exit(0);
+		} else {
+			pid[i] = start_child(work_as_process, w);
 		}
 	}
 	while (atomic_load(&board->ready) < count)
 		pause_for(1000000);
 	atomic_store(&board->go, 1);
 	pause_for(WARM_NS);
-	interrupts = flush_interrupts();
+	if (flushes)
+		interrupts = flush_interrupts();
 	before = total(count);
 	start = now();
-	pause_for(MEASURE_NS);
-	rate = (double)(total(count) - before) * 1e9 / (now() - start);
-	interrupts = flush_interrupts() - interrupts;
-	*flushes = (double)interrupts / (double)(total(count) - before);
+	do {
+		pause_for(MEASURE_NS);
+		done = total(count) - before;
+	} while (done == 0);
+	rate = (double)done * 1e9 / (now() - start);
+	if (flushes)
+		*flushes = (double)(flush_interrupts() - interrupts) / (double)done;
 	atomic_store(&board->stop, 1);
 	for (int i = 0; i < count; i++) {
 		if (how == THREADS)
 			pthread_join(thread[i], NULL);
-		else if (MUST(waitpid(pid[i], &status, 0)) && status != 0)
-			give_up(__FILE__, __LINE__, "a worker failed");
+		else
+			wait_child(pid[i], "a worker");
 	}
 	return rate;
 }
@@ -243,11 +250,19 @@ struct run {
 	double rate;
 };
 
+static const char *
+way_name(int how)
+{
+	return how == THREADS ? "threads" : "processes";
+}
+
+/* With `cpus` workers; prints what it found. */
 static void
-print(void *arg)
+run_once(void *arg)
 {
 	struct run *r = arg;
-	const char *name = r->item->name, *how = r->how == THREADS ? "threads" : "processes";
+	const char *name = r->item->name, *how = way_name(r->how);
+	bool counts_flushes = r->how == THREADS && cpus > 1;
 	double flushes;
 
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -257,35 +272,36 @@ print(void *arg)
 		printf("%s.running.%d\tinterrupts/op\t%.3f\n", name, cpus, census(r->item, cpus - 1, true));
 		printf("%s.sleeping.%d\tinterrupts/op\t%.3f\n", name, cpus, census(r->item, cpus - 1, false));
 	} else {
-		r->rate = measure(r->item, r->how, cpus, &flushes);
+		r->rate = measure(r->item, r->how, cpus, counts_flushes ? &flushes : NULL);
 		printf("%s.%s.%d\tops/s\t%.0f\n", name, how, cpus, r->rate);
-		if (r->how == THREADS && cpus > 1)
+		if (counts_flushes)
 			printf("%s.%s.%d.flushes\tinterrupts/op\t%.3f\n", name, how, cpus, flushes);
 	}
 	fflush(stdout);
 }
 
-/* One item in one way with all the counts of workers. 0: all went well. */
+/* One item in one way with all the counts of workers: how many of them failed. */
 static int
 run_one_way(struct run *r)
 {
 	double first = 0;
+	int failed = 0;
 
 	for (int c = 0; c < count_of_counts; c++) {
 		cpus = counts[c];
 		if (r->how == CENSUS && (cpus < 2 || c + 1 < count_of_counts))
 			continue;
-		if (run_apart(print, r) != 0) {
-			fprintf(stderr, "parallel: %s failed\n", r->item->name);
-			return 1;
+		r->rate = 0;
+		if (run_apart(run_once, r) != 0) {
+			fprintf(stderr, "parallel: %s with %d failed\n", r->item->name, cpus);
+			failed++;
 		}
 		if (c == 0)
 			first = r->rate;
-		else if (c + 1 == count_of_counts && first > 0)
-			printf("%s.%s.scaling\tx\t%.3f\n", r->item->name,
-			       r->how == THREADS ? "threads" : "processes", r->rate / first);
+		else if (c + 1 == count_of_counts && first > 0 && r->rate > 0 && !(r->item->kind & NO_SCALING))
+			printf("%s.%s.scaling\tx\t%.3f\n", r->item->name, way_name(r->how), r->rate / first);
 	}
-	return 0;
+	return failed;
 }
 
 static void
@@ -323,11 +339,13 @@ main(int argc, char **argv)
 			printf("%s\n", i->name);
 			continue;
 		}
-		for (int how = PROCESSES; how <= CENSUS && is_wanted(i->name, 2, argc, argv); how *= 2) {
+		if (!is_wanted(i->name, 2, argc, argv))
+			continue;
+		for (int how = PROCESSES; how <= CENSUS; how *= 2) {
 			*r = (struct run){ .item = i, .how = how };
-			if ((i->kind & how) && run_one_way(r) != 0)
-				failed = 1;
+			if (i->kind & how)
+				failed += run_one_way(r);
 		}
 	}
-	return failed;
+	return failed > 0;
 }

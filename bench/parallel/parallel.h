@@ -33,7 +33,7 @@
 #define WORKERS_MAX 64
 #define PAGE        4096l
 
-enum kind { PROCESSES = 1, THREADS = 2, CENSUS = 4 };
+enum kind { PROCESSES = 1, THREADS = 2, CENSUS = 4, NO_SCALING = 8 };
 
 struct worker {
 	volatile uint64_t done; /* operations; its own cache line */

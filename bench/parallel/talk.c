@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #define BOTH (PROCESSES | THREADS)
@@ -54,27 +53,28 @@ WORKERS(poll_same, BOTH, NULL, common_eventfd)
 
 /* --- switches ---------------------------------------------------------------------------------------- */
 
+static void
+send_back(void *arg)
+{
+	struct worker *w = arg;
+	char got;
+
+	MUST(close(w->fd[1]));
+	MUST(close(w->fd[2]));
+	while (read(w->fd[0], &got, 1) == 1)
+		if (write(w->fd[3], &got, 1) != 1)
+			break;
+}
+
 /* A partner on the same CPU, one byte back and forth: two switches. */
 static void
 pipe_partner(struct worker *w)
 {
-	char got;
-
 	MUST(pipe(w->fd));
 	MUST(pipe(w->fd + 2));
-	w->partner = MUST(fork());
-	if (w->partner != 0) {
-		MUST(close(w->fd[0]));
-		MUST(close(w->fd[3]));
-		return;
-	}
-	MUST(close(w->fd[1]));
-	MUST(close(w->fd[2]));
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (read(w->fd[0], &got, 1) == 1)
-		if (write(w->fd[3], &got, 1) != 1)
-			break;
-	_exit(0);
+	w->partner = start_child(send_back, w);
+	MUST(close(w->fd[0]));
+	MUST(close(w->fd[3]));
 }
 
 ITEM_OF(switch_pipe, PROCESSES, 2, pipe_partner, NULL)
@@ -185,8 +185,8 @@ WORKERS(signal_self, BOTH, note_tid, catch)
 	MUST(syscall(SYS_tgkill, getpid(), tids[w->index], SIGUSR1));
 }
 
-/* To the next thread, which is doing the same. */
-WORKERS(signal_next, THREADS, note_tid, catch)
+/* To the next thread, which is doing the same; one alone signals itself. */
+WORKERS(signal_next, THREADS | NO_SCALING, note_tid, catch)
 {
 	MUST(syscall(SYS_tgkill, getpid(), tids[(w->index + 1) % w->count], SIGUSR1) == 0 || errno == ESRCH ? 0 : -1);
 }

@@ -13,52 +13,36 @@
  *
  * BENCH_ITEMS, words with blanks between, chooses: an item whose name begins with none of them is passed over.
  */
-#include <err.h>
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "../frame.h"
 
-static uint64_t
-now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
+#include <err.h>
+
+#define WORDS_MAX 64
 
 /* Waits for the child that `argv` is run in, which vfork has made. */
 static void
 run(char **argv)
 {
-	pid_t pid = vfork();
+	pid_t pid = MUST(vfork());
+
 	if (pid == 0) {
 		execvp(argv[0], argv);
 		_exit(127);
 	}
-	int status;
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		err(1, "%s", argv[0]);
-	if (status != 0)
-		errx(1, "%s ended with %#x", argv[0], status);
+	wait_child(pid, argv[0]);
 }
 
-static int
-chosen(const char *name)
+/* Do the words of BENCH_ITEMS choose it? */
+static bool
+is_chosen(const char *name)
 {
-	const char *words = getenv("BENCH_ITEMS");
-	if (!words || !*words)
-		return 1;
-	char *copy = strdup(words), *rest = copy;
-	for (char *word; (word = strsep(&rest, " "));)
-		if (*word && !strncmp(name, word, strlen(word)))
-			return 1;
-	free(copy);
-	return 0;
+	char *words[WORDS_MAX], *text = strdup(getenv("BENCH_ITEMS") ?: ""), *word;
+	int n = 0;
+
+	while (n < WORDS_MAX && (word = strsep(&text, " ")))
+		if (*word)
+			words[n++] = word;
+	return is_wanted(name, 0, n, words);
 }
 
 int
@@ -77,22 +61,22 @@ main(int argc, char **argv)
 	if (argc - optind < 2 || rounds < 1)
 		errx(2, "stopwatch [-n ROUNDS] [-b COMMAND] NAME PROGRAM [ARGUMENT...]");
 	char *name = argv[optind], **program = argv + optind + 1;
-	if (!chosen(name))
+	if (!is_chosen(name))
 		return 0;
 
-	int out = fcntl(1, F_DUPFD_CLOEXEC, 10), null = open("/dev/null", O_RDWR);
-	if (out < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
-		err(1, "/dev/null");
-	uint64_t least = UINT64_MAX;
+	int out = MUST(fcntl(1, F_DUPFD_CLOEXEC, 10)), null = MUST(open("/dev/null", O_RDWR));
+	MUST(dup2(null, 0));
+	MUST(dup2(null, 1));
+	double least = 0;
 	for (int i = 0; i <= rounds; i++) {
 		if (before)
 			run((char *[]){ "sh", "-c", before, NULL });
-		uint64_t begun = now();
+		double begun = now();
 		run(program);
-		uint64_t took = now() - begun;
-		if (i > 0 && took < least)
+		double took = now() - begun;
+		if (i == 1 || (i > 1 && took < least))
 			least = took;
 	}
-	dprintf(out, "%s\tus\t%.1f\n", name, least / 1000.0);
+	dprintf(out, "%s\tus\t%.1f\n", name, least / 1000);
 	return 0;
 }

@@ -11,6 +11,7 @@
  */
 #include <tessera/address_space.h>
 #include <tessera/arch.h>
+#include <tessera/block.h>
 #include <tessera/bootinfo.h>
 #include <tessera/config.h>
 #include <tessera/continuation.h>
@@ -19,10 +20,12 @@
 #include <tessera/errno.h>
 #include <tessera/fault_inject.h>
 #include <tessera/inode.h>
+#include <tessera/input.h>
 #include <tessera/kcov.h>
 #include <tessera/kcsan.h>
 #include <tessera/keys.h>
 #include <tessera/panic.h>
+#include <tessera/pci.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
@@ -35,6 +38,7 @@
 #include <tessera/tlb.h>
 #include <tessera/trace.h>
 #include <tessera/tty.h>
+#include <tessera/vduse.h>
 
 #include "init.h"
 
@@ -90,6 +94,11 @@ start_rest(void *unused)
 	arch_init_late();
 	vfs_init();
 	tty_init();
+	pci_init();
+	block_init();
+	vduse_init();
+	input_init();
+	vfio_init();
 	if (config_kcov) {
 		kcov_init();
 		planted_init();

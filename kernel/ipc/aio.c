@@ -2,14 +2,16 @@
 /*
  * aio.c - contexts of asynchronous I/O: a ring of events each.
  *
- * Files here lie in memory, so operations are over when io_submit returns, as they are on Linux for files read
- * through the page cache; what is left of a context is its queue of events.
+ * What goes through the page cache is over when io_submit returns, as on Linux; what goes past it to a disk is
+ * under way, with an event reserved, a reference to the context, and is posted by whoever completes it. A context
+ * that is destroyed waits for these.
  *
  * A context's id is the address of a page that is mapped for it, because libaio looks there for a ring that it may
  * read by itself. The page is zero: no ring, and libaio asks the kernel.
  */
 #include <tessera/aio.h>
 #include <tessera/address_space.h>
+#include <tessera/continuation.h>
 #include <tessera/errno.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
@@ -21,12 +23,13 @@ struct aio_context {
 	struct refcount refs;      /* the list, calls */
 	struct process *process;   /* [I] not counted: the list is emptied before it goes */
 	uint64_t id;               /* [I] */
-	struct mutex lock;         /* class SLEEP_LEAF */
+	struct spinlock lock;      /* class LEAF */
 	struct wait_queue wait;
 	uint32_t size;             /* [I] events that fit */
 	uint32_t first, count;     /* [l] those that are there; count is read freely by who waits */
-	uint32_t reserved;         /* [l] those to come */
+	uint32_t reserved;         /* [l] those to come; read freely by who waits */
 	bool dead;                 /* [a] destroyed */
+	struct continuation last;  /* frees it: the last reference may go where nothing may sleep */
 	struct aio_event event[];  /* [l] */
 };
 
@@ -41,10 +44,22 @@ aio_event_count(void)
 }
 
 void
+aio_get(struct aio_context *c)
+{
+	ref_get(&c->refs);
+}
+
+static void
+free_context(struct continuation *last)
+{
+	vfree(container_of(last, struct aio_context, last));
+}
+
+void
 aio_put(struct aio_context *c)
 {
 	if (ref_put(&c->refs))
-		vfree(c);
+		continuation_run(&c->last);
 }
 
 static struct aio_context *
@@ -113,8 +128,9 @@ aio_create(uint32_t count, uint64_t *id)
 		return (int)page;
 	}
 	ref_init(&c->refs);
-	mutex_init(&c->lock, LOCK_SLEEP_LEAF);
+	spin_init(&c->lock, LOCK_LEAF);
 	wait_queue_init(&c->wait);
+	continuation_init(&c->last, free_context);
 	c->process = current_process();
 	c->size = count;
 	c->id = *id = (uint64_t)page;
@@ -141,6 +157,7 @@ end_one(struct process *p, uint64_t id)
 		return false;
 	atomic_store(&c->dead, true);
 	wake_all(&c->wait);
+	wait_event(&c->wait, READ_ONCE(c->reserved) == 0);
 	aio_put(c);
 	return true;
 }
@@ -166,48 +183,59 @@ aio_process_end(struct process *p)
 int
 aio_reserve(struct aio_context *c)
 {
+	uint64_t flags = spin_lock_irq(&c->lock);
 	int error = -EAGAIN;
 
-	mutex_lock(&c->lock);
 	if (c->count + c->reserved < c->size) {
-		c->reserved++;
+		WRITE_ONCE(c->reserved, c->reserved + 1);
 		error = 0;
 	}
-	mutex_unlock(&c->lock);
+	spin_unlock_irq(&c->lock, flags);
 	return error;
+}
+
+/* `e` NULL: there will be none. */
+static void
+settle(struct aio_context *c, const struct aio_event *e)
+{
+	uint64_t flags = spin_lock_irq(&c->lock);
+
+	if (e) {
+		c->event[(c->first + c->count) % c->size] = *e;
+		atomic_store(&c->count, c->count + 1);
+	}
+	WRITE_ONCE(c->reserved, c->reserved - 1);
+	spin_unlock_irq(&c->lock, flags);
+	wake_all(&c->wait);
 }
 
 void
 aio_unreserve(struct aio_context *c)
 {
-	mutex_lock(&c->lock);
-	c->reserved--;
-	mutex_unlock(&c->lock);
+	settle(c, NULL);
 }
 
 void
 aio_post(struct aio_context *c, const struct aio_event *e)
 {
-	mutex_lock(&c->lock);
-	c->event[(c->first + c->count) % c->size] = *e;
-	c->reserved--;
-	atomic_store(&c->count, c->count + 1);
-	mutex_unlock(&c->lock);
-	wake_all(&c->wait);
+	settle(c, e);
 }
 
 static uint32_t
 take(struct aio_context *c, struct aio_event *out, uint32_t most)
 {
+	uint64_t flags;
 	uint32_t n = 0;
 
-	mutex_lock(&c->lock);
+	if (READ_ONCE(c->count) == 0)
+		return 0;
+	flags = spin_lock_irq(&c->lock);
 	for (; n < most && c->count > 0; n++) {
 		out[n] = c->event[c->first];
 		c->first = (c->first + 1) % c->size;
 		atomic_store(&c->count, c->count - 1);
 	}
-	mutex_unlock(&c->lock);
+	spin_unlock_irq(&c->lock, flags);
 	return n;
 }
 

@@ -153,6 +153,23 @@ eventfd_signal(struct file *f, uint64_t n)
 		wake_poll(&e->read_wait, POLLIN | POLLRDNORM);
 }
 
+bool
+eventfd_take(struct file *f, uint64_t *n)
+{
+	struct eventfd *e = eventfd_of(f);
+
+	if (!take(e, n))
+		return false;
+	wake_poll(&e->write_wait, POLLOUT | POLLWRNORM);
+	return true;
+}
+
+struct wait_queue *
+eventfd_queue(struct file *f)
+{
+	return &eventfd_of(f)->read_wait;
+}
+
 struct file *
 eventfd_create_file(uint64_t value, bool semaphore, uint32_t flags)
 {

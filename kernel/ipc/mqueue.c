@@ -350,15 +350,16 @@ mqueue_poll(struct file *f, struct poll_table *pt)
 }
 
 /* Who asked to be told and closes the queue, however he opened it, is not told any more. */
-static void
-mqueue_flush(struct file *f, struct process *by)
+static int
+mqueue_flush(struct file *f, struct handle_table *by)
 {
 	struct mqueue *q = f->private;
 
 	mutex_lock(&q->lock);
-	if (q->notify && q->notify == by)
+	if (q->notify && q->notify == current_process())
 		forget_locked(q);
 	mutex_unlock(&q->lock);
+	return 0;
 }
 
 static void

@@ -63,7 +63,7 @@ struct pipe {
 	uint32_t readers, writers;
 	uint32_t reader_opens, writer_opens;
 	uid_t owner;             /* [I] who is charged for the buffers */
-	bool unnamed;            /* [I] of pipe(2): opening an end again, by /proc, waits for nobody */
+	bool unnamed;            /* [I] of pipe(2): opening an end again, by /proc, waits for nobody; times: pipe_read() */
 	bool draining;           /* the oldest bytes are somebody's already; read_wait tells of the end */
 	struct wait_queue read_wait, write_wait;
 	struct page *spare;      /* the last page emptied: most pipes hold one message at a time */
@@ -347,14 +347,12 @@ no_readers(void)
 	return -EPIPE;
 }
 
+/* All of `from`, or as much as pipe_write() returns. */
 static ssize_t
-pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+write_waiting(struct pipe *p, struct file *f, struct iov_iter *from, uint32_t rw_flags)
 {
-	struct pipe *p = pipe_of(f);
 	ssize_t done = 0;
 
-	if (from->count == 0)
-		return 0;
 	for (;;) {
 		bool room, failed;
 		ssize_t r;
@@ -373,8 +371,6 @@ pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 			if (room)
 				wake_queue(&p->write_wait, POLLOUT | POLLWRNORM, 1);
 			async_tell(&p->async, ASYNC_IN);
-			if (!p->unnamed)
-				file_touch_modified(f);
 		}
 		if (from->count == 0)
 			return done;
@@ -385,6 +381,20 @@ pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 		if (wait_event_interruptible(&p->write_wait, !is_full(p) || READ_ONCE(p->readers) == 0))
 			return done > 0 ? done : -ERESTARTSYS;
 	}
+}
+
+static ssize_t
+pipe_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+{
+	struct pipe *p = pipe_of(f);
+	ssize_t done;
+
+	if (from->count == 0)
+		return 0;
+	done = write_waiting(p, f, from, rw_flags);
+	if (done > 0 && !p->unnamed)
+		file_touch_modified(f);
+	return done;
 }
 
 /* --- readiness, size, control ------------------------------------------------------------------- */

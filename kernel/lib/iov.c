@@ -42,9 +42,8 @@ iov_iter_kernel(struct iov_iter *it, void *buf, size_t n)
 	it->count = n;
 }
 
-/* The next piece of user memory, at most n bytes. count > 0. */
-static size_t
-piece(struct iov_iter *it, size_t n, char __user **at)
+size_t
+iov_piece(struct iov_iter *it, size_t n, char __user **at)
 {
 	while (it->segment_offset == it->segment->length) {
 		it->segment++;
@@ -81,7 +80,7 @@ move(struct iov_iter *it, char *buf, size_t n, enum direction way)
 	}
 	while (done < n) {
 		char __user *at;
-		size_t want = piece(it, n - done, &at), left;
+		size_t want = iov_piece(it, n - done, &at), left;
 
 		if (unlikely(!user_range_ok(at, want)))
 			break;
@@ -129,7 +128,7 @@ iov_advance(struct iov_iter *it, size_t n)
 	}
 	while (n > 0) {
 		char __user *at;
-		size_t step = piece(it, n, &at);
+		size_t step = iov_piece(it, n, &at);
 
 		it->segment_offset += step;
 		it->count -= step;

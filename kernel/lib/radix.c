@@ -3,7 +3,8 @@
  * radix.c - a sparse array as a tree of 64-slot nodes.
  *
  * A tree of height h holds the indexes 0 .. 64^h - 1; it grows at the root and shrinks only when it
- * becomes empty below a node. Each node counts its used slots, so empty ones are freed at once.
+ * becomes empty below a node. Each node counts its used slots, so empty ones are freed at once, and has a bit
+ * per slot and mark: the entry there, or one somewhere below, carries it.
  * The caller locks. Nodes come from kmalloc with ALLOC_NOWAIT.
  */
 #include <tessera/radix.h>
@@ -17,6 +18,7 @@
 
 struct radix_node {
 	void *slot[SLOTS]; /* nodes, or items at the lowest level */
+	uint64_t marked[RADIX_MARKS]; /* by slot */
 	uint32_t used;
 };
 
@@ -88,15 +90,24 @@ node_create(void)
 static int
 grow_to(struct radix_tree *t, uint64_t index)
 {
+	if (!t->root) {
+		/* As high as it has to be at once: no node stands below an empty root. */
+		t->root = node_create();
+		if (!t->root)
+			return -ENOMEM;
+		while (!height_covers(t->height, index))
+			t->height++;
+		return 0;
+	}
 	while (!height_covers(t->height, index)) {
 		struct radix_node *n = node_create();
 
 		if (!n)
 			return -ENOMEM;
-		if (t->root) {
-			n->slot[0] = t->root;
-			n->used = 1;
-		}
+		n->slot[0] = t->root;
+		n->used = 1;
+		for (unsigned int m = 0; m < RADIX_MARKS; m++)
+			n->marked[m] = t->root->marked[m] != 0;
 		t->root = n;
 		t->height++;
 	}
@@ -182,11 +193,70 @@ radix_remove(struct radix_tree *t, uint64_t index)
 	item = n->slot[slot_of(index, 0)];
 	if (!item)
 		return NULL;
+	for (unsigned int m = 0; m < RADIX_MARKS; m++)
+		if (n->marked[m] >> slot_of(index, 0) & 1)
+			radix_unmark(t, index, m);
 	n->slot[slot_of(index, 0)] = NULL;
 	t->count--;
 	if (--n->used == 0)
 		prune(t, index);
 	return item;
+}
+
+void
+radix_mark(struct radix_tree *t, uint64_t index, unsigned int mark)
+{
+	struct radix_node *n = t->root;
+
+	for (uint32_t level = t->height; level-- > 0; n = n->slot[slot_of(index, level)])
+		n->marked[mark] |= 1ul << slot_of(index, level);
+}
+
+void
+radix_unmark(struct radix_tree *t, uint64_t index, unsigned int mark)
+{
+	struct radix_node *path[MAX_HEIGHT], *n = t->root;
+
+	for (uint32_t level = t->height; level-- > 0; n = n->slot[slot_of(index, level)])
+		path[level] = n;
+	for (uint32_t level = 0; level < t->height; level++) {
+		path[level]->marked[mark] &= ~(1ul << slot_of(index, level));
+		if (path[level]->marked[mark])
+			return;
+	}
+}
+
+/* As next_below, of items with the mark. */
+static void *
+next_marked_below(const struct radix_node *n, uint32_t level, uint64_t *index, unsigned int mark)
+{
+	unsigned int s = slot_of(*index, level), step = level * SLOT_BITS;
+	uint64_t left;
+
+	while (s < SLOTS && (left = n->marked[mark] >> s) != 0) {
+		unsigned int skip = (unsigned int)__builtin_ctzl(left);
+		void *item;
+
+		if (skip)
+			*index = ((*index >> step) + skip) << step;
+		s += skip;
+		item = level == 0 ? n->slot[s] : next_marked_below(n->slot[s], level - 1, index, mark);
+		if (item)
+			return item;
+		s++; /* where it left *index */
+	}
+	if (s < SLOTS)
+		*index = step + SLOT_BITS < 64 ? ((*index >> (step + SLOT_BITS)) + 1) << (step + SLOT_BITS)
+					       : UINT64_MAX;
+	return NULL;
+}
+
+void *
+radix_next_marked(const struct radix_tree *t, uint64_t *index, unsigned int mark)
+{
+	if (!height_covers(t->height, *index))
+		return NULL;
+	return next_marked_below(t->root, t->height - 1, index, mark);
 }
 
 /* The first item at or after *index below `n`, which covers the indexes of one slot of `level`. */

@@ -2,10 +2,11 @@
 /*
  * aio.c - io_setup, io_destroy, io_submit, io_getevents, io_pgetevents, io_cancel.
  *
- * IOCB_CMD_POLL is refused (-EINVAL): poll, epoll and io_uring wait. Nothing is ever under way when a program can
- * ask to cancel it.
+ * IOCB_CMD_POLL is refused (-EINVAL): poll, epoll and io_uring wait. What is under way, to a disk past the page
+ * cache, cannot be cancelled, as on Linux. Transfers of one call are gathered for the disk (a plug).
  */
 #include <tessera/aio.h>
+#include <tessera/block.h>
 #include <tessera/handle.h>
 #include <tessera/iov.h>
 #include <tessera/process.h>
@@ -71,13 +72,67 @@ linux_io_destroy(uint64_t id)
 
 /* --- submitting ------------------------------------------------------------------------------- */
 
+/* What is under way: all that its end is told by. */
+struct under_way {
+	struct file_transfer transfer;
+	struct aio_context *context; /* a reference */
+	struct aio_event event;
+	struct file *file, *told;    /* references; told may be NULL */
+};
+
+static void
+transfer_done(struct file_transfer *t, ssize_t n)
+{
+	struct under_way *w = container_of(t, struct under_way, transfer);
+
+	w->event.result = n;
+	aio_post(w->context, &w->event);
+	if (w->told) {
+		eventfd_signal(w->told, 1);
+		file_put_late(w->told);
+	}
+	file_put_late(w->file);
+	aio_put(w->context);
+	kfree(w);
+}
+
+/* One that may be begun and not waited for, and was: FILE_UNDER_WAY. */
+static ssize_t
+begin(struct file *f, struct iov_iter *it, const struct linux_iocb *b, bool write, struct under_way *w)
+{
+	struct under_way *copy;
+	ssize_t n;
+
+	if (!f->ops->begin || !(f->mode & FILE_SEEKABLE))
+		return 0;
+	copy = kmalloc(sizeof(*copy), 0);
+	if (!copy)
+		return 0; /* then wait */
+	*copy = *w;
+	copy->transfer.done = transfer_done;
+	file_get(f);
+	if (copy->told)
+		file_get(copy->told);
+	aio_get(copy->context);
+	n = file_begin(f, it, b->offset, write, b->rw_flags, &copy->transfer);
+	if (n == FILE_UNDER_WAY)
+		return n;
+	aio_put(copy->context);
+	if (copy->told)
+		file_put(copy->told);
+	file_put(f);
+	kfree(copy);
+	return n;
+}
+
 /* Move bytes; what goes wrong before the first one would be moved is *error. */
 static long
-transfer(const struct linux_iocb *b, struct file *f, int *error)
+transfer(const struct linux_iocb *b, struct under_way *w, int *error)
 {
 	bool write = b->opcode == CMD_PWRITE || b->opcode == CMD_PWRITEV;
 	bool vector = b->opcode == CMD_PREADV || b->opcode == CMD_PWRITEV;
 	struct iovec fast[VECTOR_FAST], *v = NULL;
+	struct file *f = w->file;
 	struct iov_iter it;
 	loff_t pos = b->offset;
 	ssize_t n;
@@ -104,8 +159,12 @@ transfer(const struct linux_iocb *b, struct file *f, int *error)
 		iov_iter_user(&it, fast, __force_user(void __user *, b->buffer), MIN(b->size, RW_MAX));
 	}
 	*error = 0;
-	n = write ? file_write_flags(f, &it, f->mode & FILE_SEEKABLE ? &pos : NULL, b->rw_flags)
-		  : file_read_flags(f, &it, f->mode & FILE_SEEKABLE ? &pos : NULL, b->rw_flags);
+	n = begin(f, &it, b, write, w);
+	if (n == 0) {
+		block_unplug(w->transfer.plug); /* what waits for this one does not wait longer */
+		n = write ? file_write_flags(f, &it, f->mode & FILE_SEEKABLE ? &pos : NULL, b->rw_flags)
+			  : file_read_flags(f, &it, f->mode & FILE_SEEKABLE ? &pos : NULL, b->rw_flags);
+	}
 	if (vector)
 		iov_import_free(fast, v);
 	if (n <= -ERESTARTSYS && n >= -ERESTART_RESTARTBLOCK)
@@ -114,20 +173,21 @@ transfer(const struct linux_iocb *b, struct file *f, int *error)
 }
 
 static long
-execute(const struct linux_iocb *b, struct file *f, int *error)
+execute(const struct linux_iocb *b, struct under_way *w, int *error)
 {
 	switch (b->opcode) {
 	case CMD_PREAD:
 	case CMD_PWRITE:
 	case CMD_PREADV:
 	case CMD_PWRITEV:
-		return transfer(b, f, error);
+		return transfer(b, w, error);
 	case CMD_FSYNC:
 	case CMD_FDSYNC:
 		*error = -EINVAL;
 		if (b->buffer || b->offset || b->size || b->rw_flags)
 			return 0;
 		*error = 0;
+		block_unplug(w->transfer.plug);
 		return b->opcode == CMD_FSYNC ? linux_fsync((int)b->fd) : linux_fdatasync((int)b->fd);
 	}
 	*error = -EINVAL;
@@ -160,11 +220,10 @@ eventfd_tell(struct file *f)
 }
 
 static int
-submit_one(struct aio_context *c, struct linux_iocb __user *user)
+submit_one(struct aio_context *c, struct linux_iocb __user *user, struct block_plug *plug)
 {
-	struct aio_event e = { .object = (uintptr_t)user };
+	struct under_way w = { .transfer.plug = plug, .context = c, .event.object = (uintptr_t)user };
 	struct linux_iocb b;
-	struct file *f, *told = NULL;
 	int error = 0;
 
 	if (copy_from_user(&b, user, sizeof(b)))
@@ -174,30 +233,35 @@ submit_one(struct aio_context *c, struct linux_iocb __user *user)
 	error = aio_reserve(c);
 	if (error)
 		return error;
-	f = handle_get((int)b.fd, RIGHT_NONE, &error);
-	if (!f)
+	w.file = handle_get((int)b.fd, RIGHT_NONE, &error);
+	if (!w.file)
 		goto unreserve;
-	error = eventfd_get(&b, &told);
+	error = eventfd_get(&b, &w.told);
 	if (error)
 		goto put_file;
 	error = -EFAULT;
 	if (put_user(0u, &user->key))
 		goto put_told;
-	e.data = b.data;
-	e.result = execute(&b, f, &error);
+	w.event.data = b.data;
+	w.event.result = execute(&b, &w, &error);
 	if (error)
 		goto put_told;
-	file_put(f);
-	aio_post(c, &e);
-	if (told)
-		eventfd_tell(told);
+	file_put(w.file);
+	if (w.event.result == FILE_UNDER_WAY) {
+		if (w.told)
+			file_put(w.told);
+		return 0;
+	}
+	aio_post(c, &w.event);
+	if (w.told)
+		eventfd_tell(w.told);
 	return 0;
 
 put_told:
-	if (told)
-		file_put(told);
+	if (w.told)
+		file_put(w.told);
 put_file:
-	file_put(f);
+	file_put(w.file);
 unreserve:
 	aio_unreserve(c);
 	return error;
@@ -207,6 +271,7 @@ long
 linux_io_submit(uint64_t id, long count, uint64_t __user *list)
 {
 	struct aio_context *c;
+	struct block_plug plug;
 	long done = 0;
 	int error = 0;
 
@@ -215,13 +280,15 @@ linux_io_submit(uint64_t id, long count, uint64_t __user *list)
 	c = aio_find(id);
 	if (!c)
 		return -EINVAL;
+	block_plug_init(&plug);
 	for (; done < count; done++) {
 		uint64_t at;
 
-		error = get_user(at, &list[done]) ? -EFAULT : submit_one(c, __force_user(struct linux_iocb __user *, at));
+		error = get_user(at, &list[done]) ? -EFAULT : submit_one(c, __force_user(struct linux_iocb __user *, at), &plug);
 		if (error)
 			break;
 	}
+	block_unplug(&plug);
 	aio_put(c);
 	return done ? done : error;
 }
@@ -327,5 +394,5 @@ linux_io_cancel(uint64_t id, const void __user *user, void __user *result)
 	c = aio_find(id);
 	if (c)
 		aio_put(c);
-	return -EINVAL; /* it is over */
+	return -EINVAL; /* it is over, or cannot be called back */
 }

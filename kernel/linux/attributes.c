@@ -2,6 +2,7 @@
 /*
  * attributes.c - chmod, chown, utimes, umask, truncate, fallocate, fsync and their like.
  */
+#include <tessera/backing.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
@@ -319,25 +320,59 @@ linux_fdatasync(int fd)
 	return sync_handle(fd, true);
 }
 
-/* Every file system so far is memory, and is its own store: there is nothing to write back. */
+/* Errors of writing are for those who ask for one file or file system. */
 long
 linux_sync(void)
 {
-	return 0;
+	return backing_sync_all();
 }
 
 long
 linux_syncfs(int fd)
 {
-	int error = 0;
+	int error = 0, told;
 	struct file *f = handle_get(fd, RIGHT_SYNC, &error);
 
-	if (f)
-		file_put(f);
+	if (!f)
+		return error;
+	if (f->inode && f->inode->fs->backing)
+		error = backing_sync(f->inode->fs->backing, true);
+	told = file_system_error(f);
+	file_put(f);
+	return error ? error : told;
+}
+
+#define SYNC_FILE_RANGE_WAIT_BEFORE 1u
+#define SYNC_FILE_RANGE_WRITE       2u
+#define SYNC_FILE_RANGE_WAIT_AFTER  4u
+#define SYNC_FILE_RANGE_ALL         7u
+
+static int
+sync_range(struct file *f, struct memory_object *o, uint64_t start, uint64_t end, unsigned int flags)
+{
+	int error = 0;
+
+	if (flags & SYNC_FILE_RANGE_WAIT_BEFORE) {
+		error = object_write_wait(o, start, end);
+		if (!error)
+			error = cached_file_error(f);
+	}
+	if (!error && (flags & SYNC_FILE_RANGE_WRITE))
+		error = object_write_start(o, start, end, flags == SYNC_FILE_RANGE_ALL);
+	if (!error && (flags & SYNC_FILE_RANGE_WAIT_AFTER)) {
+		error = object_write_wait(o, start, end);
+		if (!error)
+			error = cached_file_error(f);
+	}
 	return error;
 }
 
-#define SYNC_FILE_RANGE_KNOWN 7u
+/* Have they contents that a cache may have pages of? */
+static bool
+is_cacheable(const struct file *f)
+{
+	return f->inode && !(f->mode & FILE_STREAM) && (S_ISREG(f->inode->mode) || S_ISBLK(f->inode->mode));
+}
 
 long
 linux_sync_file_range(int fd, loff_t offset, loff_t length, unsigned int flags)
@@ -347,31 +382,60 @@ linux_sync_file_range(int fd, loff_t offset, loff_t length, unsigned int flags)
 
 	if (!f)
 		return error;
-	if ((flags & ~SYNC_FILE_RANGE_KNOWN) || offset < 0 || length < 0 ||
-		offset > INT64_MAX - length)
+	if ((flags & ~SYNC_FILE_RANGE_ALL) || offset < 0 || length < 0 || offset > INT64_MAX - length)
 		error = -EINVAL;
 	else if ((f->mode & FILE_STREAM) || (f->inode && S_ISCHR(f->inode->mode)))
 		error = -ESPIPE;
-	else if (f->inode && f->inode->object)
-		error = object_sync(f->inode->object, (uint64_t)offset,
-				    length ? (uint64_t)(offset + length) : UINT64_MAX);
+	else if (is_cacheable(f) && cached_file_object(f))
+		error = sync_range(f, cached_file_object(f), (uint64_t)offset,
+				   length ? (uint64_t)(offset + length) : UINT64_MAX, flags);
 	file_put(f);
 	return error;
 }
 
-/* Advice is checked and not needed: all file data is in memory. */
+enum { ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL, ADVICE_WILLNEED, ADVICE_DONTNEED, ADVICE_NOREUSE, ADVICES };
+
+/* Pages that the range only touches may be wanted for the rest of them: they are kept when it is not. */
+static void
+file_advise(struct file *f, struct memory_object *o, uint64_t start, uint64_t end, int advice)
+{
+	switch (advice) {
+	case ADVICE_NORMAL:
+		cached_file_advise(f, READAHEAD_NORMAL);
+		break;
+	case ADVICE_RANDOM:
+		cached_file_advise(f, READAHEAD_RANDOM);
+		break;
+	case ADVICE_SEQUENTIAL:
+		cached_file_advise(f, READAHEAD_SEQUENTIAL);
+		break;
+	case ADVICE_WILLNEED:
+		object_readahead(o, f, start / PAGE_SIZE, DIV_ROUND_UP(end, PAGE_SIZE) - start / PAGE_SIZE);
+		break;
+	case ADVICE_DONTNEED:
+		(void)object_write_start(o, start, end, false);
+		if (end < READ_ONCE(o->size))
+			end = ALIGN_DOWN(end, PAGE_SIZE);
+		(void)object_invalidate(o, ALIGN_UP(start, PAGE_SIZE), end, false);
+		break;
+	}
+}
+
 long
 linux_fadvise64(int fd, loff_t offset, loff_t length, int advice)
 {
 	int error = 0;
 	struct file *f = handle_get(fd, RIGHT_NONE, &error);
+	uint64_t start = (uint64_t)offset, end = start + (uint64_t)length;
 
 	if (!f)
 		return error;
 	if (f->inode && S_ISFIFO(f->inode->mode))
 		error = -ESPIPE;
-	else if (length < 0 || advice < 0 || advice > 5)
+	else if (length < 0 || advice < 0 || advice >= ADVICES)
 		error = -EINVAL;
+	else if (is_cacheable(f) && cached_file_object(f) && offset >= 0)
+		file_advise(f, cached_file_object(f), start, length && end <= INT64_MAX ? end : INT64_MAX, advice);
 	file_put(f);
 	return error;
 }
@@ -384,8 +448,11 @@ linux_readahead(int fd, loff_t offset, size_t count)
 
 	if (!f)
 		return error;
-	if (!f->inode || !S_ISREG(f->inode->mode) || (ssize_t)count < 0)
+	if (!is_cacheable(f) || (ssize_t)count < 0)
 		error = -EINVAL;
+	else if (cached_file_object(f) && offset >= 0)
+		object_readahead(cached_file_object(f), f, (uint64_t)offset / PAGE_SIZE,
+				 DIV_ROUND_UP((uint64_t)offset % PAGE_SIZE + count, PAGE_SIZE));
 	file_put(f);
 	return error;
 }

@@ -27,6 +27,17 @@ struct listing {
 	int error;
 };
 
+/* A name longer than any that can be opened; a file system's process may tell such. */
+static bool
+put_long(struct listing *l, const char *header, size_t header_size, const char *name, size_t length, size_t size)
+{
+	char tail[16] = { 0 };
+
+	tail[size - header_size - length - 1] = l->old ? header[OLD_HEADER] : 0;
+	return !copy_to_user(l->out, header, header_size) && !copy_to_user(l->out + header_size, name, length) &&
+	       !copy_to_user(l->out + header_size + length, tail, size - header_size - length);
+}
+
 static bool
 emit(struct dir_context *ctx, const char *name, size_t length, loff_t next, ino_t inode,
 	unsigned int type)
@@ -35,6 +46,7 @@ emit(struct dir_context *ctx, const char *name, size_t length, loff_t next, ino_
 	size_t size =
 		ALIGN_UP((l->old ? OLD_HEADER + length + 2 : DIRENT_HEADER + length + 1), 8ul);
 	char record[ALIGN_UP(DIRENT_HEADER + NAME_MAX + 1, 8)] = { 0 };
+	bool fault;
 
 	if (size > l->left) {
 		l->error = -EINVAL; /* only told when not one entry fits */
@@ -44,14 +56,18 @@ emit(struct dir_context *ctx, const char *name, size_t length, loff_t next, ino_
 	memcpy(record + 8, &next, 8);
 	record[16] = (char)size;
 	record[17] = (char)(size >> 8);
-	if (l->old) {
+	record[18] = (char)type;
+	if (length > NAME_MAX) {
+		fault = !put_long(l, record, l->old ? OLD_HEADER : DIRENT_HEADER, name, length, size);
+	} else if (l->old) {
 		memcpy(record + OLD_HEADER, name, length);
 		record[size - 1] = (char)type;
+		fault = copy_to_user(l->out, record, size);
 	} else {
-		record[18] = (char)type;
 		memcpy(record + DIRENT_HEADER, name, length);
+		fault = copy_to_user(l->out, record, size);
 	}
-	if (copy_to_user(l->out, record, size)) {
+	if (fault) {
 		l->error = -EFAULT;
 		return false;
 	}
@@ -80,9 +96,9 @@ list(int fd, void __user *out, unsigned int size, bool old)
 		return error;
 	error = vfs_readdir(f, &l.context);
 	file_put(f);
-	if (error)
-		return error;
-	return l.done ? (long)l.done : l.error;
+	if (l.done) /* the error comes again with the next call */
+		return (long)l.done;
+	return error ? error : l.error;
 }
 
 long
@@ -143,7 +159,7 @@ linux_chdir(const char __user *uname)
 	error = user_path_lookup(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 	if (error)
 		return error;
-	error = vfs_permission(p.dentry->inode, MAY_EXEC);
+	error = vfs_permission(p.dentry->inode, MAY_EXEC | MAY_CHDIR);
 	if (!error)
 		fs_context_set_cwd(&p);
 	path_put(&p);
@@ -161,7 +177,7 @@ linux_fchdir(int fd)
 	if (!f->inode || !S_ISDIR(f->inode->mode))
 		error = -ENOTDIR;
 	else
-		error = vfs_permission(f->inode, MAY_EXEC);
+		error = vfs_permission(f->inode, MAY_EXEC | MAY_CHDIR);
 	if (!error)
 		fs_context_set_cwd(&(struct path){ f->mount, f->dentry });
 	file_put(f);
@@ -177,7 +193,7 @@ linux_chroot(const char __user *uname)
 	error = user_path_lookup(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 	if (error)
 		return error;
-	error = vfs_permission(p.dentry->inode, MAY_EXEC);
+	error = vfs_permission(p.dentry->inode, MAY_EXEC | MAY_CHDIR);
 	if (!error && !capable_here(CAP_SYS_CHROOT))
 		error = -EPERM;
 	if (!error)

@@ -110,7 +110,7 @@ set_flags(int fd, struct file *f, uint32_t flags)
 	if ((flags & O_NOATIME) && !(f->flags & O_NOATIME) && f->inode &&
 	    current_cred()->fsuid != f->inode->uid && !capable(CAP_FOWNER))
 		return -EPERM;
-	if ((flags & O_DIRECT) && !(f->flags & O_DIRECT) && f->inode && S_ISREG(f->inode->mode))
+	if ((flags & O_DIRECT) && !(f->flags & O_DIRECT) && f->inode && S_ISREG(f->inode->mode) && !f->ops->direct)
 		return -EINVAL;
 	if (f->ops->set_flags)
 		error = f->ops->set_flags(f, flags);
@@ -190,7 +190,9 @@ record_lock(struct file *f, unsigned int command, struct linux_flock __user *ul)
 			return -EINVAL;
 		return file_lock_set(f, &r, ofd, command == F_SETLKW || command == F_OFD_SETLKW);
 	}
-	file_lock_test(f, &r, ofd);
+	error = file_lock_test(f, &r, ofd);
+	if (error)
+		return error;
 	l.type = (int16_t)r.type;
 	if (r.type != FILE_LOCK_UNLOCK) {
 		l.whence = 0;

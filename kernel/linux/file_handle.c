@@ -2,7 +2,8 @@
 /*
  * file_handle.c - name_to_handle_at, open_by_handle_at: a file's key as Linux's struct file_handle holds it.
  *
- * The bytes are those of Linux's tmpfs, of type 1: the generation, then the inode's number, low half first.
+ * The bytes are those of Linux's tmpfs, of type 1: the generation, then the inode's number, low half first; or, of file
+ * systems that find their files themselves, those of its FUSE, of type 0x81: the node, high half first, then its generation.
  * Programs keep them and give them back; they are checked like any other input.
  */
 #include <tessera/cred.h>
@@ -18,6 +19,7 @@
 
 #define HANDLE_BYTES_MAX 128
 #define HANDLE_TYPE      1
+#define HANDLE_TYPE_OWN  0x81
 
 struct linux_file_handle {
 	uint32_t bytes; /* of what follows the type */
@@ -27,12 +29,16 @@ struct linux_file_handle {
 struct handle_body {
 	uint32_t generation, inode_low, inode_high;
 };
+struct handle_body_own {
+	uint32_t inode_high, inode_low, generation;
+};
+_Static_assert(sizeof(struct handle_body_own) == sizeof(struct handle_body), "the handles of FUSE");
 _Static_assert(sizeof(struct handle_body) == 12, "the handles of tmpfs");
 
 static long
 handle_out(const struct path *p, struct linux_file_handle __user *out, int __user *mount_id)
 {
-	struct { struct linux_file_handle head; struct handle_body body; } h;
+	struct { struct linux_file_handle head; union { struct handle_body body; struct handle_body_own own; }; } h;
 	size_t size = sizeof(h.head);
 	struct file_key key;
 	uint32_t room;
@@ -45,8 +51,11 @@ handle_out(const struct path *p, struct linux_file_handle __user *out, int __use
 	room = h.head.bytes;
 	if (room > HANDLE_BYTES_MAX)
 		return -EINVAL;
-	h.head = (struct linux_file_handle){ sizeof(h.body), HANDLE_TYPE };
-	h.body = (struct handle_body){ key.generation, (uint32_t)key.inode, (uint32_t)(key.inode >> 32) };
+	h.head = (struct linux_file_handle){ sizeof(h.body), key.own ? HANDLE_TYPE_OWN : HANDLE_TYPE };
+	if (key.own)
+		h.own = (struct handle_body_own){ (uint32_t)(key.inode >> 32), (uint32_t)key.inode, key.generation };
+	else
+		h.body = (struct handle_body){ key.generation, (uint32_t)key.inode, (uint32_t)(key.inode >> 32) };
 	if (room < sizeof(h.body)) {
 		h.head.type = 255; /* says to who looks that there was no room */
 		error = -EOVERFLOW;
@@ -108,6 +117,7 @@ handle_in(const struct linux_file_handle __user *in, struct file_key *key, bool 
 	struct linux_file_handle head;
 	_Alignas(struct handle_body) uint8_t bytes[HANDLE_BYTES_MAX];
 	const struct handle_body *body = (const void *)bytes;
+	const struct handle_body_own *own = (const void *)bytes;
 
 	if (copy_from_user(&head, in, sizeof(head)))
 		return -EFAULT;
@@ -116,9 +126,12 @@ handle_in(const struct linux_file_handle __user *in, struct file_key *key, bool 
 	if (copy_from_user(bytes, in + 1, head.bytes))
 		return -EFAULT;
 	*foreign = head.bytes < sizeof(*body);
-	if (!*foreign)
-		*key = (struct file_key){ body->generation,
-					  body->inode_low | (ino_t)body->inode_high << 32 };
+	if (*foreign)
+		return 0;
+	if (head.type == HANDLE_TYPE_OWN)
+		*key = (struct file_key){ own->generation, own->inode_low | (ino_t)own->inode_high << 32, true };
+	else
+		*key = (struct file_key){ body->generation, body->inode_low | (ino_t)body->inode_high << 32, false };
 	return 0;
 }
 

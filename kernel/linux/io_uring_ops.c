@@ -124,8 +124,18 @@ io_uring_keep(struct uring_request *q, const struct uring_sqe *s, struct uring_f
 
 /* --- reading and writing ---------------------------------------------------------------------- */
 
+/* A file whose pages may have to come from a store: what is there is read at once, a worker waits for the rest. */
 static enum uring_verdict
-transfer(struct uring_request *q, const struct uring_sqe *s, struct iov_iter *it, bool write,
+cached_transfer(const struct uring_sqe *s, struct file *f, struct iov_iter *it, loff_t *at, bool write,
+		struct uring_answer *a)
+{
+	ssize_t n = write ? -EAGAIN : file_read_flags(f, it, at, s->op_flags | RW_NOWAIT);
+
+	return n == -EAGAIN && !(s->op_flags & RW_NOWAIT) ? URING_WORKER : done(a, n);
+}
+
+static enum uring_verdict
+transfer(struct uring_request *q, const struct uring_sqe *s, struct iov_iter *it, bool write, bool may_sleep,
 	 struct uring_answer *a)
 {
 	uint32_t flags = s->op_flags;
@@ -145,6 +155,8 @@ transfer(struct uring_request *q, const struct uring_sqe *s, struct iov_iter *it
 		return done(a, -EINVAL);
 	if (f->ops->poll)
 		flags |= RW_NOWAIT;
+	else if (f->cached && !may_sleep)
+		return cached_transfer(s, f, it, at, write, a);
 	else
 		flags &= ~RW_NOWAIT; /* memory: it does not wait */
 	n = write ? file_write_flags(f, it, at, flags) : file_read_flags(f, it, at, flags);
@@ -156,7 +168,7 @@ transfer(struct uring_request *q, const struct uring_sqe *s, struct iov_iter *it
 }
 
 static enum uring_verdict
-transfer_one(struct uring_request *q, const struct uring_sqe *s, bool write, struct uring_answer *a)
+transfer_one(struct uring_request *q, const struct uring_sqe *s, bool write, bool may_sleep, struct uring_answer *a)
 {
 	uint64_t address = s->address;
 	uint32_t size = s->length;
@@ -172,11 +184,11 @@ transfer_one(struct uring_request *q, const struct uring_sqe *s, bool write, str
 	if (!user_range_ok(user(address), size))
 		return done(a, -EFAULT);
 	iov_iter_user(&it, &one, user(address), MIN((size_t)size, RW_MAX));
-	return transfer(q, s, &it, write, a);
+	return transfer(q, s, &it, write, may_sleep, a);
 }
 
 static enum uring_verdict
-transfer_fixed(struct uring_request *q, const struct uring_sqe *s, bool write, struct uring_answer *a)
+transfer_fixed(struct uring_request *q, const struct uring_sqe *s, bool write, bool may_sleep, struct uring_answer *a)
 {
 	struct iovec whole, one;
 	struct iov_iter it;
@@ -189,11 +201,12 @@ transfer_fixed(struct uring_request *q, const struct uring_sqe *s, bool write, s
 	    s->length > whole.length - (s->address - base))
 		return done(a, -EFAULT);
 	iov_iter_user(&it, &one, user(s->address), MIN((size_t)s->length, RW_MAX));
-	return transfer(q, s, &it, write, a);
+	return transfer(q, s, &it, write, may_sleep, a);
 }
 
 static enum uring_verdict
-transfer_vector(struct uring_request *q, const struct uring_sqe *s, bool write, struct uring_answer *a)
+transfer_vector(struct uring_request *q, const struct uring_sqe *s, bool write, bool may_sleep,
+		struct uring_answer *a)
 {
 	struct iovec fast[VECTOR_FAST], *v;
 	struct iov_iter it;
@@ -203,7 +216,7 @@ transfer_vector(struct uring_request *q, const struct uring_sqe *s, bool write, 
 	if (n < 0)
 		return done(a, n);
 	iov_iter_segments(&it, v, s->length, MIN((size_t)n, RW_MAX));
-	verdict = transfer(q, s, &it, write, a);
+	verdict = transfer(q, s, &it, write, may_sleep, a);
 	iov_import_free(fast, v);
 	return verdict;
 }
@@ -213,12 +226,12 @@ transfer_vector(struct uring_request *q, const struct uring_sqe *s, bool write, 
 					     bool may_sleep, struct uring_answer *a)
 
 RUN(nop) { return done(a, 0); }
-RUN(read) { return transfer_one(q, s, false, a); }
-RUN(write) { return transfer_one(q, s, true, a); }
-RUN(readv) { return transfer_vector(q, s, false, a); }
-RUN(writev) { return transfer_vector(q, s, true, a); }
-RUN(read_fixed) { return transfer_fixed(q, s, false, a); }
-RUN(write_fixed) { return transfer_fixed(q, s, true, a); }
+RUN(read) { return transfer_one(q, s, false, may_sleep, a); }
+RUN(write) { return transfer_one(q, s, true, may_sleep, a); }
+RUN(readv) { return transfer_vector(q, s, false, may_sleep, a); }
+RUN(writev) { return transfer_vector(q, s, true, may_sleep, a); }
+RUN(read_fixed) { return transfer_fixed(q, s, false, may_sleep, a); }
+RUN(write_fixed) { return transfer_fixed(q, s, true, may_sleep, a); }
 
 RUN(fsync)
 {

@@ -3,6 +3,7 @@
  * ioctl.c - the commands that every open object knows; the rest is the object's.
  */
 #include <tessera/async.h>
+#include <tessera/block.h>
 #include <tessera/errno.h>
 #include <tessera/cred.h>
 #include <tessera/handle.h>
@@ -11,9 +12,12 @@
 #include <tessera/poll.h>
 #include <tessera/process.h>
 #include <tessera/socket.h>
+#include <tessera/vduse.h>
 
+#include "block.h"
 #include "linux.h"
 #include "owner.h"
+#include "vduse.h"
 
 #define FIONREAD  0x541bu
 #define FIONBIO   0x5421u
@@ -154,6 +158,29 @@ any_file(struct file *f, unsigned int command, uintptr_t arg, long *result)
 	return false;
 }
 
+/* Which block of its disk a block of the file is. */
+static long
+block_number(struct inode *i, int __user *arg)
+{
+	uint64_t block;
+	int n, error;
+
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	if (!i->ops->bmap)
+		return -EINVAL;
+	if (get_user(n, arg))
+		return -EFAULT;
+	if (n < 0)
+		return -EINVAL;
+	error = i->ops->bmap(i, (uint64_t)n, PAGE_SIZE, &block);
+	if (!error && block > INT32_MAX)
+		error = -ERANGE;
+	if (put_user(error ? 0 : (int)block, arg))
+		return -EFAULT;
+	return error;
+}
+
 static long
 regular_file(struct file *f, unsigned int command, uintptr_t arg)
 {
@@ -161,9 +188,9 @@ regular_file(struct file *f, unsigned int command, uintptr_t arg)
 	case FIONREAD:
 		return put_user((int)((loff_t)f->inode->object->size - f->position), (int __user *)arg);
 	case FIBMAP:
-		return capable(CAP_SYS_RAWIO) ? -EINVAL : -EPERM;
+		return block_number(f->inode, (int __user *)arg);
 	}
-	return -ENOTTY;
+	return f->ops->own_ioctl ? f->ops->ioctl(f, command, arg) : -ENOTTY;
 }
 
 /* A handle of what the socket is bound to, as if opened with O_PATH; by now it may have another name, or none. */
@@ -232,12 +259,21 @@ object_command(struct file *f, unsigned int command, uintptr_t arg)
 {
 	long result;
 
-	if (f->inode && (any_file(f, command, arg, &result) || inode_flags_command(f, command, arg, &result)))
+	if (f->inode && (any_file(f, command, arg, &result) ||
+			 (!f->ops->own_ioctl && inode_flags_command(f, command, arg, &result))))
 		return result;
 	if (f->inode && S_ISREG(f->inode->mode) && f->inode->object)
 		return regular_file(f, command, arg);
 	if (command == TFD_IOC_SET_TICKS && file_is_timerfd(f))
 		return set_ticks(f, (const uint64_t __user *)arg);
+	if (file_block_device(f))
+		return block_command(f, command, arg);
+	if (file_is_loop_control(f))
+		return loop_control_command(command, arg);
+	if (file_vduse(f))
+		return vduse_command(file_vduse(f), command, arg);
+	if (file_is_vduse_control(f))
+		return vduse_control_command(command, arg);
 	if (file_socket(f))
 		return socket_command(f, command, arg);
 	return f->ops->ioctl ? f->ops->ioctl(f, command, arg) : -ENOTTY;

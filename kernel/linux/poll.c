@@ -69,10 +69,11 @@ do_poll(struct linux_pollfd __user *fds, unsigned int count, deadline_t until)
 	if (ready < 0 && ready != -EINTR)
 		goto out;
 	/* Nothing else of the structs goes back: the program may be changing it. */
-	if (count && !user_range_ok(fds, count * sizeof(*fds)))
-		ready = -EFAULT;
-	else if (count && arch_put_user_2_each(&fds->revents, &items->revents, sizeof(*fds), count))
-		ready = -EFAULT;
+	if (count) {
+		if (!user_range_ok(fds, count * sizeof(*fds)) ||
+		    arch_put_user_2_each(&fds->revents, &items->revents, sizeof(*fds), count))
+			ready = -EFAULT;
+	}
 out:
 	if (items != fast)
 		kfree(items);

@@ -180,6 +180,23 @@ store_position(struct file *f, loff_t __user *u, loff_t pos)
 	return 0;
 }
 
+/* By the file system itself, where it can. */
+static ssize_t
+copy_inside(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, size_t count)
+{
+	ssize_t n = -EOPNOTSUPP;
+
+	if (count && in->ops->copy_range && in->ops == out->ops)
+		n = in->ops->copy_range(in, *in_pos, out, *out_pos, count);
+	if (n == -EOPNOTSUPP || n == -EXDEV)
+		return copy_between(in, in_pos, out, out_pos, count);
+	if (n > 0) {
+		*in_pos += n;
+		*out_pos += n;
+	}
+	return n;
+}
+
 static long
 copy_range(struct file *in, loff_t __user *uin, struct file *out, loff_t __user *uout, size_t count)
 {
@@ -192,7 +209,7 @@ copy_range(struct file *in, loff_t __user *uin, struct file *out, loff_t __user 
 	n = check_copy_range(in, in_pos, out, out_pos, count);
 	if (n)
 		return n;
-	n = copy_between(in, &in_pos, out, &out_pos, count);
+	n = copy_inside(in, &in_pos, out, &out_pos, count);
 	if (n > 0 && (store_position(in, uin, in_pos) || store_position(out, uout, out_pos)))
 		return -EFAULT;
 	return n;

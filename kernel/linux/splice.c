@@ -11,6 +11,7 @@
 #include <tessera/pipe.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
+#include <tessera/string.h>
 
 #include "io_uring.h"
 #include "linux.h"
@@ -33,12 +34,53 @@ put_in_file(void *ctx, const void *data, size_t n)
 	return file_write(s->file, &it, s->pos);
 }
 
+/* What a pipe had, collected. */
+struct message {
+	char *data;
+	size_t size;
+};
+
+static ssize_t
+put_in_message(void *ctx, const void *data, size_t n)
+{
+	struct message *m = ctx;
+
+	memcpy(m->data + m->size, data, n);
+	m->size += n;
+	return (ssize_t)n;
+}
+
+/* All of the n bytes at once, or nothing. */
+static ssize_t
+pipe_to_message(struct pipe *p, struct file *out, size_t n)
+{
+	struct message m = { 0 };
+	struct iov_iter it;
+	ssize_t r;
+
+	if (pipe_available(p) < n)
+		return -EINVAL;
+	m.data = kvmalloc(n);
+	if (!m.data)
+		return -ENOMEM;
+	r = pipe_drain(p, n, put_in_message, &m);
+	if (r > 0) {
+		iov_iter_kernel(&it, m.data, m.size);
+		r = file_write(out, &it, NULL);
+	}
+	kvfree(m.data);
+	return r;
+}
+
 static ssize_t
 pipe_to_file(struct pipe *p, struct file *out, loff_t *pos, size_t n, bool nonblock)
 {
 	struct sink s = { out, pos };
-	ssize_t r = pipe_wait_data(p, nonblock);
+	ssize_t r;
 
+	if (out->ops->splice_messages)
+		return pipe_to_message(p, out, n);
+	r = pipe_wait_data(p, nonblock);
 	return r ? r : pipe_drain(p, n, put_in_file, &s);
 }
 
@@ -57,8 +99,9 @@ file_to_pipe(struct file *in, loff_t *pos, struct file *out, size_t n, bool nonb
 		return r;
 	room = MAX(pipe_room(p), PAGE_SIZE);
 	n = MIN(n, room);
-	n = MIN(n, 16 * PAGE_SIZE);
-	buf = kmalloc(n, 0);
+	if (!in->ops->splice_messages)
+		n = MIN(n, 16 * PAGE_SIZE);
+	buf = kvmalloc(n);
 	if (!buf)
 		return -ENOMEM;
 	iov_iter_kernel(&it, buf, n);
@@ -71,7 +114,7 @@ file_to_pipe(struct file *in, loff_t *pos, struct file *out, size_t n, bool nonb
 		if (r > 0 && pos)
 			*pos += r;
 	}
-	kfree(buf);
+	kvfree(buf);
 	return r;
 }
 

@@ -44,6 +44,8 @@ struct linux_statx {
 };
 _Static_assert(sizeof(struct linux_statx) == 256, "struct statx");
 
+#define AT_STATX_FORCE_SYNC 0x2000u
+#define AT_STATX_DONT_SYNC  0x4000u
 #define STATX_BASIC_STATS 0x7ffu
 #define STATX_BTIME       0x800u
 #define STATX_MNT_ID      0x1000u
@@ -112,8 +114,8 @@ stat_handle(int fd, struct file_stat *st, bool *mount_root)
 }
 
 static long
-stat_name(int dirfd, const char __user *uname, unsigned int lookup, struct file_stat *st,
-	bool *mount_root)
+stat_name(int dirfd, const char __user *uname, unsigned int lookup, enum stat_wish wish, struct file_stat *st,
+	  bool *mount_root)
 {
 	char *name = user_name_get(uname);
 	struct path p;
@@ -129,7 +131,7 @@ stat_name(int dirfd, const char __user *uname, unsigned int lookup, struct file_
 	kfree(name);
 	if (error)
 		return error;
-	error = vfs_stat(&p, st);
+	error = vfs_stat_wish(&p, st, wish);
 	if (mount_root)
 		*mount_root = p.dentry == p.mount->root;
 	path_put(&p);
@@ -140,7 +142,7 @@ static long
 stat_common(int dirfd, const char __user *name, unsigned int lookup, struct linux_stat __user *out)
 {
 	struct file_stat st;
-	long error = stat_name(dirfd, name, lookup, &st, NULL);
+	long error = stat_name(dirfd, name, lookup, STAT_AS_USUAL, &st, NULL);
 
 	return error ? error : stat_out(&st, out);
 }
@@ -194,6 +196,14 @@ statx_attributes(uint32_t flags)
 	       (flags & INODE_NODUMP ? STATX_ATTR_NODUMP : 0);
 }
 
+static enum stat_wish
+wish_of(unsigned int flags)
+{
+	if (flags & AT_STATX_FORCE_SYNC)
+		return STAT_FRESH;
+	return flags & AT_STATX_DONT_SYNC ? STAT_CACHED : STAT_AS_USUAL;
+}
+
 long
 linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	    struct linux_statx __user *out)
@@ -210,11 +220,11 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 		return -EINVAL;
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
-	error = stat_name(dirfd, name, lookup_flags((int)flags), &st, &mount_root);
+	error = stat_name(dirfd, name, lookup_flags((int)flags), wish_of(flags), &st, &mount_root);
 	if (error)
 		return error;
 	x = (struct linux_statx){
-		.mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID,
+		.mask = STATX_BASIC_STATS | (st.no_birth ? 0 : STATX_BTIME) | STATX_MNT_ID,
 		.block_size = (uint32_t)st.block_size,
 		.attributes = statx_attributes(st.attributes) | (mount_root ? STATX_ATTR_MOUNT_ROOT : 0),
 		.attributes_mask = statx_attributes(st.attributes_known) | STATX_ATTR_MOUNT_ROOT,
@@ -226,7 +236,7 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 		.size = st.size,
 		.blocks = st.blocks,
 		.accessed = statx_time(st.accessed),
-		.born = statx_time(st.born),
+		.born = st.no_birth ? (struct statx_time){ 0 } : statx_time(st.born),
 		.changed = statx_time(st.changed),
 		.modified = statx_time(st.modified),
 		.rdev_major = DEV_MAJOR(st.rdev),
@@ -249,11 +259,12 @@ linux_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int
 #define ST_NOSYMFOLLOW 8192
 
 static long
-statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __user *out)
+statfs_out(const struct inode *i, uint32_t mount_flags, struct linux_statfs __user *out)
 {
+	struct filesystem *fs = i->fs;
 	struct fs_stat st;
 	struct linux_statfs s;
-	long error = filesystem_statfs(fs, &st);
+	long error = filesystem_statfs(fs, i, &st);
 
 	if (error)
 		return error;
@@ -266,7 +277,7 @@ statfs_out(struct filesystem *fs, uint32_t mount_flags, struct linux_statfs __us
 		.files = st.files,
 		.files_free = st.files_free,
 		.name_max = (int64_t)st.name_max,
-		.fragment_size = (int64_t)st.block_size,
+		.fragment_size = (int64_t)(st.fragment_size ? st.fragment_size : st.block_size),
 		.flags = ST_VALID | (mount_flags & (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC)) |
 			 (mount_flags & (ST_NOATIME | ST_NODIRATIME)) |
 			 (fs->readonly ? ST_RDONLY : 0) | (mount_flags & MOUNT_RELATIME ? ST_RELATIME : 0) |
@@ -285,7 +296,7 @@ linux_statfs(const char __user *uname, struct linux_statfs __user *out)
 	error = user_path_lookup(AT_FDCWD, uname, LOOKUP_FOLLOW, &p);
 	if (error)
 		return error;
-	error = statfs_out(p.mount->fs, p.mount->flags, out);
+	error = statfs_out(p.dentry->inode, p.mount->flags, out);
 	path_put(&p);
 	return error;
 }
@@ -299,7 +310,7 @@ linux_fstatfs(int fd, struct linux_statfs __user *out)
 
 	if (!f)
 		return error;
-	result = f->inode ? statfs_out(f->inode->fs, f->mount ? f->mount->flags : 0, out) : -ENOSYS;
+	result = f->inode ? statfs_out(f->inode, f->mount ? f->mount->flags : 0, out) : -ENOSYS;
 	file_put(f);
 	return result;
 }
@@ -321,7 +332,7 @@ linux_ustat(unsigned int device, struct linux_ustat __user *out)
 
 	if (!fs)
 		return -EINVAL;
-	error = filesystem_statfs(fs, &st);
+	error = filesystem_statfs(fs, NULL, &st);
 	filesystem_put(fs);
 	if (!error) {
 		struct linux_ustat u = { .blocks_free = (int32_t)st.free, .files_free = st.files_free };
@@ -373,7 +384,7 @@ access_path(const struct path *p, int mode)
 
 	if ((mode & MAY_EXEC) && S_ISREG(i->mode) && (p->mount->flags & MOUNT_NOEXEC))
 		return -EACCES;
-	error = mode ? vfs_permission(i, mode) : 0;
+	error = vfs_permission(i, mode | MAY_ACCESS);
 	if (!error && (mode & MAY_WRITE) && mount_is_readonly(p->mount) &&
 		!S_ISCHR(i->mode) && !S_ISBLK(i->mode) && !S_ISFIFO(i->mode) && !S_ISSOCK(i->mode))
 		error = -EROFS;

@@ -111,7 +111,7 @@ linux_waitid(int which, pid_t id, struct siginfo __user *out, int options, struc
 static void
 rusage_self(struct process *p, struct linux_rusage *r)
 {
-	uint64_t user, sys, flags, rss;
+	uint64_t user, sys, flags;
 	struct thread *t;
 
 	process_times(p, &user, &sys);
@@ -129,8 +129,7 @@ rusage_self(struct process *p, struct linux_rusage *r)
 		r->involuntary += t->involuntary_switches;
 	}
 	spin_unlock_irq(&p->signal_lock, flags);
-	rss = MAX(address_space_resident(p->as), READ_ONCE(p->as->peak_rss));
-	r->peak_rss_kib = rss * (PAGE_SIZE / 1024);
+	r->peak_rss_kib = process_peak_resident(p) * (PAGE_SIZE / 1024);
 }
 
 static void
@@ -149,7 +148,7 @@ rusage_children(struct process *p, struct linux_rusage *r)
 static void
 rusage_thread(struct thread *t, struct linux_rusage *r)
 {
-	uint64_t user, sys, rss;
+	uint64_t user, sys;
 
 	thread_times(t, &user, &sys);
 	r->user = timeval_of(user);
@@ -158,8 +157,7 @@ rusage_thread(struct thread *t, struct linux_rusage *r)
 	r->major_faults = t->major_faults;
 	r->voluntary = t->voluntary_switches;
 	r->involuntary = t->involuntary_switches;
-	rss = MAX(address_space_resident(t->process->as), READ_ONCE(t->process->as->peak_rss));
-	r->peak_rss_kib = rss * (PAGE_SIZE / 1024);
+	r->peak_rss_kib = process_peak_resident(t->process) * (PAGE_SIZE / 1024);
 }
 
 long

@@ -11,9 +11,24 @@
  * after every CPU that still had them loaded was made to leave. `lazy` counts those who need only
  * the struct (a flush in flight, a reader in /proc).
  *
+ * Reading without as->lock. The commonest fault (fault_anonymous.c) finds its mapping under
+ * page_table_lock alone, by as->changes, which is odd while the tree or a mapping may change:
+ *
+ *  (1) Who changes takes as->lock for writing and then, with page_table_lock held, makes as->changes odd.
+ *  (2) He changes, mostly without page_table_lock.
+ *  (3) He makes as->changes even again, a release, and lets go of as->lock.
+ *  (4) Who reads takes page_table_lock and looks at as->changes. Odd: he needs as->lock. Even: until he lets go nobody
+ *      comes past (1), and he sees all that was changed before (3).
+ *  (5) He may let go, to allocate, take page_table_lock again and look again. The number of (4): nothing has changed,
+ *      and the mapping that he found is there. Another: it may be freed.
+ *
+ * as->recent is written by (4), by who holds as->lock for reading, and by (2), which takes it from
+ * a mapping that leaves. None of them runs beside (2), so it is never one that has left.
+ *
  * Locks: as->lock; then an object's mappings_lock (list of mappings, and the ranges of those on
  * it); then page_table_lock. Files and objects are released only after as->lock: their release may
- * take file-system locks, which stand above it.
+ * take file-system locks, which stand above it. as->lock is taken for writing by
+ * address_space_change() alone.
  */
 #include <tessera/address_space.h>
 #include <tessera/errno.h>
@@ -173,21 +188,33 @@ mapping_prev(struct mapping *m)
 	return rb_entry(rb_prev(&m->node), struct mapping, node);
 }
 
+static void
+make_odd(struct address_space *as)
+{
+	spin_lock(&as->page_table_lock);
+	atomic_store(&as->changes, as->changes + 1); /* (1) */
+	spin_unlock(&as->page_table_lock);
+}
+
 void
 address_space_change(struct address_space *as)
 {
 	write_lock(&as->lock);
-	spin_lock(&as->page_table_lock);
-	atomic_store(&as->changes, as->changes + 1);
-	spin_unlock(&as->page_table_lock);
+	make_odd(as);
+}
+
+void
+address_space_change_nested(struct address_space *as)
+{
+	write_lock_nested(&as->lock);
+	make_odd(as);
 }
 
 void
 address_space_changed(struct address_space *as)
 {
-	/* Readers of the even number must see what was changed: a release, paired with page_table_lock's acquire
-	 * and the check. */
-	atomic_store_release(&as->changes, as->changes + 1);
+	assert_changing(as);
+	atomic_store_release(&as->changes, as->changes + 1); /* (3); its partner is (4) */
 	write_unlock(&as->lock);
 }
 
@@ -285,7 +312,7 @@ erase(struct address_space *as, struct mapping *m)
 void
 mapping_link(struct mapping *m)
 {
-	assert(rwlock_is_write_held(&m->as->lock));
+	assert_changing(m->as);
 	insert(m->as, m);
 	count(m->as, m->flags, mapping_pages(m), true);
 }
@@ -293,7 +320,7 @@ mapping_link(struct mapping *m)
 void
 mapping_unlink(struct mapping *m, struct list *doomed)
 {
-	assert(rwlock_is_write_held(&m->as->lock));
+	assert_changing(m->as);
 	erase(m->as, m);
 	count(m->as, m->flags, mapping_pages(m), false);
 	if (m->flags & MAPPING_ACCOUNT)
@@ -334,6 +361,7 @@ mappings_free(struct list *doomed)
 void
 mapping_set_range(struct mapping *m, vaddr_t start, vaddr_t end)
 {
+	assert_changing(m->as);
 	if (m->object)
 		spin_lock(&m->object->mappings_lock);
 	m->object_page += ((int64_t)(start - m->start)) >> PAGE_SHIFT;
@@ -346,6 +374,7 @@ mapping_set_range(struct mapping *m, vaddr_t start, vaddr_t end)
 void
 mapping_set_flags(struct mapping *m, uint32_t flags)
 {
+	assert_changing(m->as);
 	count(m->as, m->flags, mapping_pages(m), false);
 	if (counts_as_writer(m))
 		atomic_sub(&m->object->writable_mappings, 1);
@@ -361,7 +390,7 @@ mapping_split(struct mapping *m, vaddr_t addr)
 	struct address_space *as = m->as;
 	struct mapping *upper;
 
-	assert(rwlock_is_write_held(&as->lock));
+	assert_changing(as);
 	assert(m->start < addr && addr < m->end);
 	if (as->mapping_count >= (uint32_t)max_map_count || leaves_cut(as, addr) != 0)
 		return NULL;
@@ -408,7 +437,8 @@ can_join(const struct mapping *low, const struct mapping *high)
 	       (!low->object || low->object_page + mapping_pages(low) == high->object_page);
 }
 
-/* `high` disappears into `low`, which grows first, as in mapping_split(). Nothing changes but the tree. */
+/* `high` disappears into `low`, which grows first, as in mapping_split(). Nothing changes but the
+ * tree. */
 static void
 join(struct mapping *low, struct mapping *high, struct list *doomed)
 {
@@ -423,7 +453,7 @@ mapping_merge(struct mapping *m, struct list *doomed)
 {
 	struct mapping *other = mapping_prev(m);
 
-	assert(rwlock_is_write_held(&m->as->lock));
+	assert_changing(m->as);
 	if (other && can_join(other, m)) {
 		join(other, m, doomed);
 		m = other;
@@ -438,6 +468,12 @@ uint64_t
 address_space_resident(struct address_space *as)
 {
 	return READ_ONCE(as->rss_anon) + READ_ONCE(as->rss_file) + READ_ONCE(as->rss_shared);
+}
+
+uint64_t
+address_space_peak_resident(struct address_space *as)
+{
+	return MAX(READ_ONCE(as->peak_rss), address_space_resident(as));
 }
 
 /* --- for the curious -------------------------------------------------------------------------- */

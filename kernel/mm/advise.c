@@ -6,6 +6,7 @@
  * meaning. Three kinds: those that change mappings (flags), those that drop pages, those that bring
  * pages in. A hole makes the call return -ENOMEM, but what is mapped is still treated.
  */
+#include <tessera/backing.h>
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/file.h>
@@ -27,6 +28,9 @@ static const struct {
 	[ADVICE_DODUMP] = { 0, MAPPING_DONTDUMP, true },
 	[ADVICE_WIPEONFORK] = { MAPPING_WIPEONFORK, 0, true },
 	[ADVICE_KEEPONFORK] = { 0, MAPPING_WIPEONFORK, true },
+	[ADVICE_NORMAL] = { 0, MAPPING_RANDOM | MAPPING_SEQUENTIAL, true },
+	[ADVICE_RANDOM] = { MAPPING_RANDOM, MAPPING_SEQUENTIAL, true },
+	[ADVICE_SEQUENTIAL] = { MAPPING_SEQUENTIAL, MAPPING_RANDOM, true },
 };
 
 static bool
@@ -215,6 +219,52 @@ advise_populate(struct address_space *as, vaddr_t start, vaddr_t end, bool write
 	return 0;
 }
 
+/*
+ * WILLNEED and PAGEOUT: what the mapping shows of its object is fetched, or given up as far as nobody else has it. What
+ * may have to sleep is done without as->lock.
+ */
+static int
+advise_stored(struct address_space *as, vaddr_t start, vaddr_t end, int advice)
+{
+	int error = advise_pages(as, start, end, advice);
+
+	while (start < end && (error == 0 || error == -ENOMEM)) {
+		struct memory_object *o = NULL;
+		struct file *f = NULL;
+		struct mapping *m;
+		uint64_t first = 0;
+		vaddr_t high = end;
+
+		read_lock(&as->lock);
+		m = address_space_find(as, start);
+		if (m && m->start < end) {
+			start = MAX(start, m->start);
+			high = MIN(end, m->end);
+			if (m->object && m->object->store) {
+				o = m->object;
+				object_get(o);
+				f = m->file;
+				if (f)
+					file_get(f);
+				first = mapping_index(m, start);
+				if (advice == ADVICE_PAGEOUT && !m->has_anon)
+					(void)drop_pages(m, start, high);
+			}
+		}
+		read_unlock(&as->lock);
+		if (o && advice == ADVICE_WILLNEED)
+			object_readahead(o, f, first, (high - start) >> PAGE_SHIFT);
+		if (o && advice == ADVICE_PAGEOUT)
+			(void)object_invalidate(o, first << PAGE_SHIFT, (first << PAGE_SHIFT) + (high - start), false);
+		if (f)
+			file_put(f);
+		if (o)
+			object_put(o);
+		start = high;
+	}
+	return error;
+}
+
 /* Only the holes matter. */
 static int
 advise_nothing(struct address_space *as, vaddr_t start, vaddr_t end)
@@ -254,8 +304,10 @@ address_space_advise(struct address_space *as, vaddr_t addr, size_t length, int 
 	case ADVICE_DONTNEED:
 	case ADVICE_FREE:
 	case ADVICE_COLD:
-	case ADVICE_PAGEOUT:
 		return advise_pages(as, addr, end, advice);
+	case ADVICE_WILLNEED:
+	case ADVICE_PAGEOUT:
+		return advise_stored(as, addr, end, advice);
 	case ADVICE_DONTNEED_LOCKED:
 		return advise_pages(as, addr, end, ADVICE_DONTNEED);
 	case ADVICE_COLLAPSE:

@@ -81,7 +81,7 @@ address_space_set_border(struct address_space *as, size_t which, vaddr_t at)
 	return error;
 }
 
-/* How many words there are, with the pair that ends them. as->lock for writing. */
+/* How many words there are, with the pair that ends them. `as` is being changed. */
 static void
 count_auxv(struct address_space *as)
 {

@@ -11,7 +11,7 @@
  *
  * The last frames_reserve frames go only to those who are on the way to give memory back
  * (ALLOC_RESERVE, a thread that the OOM killer chose); the lower half of it also to callers that
- * cannot wait.
+ * cannot wait, all but a quarter to processes that say that writing depends on them (PR_SET_IO_FLUSHER).
  *
  * A frame on a CPU's stack is PAGE_STACKED, not PAGE_FREE: it is put there without the zone's lock, while
  * another CPU that frees its buddy may look at it.
@@ -26,6 +26,7 @@
 #include <tessera/memory_check.h>
 #include <tessera/preempt.h>
 #include <tessera/print.h>
+#include <tessera/process.h>
 #include <tessera/fault_inject.h>
 #include <tessera/string.h>
 #include <tessera/thread.h>
@@ -33,12 +34,14 @@
 
 #include "huge_pool.h"
 #include "mm.h"
+#include "page_cache.h"
 #include "stats.h"
 
 #define CACHE_MAX    62u
 #define CACHE_BATCH  31u
 #define LOW_LIMIT    (1ul << (32 - PAGE_SHIFT))
 #define RETRIES_MAX  16u
+#define WRITE_WAITS  50u /* moments for pages to be written, before somebody has to die */
 
 struct zone {
 	struct spinlock lock;   /* class FRAMES */
@@ -126,7 +129,6 @@ memory_stats(struct memory_stats *out)
 	out->anonymous = sum_counts(COUNT_ANONYMOUS);
 	out->cached = sum_counts(COUNT_CACHED);
 	out->shared = sum_counts(COUNT_SHARED);
-	out->dirty = sum_counts(COUNT_DIRTY);
 	out->huge = sum_counts(COUNT_HUGE);
 	held = out->free + out->slab + out->page_tables + out->anonymous + out->cached;
 	out->kernel = out->total > held ? out->total - held : 0;
@@ -135,14 +137,17 @@ memory_stats(struct memory_stats *out)
 void
 memory_dump(void)
 {
+	struct writeback_stats w;
 	struct memory_stats s;
 
 	memory_stats(&s);
+	writeback_stats(&w);
 	pr_info("memory: %lu frames, %lu free (%lu offline), reserve %lu\n", s.total, s.free,
 		section_offline_frames(), frames_reserve);
 	pr_info("  kernel %lu, slab %lu, page tables %lu, anonymous %lu (huge %lu), cached %lu "
-		"(shared %lu, dirty %lu)\n",
-		s.kernel, s.slab, s.page_tables, s.anonymous, s.huge, s.cached, s.shared, s.dirty);
+		"(shared %lu, dirty %lu, being written %lu)\n",
+		s.kernel, s.slab, s.page_tables, s.anonymous, s.huge, s.cached, s.shared, w.dirty,
+		w.writeback);
 	for (unsigned int i = 0; i < ZONE_COUNT; i++) {
 		const struct buddy *b = &zones[i].buddy;
 
@@ -152,6 +157,7 @@ memory_dump(void)
 			b->blocks[3], b->blocks[4], b->blocks[5], b->blocks[6], b->blocks[7],
 			b->blocks[8], b->blocks[9], b->blocks[10]);
 	}
+	backing_dump_all();
 }
 
 void
@@ -159,10 +165,10 @@ page_dump(pfn_t pfn)
 {
 	static const char *const flags[] = {
 		"free", "slab", "table", "reserved", "head", "tail", "dirty", "uptodate", "locked", "cached",
-		"anonymous", NULL, "kernel", "referenced", "hugetlb",
+		"anonymous", "stacked", "kernel", "referenced", "hugetlb", "writeback", "readahead", "ahead", "listed",
 	};
 	const struct page *p = phys_to_page(pfn << PAGE_SHIFT);
-	char text[128] = "";
+	char text[160] = "";
 	size_t n = 0;
 
 	if (!p) {
@@ -281,7 +287,11 @@ may_use_reserve(unsigned int flags)
 static bool
 above_reserve(unsigned int order, unsigned int flags)
 {
+	struct thread *t = current_thread();
 	uint64_t floor = flags & ALLOC_NOWAIT ? frames_reserve / 2 : frames_reserve;
+
+	if (t && t->process && READ_ONCE(t->process->io_flusher))
+		floor = frames_reserve / 4;
 
 	return frames_free_online() >= floor + (1ul << order) || may_use_reserve(flags);
 }
@@ -334,10 +344,11 @@ alloc_slow(unsigned int order, unsigned int flags)
 {
 	struct thread *t = current_thread();
 	struct page *p = take(order, flags);
+	unsigned int waits = 0;
 
 	if (p || (flags & ALLOC_NOWAIT) || !preemptible() || t->reclaiming)
 		return p;
-	for (unsigned int i = 0; i < RETRIES_MAX; i++) {
+	for (unsigned int i = 0; i < RETRIES_MAX + waits; i++) {
 		uint64_t got;
 
 		t->reclaiming = true; /* what reclaim frees may allocate a little: that stack ends here */
@@ -347,6 +358,10 @@ alloc_slow(unsigned int order, unsigned int flags)
 		if (p)
 			return p;
 		if (got > 0)
+			continue;
+		if (flags & ALLOC_TRY)
+			return NULL;
+		if (order <= 3 && waits++ < WRITE_WAITS && writeback_wait_memory())
 			continue;
 		if (order > 3)
 			return NULL;

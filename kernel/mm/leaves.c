@@ -56,7 +56,7 @@ mapping_rss(struct mapping *m, const struct page *p)
 		p = p->head;
 	if ((p->flags & PAGE_ANON) || !m->object)
 		return &m->as->rss_anon;
-	return m->object->ops->read_page ? &m->as->rss_file : &m->as->rss_shared;
+	return m->object->store ? &m->as->rss_file : &m->as->rss_shared;
 }
 
 int
@@ -156,6 +156,16 @@ zap_shared(struct mapping *m, vaddr_t *start, vaddr_t end, struct tlb_batch *b)
 	return false;
 }
 
+/* Before leaves go: so the counters' largest values are known without a look at each that comes. */
+static void
+note_peak(struct address_space *as)
+{
+	uint64_t now = as->rss_anon + as->rss_file + as->rss_shared;
+
+	if (now > as->peak_rss)
+		WRITE_ONCE(as->peak_rss, now);
+}
+
 bool
 mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_private,
 		   struct tlb_batch *b)
@@ -163,6 +173,7 @@ mapping_zap_locked(struct mapping *m, vaddr_t *start, vaddr_t end, bool keep_pri
 	struct page_table_leaf leaf[LEAVES];
 
 	assert_held(&m->as->page_table_lock);
+	note_peak(m->as);
 	if (keep_private)
 		return zap_shared(m, start, end, b);
 	for (;;) {
@@ -223,7 +234,7 @@ mapping_reprotect(struct mapping *m, vaddr_t start, vaddr_t end, struct tlb_batc
 		if (!(prot & PTE_WRITE))
 			want &= ~PTE_WRITE;
 		want |= prot & (PTE_UNCACHED | PTE_WCOMBINE);
-		if (arch_page_table_protect(pt, va, want))
+		if (leaf_protect_locked(m->as, va, want))
 			tlb_batch_add(b, va, size, NULL);
 		else
 			tlb_count_upgrade();

@@ -166,7 +166,7 @@ unmap_locked(struct address_space *as, vaddr_t start, vaddr_t end, struct list *
 	struct mapping *m, *next, *prev;
 	struct tlb_batch b;
 
-	assert(rwlock_is_write_held(&as->lock));
+	assert_changing(as);
 	m = address_space_find(as, start);
 	if (!m || m->start >= end)
 		return 0;
@@ -367,7 +367,8 @@ address_space_map(struct address_space *as, const struct map_request *r)
 	address_space_change(as);
 	addr = map_locked(as, r, length, &doomed);
 	populate =
-		(r->place & MAP_PLACE_POPULATE) || ((r->flags | as->mlock_future) & MAPPING_LOCKED);
+		(r->place & MAP_PLACE_POPULATE) || (r->flags & MAPPING_LOCKED) ||
+		(as->mlock_future && !as->mlock_onfault);
 	if ((r->flags & MAPPING_HUGETLB) &&
 	    (r->flags & (MAPPING_READ | MAPPING_WRITE | MAPPING_EXEC)))
 		populate = true;
@@ -436,7 +437,7 @@ address_space_remap_pages(struct address_space *as, vaddr_t start, size_t length
 
 /* --- the program break ------------------------------------------------------------------------ */
 
-/* as->lock for writing. 0 or an errno, which brk(2) never tells. */
+/* `as` is being changed. 0 or an errno, which brk(2) never tells. */
 static int
 set_break(struct address_space *as, vaddr_t brk, struct list *doomed)
 {
@@ -480,7 +481,7 @@ address_space_brk(struct address_space *as, vaddr_t brk)
 	old = as->brk;
 	(void)set_break(as, brk, &doomed);
 	now = as->brk;
-	populate = as->mlock_future && now > old;
+	populate = as->mlock_future && !as->mlock_onfault && now > old;
 	address_space_changed(as);
 	if (resting)
 		tlb_unrest(resting);

@@ -58,7 +58,6 @@ enum frame_count {
 	COUNT_ANONYMOUS,
 	COUNT_CACHED,
 	COUNT_SHARED,
-	COUNT_DIRTY,
 	COUNT_HUGE,
 	COUNT_KINDS
 };
@@ -83,7 +82,7 @@ extern uint64_t frames_reserve; /* [I] frames kept for ALLOC_RESERVE */
 static inline struct page *
 page_head(struct page *p)
 {
-	return unlikely(p->flags & PAGE_TAIL) ? p->head : p;
+	return unlikely(READ_ONCE(p->flags) & PAGE_TAIL) ? p->head : p;
 }
 
 /* --- reclaim.c -------------------------------------------------------------------------------- */
@@ -101,18 +100,27 @@ extern struct spinlock kernel_table_lock; /* class KERNEL_TABLE: kernel_page_tab
 
 /* --- address_space.c: the tree ---------------------------------------------------------------- */
 
-void address_space_put_lazy(struct address_space *as);
 struct mapping *mapping_alloc(struct address_space *as);
 /*
- * as->lock for writing, and back. Between them as->changes is odd, and nobody reads the tree or a mapping under
- * page_table_lock alone, as faults in anonymous memory do: who holds page_table_lock and finds as->changes even knows
- * that nothing [w] changes until he lets go, and, if it is still the number that he saw before, that nothing has changed.
+ * Between these two `as` is *being changed*: as->lock is held for writing, as->changes is odd, and
+ * nobody else reads the tree or a mapping, not even a fault without as->lock. The protocol:
+ * address_space.c. Sleeps. The nested one takes a second space, which nobody else knows yet: a
+ * fork's child.
  */
 void address_space_change(struct address_space *as);
+void address_space_change_nested(struct address_space *as);
 void address_space_changed(struct address_space *as);
 
-/* Insert into the tree and the object's list, and count. References were taken. as->lock for
- * writing. */
+static inline void
+assert_changing(const struct address_space *as)
+{
+	assert(rwlock_is_write_held(&as->lock) && (as->changes & 1));
+}
+
+/* Those that follow, up to mappings_cut(), need the space to be being changed, but for
+ * mappings_free(). */
+
+/* Insert into the tree and the object's list, and count. References were taken. */
 void mapping_link(struct mapping *m);
 /* The reverse; the mapping goes to `doomed`, for mappings_free() when as->lock is released:
  * dropping a file may sleep on locks that stand above it. */
@@ -152,15 +160,24 @@ extern paddr_t
 
 /* The protection that mapping `m` gives its leaves. */
 unsigned int mapping_prot(const struct mapping *m);
-/* A page of the program's own, counted as anonymous until it is freed; contents undefined without ALLOC_ZERO in
- * `flags`. NULL: no memory. May sleep. */
+/* A page of the program's own, counted as anonymous until it is freed; contents undefined without
+ * ALLOC_ZERO in `flags`. NULL: no memory. May sleep. */
 struct page *anonymous_page(unsigned int flags);
 uint64_t *mapping_rss(struct mapping *m, const struct page *p); /* which counter `p` belongs to */
-/* May a TLB hold what a leaf with these bits said, which was just taken out? page_table_lock held. */
+/* May a TLB hold what a leaf with these bits said, which was just taken out? page_table_lock
+ * held. */
 static inline bool
 leaf_was_used(const struct address_space *as, unsigned int prot)
 {
 	return (prot & PTE_READ) && ((prot & PTE_ACCESSED) || as->unflushed > 0);
+}
+
+/* arch_page_table_protect(), whose answer is of the accessed bit: true, a flush is needed.
+ * page_table_lock held. */
+static inline bool
+leaf_protect_locked(struct address_space *as, vaddr_t va, unsigned int prot)
+{
+	return arch_page_table_protect(&as->page_table, va, prot) || as->unflushed > 0;
 }
 
 /* Make `va` the border of leaves: a large leaf around it is split. 0 or -ENOMEM. Locks inside. */
@@ -185,7 +202,7 @@ void leaves_init(void);
 /* --- map.c ------------------------------------------------------------------------------------ */
 
 bool cuts_huge(struct address_space *as, vaddr_t start, vaddr_t end);
-/* Unmap [start, end); as->lock for writing. 0 or -ENOMEM, -EINVAL (then nothing was
+/* Unmap [start, end) of a space that is being changed. 0 or -ENOMEM, -EINVAL (then nothing was
  * unmapped). */
 int unmap_locked(struct address_space *as, vaddr_t start, vaddr_t end, struct list *doomed);
 /* A free range of `length` bytes, highest first; 0: none. */
@@ -198,7 +215,7 @@ int check_limits(struct address_space *as, uint64_t pages, uint32_t flags);
 /* May `pages` more be locked? 0 or -EAGAIN. */
 int check_lock_limit(struct address_space *as, uint64_t pages);
 
-/* --- protection_keys.c; as->lock for writing -------------------------------------------------- */
+/* --- protection_keys.c; the space is being changed -------------------------------------------------- */
 
 bool key_is_given(const struct address_space *as, int key);
 /* The key of a mapping that gets the rights of `flags` and had those of `before` with `key`. */
@@ -207,8 +224,18 @@ uint8_t key_for(struct address_space *as, uint32_t flags, uint32_t before, uint8
 /* --- fault.c ---------------------------------------------------------------------------------- */
 
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)
-/* Let `m` serve an access at `va`; as->lock held. Errors as fault_handle(). */
-int mapping_fault(struct mapping *m, vaddr_t va, unsigned int access, bool force);
+/* What a fault leaves to be done when as->lock is released, by fault_finish(). All NULL:
+ * nothing. */
+struct fault_after {
+	struct memory_object *object; /* a reference */
+	struct page *page;            /* a reference: wait for its store, then fault again; NULL: slow down */
+};
+/* Let `m` serve an access at `va`; as->lock held. Errors as fault_handle(); -EAGAIN: a page is to
+ * be waited for. */
+int mapping_fault(struct mapping *m, vaddr_t va, unsigned int access, bool force, struct fault_after *after);
+/* as->lock is not held. The fault's `error`, or -EAGAIN: begin again; -EIO, -ENOMEM, -EINTR: there
+ * is no page. */
+int fault_finish(struct fault_after *after, int error);
 /* Fault [start, end) in as an ordinary access would; as->lock taken inside. Stops at errors. */
 int address_space_populate(struct address_space *as, vaddr_t start, vaddr_t end);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * object.c - memory objects: birth, death, truncation, writeback, and which mappings see them.
+ * object.c - memory objects: birth, death, truncation, and which mappings see them.
  *
  * A page belongs to its object from insertion (page_cache.c) to removal. Removal is always in this
  * order, which faults rely on:
@@ -11,12 +11,17 @@
  *	(4) the object's reference is dropped
  *
  * A fault looks the page up, takes the page-table lock and checks page->object again before it
- * installs the leaf: either it sees (2) and starts over, or its leaf is there for (3) to find.
+ * installs the leaf: either it sees (2) and starts over, or its leaf is there for (3) to find. A
+ * page of an object with a store may stay in the tree because it is being written; then (2) is that
+ * it is no more up to date.
  *
  * Locks: o->lock for (1) to (4) as a whole; inside it mappings_lock, page_table_lock and
  * pages_lock, one after the other or nested in that order.
  */
+#include <tessera/backing.h>
+#include <tessera/continuation.h>
 #include <tessera/errno.h>
+#include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -24,6 +29,13 @@
 #include "page_cache.h"
 
 static struct slab_cache *object_cache; /* [I] */
+static struct slab_cache *stored_cache; /* [I] */
+
+/* One with a store, in one piece. */
+struct stored_object {
+	struct memory_object object;
+	struct object_store store;
+};
 
 /* Shared anonymous memory, memfd and tmpfs: memory is the only store. */
 const struct memory_object_ops anonymous_object_ops = {
@@ -34,7 +46,8 @@ void
 object_cache_init(void)
 {
 	object_cache = slab_cache_create("memory_object", sizeof(struct memory_object), 0);
-	if (!object_cache)
+	stored_cache = slab_cache_create("stored_object", sizeof(struct stored_object), 0);
+	if (!object_cache || !stored_cache)
 		panic("no memory for memory objects");
 }
 
@@ -63,29 +76,122 @@ object_create(const struct memory_object_ops *ops, uint64_t size, void *private)
 	return o;
 }
 
+struct memory_object *
+object_create_stored(const struct memory_object_ops *ops, uint64_t size, void *private, struct backing *backing)
+{
+	struct stored_object *so = slab_alloc(stored_cache, ALLOC_ZERO);
+
+	if (!so)
+		return NULL;
+	object_init(&so->object, ops, size);
+	so->object.private = private;
+	so->object.embedded = false;
+	so->object.store = &so->store;
+	so->store.object = &so->object;
+	so->store.backing = backing;
+	backing_get(backing);
+	list_init(&so->store.node);
+	wait_queue_init(&so->store.idle);
+	return &so->object;
+}
+
 void
 object_get(struct memory_object *o)
 {
 	ref_get(&o->refs);
 }
 
-void
-object_put(struct memory_object *o)
+/* The last reference is gone. */
+static void
+destroy(struct memory_object *o)
 {
+	struct backing *b = o->store ? o->store->backing : NULL;
 	bool embedded = o->embedded;
 
-	if (!ref_put(&o->refs))
-		return;
 	assert(list_is_empty(&o->mappings));
 	page_cache_remove(o, 0, UINT64_MAX);
 	radix_destroy(&o->pages);
 	if (o->ops->release)
 		o->ops->release(o);
-	if (!embedded)
+	if (b) {
+		slab_free(stored_cache, container_of(o, struct stored_object, object));
+		backing_put(b);
+	} else if (!embedded) {
 		slab_free(object_cache, o);
+	}
 }
 
-/* Zero [from, to) of page `index`, if the object has that page. */
+void
+object_put(struct memory_object *o)
+{
+	if (ref_put(&o->refs))
+		destroy(o);
+}
+
+static struct spinlock late_lock = SPINLOCK_INIT(LEAF);
+static struct list late = LIST_INIT(late); /* late_lock: objects to destroy, by their empty list of mappings */
+static struct continuation late_work;      /* late_lock: initialised with the first */
+
+static void
+destroy_late(struct continuation *c)
+{
+	for (;;) {
+		uint64_t flags = spin_lock_irq(&late_lock);
+		struct memory_object *o = list_first(&late, struct memory_object, mappings);
+
+		if (o)
+			list_del_init(&o->mappings);
+		spin_unlock_irq(&late_lock, flags);
+		if (!o)
+			return;
+		destroy(o);
+	}
+}
+
+void
+object_put_late(struct memory_object *o)
+{
+	uint64_t flags;
+
+	if (!ref_put(&o->refs))
+		return;
+	assert(list_is_empty(&o->mappings));
+	flags = spin_lock_irq(&late_lock);
+	if (!late_work.fn)
+		continuation_init(&late_work, destroy_late);
+	list_add_tail(&late, &o->mappings);
+	spin_unlock_irq(&late_lock, flags);
+	continuation_run(&late_work);
+}
+
+void
+object_inode_gone(struct memory_object *o)
+{
+	spin_lock(&o->pages_lock);
+	o->inode = NULL;
+	spin_unlock(&o->pages_lock);
+}
+
+void
+object_dump(const struct memory_object *o)
+{
+	const struct object_store *s = o->store;
+
+	pr_info("object %p (%s): size %#lx, %lu pages, %u references\n", (const void *)o, o->ops->name, o->size,
+		o->pages.count, o->refs.count);
+	if (s)
+		pr_info("  of %s: %lu dirty, %lu being written, held by %u, %s%s\n", s->backing->name, s->dirty,
+			s->writeback, s->holds, s->listed ? "listed" : "unlisted",
+			s->errors.value ? ", has had errors" : "");
+}
+
+/* --- truncation ------------------------------------------------------------------------------- */
+
+/*
+ * Zero [from, to) of page `index`, if the object has that page. With a store that is only what
+ * memory shows: the store was told itself. A page that is being filled may get what was there
+ * before: it is dropped.
+ */
 static void
 zero_part(struct memory_object *o, uint64_t index, size_t from, size_t to)
 {
@@ -93,10 +199,13 @@ zero_part(struct memory_object *o, uint64_t index, size_t from, size_t to)
 
 	if (from >= to)
 		return;
-	if (object_get_page(o, index, false, &p) != 0 || !p)
+	p = page_cache_look_up(o, index);
+	if (!p)
 		return;
-	memset((char *)page_to_virt(p) + from, 0, to - from);
-	object_mark_dirty(o, p);
+	if (page_flags(p) & PAGE_UPTODATE)
+		memset((char *)page_to_virt(p) + from, 0, to - from);
+	else
+		page_cache_remove(o, index, index);
 	page_put(p);
 }
 
@@ -137,68 +246,6 @@ object_punch(struct memory_object *o, uint64_t start, uint64_t end)
 	mutex_unlock(&o->lock);
 }
 
-void
-object_mark_dirty(struct memory_object *o, struct page *p)
-{
-	if (!o->ops->write_page || (p->flags & PAGE_DIRTY))
-		return;
-	if (!(atomic_fetch_or(&p->flags, (uint32_t)PAGE_DIRTY) & PAGE_DIRTY)) {
-		atomic_add(&o->dirty, 1);
-		frames_count(COUNT_DIRTY, 1);
-	}
-}
-
-/*
- * Write one dirty page back: its leaves lose the right to write first, so that the next store
- * faults and marks it dirty again. `p` is referenced by the caller.
- */
-int
-object_write_back(struct memory_object *o, struct page *p)
-{
-	int error = 0;
-
-	page_lock(p);
-	if (p->object == o && (p->flags & PAGE_DIRTY)) {
-		atomic_and(&p->flags, ~(uint32_t)PAGE_DIRTY);
-		atomic_sub(&o->dirty, 1);
-		frames_count(COUNT_DIRTY, -1);
-		object_protect_range(o, p->index, p->index);
-		error = o->ops->write_page(o, p);
-		if (error != 0)
-			object_mark_dirty(o, p);
-	}
-	page_unlock(p);
-	return error;
-}
-
-int
-object_sync(struct memory_object *o, uint64_t start, uint64_t end)
-{
-	uint64_t index = start / PAGE_SIZE, last = (end - 1) / PAGE_SIZE;
-	int result = 0;
-
-	if (!o->ops->write_page || end <= start)
-		return 0;
-	while (index <= last && atomic_load_relaxed(&o->dirty) > 0) {
-		struct page *p;
-		int error;
-
-		spin_lock(&o->pages_lock);
-		p = radix_next(&o->pages, &index);
-		if (p)
-			page_get(p);
-		spin_unlock(&o->pages_lock);
-		if (!p)
-			break;
-		error = index <= last ? object_write_back(o, p) : 0;
-		if (error != 0 && result == 0)
-			result = error;
-		page_put(p);
-		index++;
-	}
-	return result;
-}
-
 bool
 object_next_data(struct memory_object *o, uint64_t *index)
 {
@@ -225,15 +272,13 @@ object_next_hole(struct memory_object *o, uint64_t *index)
 
 /*
  * Visit the leaves of object pages [first, last] in every mapping. `act` gets a mapping, the part
- * of it that shows them, and a batch; it does what fits into the batch under the page-table lock
- * and returns true when it has to be called again. The list may change while a batch is flushed; so
- * it is walked again from the start until nothing is left to do.
+ * of it that shows them, and a batch; it does what fits into the batch under the page-table lock,
+ * and leaves the batch empty when it finds nothing to do. The list may change while a batch is
+ * finished; so it is walked again from the start until every batch stays empty.
  */
 static void
 visit_mappings(struct memory_object *o, uint64_t first, uint64_t last,
-	       bool (*act)(struct mapping *m, vaddr_t start, vaddr_t end, bool flag,
-			   struct tlb_batch *b),
-	       bool flag)
+	       void (*act)(struct mapping *m, vaddr_t start, vaddr_t end, bool flag, struct tlb_batch *b), bool flag)
 {
 	for (;;) {
 		struct address_space *as = NULL;
@@ -251,7 +296,7 @@ visit_mappings(struct memory_object *o, uint64_t first, uint64_t last,
 			tlb_batch_init(&b, m->as);
 			act(m, m->start + ((low - m->object_page) << PAGE_SHIFT),
 			    m->start + ((high - m->object_page + 1) << PAGE_SHIFT), flag, &b);
-			if (b.flush || b.count > 0) { /* leaves that nobody used need no flush, but their pages wait */
+			if (!tlb_batch_is_empty(&b)) {
 				as = m->as;
 				ref_get(&as->lazy);
 				break;
@@ -266,15 +311,12 @@ visit_mappings(struct memory_object *o, uint64_t first, uint64_t last,
 }
 
 /* Remove leaves until the batch is full. */
-static bool
+static void
 unmap_some(struct mapping *m, vaddr_t start, vaddr_t end, bool keep_private, struct tlb_batch *b)
 {
-	bool more;
-
 	spin_lock(&m->as->page_table_lock);
-	more = mapping_zap_locked(m, &start, end, keep_private, b);
+	(void)mapping_zap_locked(m, &start, end, keep_private, b);
 	spin_unlock(&m->as->page_table_lock);
-	return more;
 }
 
 void
@@ -284,13 +326,28 @@ object_unmap_range(struct memory_object *o, uint64_t first, uint64_t last, bool 
 		visit_mappings(o, first, last, unmap_some, keep_private);
 }
 
-static bool
+/* Faults look at the size again under the page-table lock, as with truncation: (1) it is 0, (2)
+ * leaves go. */
+void
+device_object_hide(struct memory_object *o)
+{
+	atomic_store(&o->size, 0);
+	object_unmap_range(o, 0, UINT64_MAX, false);
+}
+
+void
+device_object_show(struct memory_object *o)
+{
+	atomic_store(&o->size, UINT64_MAX);
+}
+
+static void
 protect_some(struct mapping *m, vaddr_t start, vaddr_t end, bool flag, struct tlb_batch *b)
 {
 	struct page_table *pt = &m->as->page_table;
 
 	if (!(m->flags & MAPPING_SHARED))
-		return false;
+		return;
 	spin_lock(&m->as->page_table_lock);
 	for (vaddr_t va = arch_page_table_next(pt, start, end); va < end;
 	     va = arch_page_table_next(pt, va + PAGE_SIZE, end)) {
@@ -298,11 +355,10 @@ protect_some(struct mapping *m, vaddr_t start, vaddr_t end, bool flag, struct tl
 		paddr_t pa;
 
 		if (arch_page_table_lookup(pt, va, &pa, &prot) && (prot & PTE_WRITE) &&
-		    arch_page_table_protect(pt, va, prot & ~PTE_WRITE))
+		    leaf_protect_locked(m->as, va, prot & ~PTE_WRITE))
 			tlb_batch_add(b, va, PAGE_SIZE, NULL);
 	}
 	spin_unlock(&m->as->page_table_lock);
-	return false;
 }
 
 /* Take the right to write from every shared leaf of the pages. */

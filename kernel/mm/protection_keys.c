@@ -25,7 +25,7 @@ key_is_given(const struct address_space *as, int key)
 	return as->keys & BIT(key);
 }
 
-/* The first key that nobody has, or -ENOSPC. as->lock for writing. */
+/* The first key that nobody has, or -ENOSPC. `as` is being changed. */
 static int
 take_key(struct address_space *as)
 {

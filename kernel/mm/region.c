@@ -394,12 +394,8 @@ drop_spares(void)
 {
 	for (;;) {
 		uint64_t flags = spin_lock_irq(&region_lock);
-		struct region *r = space.spare_count > SPARES_MIN ? list_first(&space.spare, struct region, list) : NULL;
+		struct region *r = region_space_take_spare(&space, SPARES_MIN);
 
-		if (r) {
-			list_del(&r->list);
-			space.spare_count--;
-		}
 		spin_unlock_irq(&region_lock, flags);
 		if (!r)
 			return;

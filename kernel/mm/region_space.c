@@ -74,6 +74,19 @@ region_space_give_spare(struct region_space *s, struct region *r)
 }
 
 struct region *
+region_space_take_spare(struct region_space *s, uint32_t keep)
+{
+	struct region *r;
+
+	if (s->spare_count <= keep)
+		return NULL;
+	r = list_first(&s->spare, struct region, list);
+	list_del_init(&r->list);
+	s->spare_count--;
+	return r;
+}
+
+struct region *
 region_space_alloc(struct region_space *s, uint32_t order)
 {
 	uint32_t k = order;
@@ -86,10 +99,8 @@ region_space_alloc(struct region_space *s, uint32_t order)
 	r = list_first(&s->free[k], struct region, list);
 	list_del_init(&r->list);
 	while (k > order) {
-		struct region *upper = list_first(&s->spare, struct region, list);
+		struct region *upper = region_space_take_spare(s, 0);
 
-		list_del(&upper->list);
-		s->spare_count--;
 		k--;
 		upper->start = r->start + bytes(k);
 		upper->order = k;

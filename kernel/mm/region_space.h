@@ -35,6 +35,8 @@ struct region_space {
  * it. */
 void region_space_init(struct region_space *s, vaddr_t start, uint32_t order, struct region *root);
 void region_space_give_spare(struct region_space *s, struct region *r);
+/* A node that is the caller's then; NULL: there are no more than `keep`. */
+struct region *region_space_take_spare(struct region_space *s, uint32_t keep);
 /* A used block of 1 << order pages; NULL: none free, or too few spare nodes (REGION_ORDERS
  * suffice). */
 struct region *region_space_alloc(struct region_space *s, uint32_t order);

@@ -310,7 +310,7 @@ address_space_remap(struct address_space *as, vaddr_t old, size_t old_len, size_
 	result = remap_locked(as, old, old_len, new_len, flags, new_addr, &doomed);
 	if (result >= 0) {
 		m = address_space_find(as, (vaddr_t)result);
-		locked = m && (m->flags & MAPPING_LOCKED) && new_len > old_len;
+		locked = m && (m->flags & MAPPING_LOCKED) && !as->mlock_onfault && new_len > old_len;
 	}
 	address_space_changed(as);
 	mappings_free(&doomed);

@@ -6,7 +6,9 @@
  * at once (unless "on fault"), eviction of the object's pages skips none the program needs (an
  * evicted clean page comes back by a fault), and the amount is held against RLIMIT_MEMLOCK.
  */
+#include <tessera/backing.h>
 #include <tessera/errno.h>
+#include <tessera/file.h>
 #include <tessera/process.h>
 
 #include "mm.h"
@@ -109,6 +111,7 @@ address_space_lock_all(struct address_space *as, bool now, bool future, bool onf
 		return -ENOMEM;
 	}
 	as->mlock_future = future ? MAPPING_LOCKED : 0;
+	as->mlock_onfault = future && onfault;
 	if (now || !future) {
 		for (m = rb_entry(rb_first(&as->mappings), struct mapping, node); m;
 		     m = mapping_next(m)) {
@@ -186,9 +189,8 @@ address_space_sync(struct address_space *as, vaddr_t addr, size_t len, bool wait
 	if (end < addr)
 		return -ENOMEM; /* but a length that rounds up to nothing is nothing */
 	while (addr < end && error == 0) {
-		struct memory_object *o = NULL;
+		struct file *f = NULL;
 		struct mapping *m;
-		uint64_t first = 0;
 		vaddr_t high;
 
 		read_lock(&as->lock);
@@ -199,21 +201,20 @@ address_space_sync(struct address_space *as, vaddr_t addr, size_t len, bool wait
 		}
 		if (m->start > addr) {
 			hole = -ENOMEM;
-			addr = m->start;
 		}
 		high = MIN(m->end, end);
 		if (invalidate && (m->flags & MAPPING_LOCKED))
 			error = -EBUSY;
-		if (wait && m->object && (m->flags & MAPPING_SHARED)) {
-			o = m->object;
-			first = mapping_index(m, addr) << PAGE_SHIFT;
-			object_get(o);
+		if (wait && m->object && m->object->store && m->file && (m->flags & MAPPING_SHARED)) {
+			f = m->file;
+			file_get(f);
 		}
 		read_unlock(&as->lock);
-		if (o) {
-			if (error == 0)
-				error = object_sync(o, first, first + (high - addr));
-			object_put(o);
+		/* The whole file, by its own fsync: the store has to be told that it shall last. */
+		if (f) {
+			if (error == 0 && f->ops->sync)
+				error = f->ops->sync(f, true);
+			file_put(f);
 		}
 		addr = high;
 	}

@@ -14,6 +14,7 @@
  * that only grows. Readers and writers take no lock.
  */
 #include <tessera/async.h>
+#include <tessera/backing.h>
 #include <tessera/config.h>
 #include <tessera/continuation.h>
 #include <tessera/cred.h>
@@ -116,6 +117,8 @@ destroy(struct file *f)
 	}
 	if (f->ops->release)
 		f->ops->release(f);
+	if (f->cached)
+		cached_file_detach(f);
 	if (f->inode) {
 		if ((f->mode & FILE_WRITE) && S_ISREG(f->inode->mode))
 			atomic_sub(&f->inode->writers, 1);
@@ -197,7 +200,7 @@ static bool
 shares_position(const struct file *f)
 {
 	return ref_count(&f->refs) > 1 && f->inode &&
-	       (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode));
+	       (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISBLK(f->inode->mode));
 }
 
 static void
@@ -212,7 +215,7 @@ ssize_t
 file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
 	struct process *p = current_process();
-	bool own = pos == NULL && (f->mode & FILE_SEEKABLE), locked = own && shares_position(f);
+	bool own = pos == NULL && (f->mode & (FILE_SEEKABLE | FILE_FORWARD)), locked = own && shares_position(f);
 	loff_t dummy = 0;
 	ssize_t n;
 
@@ -239,11 +242,21 @@ file_read_flags(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_fl
 	return n;
 }
 
+/* O_SYNC and its like: what was written shall last before the call returns. */
+static ssize_t
+sync_written(struct file *f, ssize_t n, uint32_t rw_flags)
+{
+	bool all = (READ_ONCE(f->flags) & O_SYNC) == O_SYNC || (rw_flags & RW_SYNC);
+	int error = f->ops->sync(f, !all);
+
+	return error ? error : n;
+}
+
 ssize_t
 file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
 	struct process *p = current_process();
-	bool own = pos == NULL && (f->mode & FILE_SEEKABLE), locked = own && shares_position(f);
+	bool own = pos == NULL && (f->mode & (FILE_SEEKABLE | FILE_FORWARD)), locked = own && shares_position(f);
 	loff_t dummy = 0;
 	ssize_t n;
 
@@ -258,12 +271,39 @@ file_write_flags(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw
 	n = check_range(f, *pos, from->count);
 	if (n == 0)
 		n = f->ops->write(f, from, pos, rw_flags);
+	if (n > 0 && f->cached && f->ops->sync &&
+	    ((READ_ONCE(f->flags) & O_DSYNC) || (rw_flags & (RW_DSYNC | RW_SYNC))))
+		n = sync_written(f, n, rw_flags);
 	if (n > 0)
 		notify_file(f, NOTIFY_MODIFY);
 	if (locked)
 		mutex_unlock(&f->position_lock);
 	if (p)
 		account(&p->write_bytes, &p->write_calls, n);
+	return n;
+}
+
+ssize_t
+file_begin(struct file *f, struct iov_iter *it, loff_t pos, bool write, uint32_t rw_flags, struct file_transfer *t)
+{
+	struct process *p = current_process();
+	ssize_t n;
+
+	if (!f->ops->begin)
+		return 0;
+	n = write ? 0 : notify_permit(f, NOTIFY_ACCESS_PERM);
+	if (n == 0)
+		n = check_range(f, pos, it->count);
+	if (n == 0) {
+		size_t count = it->count;
+
+		n = f->ops->begin(f, it, pos, write, rw_flags, t);
+		if (n == FILE_UNDER_WAY) {
+			notify_file(f, write ? NOTIFY_MODIFY : NOTIFY_ACCESS);
+			account(write ? &p->write_bytes : &p->read_bytes, write ? &p->write_calls : &p->read_calls,
+				(ssize_t)count);
+		}
+	}
 	return n;
 }
 
@@ -322,6 +362,8 @@ seek_data(struct inode *i, loff_t offset, int whence)
 
 	if (offset < 0 || (uint64_t)offset >= size)
 		return -ENXIO;
+	if (i->object->store) /* what is cached says nothing of what there is: all is data */
+		return whence == SEEK_DATA ? offset : (loff_t)size;
 	index = (uint64_t)offset >> PAGE_SHIFT;
 	found = whence == SEEK_DATA ? object_next_data(i->object, &index)
 				    : object_next_hole(i->object, &index);

@@ -190,16 +190,17 @@ handle_table_copy(struct handle_table *from)
 }
 
 /* What close(2) owes an object before its reference is dropped. */
-static void
+static int
 close_file(struct handle_table *t, struct file *f)
 {
-	if (f->ops->flush)
-		f->ops->flush(f, current_process());
+	int error = f->ops->flush ? f->ops->flush(f, t) : 0;
+
 	dnotify_closed(f, t);
 	if (f->inode && !(f->mode & FILE_PATH))
 		file_locks_close(f, t);
 	file_put(f);
 	cpu_count_one(CPU_COUNTER(handles_closed));
+	return error;
 }
 
 static void
@@ -551,8 +552,7 @@ handle_close(struct handle_table *t, int fd)
 	spin_unlock(&t->lock);
 	if (!f)
 		return -EBADF;
-	close_file(t, f);
-	return 0;
+	return close_file(t, f);
 }
 
 /* Slot `newfd`, reserved, becomes a duplicate of slot `fd`, which is open. t->lock is held. */

@@ -140,7 +140,7 @@ has_room_locked(struct pid_namespace *ns)
 	if (now < a->look_at)
 		return !a->stopped;
 	a->look_at = now + (uint64_t)MAX(READ_ONCE(accounting_limits[2]), 0) * NSEC_PER_SEC;
-	if (filesystem_statfs(a->file->inode->fs, &st) || !st.blocks)
+	if (filesystem_statfs(a->file->inode->fs, a->file->inode, &st) || !st.blocks)
 		return true;
 	percent = READ_ONCE(accounting_limits[a->stopped ? 0 : 1]);
 	if (a->stopped ? st.available >= st.blocks / 100 * (uint64_t)MAX(percent, 0)

@@ -307,6 +307,8 @@ install_memory(struct process *p, struct address_space *as)
 
 	spin_lock(&p->lock);
 	old = p->as;
+	if (old) /* a parent's too, that a vfork had lent: as Linux counts */
+		p->peak_rss = MAX(p->peak_rss, address_space_peak_resident(old));
 	p->as = as;
 	spin_unlock(&p->lock);
 	flags = arch_irq_save();

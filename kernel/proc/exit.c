@@ -92,19 +92,15 @@ release_parts(struct process *p)
 	struct ipc_namespace *ipc;
 	struct namespaces *namespaces;
 	struct fs_context *fs;
-	uint64_t resident;
 
 	timers_exit(p);
 	uring_process_end(p);
 	aio_process_end(p);
-	resident = address_space_resident(p->as);
-	if (p->as->peak_rss > resident)
-		resident = p->as->peak_rss;
 	spin_lock(&p->lock);
 	as = p->as;
 	handles = p->handles;
 	fs = p->fs;
-	p->peak_rss = resident;
+	p->peak_rss = MAX(p->peak_rss, address_space_peak_resident(as));
 	p->handles = NULL;
 	spin_unlock(&p->lock);
 	handle_table_leave(handles); /* some releases still look at the process's memory and directories */

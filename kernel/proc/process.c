@@ -227,6 +227,19 @@ process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns)
 	spin_unlock_irq(&p->signal_lock, flags);
 }
 
+uint64_t
+process_peak_resident(struct process *p)
+{
+	uint64_t pages;
+
+	spin_lock(&p->lock);
+	pages = p->peak_rss;
+	if (p->as)
+		pages = MAX(pages, address_space_peak_resident(p->as));
+	spin_unlock(&p->lock);
+	return pages;
+}
+
 struct cred *
 process_thread_cred(struct process *p, struct thread *t)
 {

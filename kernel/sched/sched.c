@@ -53,8 +53,31 @@ sched_now(void)
 void
 sched_resched_cpu(struct cpu *c)
 {
-	if (atomic_exchange(&c->need_resched, 1) == 0 && c != this_cpu())
+	struct cpu *here = this_cpu();
+
+	if (atomic_exchange(&c->need_resched, 1) != 0 || c == here)
+		return;
+	if (here->kicks_held)
+		here->kicks |= BIT(c->id);
+	else
 		arch_kick_cpu(c->id);
+}
+
+void
+sched_kicks_hold(void)
+{
+	this_cpu()->kicks_held++;
+}
+
+void
+sched_kicks_send(void)
+{
+	struct cpu *here = this_cpu();
+
+	if (--here->kicks_held)
+		return;
+	for (; here->kicks; here->kicks &= here->kicks - 1)
+		arch_kick_cpu((uint32_t)__builtin_ctzll(here->kicks));
 }
 
 /* --- the switch ------------------------------------------------------------------------------ */

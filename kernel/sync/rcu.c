@@ -18,6 +18,9 @@
  * An idle CPU and one that runs a program read nothing, so neither is waited for or woken. What was filed is
  * looked at by a continuation some milliseconds after the first came, or at once when many wait.
  *
+ * Who takes ripe objects out of a bag counts in `freeing` from before that until the last of them is freed: between the
+ * two they are in no bag, and rcu_barrier() waits for the count. Who frees may be preempted meanwhile, so it sleeps.
+ *
  * Locks: a CPU's bags have a lock of class LEAF each, held for a few instructions; functions are called
  * outside.
  */
@@ -25,12 +28,13 @@
 #include <tessera/lock.h>
 #include <tessera/panic.h>
 #include <tessera/rcu.h>
-#include <tessera/sched.h>
 #include <tessera/time.h>
+#include <tessera/wait.h>
 
 #define BAGS     3u                      /* epochs that may have objects: this one and two before */
 #define PATIENCE (5 * NSEC_PER_MSEC)     /* from the first object to a look */
 #define MANY     256u                    /* objects of one CPU that are not let wait */
+#define PAUSE    (NSEC_PER_MSEC / 4)     /* between two looks of rcu_barrier() */
 
 /* What was filed on one CPU. */
 struct rcu_bags {
@@ -175,7 +179,6 @@ rcu_free(struct rcu_head *h, void (*fn)(struct rcu_head *h))
 	struct rcu_bags *b;
 	struct rcu_bag *bag;
 	uint64_t flags, e;
-	bool ripe = false;
 	size_t count;
 
 	h->fn = fn;
@@ -186,8 +189,8 @@ rcu_free(struct rcu_head *h, void (*fn)(struct rcu_head *h))
 	e = atomic_load(&rcu_epoch);
 	bag = &b->bags[e % BAGS];
 	if (bag->epoch != e) {
-		ripe = true;
-		atomic_add(&freeing, 1);
+		if (bag->first) /* before it leaves the bag */
+			atomic_add(&freeing, 1);
 		stale = empty_locked(b, bag); /* from three epochs ago or more: ripe */
 		bag->epoch = e;
 	}
@@ -197,7 +200,7 @@ rcu_free(struct rcu_head *h, void (*fn)(struct rcu_head *h))
 	count = ++b->count;
 	spin_unlock_irq(&b->lock, flags);
 	preempt_enable();
-	if (ripe) {
+	if (stale) {
 		free_all(stale);
 		atomic_sub(&freeing, 1);
 	}
@@ -206,9 +209,16 @@ rcu_free(struct rcu_head *h, void (*fn)(struct rcu_head *h))
 		continuation_run(&collect_now);
 }
 
+/* Let others run, of whatever priority: those who read, and those who free. */
+static void
+pause_barrier(void)
+{
+	(void)wait_until(deadline_after(PAUSE), WAIT_UNINTERRUPTIBLE);
+}
+
 /*
- * What was filed when this is called is ripe two epochs later; what others file meanwhile is not waited for. Others may
- * have taken ripe objects out just before: they count in `freeing` from before they did until all are freed.
+ * What was filed when this is called is ripe two epochs later. Those who had taken ripe objects out before count in
+ * `freeing`; so do those who do it later, and while there are such without a gap they are waited for, too.
  */
 void
 rcu_barrier(void)
@@ -220,9 +230,9 @@ rcu_barrier(void)
 		rcu_reclaim();
 		if (atomic_load(&rcu_epoch) >= until)
 			break;
-		sched_yield_thread(); /* readers do not sleep: it is a matter of moments */
+		pause_barrier();
 	}
 	rcu_reclaim();
 	while (atomic_load(&freeing))
-		sched_yield_thread();
+		pause_barrier();
 }

@@ -137,18 +137,27 @@ wait_queue_dump(const struct wait_queue *q)
 	}
 }
 
-/* (5). The barrier makes (4), whatever the caller wrote, visible before the list is looked at. */
+/*
+ * (5). The barrier makes (4), whatever the caller wrote, visible before the list is looked at. Other CPUs are
+ * interrupted when the lock is free again: who runs there removes its waiter first of all.
+ */
 void
 wake_queue(struct wait_queue *q, uint32_t key, uint32_t exclusive)
 {
-	uint64_t flags;
+	uint64_t outer, flags;
 
 	memory_barrier();
 	if (list_is_empty(&q->waiters))
 		return;
+	outer = arch_irq_save();
+	sched_kicks_hold();
 	flags = spin_lock_irq_nested(&q->lock);
 	wake_locked(q, key, exclusive, true);
 	spin_unlock_irq(&q->lock, flags);
+	sched_kicks_send();
+	arch_irq_restore(outer);
+	if (READ_ONCE(this_cpu()->need_resched))
+		schedule_preempted();
 }
 
 /* (1), second half; the store is a full barrier, so (2) is read after it. */

@@ -220,7 +220,7 @@ KTEST(truncation_takes_pages_from_mappings)
 	struct iov_iter it;
 
 	iov_iter_kernel(&it, &value, sizeof(value));
-	kcheck_equal(object_write(o, 5 * PAGE_SIZE, &it), sizeof(value));
+	kcheck_equal(object_write(o, NULL, 5 * PAGE_SIZE, &it), sizeof(value));
 	kcheck_equal(peek(as, private + 5 * PAGE_SIZE), 42);
 	object_put(o);
 	address_space_put(as);

@@ -2,11 +2,13 @@
 /*
  * reading.c - in-kernel tests of readers without locks: what they see stays until they have left.
  */
+#include <tessera/arch.h>
 #include <tessera/atomic.h>
 #include <tessera/rcu.h>
 #include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/test.h>
+#include <tessera/thread.h>
 
 #define ALIVE 0xa11fe5eedull
 #define FREED 0xdeadull
@@ -68,6 +70,51 @@ KTEST(rcu_waits_for_a_reader)
 	kcheck_equal(seen, ALIVE);
 	rcu_barrier();
 	kcheck_equal(atomic_load(&freed), before + 1);
+}
+
+struct preempted {
+	struct watched w;
+	uint32_t inside, go_on; /* [a] */
+};
+
+static struct preempted preempted;
+
+static void
+free_slowly(struct rcu_head *h)
+{
+	atomic_store(&preempted.inside, 1);
+	while (!atomic_load(&preempted.go_on))
+		arch_cpu_relax();
+	mark_freed(h);
+}
+
+/* The second, in real time, preempts the first, who frees, and waits for all that is being freed. */
+static void
+preempted_member(void *arg, uint32_t index)
+{
+	struct cpu_mask all = current_thread()->affinity;
+
+	sched_set_affinity(current_thread(), (struct cpu_mask){ BIT(0) });
+	if (index == 0) {
+		rcu_free(&preempted.w.rcu, free_slowly);
+		while (!atomic_load(&preempted.inside))
+			rcu_reclaim();
+	} else {
+		sched_set_policy(current_thread(), SCHED_FIFO, 50);
+		while (!atomic_load(&preempted.inside))
+			ktest_sleep_ns(NSEC_PER_MSEC / 10);
+		atomic_store(&preempted.go_on, 1);
+		rcu_barrier();
+		kcheck_equal(atomic_load(&preempted.w.state), FREED);
+		sched_set_policy(current_thread(), SCHED_OTHER, 0);
+	}
+	sched_set_affinity(current_thread(), all);
+}
+
+KTEST(rcu_barrier_lets_those_run_who_free)
+{
+	preempted = (struct preempted){ .w.state = ALIVE };
+	ktest_parallel(2, preempted_member, NULL);
 }
 
 #define SLOTS  8u

@@ -163,6 +163,11 @@ terminal_closed(struct tty *t)
 	return READ_ONCE(t->opened) == 0 && READ_ONCE(t->was_opened);
 }
 
+/*
+ * What the terminal prints, waited for if it must be. Bytes (in packet mode of one packet), or nothing was taken:
+ * -EIO, the terminal was closed and all that it printed is read; -EAGAIN, -ERESTARTSYS; -EFAULT, what did not fit into
+ * the program's memory is lost.
+ */
 static ssize_t
 take_waiting(struct tty *t, struct file *f, struct iov_iter *to, uint32_t rw_flags)
 {
@@ -206,6 +211,10 @@ input_has_room(struct tty *t)
 	return yes;
 }
 
+/*
+ * Types what the program wrote, as the discipline has room for it. Bytes typed, and `from` stands behind them; or none
+ * was: -EIO, the terminal is closed; -EAGAIN, -ERESTARTSYS, -EFAULT.
+ */
 static ssize_t
 type_waiting(struct tty *t, struct file *f, struct iov_iter *from, uint32_t rw_flags)
 {
@@ -221,8 +230,10 @@ type_waiting(struct tty *t, struct file *f, struct iov_iter *from, uint32_t rw_f
 		while (put < got) {
 			size_t now;
 
-			if (terminal_closed(t))
+			if (terminal_closed(t)) {
+				iov_revert(from, got - put);
 				return done > 0 ? done : -EIO;
+			}
 			now = tty_input(t, buf + put, got - put);
 			put += now;
 			done += (ssize_t)now;
@@ -247,21 +258,13 @@ type_waiting(struct tty *t, struct file *f, struct iov_iter *from, uint32_t rw_f
 static ssize_t
 master_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
-	ssize_t n = take_waiting(master_tty(f), f, to, rw_flags);
-
-	if (n > 0)
-		file_touch_terminal(f, false);
-	return n;
+	return tty_stamp(&f->inode->accessed, take_waiting(master_tty(f), f, to, rw_flags));
 }
 
 static ssize_t
 master_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
-	ssize_t n = type_waiting(master_tty(f), f, from, rw_flags);
-
-	if (n > 0)
-		file_touch_terminal(f, true);
-	return n;
+	return tty_stamp(&f->inode->modified, type_waiting(master_tty(f), f, from, rw_flags));
 }
 
 static uint32_t

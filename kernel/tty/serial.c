@@ -368,7 +368,7 @@ serial_init(void)
 	for (uint32_t i = 0; i < PORTS; i++)
 		port_start(&ports[i], i);
 	for (uint8_t irq = 3; irq <= 4; irq++)
-		if (arch_irq_isa_register(irq, serial_interrupt, (void *)(uintptr_t)irq) != 0)
+		if (arch_irq_isa_register(irq, serial_interrupt, (void *)(uintptr_t)irq, irq == 4 ? "ttyS0" : "ttyS1") != 0)
 			pr_warn("serial: interrupt %u is taken", irq);
 	if (kdb_wants_watch() && cpu_count > 1 && ports[0].present) {
 		timer_init(&watch, watch_console);

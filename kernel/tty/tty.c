@@ -356,24 +356,26 @@ file_tty(struct file *f)
 	return f->private;
 }
 
+ssize_t
+tty_stamp(struct timespec64 *time, ssize_t n)
+{
+	int64_t now = inode_now().tv_sec;
+
+	if (n > 0 && ((now ^ READ_ONCE(time->tv_sec)) & ~7ll))
+		WRITE_ONCE(time->tv_sec, now);
+	return n;
+}
+
 static ssize_t
 tty_file_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 {
-	ssize_t n = tty_read(file_tty(f), to, file_may_not_wait(f, rw_flags));
-
-	if (n > 0)
-		file_touch_terminal(f, false);
-	return n;
+	return tty_stamp(&f->inode->accessed, tty_read(file_tty(f), to, file_may_not_wait(f, rw_flags)));
 }
 
 static ssize_t
 tty_file_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
-	ssize_t n = tty_write(file_tty(f), from, file_may_not_wait(f, rw_flags));
-
-	if (n > 0)
-		file_touch_terminal(f, true);
-	return n;
+	return tty_stamp(&f->inode->modified, tty_write(file_tty(f), from, file_may_not_wait(f, rw_flags)));
 }
 
 static uint32_t

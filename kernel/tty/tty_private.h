@@ -127,6 +127,11 @@ ring_at(uint32_t n)
 void tty_after_input(struct tty *t, const struct tty_after *after);
 ssize_t tty_read(struct tty *t, struct iov_iter *to, bool nonblock);
 ssize_t tty_write(struct tty *t, struct iov_iter *from, bool nonblock);
+/*
+ * n bytes were read or written by a file whose inode has this time for it: it is now, if that is another eight seconds,
+ * so that a terminal's times do not tell how somebody types. Returns n; of no bytes and errors nothing is told.
+ */
+ssize_t tty_stamp(struct timespec64 *time, ssize_t n);
 int tty_wait_drained(struct tty *t);
 
 /* line_discipline.c: all with tty->lock held unless said */

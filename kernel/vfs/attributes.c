@@ -18,7 +18,10 @@
 void
 inode_stat(struct inode *i, struct file_stat *st)
 {
+	enum stat_wish wish = st->wish;
+
 	*st = (struct file_stat){
+		.wish = wish,
 		.device = i->fs->device,
 		.inode = i->number,
 		.mode = i->mode,
@@ -37,10 +40,11 @@ inode_stat(struct inode *i, struct file_stat *st)
 }
 
 static int
-stat_inode(struct inode *i, const struct mount *m, struct file_stat *st)
+stat_inode(struct inode *i, const struct mount *m, struct file_stat *st, enum stat_wish wish)
 {
 	int error = 0;
 
+	st->wish = wish;
 	inode_stat(i, st);
 	if (i->ops->get_attributes)
 		error = i->ops->get_attributes(i, st);
@@ -55,7 +59,13 @@ stat_inode(struct inode *i, const struct mount *m, struct file_stat *st)
 int
 vfs_stat(const struct path *p, struct file_stat *st)
 {
-	return stat_inode(p->dentry->inode, p->mount, st);
+	return stat_inode(p->dentry->inode, p->mount, st, STAT_AS_USUAL);
+}
+
+int
+vfs_stat_wish(const struct path *p, struct file_stat *st, enum stat_wish wish)
+{
+	return stat_inode(p->dentry->inode, p->mount, st, wish);
 }
 
 int
@@ -65,12 +75,12 @@ vfs_stat_file(struct file *f, struct file_stat *st)
 		return f->ops->stat(f, st);
 	if (!f->inode)
 		return -EBADF;
-	return stat_inode(f->inode, f->mount, st);
+	return stat_inode(f->inode, f->mount, st, STAT_AS_USUAL);
 }
 
 /* Who may make this change? 0 or -EPERM, -EACCES. */
-static int
-change_allowed(struct inode *i, const struct inode_change *c)
+int
+permission_change(struct inode *i, const struct inode_change *c)
 {
 	const struct cred *cred = current_cred();
 	bool owner = cred->fsuid == i->uid;
@@ -138,6 +148,21 @@ change_event(const struct inode_change *c)
 				       : NOTIFY_ATTRIB;
 }
 
+/* i->lock is held for writing. *list: to be its access control list then. */
+static int
+change(struct inode *i, const struct inode_change *c, struct posix_acl **list)
+{
+	int error = permission_change(i, c);
+
+	if (!error && i->ops->set_attributes)
+		error = i->ops->set_attributes(i, c);
+	if (!error && (c->what & ATTR_MODE))
+		error = posix_acl_chmod(i, c->mode, list);
+	if (!error)
+		apply(i, c);
+	return error;
+}
+
 int
 vfs_set_attributes(const struct path *p, struct inode_change *c)
 {
@@ -152,13 +177,10 @@ vfs_set_attributes(const struct path *p, struct inode_change *c)
 	if (c->what & ATTR_MTIME_NOW)
 		c->what |= ATTR_MTIME;
 	write_lock(&i->lock);
-	error = change_allowed(i, c);
-	if (!error && i->ops->set_attributes)
-		error = i->ops->set_attributes(i, c);
-	if (!error && (c->what & ATTR_MODE))
-		error = posix_acl_chmod(i, c->mode, &list);
-	if (!error)
-		apply(i, c);
+	if (i->ops->change)
+		error = i->ops->change(i, c);
+	else
+		error = change(i, c, &list);
 	if (list)
 		posix_acl_replace(i, list);
 	write_unlock(&i->lock);
@@ -209,6 +231,8 @@ vfs_truncate(struct inode *i, loff_t size)
 
 	if (size < 0)
 		return -EINVAL;
+	if (i->ops->truncate)
+		return i->ops->truncate(i, NULL, (uint64_t)size);
 	if (!i->object)
 		return 0; /* its text is made when it is read: nothing to cut */
 	write_lock(&i->lock);

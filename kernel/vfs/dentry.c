@@ -224,14 +224,63 @@ dentry_create_root(struct filesystem *fs, struct inode *i)
 	return dentry_create_lone(fs, i, "/");
 }
 
+/* The directory that `d` leads to is found by it from now on. */
+static void
+remember_alias_locked(struct dentry *d)
+{
+	if (d->inode && d->fs->type->foreign_names && S_ISDIR(d->inode->mode))
+		d->inode->alias = d;
+}
+
 struct dentry *
 dentry_create_lone(struct filesystem *fs, struct inode *i, const char *name)
 {
 	struct dentry *d = create(fs, name, strnlen(name, NAME_MAX));
 
-	if (d)
+	if (d) {
 		d->inode = i;
+		remember_alias_locked(d);
+	}
 	return d;
+}
+
+struct dentry *
+inode_alias(struct inode *i)
+{
+	struct dentry *d;
+
+	spin_lock(&dentry_lock);
+	d = i->alias;
+	if (d && !dentry_get_peeked(d))
+		d = NULL;
+	spin_unlock(&dentry_lock);
+	return d;
+}
+
+bool
+dentry_place_lone(struct dentry *d)
+{
+	bool ours;
+
+	spin_lock(&dentry_lock);
+	ours = !d->inode->alias;
+	if (ours)
+		d->inode->alias = d;
+	spin_unlock(&dentry_lock);
+	return ours;
+}
+
+struct dentry *
+dentry_place(struct dentry *d, char *name)
+{
+	struct dentry *parent;
+
+	spin_lock(&dentry_lock);
+	memcpy(name, d->name, d->length + 1u);
+	parent = d->parent;
+	dentry_get(parent);
+	spin_unlock(&dentry_lock);
+	return parent;
 }
 
 void
@@ -242,6 +291,8 @@ dentry_attach(struct dentry *d, struct inode *i)
 	spin_lock(&dentry_lock);
 	old = d->inode;
 	atomic_store_release(&d->inode, i);
+	if (d->hashed)
+		remember_alias_locked(d);
 	spin_unlock(&dentry_lock);
 	if (old)
 		inode_put(old);
@@ -283,15 +334,85 @@ dentry_hash(struct dentry *d)
 		return d;
 	}
 	other = find(d->parent, d->hash, d->name, d->length);
-	if (other)
+	if (other) {
 		ref_get_cached(&other->refs);
-	else
+	} else {
 		hash_locked(d);
+		remember_alias_locked(d);
+	}
 	spin_unlock(&dentry_lock);
 	if (!other)
 		return d;
 	dentry_put(d);
 	return other;
+}
+
+/* Is `old` what everybody finds where `d` would be? Then another was faster than who made `d`. */
+static bool
+stands_there(struct dentry *old, const struct dentry *d)
+{
+	bool there;
+
+	spin_lock(&dentry_lock);
+	there = old->hashed && name_is(old, d->parent, d->hash, d->name, d->length);
+	spin_unlock(&dentry_lock);
+	return there;
+}
+
+/*
+ * `old` gets the place of `d`, whose directory is held. The directory that it leaves is held too: nobody is about to
+ * do something to the name there. -ESTALE: somebody is.
+ */
+static int
+take_place(struct dentry *old, struct dentry *d)
+{
+	struct dentry *parent = dentry_parent(old);
+	int error = -ESTALE;
+
+	if (parent == d->parent) {
+		/* Who takes it away from here needs this directory; who renames across directories may be who asks. */
+		dentry_move(old, d);
+		dentry_put(parent);
+		return 0;
+	}
+	dentry_put(parent);
+	if (!mutex_trylock(&d->fs->rename_lock))
+		return -ESTALE;
+	parent = dentry_parent(old);
+	if (dentry_is_below(d, old)) {
+		error = -ELOOP;
+	} else if (read_trylock(&parent->inode->lock)) {
+		dentry_move(old, d);
+		read_unlock(&parent->inode->lock);
+		error = 0;
+	}
+	dentry_put(parent);
+	mutex_unlock(&d->fs->rename_lock);
+	return error;
+}
+
+/*
+ * `d`, looked up and not hashed, leads to a directory that has another name in the cache: it was moved without us. Its
+ * cached dentry, on which all below it and maybe mounts and programs stand, takes the place. A directory never has two:
+ * one that lay in itself would be locked twice by who works on both.
+ */
+struct dentry *
+dentry_adopt(struct dentry *d)
+{
+	struct dentry *old = d->inode && d->fs->type->foreign_names && S_ISDIR(d->inode->mode) ? inode_alias(d->inode) : NULL;
+	int error;
+
+	if (!old || stands_there(old, d)) {
+		dentry_put(old);
+		return dentry_hash(d);
+	}
+	error = take_place(old, d);
+	if (error)
+		dentry_put(old);
+	else
+		WRITE_ONCE(old->expires, READ_ONCE(d->expires));
+	dentry_put(d);
+	return error ? ERR_PTR(error) : old;
 }
 
 static void
@@ -346,6 +467,8 @@ kill_locked(struct dentry *d)
 	unhash_locked(d);
 	unlist_locked(d);
 	list_del(&d->siblings);
+	if (i && i->alias == d)
+		i->alias = NULL;
 	spin_unlock(&dentry_lock);
 	if (i && i->links == 0)
 		notify_inode_removed(i, NOTIFY_DELETE_SELF);

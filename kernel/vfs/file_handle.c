@@ -33,6 +33,7 @@ vfs_inode_key(const struct inode *i, struct file_key *key)
 {
 	if (!i->fs->type->name_of)
 		return -EOPNOTSUPP;
+	key->own = false;
 	key->generation = generation_of(i->fs);
 	key->inode = i->number;
 	return 0;
@@ -41,6 +42,13 @@ vfs_inode_key(const struct inode *i, struct file_key *key)
 int
 vfs_file_key(const struct path *p, struct file_key *key)
 {
+	const struct inode *i = p->dentry->inode;
+
+	if (i->fs->type->key_of) {
+		i->fs->type->key_of(i, key);
+		key->own = true;
+		return 0;
+	}
 	return vfs_inode_key(p->dentry->inode, key);
 }
 
@@ -143,6 +151,45 @@ lone_dentry(struct filesystem *fs, struct inode *i)
 	return d;
 }
 
+/* A place for `i`, whose reference is taken over: its name where it is a directory that has one, else none. */
+static struct dentry *
+place_of(struct filesystem *fs, struct inode *i)
+{
+	struct dentry *d;
+
+	for (;;) {
+		d = i == fs->root->inode ? fs->root : NULL;
+		if (d)
+			dentry_get(d);
+		else
+			d = S_ISDIR(i->mode) ? inode_alias(i) : NULL;
+		if (!d)
+			d = lone_dentry(fs, i);
+		if (IS_ERR(d) || !S_ISDIR(i->mode) || d == fs->root || i->alias == d || dentry_place_lone(d))
+			break;
+		dentry_put(d);
+	}
+	inode_put(i);
+	return d;
+}
+
+static int
+find_own_key(const struct path *at, const struct file_key *key, struct path *out)
+{
+	struct filesystem *fs = at->mount->fs;
+	struct inode *i = fs->type->find_key && fs->root ? fs->type->find_key(fs, key) : ERR_PTR(-ESTALE);
+	struct dentry *d;
+
+	if (IS_ERR(i))
+		return (int)PTR_ERR(i);
+	d = place_of(fs, i);
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	mount_get(at->mount);
+	*out = (struct path){ at->mount, d };
+	return 0;
+}
+
 int
 vfs_find_key(const struct path *at, const struct file_key *key, struct path *out)
 {
@@ -151,6 +198,8 @@ vfs_find_key(const struct path *at, const struct file_key *key, struct path *out
 	struct inode *i;
 	char *name;
 
+	if (key->own)
+		return find_own_key(at, key, out);
 	if (!fs->type->name_of || !fs->root || key->generation != generation_of(fs))
 		return -ESTALE;
 	name = kmalloc(NAME_MAX + 1, 0);

@@ -258,20 +258,35 @@ wanted(struct file *f, const struct file_lock_range *r, bool ofd)
 	};
 }
 
+/* Files whose locks somebody else keeps. FILE_LOCK_HERE: not those. */
+static int
+elsewhere(struct file *f, struct file_lock *want, enum file_lock_act act)
+{
+	if (!f->ops->lock)
+		return FILE_LOCK_HERE;
+	return f->ops->lock(f, &want->range, act, want->owner, want->family == FAMILY_FLOCK);
+}
+
 int
 file_lock_set(struct file *f, const struct file_lock_range *r, bool ofd, bool wait)
 {
 	struct file_lock want = wanted(f, r, ofd);
+	int result = elsewhere(f, &want, wait ? FILE_LOCK_WAIT : FILE_LOCK_TRY);
 
-	return set_lock(f->inode, &want, wait);
+	return result == FILE_LOCK_HERE ? set_lock(f->inode, &want, wait) : result;
 }
 
-void
+int
 file_lock_test(struct file *f, struct file_lock_range *r, bool ofd)
 {
 	struct inode_claims *l = atomic_load(&f->inode->locks);
 	struct file_lock want = wanted(f, r, ofd), *h = NULL;
+	int result = elsewhere(f, &want, FILE_LOCK_TEST);
 
+	if (result != FILE_LOCK_HERE) {
+		*r = want.range;
+		return result;
+	}
 	spin_lock(&file_locks_lock);
 	if (l)
 		h = conflict_locked(l, &want);
@@ -280,6 +295,7 @@ file_lock_test(struct file *f, struct file_lock_range *r, bool ofd)
 	else
 		r->type = FILE_LOCK_UNLOCK;
 	spin_unlock(&file_locks_lock);
+	return 0;
 }
 
 int
@@ -291,8 +307,9 @@ file_flock(struct file *f, int type, bool wait)
 		.family = FAMILY_FLOCK,
 		.range = { 0, UINT64_MAX, type, current_process()->pid },
 	};
+	int result = elsewhere(f, &want, wait ? FILE_LOCK_WAIT : FILE_LOCK_TRY);
 
-	return set_lock(f->inode, &want, wait);
+	return result == FILE_LOCK_HERE ? set_lock(f->inode, &want, wait) : result;
 }
 
 /* Drop all locks of `owner`, of one family or (posix false) of the two that open objects own. */

@@ -20,4 +20,5 @@ vfs_init(void)
 	procfs_init();
 	mqueue_fs_init();
 	nsfs_init();
+	fuse_init();
 }

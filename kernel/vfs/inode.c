@@ -77,8 +77,11 @@ inode_put(struct inode *i)
 	notify_inode_freed(i);
 	if (i->ops && i->ops->evict)
 		i->ops->evict(i);
-	if (i->object)
+	if (i->object) {
+		if (i->object->store && i->object->inode == i)
+			object_inode_gone(i->object);
 		object_put(i->object);
+	}
 	kfree(i->locks);
 	kfree(i->leases);
 	posix_acl_put(i->acl);
@@ -146,16 +149,6 @@ file_touch_modified(const struct file *f)
 	write_unlock(&f->inode->lock);
 }
 
-void
-file_touch_terminal(const struct file *f, bool written)
-{
-	struct timespec64 *t = written ? &f->inode->modified : &f->inode->accessed;
-	int64_t now = inode_now().tv_sec;
-
-	if ((now ^ READ_ONCE(t->tv_sec)) & ~7ll)
-		WRITE_ONCE(t->tv_sec, now);
-}
-
 int
 filesystem_register(struct filesystem_type *t)
 {
@@ -172,6 +165,15 @@ filesystem_register(struct filesystem_type *t)
 	return error;
 }
 
+/* "fuse.sshfs" is fuse: what is behind the dot is for people. */
+static bool
+is_called(const struct filesystem_type *t, const char *name)
+{
+	size_t n = strlen(t->name);
+
+	return strncmp(t->name, name, n) == 0 && (!name[n] || (t->has_subtype && name[n] == '.'));
+}
+
 struct filesystem_type *
 filesystem_find(const char *name)
 {
@@ -179,7 +181,7 @@ filesystem_find(const char *name)
 
 	spin_lock(&types_lock);
 	list_for_each(t, &types, node)
-		if (strcmp(t->name, name) == 0) {
+		if (is_called(t, name)) {
 			found = t;
 			break;
 		}
@@ -281,9 +283,9 @@ filesystem_by_device(dev_t device)
 }
 
 int
-filesystem_statfs(struct filesystem *fs, struct fs_stat *st)
+filesystem_statfs(struct filesystem *fs, const struct inode *of, struct fs_stat *st)
 {
-	*st = (struct fs_stat){ .type = fs->type->magic, .block_size = PAGE_SIZE, .name_max = NAME_MAX };
+	*st = (struct fs_stat){ .type = fs->type->magic, .block_size = PAGE_SIZE, .name_max = NAME_MAX, .of = of };
 	return fs->type->statfs ? fs->type->statfs(fs, st) : 0;
 }
 
@@ -319,6 +321,8 @@ filesystem_put(struct filesystem *fs)
 	spin_unlock(&instances_lock);
 	end_watches(fs);
 	notify_filesystem_freed(fs);
+	if (fs->type->leave)
+		fs->type->leave(fs);
 	dentry_purge_filesystem(fs);
 	if (fs->root)
 		dentry_put(fs->root);

@@ -560,6 +560,8 @@ vfs_unmount(struct path *p, int flags)
 	struct list dead = LIST_INIT(dead);
 	int error = may_unmount(p, flags);
 
+	if (!error && (flags & UNMOUNT_FORCE) && p->mount->fs->type->force)
+		p->mount->fs->type->force(p->mount->fs);
 	if (!error)
 		error = unmount(p->mount, flags, &dead);
 	mount_put_all(&dead);

@@ -4,8 +4,10 @@
  */
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
+#include <tessera/string.h>
 
 #include "mount_tree.h"
 
@@ -138,6 +140,26 @@ mount_may_reveal(const struct filesystem *fs, uint32_t *flags)
 	return shown ? 0 : -EPERM;
 }
 
+/* What is behind the dot of a type's name is its option `subtype`. *out: all options, to be freed; NULL: as they are. */
+static int
+add_subtype(const char *type_name, const char *options, char **out)
+{
+	const char *dot = strchr(type_name, '.');
+	size_t size;
+
+	*out = NULL;
+	if (!dot)
+		return 0;
+	if (!dot[1])
+		return -EINVAL;
+	size = strlen(dot) + (options ? strlen(options) : 0) + 16;
+	*out = kmalloc(size, 0);
+	if (!*out)
+		return -ENOMEM;
+	snprintf(*out, size, "subtype=%s%s%s", dot + 1, options ? "," : "", options ? options : "");
+	return 0;
+}
+
 int
 vfs_mount(const char *source, const struct path *where, const char *type_name, uint32_t flags, bool readonly,
 	  const char *options)
@@ -145,6 +167,7 @@ vfs_mount(const char *source, const struct path *where, const char *type_name, u
 	struct filesystem_type *type = filesystem_find(type_name);
 	struct filesystem *fs;
 	struct mount *m;
+	char *all;
 	int error;
 
 	if (!type)
@@ -152,7 +175,11 @@ vfs_mount(const char *source, const struct path *where, const char *type_name, u
 	error = where ? filesystem_may_mount(type) : 0;
 	if (error)
 		return error;
-	error = filesystem_instance(type, source, options, readonly, &fs);
+	error = add_subtype(type_name, options, &all);
+	if (error)
+		return error;
+	error = filesystem_instance(type, source, all ? all : options, readonly, &fs);
+	kfree(all);
 	if (error)
 		return error;
 	error = where ? mount_may_reveal(fs, &flags) : 0;

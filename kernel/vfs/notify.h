@@ -60,8 +60,8 @@ struct notify_ops {
 struct notify_group {
 	const struct notify_ops *ops; /* [I] */
 	struct refcount refs;         /* its maker's, and who works with it without notify_lock */
-	uint8_t priority;             /* [I] the higher is told first */
-	uint64_t id;                  /* [I] unique */
+	uint8_t priority;             /* [I] */
+	uint64_t id;                  /* [I] unique, growing */
 	struct list marks;            /* [n] struct notify_mark by group_node, the newest first */
 	uint32_t count;               /* [n] of them */
 	struct async_list *async;     /* [I] told of news by signal; NULL: never */
@@ -86,11 +86,11 @@ struct notify_mark {
 
 /* What an object with marks points to. */
 struct notify_object {
-	struct list marks;            /* [n] by falling priority, then id: the same order everywhere */
+	struct list marks;            /* [n] in the order of notify_is_before() */
 	uint32_t interest;            /* [n] all that any of them wants to hear of; read without the lock */
 };
 
-/* The order in which groups are told, and objects keep their marks. */
+/* The order in which groups are told, and all objects keep their marks: by falling priority, then the older first. */
 static inline bool
 notify_is_before(const struct notify_group *a, const struct notify_group *b)
 {
@@ -101,6 +101,7 @@ notify_is_before(const struct notify_group *a, const struct notify_group *b)
 static inline struct notify_mark *
 notify_first_mark(const struct notify_object *o)
 {
+	assert_held(&notify_lock);
 	return list_first(&o->marks, struct notify_mark, object_node);
 }
 

@@ -2,8 +2,7 @@
 /*
  * notify_marks.c - groups, and the marks that say what each watches.
  *
- * All objects keep their marks in one order: groups of higher priority first, of one priority the older. A group
- * has at most one mark on each object.
+ * All objects keep their marks in the order of notify_is_before(). A group has at most one mark on each object.
  *
  *   mark: alive --(taken off, group ended, object gone, one-shot event)--> dead --> freed
  *
@@ -116,6 +115,7 @@ notify_sum_interest_locked(struct notify_object *o)
 	struct notify_mark *m;
 	uint32_t all = 0;
 
+	assert_held(&notify_lock);
 	list_for_each(m, &o->marks, object_node)
 		all |= interest_of(m);
 	WRITE_ONCE(o->interest, all);
@@ -215,16 +215,12 @@ static void
 free_object(struct notify_object *o)
 {
 	struct list dead = LIST_INIT(dead);
-	struct notify_mark *m, *tmp;
+	const struct notify_mark *m;
 
 	end_marks(o, &dead);
-	list_for_each_safe(m, tmp, &dead, object_node) {
-		struct notify_group *g = m->group;
-
+	list_for_each(m, &dead, object_node)
 		assert(!m->holds);
-		g->ops->mark_free(m);
-		notify_group_put(g);
-	}
+	notify_free_dead(&dead);
 	kfree(o);
 }
 

@@ -5,6 +5,8 @@
  * The order of checks decides which errno a program sees; it follows path_openat() and may_open()
  * as open(2) documents them: existence, kind, permission, then what the object itself says.
  */
+#include <tessera/backing.h>
+#include <tessera/block.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
@@ -85,9 +87,9 @@ may_open(const struct path *p, uint32_t *flags, bool created)
 	return 0;
 }
 
-/* The operations of an inode's kind. */
+/* The operations of an inode's kind. `flags`: as asked for. */
 static int
-open_kind(struct inode *i, struct file *f)
+open_kind(struct inode *i, struct file *f, uint32_t flags)
 {
 	switch (i->mode & S_IFMT) {
 	case S_IFCHR:
@@ -95,11 +97,18 @@ open_kind(struct inode *i, struct file *f)
 	case S_IFIFO:
 		return fifo_open(i, f);
 	case S_IFBLK:
+		return block_open_file(i, f, flags);
 	case S_IFSOCK:
 		return -ENXIO;
 	default:
 		if (!i->file_ops)
 			return -ENXIO;
+		if (i->object && i->object->store) {
+			int error = cached_file_attach(f, i->object);
+
+			if (error)
+				return error;
+		}
 		file_set_ops(f, i->file_ops);
 		f->mode |= FILE_SEEKABLE;
 		return i->ops->open ? i->ops->open(i, f) : 0;
@@ -148,14 +157,19 @@ open_object(const struct path *p, uint32_t flags, struct file *f, struct file **
 	}
 	if (!error && S_ISREG(i->mode))
 		error = lease_break(i, f->mode & FILE_WRITE, !(flags & O_NONBLOCK));
-	if (!error && (flags & O_DIRECT))
-		error = -EINVAL; /* nothing here moves bytes past the page cache */
-	if (!error)
-		error = open_kind(i, f);
+	if ((flags & O_TRUNC) && S_ISREG(i->mode))
+		f->mode |= FILE_TRUNCATE;
+	if (!error) {
+		file_system_error_begin(f);
+		error = open_kind(i, f, flags);
+	}
+	if (!error && (flags & O_DIRECT) && !S_ISBLK(i->mode) && !f->ops->direct)
+		error = -EINVAL; /* its bytes do not move past the page cache */
 	f->mode |= FILE_NAMED;
 	f->flags &= ~O_NOCTTY; /* a terminal's open looks at it, F_GETFL does not show it */
 	if (error) {
-		file_set_ops(f, &new_file_ops);
+		f->mode &= ~FILE_NAMED;
+		file_set_ops(f, f->mode & FILE_OPENED ? i->file_ops : &new_file_ops);
 		file_put(f);
 		return error;
 	}
@@ -178,6 +192,8 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file *f, s
 	int error = flags & O_PATH ? 0 : may_open(p, &flags, created);
 
 	if (error) {
+		if (f->mode & FILE_OPENED)
+			file_set_ops(f, p->dentry->inode->file_ops);
 		file_put(f);
 		return error;
 	}
@@ -190,7 +206,7 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file *f, s
 		file_put(*out);
 		return error;
 	}
-	if ((flags & O_TRUNC) && !created && S_ISREG(p->dentry->inode->mode)) {
+	if (((*out)->mode & FILE_TRUNCATE) && !created) {
 		/* A read-only O_TRUNC truncates too, and must keep execution away for the moment.
 		 */
 		if (!((*out)->mode & FILE_WRITE))
@@ -198,6 +214,7 @@ open_found(const struct path *p, uint32_t flags, bool created, struct file *f, s
 		else
 			error = vfs_truncate_file(*out, 0);
 	}
+	(*out)->mode &= ~FILE_TRUNCATE;
 	if (error)
 		file_put(*out);
 	else
@@ -256,7 +273,7 @@ vfs_open_child(const struct path *dir, const char *name, uint32_t flags, struct 
 
 /* Make `d`, a negative child of w->parent whose lock is held for writing. */
 static int
-create_locked(struct last_name *w, struct dentry *d, mode_t mode)
+create_locked(struct last_name *w, struct dentry *d, mode_t mode, uint32_t flags, struct file *f)
 {
 	struct inode *dir = w->parent.dentry->inode;
 	int error = mount_want_write(w->parent.mount);
@@ -265,8 +282,11 @@ create_locked(struct last_name *w, struct dentry *d, mode_t mode)
 		error = permission_create(dir);
 	if (!error && !dir->ops->create)
 		error = -EACCES;
-	if (!error)
-		error = dir->ops->create(dir, d, S_IFREG | posix_acl_new_mode(dir, mode & 07777));
+	mode = S_IFREG | posix_acl_new_mode(dir, mode & 07777);
+	if (!error && dir->ops->create_open)
+		error = dir->ops->create_open(dir, d, mode, flags, f);
+	else if (!error)
+		error = dir->ops->create(dir, d, mode);
 	if (!error)
 		notify_entry(dir, NOTIFY_CREATE, d->name, d->inode);
 	return error;
@@ -300,7 +320,7 @@ may_open_existing(const struct inode *dir, const struct inode *i)
  * The last component for O_CREAT: found, or made. *out gets references, *created says which.
  */
 static int
-find_or_create(struct last_name *w, uint32_t flags, mode_t mode, struct path *out, bool *created)
+find_or_create(struct last_name *w, uint32_t flags, mode_t mode, struct file *f, struct path *out, bool *created)
 {
 	struct inode *dir = w->parent.dentry->inode;
 	struct dentry *d;
@@ -319,7 +339,7 @@ find_or_create(struct last_name *w, uint32_t flags, mode_t mode, struct path *ou
 		if (IS_ERR(d))
 			error = (int)PTR_ERR(d);
 		else if (!d->inode) {
-			error = create_locked(w, d, mode);
+			error = create_locked(w, d, mode, flags, f);
 			*created = !error;
 		}
 		write_unlock(&dir->lock);
@@ -352,27 +372,35 @@ open_tmpfile_in(const struct path *dir, uint32_t flags, mode_t mode, struct file
 
 	if (!error)
 		error = vfs_permission(d, MAY_WRITE | MAY_EXEC);
-	if (!error && !d->ops->tmpfile)
+	if (!error && !d->ops->tmpfile && !d->ops->tmpfile_open)
 		error = -EOPNOTSUPP;
 	if (error)
 		return error;
+	f = new_object(flags & ~O_EXCL);
+	if (!f)
+		return -ENFILE;
+	mode = S_IFREG | posix_acl_new_mode(d, mode & 07777);
 	write_lock(&d->lock);
-	error = d->ops->tmpfile(d, S_IFREG | posix_acl_new_mode(d, mode & 07777), &i);
+	error = d->ops->tmpfile_open ? d->ops->tmpfile_open(d, mode, flags, f, &i) : d->ops->tmpfile(d, mode, &i);
 	write_unlock(&d->lock);
-	if (error)
+	if (error) {
+		file_put(f);
 		return error;
+	}
 	if (!(flags & O_EXCL))
 		i->attributes |= INODE_LINKABLE;
 	p.mount = dir->mount;
 	snprintf(shown, sizeof(shown), "#%lu", i->number);
 	p.dentry = dentry_create(dir->dentry, shown, strlen(shown));
 	if (!p.dentry) {
+		if (f->mode & FILE_OPENED)
+			file_set_ops(f, i->file_ops);
+		file_put(f);
 		inode_put(i);
 		return -ENOMEM;
 	}
 	dentry_attach(p.dentry, i);
-	f = new_object(flags & ~O_EXCL);
-	error = f ? open_object(&p, flags & ~O_EXCL, f, out) : -ENFILE;
+	error = open_object(&p, flags & ~O_EXCL, f, out);
 	dentry_put(p.dentry);
 	return error;
 }
@@ -438,7 +466,7 @@ vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int 
 	if (error)
 		goto put_object;
 	for (;;) {
-		error = flags & O_CREAT ? find_or_create(&w, flags, mode, &p, &created)
+		error = flags & O_CREAT ? find_or_create(&w, flags, mode, f, &p, &created)
 					: last_name_find(&w, &p);
 		if (error)
 			goto put_name;
@@ -468,6 +496,8 @@ vfs_open(int dirfd, const char *name, uint32_t flags, mode_t mode, unsigned int 
 		f = NULL;
 		error = open_found(&p, flags, created, opened, out);
 	}
+	if (f && (f->mode & FILE_OPENED))
+		file_set_ops(f, p.dentry->inode->file_ops);
 	path_put(&p);
 put_name:
 	last_name_put(&w);

@@ -17,6 +17,7 @@
 #include <tessera/handle.h>
 #include <tessera/inode.h>
 #include <tessera/rcu.h>
+#include <tessera/sched.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -59,14 +60,17 @@ still_valid(struct dentry *parent, struct dentry *d)
 	return !parent->inode->ops->revalidate || parent->inode->ops->revalidate(d);
 }
 
+/* What is mounted on a name that is none any more goes with it; `parent_held`: the locks of mounts cannot be had now. */
 static struct dentry *
-find_valid(struct dentry *parent, const char *name, size_t length)
+find_valid(struct dentry *parent, const char *name, size_t length, bool parent_held)
 {
 	struct dentry *d = dentry_find(parent, name, length);
 
 	if (!d || still_valid(parent, d))
 		return d;
 	dentry_drop(d);
+	if (!parent_held && READ_ONCE(d->mounted))
+		mount_leave_name(d);
 	dentry_put(d);
 	return NULL;
 }
@@ -82,7 +86,7 @@ lookup_child_locked(struct dentry *parent, const char *name, size_t length)
 		return ERR_PTR(-ENAMETOOLONG);
 	if (dir->links == 0)
 		return ERR_PTR(-ENOENT);
-	d = find_valid(parent, name, length);
+	d = find_valid(parent, name, length, true);
 	if (d)
 		return d;
 	d = dentry_create(parent, name, length);
@@ -93,19 +97,26 @@ lookup_child_locked(struct dentry *parent, const char *name, size_t length)
 		dentry_put(d);
 		return ERR_PTR(error);
 	}
-	return dentry_hash(d);
+	return dentry_adopt(d);
 }
+
+/* What was being moved when we came is looked up again, so often. */
+#define ATTEMPTS 8
 
 struct dentry *
 lookup_child(struct dentry *parent, const char *name, size_t length)
 {
-	struct dentry *d = length <= NAME_MAX ? find_valid(parent, name, length) : NULL;
+	struct dentry *d = length <= NAME_MAX ? find_valid(parent, name, length, false) : NULL;
 
 	if (d)
 		return d;
-	read_lock(&parent->inode->lock);
-	d = lookup_child_locked(parent, name, length);
-	read_unlock(&parent->inode->lock);
+	for (unsigned int n = 0; n < ATTEMPTS && (!n || d == ERR_PTR(-ESTALE)); n++) {
+		if (n)
+			sched_yield_thread();
+		read_lock(&parent->inode->lock);
+		d = lookup_child_locked(parent, name, length);
+		read_unlock(&parent->inode->lock);
+	}
 	return d;
 }
 
@@ -276,8 +287,6 @@ enter_link(struct last_name *w, struct path *link, char **body)
 	if (!*body)
 		return -ENOMEM;
 	n = i->ops->readlink(i, *body, PATH_MAX - 1);
-	if (n == 0)
-		n = -ENOENT;
 	if (n > 0 && **body == '/' &&
 	    ((w->flags & LOOKUP_BENEATH) ||
 		    ((w->flags & LOOKUP_NO_XDEV) && root_of(w)->mount != w->parent.mount)))

@@ -35,6 +35,7 @@ permission_generic(const struct inode *i, int mask)
 {
 	const struct cred *c = current_cred();
 
+	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
 	if (mode_allows(i, c, mask))
 		return 0;
 	if (S_ISDIR(i->mode)) {

@@ -234,7 +234,7 @@ posix_acl_chmod(const struct inode *i, mode_t mode, struct posix_acl **out)
 mode_t
 posix_acl_new_mode(const struct inode *dir, mode_t mode)
 {
-	return READ_ONCE(dir->default_acl) ? mode : mode & ~fs_context_umask();
+	return READ_ONCE(dir->default_acl) || dir->fs->type->own_umask ? mode : mode & ~fs_context_umask();
 }
 
 int
@@ -351,6 +351,20 @@ encode(const struct posix_acl *a, char *out)
 			e.id = ID_INVALID;
 		memcpy(out, &e, sizeof(e));
 	}
+}
+
+void
+posix_acl_keep(struct inode *i, const void *value, size_t size)
+{
+	struct posix_acl *a = decode(value, size);
+
+	if (IS_ERR(a))
+		return;
+	if (a && !is_valid(a)) {
+		posix_acl_put(a);
+		a = NULL;
+	}
+	exchange(&i->acl, a);
 }
 
 ssize_t

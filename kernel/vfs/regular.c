@@ -6,6 +6,7 @@
  * other.
  */
 #include <tessera/address_space.h>
+#include <tessera/backing.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
 #include <tessera/print.h>
@@ -21,7 +22,7 @@ regular_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 
 	if (to->count == 0)
 		return 0;
-	n = object_read(i->object, (uint64_t)*pos, READ_ONCE(i->object->size), to);
+	n = object_read(i->object, f, (uint64_t)*pos, READ_ONCE(i->object->size), to, rw_flags);
 	if (n > 0)
 		*pos += n;
 	file_touch_accessed(f);
@@ -78,7 +79,7 @@ regular_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_fl
 		goto out;
 	from->count = (size_t)n;
 	inode_drop_set_ids(i);
-	n = object_write(i->object, (uint64_t)*pos, from);
+	n = object_write(i->object, f, (uint64_t)*pos, from);
 	from->count = wanted - (size_t)MAX(n, (ssize_t)0);
 	if (n > 0) {
 		*pos += n;
@@ -117,7 +118,7 @@ regular_mmap(
 static int
 regular_sync(struct file *f, bool data_only)
 {
-	return object_sync(f->inode->object, 0, UINT64_MAX);
+	return cached_file_sync(f, 0, UINT64_MAX);
 }
 
 static int
@@ -151,7 +152,7 @@ populate(struct memory_object *o, uint64_t start, uint64_t end)
 {
 	for (uint64_t index = start >> PAGE_SHIFT; index << PAGE_SHIFT < end; index++) {
 		struct page *p;
-		int error = object_get_page(o, index, true, &p);
+		int error = object_get_page(o, index, &p);
 
 		if (error)
 			return error;

@@ -30,12 +30,18 @@ names_same_since(uint64_t before)
 /* Make `d` reachable. When another dentry of that name was faster: that one with a reference, and
  * our reference to `d` is dropped; else `d`. The directory's inode->lock is held. */
 struct dentry *dentry_hash(struct dentry *d);
+/* The same, of file systems where names change without us. ERR_PTR: -ELOOP, a directory would lie in itself; -ESTALE, not
+ * now: it is being moved, or its names are. Our reference to `d` is dropped. */
+struct dentry *dentry_adopt(struct dentry *d);
 /* `d` gets the place and name of `to` (an unused negative name or one being replaced, which is
  * dropped). fs->rename_lock and both directories are held. */
 void dentry_move(struct dentry *d, struct dentry *to);
 void dentry_exchange(struct dentry *a, struct dentry *b);
 /* A lone dentry outside any tree, for pipes and memfds. */
 struct dentry *dentry_create_lone(struct filesystem *fs, struct inode *i, const char *name);
+/* A directory of foreign_names that was found without a name: `d`, lone, is where it is until it is looked up. False: it has
+ * a place by now. */
+bool dentry_place_lone(struct dentry *d);
 /* `d` is a directory that has been removed: none of its names is found any more. Unused ones are freed, the
  * others by their last user. */
 void dentry_prune(struct dentry *d);
@@ -151,6 +157,8 @@ struct dentry *lookup_child_locked(struct dentry *parent, const char *name, size
 struct dentry *lookup_child(struct dentry *parent, const char *name, size_t length);
 
 /* --- permission.c */
+/* May the caller make this change (chmod, chown, utimens)? 0, -EPERM, -EACCES. */
+int permission_change(struct inode *i, const struct inode_change *c);
 int permission_generic(const struct inode *i, int mask); /* mode bits and capabilities */
 /* A directory that the caller may search, by its mode bits alone; false: ask vfs_permission(). For readers too. */
 bool permission_search_at_once(const struct inode *i);
@@ -188,6 +196,7 @@ int devfs_mount_early(void);
 void procfs_init(void);
 void sysfs_init(void);
 void anonymous_init(void);
+void fuse_init(void);
 
 /* tmpfs/, for devfs and memfd: make fs->root. `options` as mount(2)'s. */
 int tmpfs_fill(struct filesystem *fs, const char *options);

@@ -12,8 +12,14 @@
  *   ttyS2  out: "exit N\n" after the command ended and its output was drained;
  *          in, when interactive: "size ROWS COLS\n" each time the user's terminal changes size
  *
+ * /etc/tessera/modules exists: modules of Linux to load first, "PATH [ARGUMENTS]" a line, in this order.
  * /etc/tessera/command exists: command mode, it holds what `sh -c` gets. Otherwise: interactive.
- * Process 1 itself only reaps. In interactive mode one child watches ttyS2.
+ * boot=ramdisk on the kernel's command line: the same first by a shell that has only a ramdisk; ramdisk.c.
+ * Disks are mounted before (disks.c) and unmounted afterwards (stop.c).
+ *
+ * Process 1 itself only reaps. In interactive mode one child watches ttyS2. SIGUSR2 asks it to switch the machine off,
+ * SIGTERM to start it again: what /usr/sbin/poweroff and reboot send. These and SIGCHLD are blocked, and taken one at
+ * a time where it waits, so that none is lost between a look and a sleep.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,11 +34,17 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "init.h"
+
 #define COMMAND_FILE "/etc/tessera/command"
+#define MODULES_FILE "/etc/tessera/modules"
+#define DEVICE_MANAGER "/usr/lib/tessera/devices"
+#define DEVICE_LOG   "/run/devices.log"
 #define OUTPUT_PORT  "/dev/ttyS1"
 #define STATUS_PORT  "/dev/ttyS2"
 #define BEGIN_LINE   "\ntessera: begin\n"
@@ -58,15 +70,31 @@ static const struct mount_point mount_points[] = {
 	  .mode = 0755 },
 };
 
-static void
+/* How the machine is to end: power off, unless somebody asked for another start. */
+static int stop_how = RB_POWER_OFF;
+
+void
 complain(const char *format, ...)
+{
+	int error = errno;
+	va_list ap;
+
+	va_start(ap, format);
+	dprintf(STDERR_FILENO, "init: ");
+	vdprintf(STDERR_FILENO, format, ap);
+	dprintf(STDERR_FILENO, ": %s\n", strerror(error));
+	va_end(ap);
+}
+
+void
+say(const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
 	dprintf(STDERR_FILENO, "init: ");
 	vdprintf(STDERR_FILENO, format, ap);
-	dprintf(STDERR_FILENO, ": %s\n", strerror(errno));
+	dprintf(STDERR_FILENO, "\n");
 	va_end(ap);
 }
 
@@ -126,8 +154,7 @@ open_raw(const char *path, int flags)
 	return fd;
 }
 
-/* Become the child that programs expect: default signals, none blocked. */
-static void
+void
 reset_signals(void)
 {
 	sigset_t none;
@@ -138,8 +165,7 @@ reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Make `in` and `out` the standard descriptors; either may be one of them already. */
-static void
+void
 set_standard(int in, int out)
 {
 	dup2(in, STDIN_FILENO);
@@ -147,26 +173,53 @@ set_standard(int in, int out)
 	dup2(out, STDERR_FILENO);
 }
 
-/* Reap until `child` has ended, orphans on the way. Returns its status as a shell: 128 + signal. */
-static int
+/* As a shell: 128 + signal. */
+int
+exit_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* What process 1 waits for; blocked in it. */
+static void
+wait_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGUSR2);
+	sigaddset(set, SIGTERM);
+}
+
+/* Either descriptor of set_standard() may be a standard one already; orphans are reaped on the way. */
+int
 wait_for(pid_t child)
 {
+	sigset_t set;
 	int status;
 
+	wait_set(&set);
 	for (;;) {
-		pid_t pid = wait(&status);
+		pid_t pid = waitpid(-1, &status, WNOHANG);
 
+		if (pid == child)
+			return exit_status(status);
+		if (pid > 0)
+			continue;
 		if (pid < 0 && errno != EINTR) {
 			complain("wait");
 			return 127;
 		}
-		if (pid == child)
-			return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		switch (sigwaitinfo(&set, NULL)) {
+		case SIGTERM:
+			stop_how = RB_AUTOBOOT;
+			return EXIT_STOPPED;
+		case SIGUSR2:
+			return EXIT_STOPPED;
+		}
 	}
 }
 
-/* The whole of a small file with a NUL behind it, or NULL. The caller owns it. */
-static char *
+char *
 read_file(const char *path)
 {
 	size_t size = 0, room = 4096;
@@ -193,47 +246,154 @@ read_file(const char *path)
 	return NULL;
 }
 
-/* The number behind `key` (such as "rows=") on the kernel's command line, or 0. */
-static int
-boot_number(const char *key)
+/* Load the modules that the image lists; one that the kernel refuses leaves a line on the console. */
+static void
+load_modules(void)
 {
-	char *line = read_file("/proc/cmdline");
-	int value = 0;
+	char *list = read_file(MODULES_FILE), *rest = NULL;
 
-	for (char *word = line ? strtok(line, " \n") : NULL; word; word = strtok(NULL, " \n"))
-		if (strncmp(word, key, strlen(key)) == 0)
-			value = atoi(word + strlen(key));
+	for (char *line = list ? strtok_r(list, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+		char *arguments = strchr(line, ' ');
+		int fd;
+
+		if (arguments)
+			*arguments++ = '\0';
+		fd = open(line, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || syscall(SYS_finit_module, fd, arguments ? arguments : "", 0) < 0)
+			complain("module %s", line);
+		if (fd >= 0)
+			close(fd);
+	}
+	free(list);
+}
+
+/*
+ * What serves disks must outlive those who use them: the killer of processes who take all memory leaves it alone.
+ */
+int
+run_program(const char *program, char *const argv[], char *const environment[], const char *log)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		int null = open("/dev/null", O_RDONLY), words = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644), fd;
+
+		reset_signals();
+		if (argv[0][0] == '@' && (fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)) >= 0)
+			(void)!write(fd, "-1000", 5);
+		set_standard(null, words < 0 ? STDERR_FILENO : words);
+		execve(program, argv, environment);
+		complain("%s", program);
+		_exit(127);
+	}
+	return child < 0 ? 127 : wait_for(child);
+}
+
+/* Start the device manager if the image has one; it comes back when each device has been tried. */
+static void
+start_devices(void)
+{
+	char *argv[] = { "@devices", "--daemon", "--without-iommu", NULL };
+
+	if (access(DEVICE_MANAGER, X_OK) == 0)
+		(void)run_program(DEVICE_MANAGER, argv, environ, DEVICE_LOG);
+}
+
+char *
+boot_value(const char *key)
+{
+	char *line = read_file("/proc/cmdline"), *value = NULL;
+
+	for (char *word = line ? strtok(line, " \n") : NULL; word; word = strtok(NULL, " \n")) {
+		if (strncmp(word, key, strlen(key)) != 0)
+			continue;
+		free(value);
+		value = strdup(word + strlen(key));
+	}
 	free(line);
 	return value;
 }
 
-/* Run `text` as `sh -c` does, with its output on the output port. Returns its status. */
 static int
-run_command(char *text)
+boot_number(const char *key)
+{
+	char *text = boot_value(key);
+	int value = text ? atoi(text) : 0;
+
+	free(text);
+	return value;
+}
+
+/* `rootinit=PATH`: a program of the root on disk goes on as process 1. */
+static void
+become_init_of_root(void)
+{
+	char *path = disks_initramfs >= 0 ? boot_value("rootinit=") : NULL;
+
+	if (!path)
+		return;
+	reset_signals();
+	execl(path, path, (char *)NULL);
+	complain("%s", path);
+	free(path);
+}
+
+/* The boot goes on to user space: disks, and a root on one of them if there is one. */
+static void
+mount_disks(void)
+{
+	disks_mount();
+	become_init_of_root();
+}
+
+/* Run `text` as `sh -c` does with its output at `out`, in the ramdisk or not. Returns its status. */
+static int
+run_text(char *text, int out, bool in_ramdisk)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int out = open_raw(OUTPUT_PORT, O_WRONLY);
-	pid_t child;
-	int status;
+	pid_t child = fork();
 
-	if (out < 0 || write(out, BEGIN_LINE, strlen(BEGIN_LINE)) < 0)
-		complain("%s", OUTPUT_PORT);
-	child = fork();
 	if (child == 0) {
 		reset_signals();
 		setsid();
+		if (!in_ramdisk && chdir("/root") < 0)
+			(void)chdir("/");
 		set_standard(null, out < 0 ? STDOUT_FILENO : out);
-		execl("/bin/sh", "sh", "-c", text, (char *)NULL);
-		complain("/bin/sh");
+		if (in_ramdisk)
+			ramdisk_exec(text);
+		else
+			execl("/bin/sh", "sh", "-c", text, (char *)NULL);
+		complain("the shell");
 		_exit(127);
 	}
+	/* Nothing of process 1 may hold the /dev that lies on a root. */
+	close(null);
 	if (child < 0) {
 		complain("fork");
 		return 126;
 	}
-	status = wait_for(child);
-	if (out >= 0)
+	return in_ramdisk ? ramdisk_wait(child) : wait_for(child);
+}
+
+/* The command, with its output on the output port. Returns its status. */
+static int
+run_command(char *text, bool ramdisk)
+{
+	int out = open_raw(OUTPUT_PORT, O_WRONLY);
+	int status = RAMDISK_GO_ON;
+
+	if (out < 0 || write(out, BEGIN_LINE, strlen(BEGIN_LINE)) < 0)
+		complain("%s", OUTPUT_PORT);
+	if (ramdisk)
+		status = run_text(text, out, true);
+	if (status == RAMDISK_GO_ON && ramdisk)
+		mount_disks();
+	if (status == RAMDISK_GO_ON)
+		status = run_text(text, out, false);
+	if (out >= 0) {
 		tcdrain(out);
+		close(out);
+	}
 	return status;
 }
 
@@ -271,16 +431,11 @@ follow_window_size(int console)
 
 /* A login shell on the console, the leader of a session of its own. Returns its status. */
 static int
-run_shell(void)
+run_shell(bool in_ramdisk)
 {
 	struct winsize size = { .ws_row = boot_number("rows="), .ws_col = boot_number("cols=") };
-	pid_t child, watcher;
-	int status;
+	pid_t child = fork();
 
-	watcher = fork();
-	if (watcher == 0)
-		follow_window_size(STDOUT_FILENO);
-	child = fork();
 	if (child == 0) {
 		int console;
 
@@ -295,6 +450,11 @@ run_shell(void)
 		if (size.ws_row && size.ws_col)
 			(void)ioctl(console, TIOCSWINSZ, &size);
 		set_standard(console, console);
+		if (in_ramdisk) {
+			ramdisk_exec(NULL);
+			complain("the ramdisk's shell");
+			_exit(127);
+		}
 		if (chdir("/root") < 0)
 			(void)chdir("/");
 		execl("/bin/bash", "-bash", (char *)NULL);
@@ -306,7 +466,24 @@ run_shell(void)
 		complain("fork");
 		return 126;
 	}
-	status = wait_for(child);
+	return in_ramdisk ? ramdisk_wait(child) : wait_for(child);
+}
+
+/* Shells until one ends that nothing comes after. Returns its status. */
+static int
+run_shells(bool ramdisk)
+{
+	pid_t watcher = fork();
+	int status = RAMDISK_GO_ON;
+
+	if (watcher == 0)
+		follow_window_size(STDOUT_FILENO);
+	if (ramdisk)
+		status = run_shell(true);
+	if (status == RAMDISK_GO_ON && ramdisk)
+		mount_disks();
+	if (status == RAMDISK_GO_ON)
+		status = run_shell(false);
 	if (watcher > 0)
 		kill(watcher, SIGKILL);
 	return status;
@@ -327,11 +504,17 @@ int
 main(void)
 {
 	char *command;
+	sigset_t set;
+	bool ramdisk;
+	int status;
 
 	if (getpid() != 1) {
+		ramdisk_ask();
 		fprintf(stderr, "init: this is for process 1\n");
 		return 1;
 	}
+	wait_set(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	mount_all();
 	if (fcntl(STDERR_FILENO, F_GETFD) < 0) {
 		/* The kernel found no /dev/console in the image; there is one now. */
@@ -341,18 +524,22 @@ main(void)
 	}
 	(void)sethostname("tessera", strlen("tessera"));
 	loopback_up();
+	load_modules();
 	set_environment();
-
+	start_devices();
 	command = read_file(COMMAND_FILE);
-	if (command) {
-		if (chdir("/root") < 0)
-			(void)chdir("/");
-		report(run_command(command));
-	} else {
-		run_shell();
-	}
-	sync();
-	reboot(RB_POWER_OFF);
+	ramdisk = ramdisk_wanted() && ramdisk_mount() == 0;
+	if (!ramdisk)
+		mount_disks();
+
+	status = command ? run_command(command, ramdisk) : run_shells(ramdisk);
+	stop_all();
+	if (ramdisk)
+		ramdisk_unmount();
+	/* Afterwards: who reads the status may stop the machine. */
+	if (command && status != EXIT_STOPPED)
+		report(status);
+	reboot(stop_how);
 	complain("power off");
 	/* Process 1 must not end. */
 	for (;;)

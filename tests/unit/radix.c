@@ -22,13 +22,13 @@ agrees_with_a_table(void **state)
 	(void)state;
 	srandom(11);
 	for (size_t s = 0; s < ARRAY_SIZE(strides); s++) {
-		static bool in[SPAN];
+		static bool in[SPAN], marked[RADIX_MARKS][SPAN];
 		struct radix_tree t;
 		uint64_t count = 0;
 
 		radix_init(&t);
 		for (int i = 0; i < SPAN; i++)
-			in[i] = false;
+			in[i] = marked[0][i] = marked[1][i] = false;
 		for (int step = 0; step < 8000; step++) {
 			int k = (int)(random() % SPAN);
 			uint64_t index = (uint64_t)k * strides[s];
@@ -43,7 +43,13 @@ agrees_with_a_table(void **state)
 			} else {
 				assert_ptr_equal(radix_remove(&t, index), in[k] ? &marks[k] : NULL);
 				count -= in[k];
-				in[k] = false;
+				in[k] = marked[0][k] = marked[1][k] = false;
+			}
+			if (in[k]) {
+				unsigned int m = random() % RADIX_MARKS;
+
+				marked[m][k] = random() & 1;
+				(marked[m][k] ? radix_mark : radix_unmark)(&t, index, m);
 			}
 			assert_int_equal(t.count, count);
 		}
@@ -57,12 +63,37 @@ agrees_with_a_table(void **state)
 			at++;
 		}
 		assert_null(radix_next(&t, &at));
+		for (unsigned int m = 0; m < RADIX_MARKS; m++) {
+			at = 0;
+			for (int k = 0; k < SPAN; k++) {
+				if (!marked[m][k])
+					continue;
+				assert_ptr_equal(radix_next_marked(&t, &at, m), &marks[k]);
+				assert_int_equal(at, (uint64_t)k * strides[s]);
+				at++;
+			}
+			assert_null(radix_next_marked(&t, &at, m));
+		}
 		for (int k = 0; k < SPAN; k++)
 			radix_remove(&t, (uint64_t)k * strides[s]);
 		assert_int_equal(unit_allocations, 0);
 		assert_null(t.root);
 		radix_destroy(&t);
 	}
+}
+
+/* A tree that begins at a high index has the nodes on the way to it, and no others. */
+static void
+an_empty_tree_grows_no_chain(void **state)
+{
+	struct radix_tree t;
+
+	(void)state;
+	radix_init(&t);
+	assert_int_equal(radix_set(&t, 64ul * 64 * 64, marks, NULL), 0);
+	assert_int_equal(unit_allocations, 4);
+	assert_ptr_equal(radix_remove(&t, 64ul * 64 * 64), marks);
+	assert_int_equal(unit_allocations, 0);
 }
 
 static void
@@ -125,6 +156,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_a_table),
+		cmocka_unit_test(an_empty_tree_grows_no_chain),
 		cmocka_unit_test(last_index_works),
 		cmocka_unit_test(failed_allocations_change_nothing),
 		cmocka_unit_test(find_free_skips_what_is_taken),

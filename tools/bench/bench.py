@@ -10,8 +10,8 @@ How a group is measured:
 
   counted   under --icount, where one instruction takes one nanosecond and nothing else takes time: one run of
             each kernel, which repeats within a thousandth, however loaded the host is.
-  paired    on several processors, where time is the host's: Tessera, Linux, Tessera, Linux ...; each pair gives
-            a ratio, and the median of the pairs' ratios is the item's.
+  paired    on several processors, where time is the host's: Tessera, Linux; Linux, Tessera; and so on, each first
+            in every other pair. Each pair gives a ratio, and the median of the pairs' ratios is the item's.
 
 A ratio above 1 means that Tessera is ahead: it takes less time, memory or interrupts, or does more a second.
 The geometric mean is over the items that say how fast something is; sizes, interrupts and the like are told
@@ -93,7 +93,7 @@ def measure_pairs(group, words, pairs):
         order = KERNELS if pair % 2 == 0 else KERNELS[::-1]
         figures = {kernel: group.figures(kernel, words, run_machine) for kernel in order}
         for name, (unit, value) in figures["tessera"].items():
-            linux = figures["linux"][name][1]
+            linux = figures["linux"].get(name, (unit, 0))[1]  # 0: Linux has no such thing
             seen.setdefault(name, (unit, []))[1].append((value, linux, ratio(unit, value, linux)))
     medians = {}
     for name, (unit, runs) in seen.items():
@@ -120,7 +120,8 @@ def figure(value):
 
 def row(item):
     shown = "" if item["ratio"] is None else f"{item['ratio']:.2f}"
-    return f"{item['name']:34} {figure(item['tessera']):>15} {figure(item['linux']):>15} {item['unit']:10} {shown:>6}"
+    linux = figure(item["linux"]) if item["linux"] else "none"
+    return f"{item['name']:34} {figure(item['tessera']):>15} {linux:>15} {item['unit']:10} {shown:>6}"
 
 
 def measure(groups, words, pairs):

@@ -74,6 +74,33 @@ def parallel(name, cpus, workers, title):
     )
 
 
+@dataclass
+class Disks(Group):
+    """Two disks, virtio and NVMe, in files of the host's memory; Linux has its own drivers, and ext4 and FUSE."""
+
+    modules: str = "virtio_pci,virtio_blk,nvme,crc32c_generic,ext4,fuse"
+    size: int = 128 << 20
+
+    def options(self, kernel):
+        words = super().options(kernel)
+        for name, option in (("virtio", "--disk={}"), ("nvme", "--device=nvme,serial=nvme,addr=9,file={}")):
+            file = TOP / f"build/bench/disk.{name}"
+            with open(file, "wb") as out:
+                for _ in range(self.size >> 20):
+                    out.write(bytes(1 << 20))
+            words += option.format(file).split("=", 1)
+        return words + (["--module", self.modules] if kernel == "linux" else [])
+
+
+def disk_items():
+    """What bench/disk/run prints, in its order."""
+    sizes = [(rw, size) for rw in ("read", "write", "randread", "randwrite") for size in ("4k", "128k")]
+    names = [f"{d}_{rw}_{size}.q{n}" for d in ("virtio", "nvme") for rw, size in sizes for n in (1, 32)]
+    names += [f"cached_{rw}_{size}" for rw, size in sizes[:4]]
+    names += [f"{fs}_{what}" for fs in ("fuse2fs", "ext4") for what in ("create", "read", "delete", "untar")]
+    return names + [f"recovery_{d}{tail}" for d in ("virtio_blk", "nvme") for tail in ("", ".p99", ".longest")]
+
+
 GROUPS = [
     Group("calls", "what a program asks of the kernel, one call or a few at a time; instructions on one processor",
           "/bench/calls", seconds=600, machine=["--add", f"{TOP}/build/bench/calls:/bench/calls"],
@@ -85,4 +112,8 @@ GROUPS = [
     programs("java", "a Java virtual machine that starts; the same"),
     parallel("parallel", 4, "1,4", "what several processors do at once: 1 and 4 workers on four"),
     parallel("parallel_2", 2, "2", "the same: 2 workers on two"),
+    Disks("disk", "disks by fio, ext4 by fuse2fs, and how soon a driver that was killed is back; wall time on two processors",
+          "/bench/disk/run", seconds=600, cpus=2, paired=True, in_mean=False, items=disk_items(),
+          machine=["--mem", "1024", "--with", "fio,fuse2fs,e2fsprogs,fuse,procps,mount,tar", "--add", f"{TOP}/bench/disk:/bench/disk",
+                   "--add", f"{TOP}/build/bench/recovery:/recovery", "--add", f"{TOP}/build/bench/many:/many"]),
 ]

@@ -13,12 +13,13 @@ What a package needs is what apt-cache knows: Depends and Pre-Depends; of altern
 the image has another; of the providers of a virtual package one that is there already, else the first.
 A package of which the image holds a part counts as there, unless it is named: then it comes whole.
 
-Maintainer scripts do not run. with.manifest has what they would have done, as three more statements of
+Maintainer scripts do not run. with.manifest has what they would have done, as four more statements of
 a manifest (see build_image.py):
 
     skip PACKAGE..                   not taken in only because others depend on it
     whole PACKAGE PART..             comes with all of what the image holds only in part
     alternative PACKAGE PATH TARGET  a link that comes with a package, as by update-alternatives
+    mode PACKAGE PATH MODE           a mode that a file of a package gets when it is set up
 """
 import argparse
 import fcntl
@@ -106,7 +107,7 @@ class Graph:
 
 class Rules(Manifest):
     def __init__(self, path):
-        self.skips, self.wholes, self.alternatives = [], {}, []
+        self.skips, self.wholes, self.alternatives, self.modes = [], {}, [], []
         super().__init__(path)
 
     def _skip(self, path, *names):
@@ -117,6 +118,9 @@ class Rules(Manifest):
 
     def _alternative(self, path, package, link, target):
         self.alternatives.append((package, link, target))
+
+    def _mode(self, path, package, name, mode):
+        self.modes.append((package, name, int(mode, 8)))
 
 
 def make_segment(names, profile, rules, cache):
@@ -136,6 +140,10 @@ def make_segment(names, profile, rules, cache):
     for package, link, target in rules.alternatives:
         if package in (*needed, *already) and link not in brought:
             tree.add(link, stat.S_IFLNK | 0o777, target.encode())
+    for package, name, mode in rules.modes:
+        if package in (*needed, *already) and name in tree.nodes:
+            old, *rest = tree.nodes[name]
+            tree.nodes[name] = (stat.S_IFMT(old) | mode, *rest)
     return tree
 
 

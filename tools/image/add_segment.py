@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Make the per-run segment of an image: the files of --add, and the command to run.
+"""Make the per-run segment of an image: the files of --add, modules of Linux, and the command to run.
 
-    add_segment.py [--command FILE] [--adds LIST] -o OUT
+    add_segment.py [--command FILE] [--adds LIST] [--modules FOLDER NAME[:ARGUMENTS]..] -o OUT
 
 LIST has one HOST:GUEST a line; GUEST alone may be missing (then it is /root/NAME) and HOST may be a
 folder, which is taken with all that it holds.
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from cpio import Tree
+from modules import ModuleError, add_modules
 
 # In the image these are links into /usr: a member of that name would replace the link.
 MERGED = ("bin", "sbin", "lib", "lib64")
@@ -41,6 +42,7 @@ def main():
     parser = argparse.ArgumentParser(description="make the per-run segment of an image")
     parser.add_argument("--command")
     parser.add_argument("--adds")
+    parser.add_argument("--modules", nargs="+", metavar=("FOLDER", "NAME"))
     parser.add_argument("-o", "--output", required=True)
     args = parser.parse_args()
     tree = Tree()
@@ -50,6 +52,12 @@ def main():
             add_host(tree, os.path.realpath(host), guest_path(os.path.abspath(host), guest))
         except OSError as error:
             print(f"tessera: --add {host}: {error.strerror}", file=sys.stderr)
+            return 1
+    if args.modules:
+        try:
+            add_modules(tree, args.modules[0], args.modules[1:])
+        except ModuleError as error:
+            print(f"tessera: {error}", file=sys.stderr)
             return 1
     if args.command:
         tree.add("etc/tessera/command", stat.S_IFREG | 0o600, Path(args.command).read_bytes())

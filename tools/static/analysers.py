@@ -3,27 +3,13 @@
 import json
 import plistlib
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
 from check import TOP, Finding, for_each, makefile_words, remembered, file_digest, run, sources
+from compilation import compile_all, kernel_flags, version
 
 C_FOLDERS = ("kernel", "boot")
-
-
-def kernel_flags(compiler):
-    """The options that build the kernel, for one compiler, without those that make a warning an error."""
-    include = run([compiler, "-print-file-name=include"]).stdout.strip()
-    words = [w for w in makefile_words("CPPFLAGS_kernel") if w not in ("-nostdinc", "-isystem")]
-    words = ["-nostdinc", "-isystem", include, *(w for w in words if not w.startswith("/"))]
-    words += [w for w in makefile_words("CFLAGS_both") if w != "-Werror"]
-    return words + makefile_words(f"CFLAGS_{compiler}")
-
-
-def version(tool):
-    assert shutil.which(tool), f"{tool} is not installed; tools/packages.txt names its package"
-    return run([tool, "--version"]).stdout.splitlines()[0] + file_digest("tools/static/analysers.py")
 
 
 def chosen(sample, *folders):
@@ -145,11 +131,6 @@ CLANG_WARNINGS = """-Wshorten-64-to-32 -Wimplicit-int-conversion -Wcomma -Wassig
 	-Wenum-conversion -Wbitfield-enum-conversion -Wextra-semi -Wmissing-variable-declarations
 	-Wpointer-arith -Wundef -Wshift-sign-overflow -Wtautological-constant-in-range-compare
 	-Wtautological-overlap-compare -Wduplicate-enum -Wredundant-parens""".split()
-GCC_WARNINGS = """-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wformat=2 -Wformat-signedness
-	-Wformat-overflow=2 -Wnull-dereference -Wwrite-strings -Wundef -Wredundant-decls -Wnested-externs
-	-Walloca -Wimplicit-fallthrough=5 -Wunused-macros -Wjump-misses-init -Wpointer-arith
-	-Wold-style-declaration -Wold-style-definition -Wstringop-overflow=4 -Wshift-overflow=2
-	-Warray-bounds=2 -Wmaybe-uninitialized -Wtrampolines""".split()
 GCC_LINE = re.compile(r"^([^\s:]+):(\d+):\d+: (warning|error|fatal error): (.*?)(?: \[-W([\w+=-]+)\])?$")
 
 
@@ -166,8 +147,6 @@ def compiler_lines(check, path, text):
 
 def warnings(sample):
     """gcc's come from the compilation that the depth of stacks needs as well."""
-    import link
-
     flags = kernel_flags("clang")
 
     def look(path):
@@ -177,7 +156,7 @@ def warnings(sample):
     found = for_each(
         chosen(sample, *C_FOLDERS), "warnings-clang", [*flags, *CLANG_WARNINGS], version("clang"), look
     )
-    for path, made in link.compile_all(chosen(sample, *C_FOLDERS)).items():
+    for path, made in compile_all(chosen(sample, *C_FOLDERS)).items():
         found += compiler_lines("warnings", path, made["said"])
     return found
 

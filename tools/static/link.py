@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the whole kernel shows that one file does not: functions that nothing reaches, and how deep stacks grow.
 
-Both come from one compilation of every file with the build's own options and, besides, each function in a section
-of its own and gcc's call graph with frame sizes. What gcc warns of meanwhile is for the check `warnings`.
+Both come from what gcc tells of each file while it compiles it (compilation.py).
 
 Depth. A call through a pointer may reach every function that is put into a member of that name anywhere
 (`.read = pipe_read` for `f->ops->read(...)`), or that is passed to the function whose parameter is called; by a file
@@ -14,18 +13,13 @@ story and is not followed: panic() and the debugger have a stack of their own. T
     + entry from kernel mode + deepest interrupt, or the switch to another thread after it
 """
 import re
-from inspect import getsource
 from collections import defaultdict
-from pathlib import Path
 
-from analysers import GCC_WARNINGS, kernel_flags, version
-from check import KEPT, TOP, WORKERS, Finding, digest, includes_of, remembered, run, sources
-from concurrent.futures import ThreadPoolExecutor
+from check import TOP, Finding, sources
+from compilation import compiled, kernel_flags, whole_kernel
 
 FRAME_LIMIT = 1024   # bytes of one function: as Linux asks of its own
 TRAP_FRAME = 256     # registers on the stack, padding, and the stub's return address
-NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?\\n([^"\\]*?):(\d+):\d+\\n(\d+) bytes')
-EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)" label: "([^":]*):?(\d*):?(\d*)')
 CLONE = re.compile(r"\.(isra|constprop|part|cold)\b.*")
 
 # Calls through pointers that the text does not resolve: caller -> a pattern of what it may call, or "f()": what is
@@ -72,82 +66,6 @@ CIRCLES = {
 ENDS = re.compile(
     r"^(panic\w*|__stack_chk_fail|__assert\w*|ktest_fail|lock_order_\w*panic|debug_try_(stop|fail)|debug_halt_bystander)$"
 )
-
-
-def compiled(path, flags, ver):
-    """The call graph and the references between sections of one file."""
-
-    def make():
-        out = KEPT / "obj" / digest(flags) / path
-        out.parent.mkdir(parents=True, exist_ok=True)
-        obj = f"{out}.o"
-        if path.endswith(".S"):
-            command = ["gcc", *[w for w in flags if w[:2] in ("-I", "-D")], "-m64", "-D__ASSEMBLER__"]
-            command += ["-Wa,-I" + str(TOP / "build/gcc"), "-c", "-o", obj, path]
-        else:
-            command = ["gcc", *flags, *GCC_WARNINGS, "-Wno-unused-parameter"]
-            command += ["-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-c", "-o", obj, path]
-        done = run(command)
-        if done.returncode:
-            return {"error": done.stderr[-300:], "said": done.stderr}
-        return {"graph": read_graph(Path(f"{out}.ci")), "said": done.stderr, **read_sections(obj)}
-
-    inputs = [includes_of(path, flags), flags, ver]
-    return remembered(f"link/{digest(flags)}/{path}", inputs, make)
-
-
-def read_graph(path):
-    """gcc's .ci file: functions with their frames, and calls with the place of each."""
-    functions, calls = {}, []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        if m := NODE.match(line):
-            functions[m[1].split(":")[-1]] = [m[2], int(m[3]), int(m[4])]
-        elif m := EDGE.match(line):
-            place = [m[3], int(m[4] or 0), int(m[5] or 0)]
-            calls.append([m[1].split(":")[-1], m[2].split(":")[-1], place])
-    return {"functions": functions, "calls": calls}
-
-
-def read_sections(obj):
-    """Which section defines and which refers to which name; a section itself counts as a name."""
-    sections, defines, refers = {}, {}, defaultdict(set)
-    for line in run(["readelf", "-SW", obj]).stdout.splitlines():
-        if m := re.match(r"\s*\[\s*(\d+)\] (\S+)", line):
-            sections[m[1]] = m[2]
-    globals_ = []
-    for line in run(["readelf", "-sW", obj]).stdout.splitlines():
-        words = line.split()
-        if len(words) == 8 and words[6] in sections and words[4] in ("GLOBAL", "WEAK"):
-            defines[words[7]] = sections[words[6]]
-            if words[3] == "FUNC":
-                globals_.append(words[7])
-        elif len(words) == 8 and words[6] in sections and words[3] in ("FUNC", "OBJECT", "NOTYPE"):
-            defines.setdefault("local " + words[7], sections[words[6]])
-    here = None
-    for line in run(["readelf", "-rW", obj]).stdout.splitlines():
-        if m := re.match(r"Relocation section '\.rela(\S+)'", line):
-            here = m[1]
-        elif here and not re.match(r"\.(debug|eh_frame)", here) and "R_X86_64" in line:
-            words = line.split()
-            if len(words) > 4:
-                refers[here].add(words[4])
-    return {"defines": defines, "refers": {s: sorted(n) for s, n in refers.items()}, "global": globals_}
-
-
-def compile_all(paths, build="release"):
-    flags = [f"-DTESSERA_BUILD=BUILD_{build}" if "TESSERA_BUILD" in w else w for w in kernel_flags("gcc")]
-    ver = version("gcc") + "".join(map(getsource, (compiled, read_graph, read_sections)))
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return dict(zip(paths, pool.map(lambda p: compiled(p, flags, ver), paths)))
-
-
-def whole_kernel(build="release"):
-    return compile_all([p for p in sources("kernel", "boot", suffixes=(".c", ".S")) if not outside(p)], build)
-
-
-def outside(path):
-    """The vDSO runs in programs; the sanitisers' run times are linked only in their variants."""
-    return "/vdso/" in path or "/sanitizers/" in path
 
 
 # ------------------------------------------------------------------------------- what nothing reaches
@@ -213,6 +131,9 @@ def count_arguments(text):
             break
         text = smaller
     return 0 if text.strip() in ("", "void") else text.count(",") + 1
+
+
+HANDED_ON_MAX = 3  # functions that hand on what they were given
 
 
 class Graph:
@@ -345,14 +266,20 @@ class Graph:
             self.takers[m[1]] |= names
         return names or None
 
-    def given(self, function, seen=()):
-        """The functions whose names stand in a call of `function`; where one hands on what it was given, its own."""
-        calls = list(self.calls_of(function))
-        found = set().union(*(names for _, names, _ in calls))
-        for path, _, at in () if found else calls:
-            outer = re.findall(r"^(\w+)\(", self.texts[path][:at], re.M)
-            if outer and outer[-1] != function and outer[-1] not in seen:
-                found |= self.given(outer[-1], (*seen, function))
+    def given(self, function):
+        """The functions whose names stand in a call of `function`; where one hands on what it was given, its own, and so
+        on for a few steps: what takes more is called through a member, and of that nothing is known."""
+        found, seen, outermost = set(), {function}, [function]
+        for _ in range(HANDED_ON_MAX):
+            outer_functions = []
+            for taker in outermost:
+                calls = list(self.calls_of(taker))
+                names = set().union(*(names for _, names, _ in calls))
+                found |= names
+                for path, _, at in () if names else calls:
+                    outer_functions += re.findall(r"^(\w+)\(", self.texts[path][:at], re.M)[-1:]
+            outermost = {f for f in outer_functions if f not in seen}
+            seen |= outermost
         return found
 
     def calls_of(self, function):

@@ -4,7 +4,8 @@
 # Sourced by `tessera`: build what a machine boots, start QEMU or Bochs, judge how it ended.
 #
 # Variables that the option parser sets: cpus mem kernel variant boot cpu machine emulator timeout append profile with
-# icount adds (a file, one HOST:GUEST a line) and, for `run`, debug and log.
+# icount adds (a file, one HOST:GUEST a line) disks devices (one a line) root (a disk) modules (NAME[:ARGUMENTS],..) ramdisk
+# and, for `run`, debug and log.
 
 cc_name=${CC:-gcc}
 cc_name=${cc_name##*/}
@@ -53,10 +54,12 @@ machine_prepare()
 {
 	if [ "$boot" = pvh ]; then host_need run; else host_need run iso; fi
 	[ "$emulator" != bochs ] || host_need bochs
+	run=$(mktemp -d "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 126 "cannot make a temporary directory"
+	disks_prepare
 	base=$top/build/image/$profile.cpio
 	case $kernel in
 	tessera) kernel_file=$top/$(kernel_path) ;;
-	linux) kernel_file=$top/build/linux/vmlinuz ;;
+	*) kernel_file=$top/build/$kernel/vmlinuz ;;
 	esac
 	[ -n "$TESSERA_BUILT" ] || build "${kernel_file#"$top/"}" "${base#"$top/"}"
 	tail -c 8192 "$base" | grep -q 'TRAILER!!!' ||
@@ -68,13 +71,20 @@ machine_prepare()
 		packages=$(/usr/bin/python3 -B "$top/tools/image/add_packages.py" --cache "$top/build/cache" \
 			--profile "$profile" "$with") || exit 126
 	fi
-	run=$(mktemp -d "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 126 "cannot make a temporary directory"
 	image=$base
-	if [ -s "$adds" ] || [ -n "$command_text$packages" ]; then
+	[ "$kernel" = linux-full ] || modules=
+	[ -z "$disks" ] || [ "$kernel" != tessera ] || machine_drivers
+	[ -z "$ramdisk" ] || machine_ramdisk
+	if [ -s "$adds" ] || [ -n "$command_text$packages$modules" ]; then
 		printf '%s' "$command_text" >"$run/command"
 		image=$run/image.cpio
-		/usr/bin/python3 "$top/tools/image/add_segment.py" ${command_text:+--command "$run/command"} \
-			--adds "$adds" -o "$run/segment.cpio" || die 126 "cannot add the files to the image"
+		IFS=,
+		# shellcheck disable=SC2086
+		set -- $modules
+		unset IFS
+		[ -z "$modules" ] || set -- --modules "$top/build/$kernel/modules" "$@"
+		/usr/bin/python3 "$top/tools/image/add_segment.py" ${command_text:+--command "$run/command"} "$@" \
+			--adds "$adds" -o "$run/segment.cpio" || exit 126
 		cat "$base" ${packages:+"$packages"} "$run/segment.cpio" >"$image" && rm "$run/segment.cpio" ||
 			die 126 "no room for the image in ${run%/*}: free some, or set TMPDIR"
 	fi
@@ -83,7 +93,7 @@ machine_prepare()
 	tessera)
 		needed=$((size + $(loaded_megabytes "$kernel_file") + 4))
 		arguments="console=ttyS0 panic=exit" ;;
-	linux)
+	linux*)
 		needed=$((2 * size + 80))
 		# Both kernels give programs the same 47 bits of addresses. Whether the timer's interrupt comes in
 		# time is up to the host's load: Linux shall not give up over it.
@@ -100,10 +110,36 @@ machine_prepare()
 	arguments="$arguments${append:+ $append}"
 }
 
+# machine_drivers - a disk needs its driver, the manager that starts it, and, where the machine can have one, an IOMMU.
+machine_drivers()
+{
+	[ -n "$TESSERA_BUILT" ] || build drivers
+	printf '%s\n' "$top/build/drivers:/usr/lib/tessera/drivers" "$top/build/devices:/usr/lib/tessera/devices" \
+		"$top/services/devices/table:/etc/tessera/drivers" >>"$adds"
+	case $machine-$devices in
+	*-iommu*) ;;
+	q35*) devices="intel-iommu,intremap=on
+$devices" ;;
+	esac
+}
+
+# machine_ramdisk - the image and its driver. The driver is built once; the image may be any.
+machine_ramdisk()
+{
+	if [ -z "$TESSERA_BUILT" ]; then
+		host_need fat
+		case $ramdisk in
+		"$top/build/image/ramdisk.fat") build filesystems ramdisk ;;
+		*) build filesystems ;;
+		esac
+	fi
+	printf '%s\n' "$top/build/fs:/usr/lib/tessera/fs" "$ramdisk:/boot/ramdisk.img" >>"$adds"
+}
+
 # Make the ISO of a machine that GRUB starts.
 machine_iso()
 {
-	if ! "$top/tools/vm/make_iso" "$kernel" "$kernel_file" "$image" "$arguments" \
+	if ! "$top/tools/vm/make_iso" "${kernel%-full}" "$kernel_file" "$image" "$arguments" \
 		"$run/boot.iso" >"$run/iso.log" 2>&1; then
 		cat "$run/iso.log" >&2
 		die 126 "cannot make the ISO; the messages are above"
@@ -116,6 +152,54 @@ bochs_start()
 	machine_iso
 	exec /usr/bin/python3 -B "$top/tools/vm/bochs.py" "$run" --iso "$run/boot.iso" --mem "$mem" --cpus "$cpus" \
 		${cpu:+--cpu "$cpu"} ${timeout:+--timeout "$timeout"} "$@"
+}
+
+# device_line NUMBER ARGS - a device for QEMU as "DRIVE<tab>DEVICE": what among ARGS is about a file is DRIVE,
+# which is - without. log=FILE keeps each write to the file, in order, with the flushes between them, as Linux's
+# dm-log-writes does; size= is disks_prepare's.
+device_line()
+{
+	drive='' device='' log='' disk='' number=$1
+	case ,$2 in
+	*,file=*) ;;
+	*) printf -- '-\t%s\n' "$2"; return ;;
+	esac
+	IFS=,
+	set -f
+	for word in $2; do
+		case $word in
+		file=*) drive="$word,if=none,id=drive$number$drive" disk=${word#file=} ;;
+		log=*) log=${word#log=} ;;
+		size=*) ;;
+		format=* | snapshot=* | readonly=* | cache=* | cache.* | aio=* | discard=* | detect-zeroes=* | werror=* | \
+			rerror=* | throttling.*) drive="$drive,$word" ;;
+		*) device="$device${device:+,}$word" ;;
+		esac
+	done
+	set +f
+	unset IFS
+	case $drive in *,format=*) ;; *) drive="$drive,format=raw" ;; esac
+	[ -z "$log" ] ||
+		drive="if=none,id=drive$number,driver=blklogwrites,file.driver=file,file.filename=$disk,log.driver=file,log.filename=$log"
+	printf '%s\t%s,drive=drive%d\n' "$drive" "$device" "$number"
+}
+
+# devices_in_order - a line for each of --device and --disk. The IOMMU is first: QEMU puts only what comes
+# later behind it; a disk of ours then goes through it too.
+devices_in_order()
+{
+	behind='' count=0
+	case $devices in *-iommu*)
+		behind=,iommu_platform=on
+		echo "$devices" | grep -e -iommu | sed 's/^/-	/' ;;
+	esac
+	while IFS= read -r line; do
+		case $line in *-iommu* | '') continue ;; esac
+		count=$((count + 1))
+		device_line "$count" "$line"
+	done <<-END
+	$devices$(printf '%s' "$disks" | sed "s/^/virtio-blk-pci,disable-legacy=on$behind,file=/")
+	END
 }
 
 # machine_start EXTRA.. - become QEMU, with what the options ask for and EXTRA behind, which connects
@@ -151,6 +235,17 @@ machine_start()
 		-object "$memory" \
 		-cpu "${cpu:-max}" -smp "$cpus" -nodefaults -no-user-config -display none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
+	# What is plugged in while the machine runs is told by its port, not by ACPI's byte code.
+	case $kernel-$machine in
+	tessera-q35*) set -- "$@" -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off ;;
+	esac
+	wanted=$(devices_in_order)
+	while IFS='	' read -r drive device; do
+		[ "${drive:--}" = - ] || set -- "$@" -drive "$drive"
+		[ -z "$device" ] || set -- "$@" -device "$device"
+	done <<-END
+	$wanted
+	END
 	# shellcheck disable=SC2086
 	set -- "$@" $qemu_more
 	[ -z "$debug" ] || set -- "$@" -S \

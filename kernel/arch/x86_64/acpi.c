@@ -80,7 +80,7 @@ read_aml(paddr_t start, const char *why)
 }
 
 /* The tables of which there is one; a second that says so is somebody's mistake, and the first one counts. */
-enum single_table { TABLE_MADT, TABLE_FADT, TABLE_HPET, TABLE_MCFG, SINGLE_TABLES };
+enum single_table { TABLE_MADT, TABLE_FADT, TABLE_HPET, TABLE_MCFG, TABLE_DMAR, SINGLE_TABLES };
 
 static bool
 is_first(const struct acpi_header *h, const char *signature, enum single_table which)
@@ -115,6 +115,8 @@ read_table(paddr_t start)
 		acpi_read_hpet(a, h, h->length);
 	else if (is_first(h, "MCFG", TABLE_MCFG))
 		acpi_read_mcfg(a, h, h->length);
+	else if (is_first(h, "DMAR", TABLE_DMAR))
+		a->dmar = start;
 	else if (!memcmp(h->signature, "SSDT", 4))
 		acpi_read_s5(a, h, h->length);
 	unmap(start, h);
@@ -209,4 +211,23 @@ acpi_init(void)
 	pr_info("acpi: %s at %#lx; %u CPUs, %u IOAPICs%s%s%s\n", wide ? "XSDT" : "RSDT", root,
 		a->cpu_count, a->ioapic_count, a->hpet ? ", HPET" : "",
 		a->pm_timer_port ? ", PM timer" : "", a->has_s5 ? ", power off" : "");
+}
+
+const void *
+arch_acpi_table(const char *signature, size_t *size)
+{
+	const struct acpi_header *h;
+
+	if (memcmp(signature, "DMAR", 4) || !acpi_info.dmar)
+		return NULL;
+	h = map_table(acpi_info.dmar, "the root table");
+	if (h)
+		*size = h->length;
+	return h;
+}
+
+bool
+arch_has_i8042(void)
+{
+	return acpi_info.present && !acpi_info.no_i8042;
 }

@@ -72,6 +72,8 @@ struct acpi_info {
 	uint8_t reset_value;
 	uint8_t century_index;  /* in the CMOS clock, 0: none */
 	bool reduced_hardware;
+	bool no_i8042;          /* the FADT says that there is no keyboard controller of the PC's */
+	paddr_t dmar;           /* the table that tells of DMA remapping, 0: none */
 	struct acpi_register sleep_control; /* reduced hardware: the way to power off */
 };
 

@@ -154,6 +154,7 @@ acpi_read_mcfg(struct acpi_info *a, const void *table, size_t size)
 #define FADT_FLAG_TIMER_32 BIT(8)
 #define FADT_FLAG_RESET    BIT(10)
 #define FADT_FLAG_REDUCED  BIT(20)
+#define FADT_BOOT_I8042    BIT(1)
 
 /* A port that is given as a 32-bit number, and in later revisions as a register too. */
 static uint16_t
@@ -184,6 +185,9 @@ acpi_read_fadt(struct acpi_info *a, const void *table, size_t size)
 	a->reset = read_register(table, size, 116);
 	a->reset_value = (uint8_t)field(table, size, 128, 1);
 	a->reduced_hardware = flags & FADT_FLAG_REDUCED;
+	/* IAPC_BOOT_ARCH, from revision 2 on */
+	a->no_i8042 = a->reduced_hardware ||
+		      (size > 110 && ((const uint8_t *)table)[8] >= 2 && !(field(table, size, 109, 2) & FADT_BOOT_I8042));
 	if (a->reduced_hardware)
 		a->sleep_control = read_register(table, size, 244);
 	return dsdt ? dsdt : field(table, size, 40, 4);

@@ -37,10 +37,19 @@ void lapic_send_startup(uint32_t apic_id, uint8_t page);
 
 void pic_disable(void);
 void ioapic_init(void);
-/* Program the pin of `gsi`: edge or level, polarity, to `vector` on the CPU `apic_id`; unmasked.
- * -EINVAL: no IOAPIC has it. Call with irq_lock held. */
-int ioapic_route(uint32_t gsi, bool level, bool active_low, uint8_t vector, uint32_t apic_id);
 bool ioapic_has(uint32_t gsi);
+uint32_t ioapic_lines(void);             /* of all together: messages are numbered from there */
+uint32_t ioapic_id(uint32_t gsi);        /* of the one that has it, as ACPI numbers them */
+uint32_t ioapic_pin(uint32_t gsi);
+/*
+ * Program the pin of `gsi`, which one of them has: edge or level, polarity, to `vector` on the CPU `apic_id`, or, where
+ * that is not negative, by way of an entry in the table of remapping; unmasked. Call these with irq_lock held.
+ */
+void ioapic_route(uint32_t gsi, bool level, bool active_low, uint8_t vector, uint32_t apic_id, int entry);
+/* A pin in use goes to another CPU, or by way of an entry: one write, so that no edge is lost. */
+void ioapic_aim(uint32_t gsi, uint32_t apic_id);
+void ioapic_remap(uint32_t gsi, uint32_t entry);
+void ioapic_set_mask(uint32_t gsi, bool masked); /* the same lock */
 
 /* --- other CPUs (smp_call.c) ----------------------------------------------------------------- */
 

@@ -6,7 +6,6 @@
  */
 #include <tessera/arch.h>
 #include <tessera/arch/port.h>
-#include <tessera/errno.h>
 #include <tessera/print.h>
 
 #include "acpi.h"
@@ -23,7 +22,7 @@
 
 struct ioapic {
 	volatile uint32_t *registers; /* [I] */
-	uint32_t gsi_base, lines;     /* [I] */
+	uint32_t id, gsi_base, lines; /* [I] */
 };
 
 static struct ioapic ioapics[ACPI_IOAPIC_MAX] __ro_after_init; /* registers behind it: irq_lock */
@@ -67,19 +66,88 @@ ioapic_has(uint32_t gsi)
 	return find(gsi) != NULL;
 }
 
-int
-ioapic_route(uint32_t gsi, bool level, bool active_low, uint8_t vector, uint32_t apic_id)
+uint32_t
+ioapic_lines(void)
+{
+	uint32_t n = 16; /* those of ISA, in any case */
+
+	for (uint32_t i = 0; i < ioapic_count; i++)
+		n = MAX(n, ioapics[i].gsi_base + ioapics[i].lines);
+	return n;
+}
+
+uint32_t
+ioapic_id(uint32_t gsi)
+{
+	const struct ioapic *io = find(gsi);
+
+	return io ? io->id : UINT32_MAX;
+}
+
+uint32_t
+ioapic_pin(uint32_t gsi)
+{
+	const struct ioapic *io = find(gsi);
+
+	return io ? gsi - io->gsi_base : gsi;
+}
+
+/* The upper half of an entry says where to: a CPU, or (remappable: bit 48 of the entry) a number in a table. */
+static uint32_t
+to_cpu(uint32_t apic_id)
+{
+	return apic_id << 24;
+}
+
+static uint32_t
+to_entry(uint32_t entry)
+{
+	return entry << 17 | BIT(16); /* below 32768: bit 15 of it, in the lower half, is 0 */
+}
+
+void
+ioapic_route(uint32_t gsi, bool level, bool active_low, uint8_t vector, uint32_t apic_id, int entry)
 {
 	struct ioapic *io = find(gsi);
-	uint64_t entry = vector;
+	uint64_t value = vector;
 
-	if (!io || apic_id > 0xff)
-		return -EINVAL;
-	entry |= level ? ENTRY_LEVEL : 0;
-	entry |= active_low ? ENTRY_ACTIVE_LOW : 0;
-	entry |= (uint64_t)apic_id << 56;
-	entry_write(io, gsi - io->gsi_base, entry);
-	return 0;
+	value |= level ? ENTRY_LEVEL : 0;
+	value |= active_low ? ENTRY_ACTIVE_LOW : 0;
+	value |= (uint64_t)(entry >= 0 ? to_entry((uint32_t)entry) : to_cpu(apic_id)) << 32;
+	entry_write(io, gsi - io->gsi_base, value);
+}
+
+static void
+write_upper(uint32_t gsi, uint32_t value)
+{
+	struct ioapic *io = find(gsi);
+
+	reg_write(io, IOAPIC_ENTRY + 2 * (gsi - io->gsi_base) + 1, value);
+}
+
+void
+ioapic_aim(uint32_t gsi, uint32_t apic_id)
+{
+	write_upper(gsi, to_cpu(apic_id));
+}
+
+void
+ioapic_remap(uint32_t gsi, uint32_t entry)
+{
+	write_upper(gsi, to_entry(entry));
+}
+
+void
+ioapic_set_mask(uint32_t gsi, bool masked)
+{
+	struct ioapic *io = find(gsi);
+	uint32_t line, low;
+
+	if (!io)
+		return;
+	line = gsi - io->gsi_base;
+	low = reg_read(io, IOAPIC_ENTRY + 2 * line);
+	reg_write(io, IOAPIC_ENTRY + 2 * line, masked ? low | ENTRY_MASKED : low & ~(uint32_t)ENTRY_MASKED);
 }
 
 void
@@ -94,6 +162,7 @@ ioapic_init(void)
 			pr_warn("ioapic: no memory to map the one at %#lx\n", a->address);
 			continue;
 		}
+		io->id = a->id;
 		io->gsi_base = a->gsi_base;
 		io->lines = (reg_read(io, IOAPIC_VERSION) >> 16 & 0xff) + 1;
 		for (uint32_t line = 0; line < io->lines; line++)

@@ -18,12 +18,12 @@
 #define LOG_DEFAULT  20u
 
 static void
-irq_line(void *ctx, const char *name, const uint64_t *per_cpu)
+irq_line(void *ctx, const char *name, const uint64_t *per_cpu, const char *what)
 {
 	kdb_print("%4s", name);
 	for (uint32_t i = 0; i < cpu_count; i++)
 		kdb_print(" %10lu", per_cpu[i]);
-	kdb_print("\n");
+	kdb_print(" %s\n", what ?: "");
 }
 
 static void

@@ -228,7 +228,7 @@ init_trace(struct kcov *k, uint64_t words)
 	for (uint32_t i = 0; i < n; i++) {
 		struct page *p;
 
-		result = object_get_page(o, i, true, &p);
+		result = object_get_page(o, i, &p);
 		if (result)
 			goto free;
 		pages[i] = page_to_virt(p);

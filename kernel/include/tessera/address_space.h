@@ -2,9 +2,10 @@
 /*
  * address_space.h - a process's virtual memory: a tree of mappings over memory objects.
  *
- * as->lock (sleeping) guards the tree: writers change it, faults read it. as->page_table_lock (spin)
- * guards the page tables and is what pages are installed under. A page is never freed before every
- * CPU that could hold a translation of it has flushed: see tlb.h.
+ * as->lock (sleeping) guards the tree: writers change it, faults read it; most faults in anonymous
+ * memory read it under page_table_lock alone, while as->changes is even (mm/address_space.c).
+ * as->page_table_lock (spin) guards the page tables and is what pages are installed under. A page
+ * is never freed before every CPU that could hold a translation of it has flushed: see tlb.h.
  */
 #ifndef TESSERA_ADDRESS_SPACE_H
 #define TESSERA_ADDRESS_SPACE_H
@@ -43,9 +44,14 @@ struct file_ops;
 #define MAPPING_VDSO      BIT(19)
 #define MAPPING_VVAR      BIT(20)
 #define MAPPING_ACCOUNT   BIT(21)  /* counted in as->committed */
+#define MAPPING_RANDOM    BIT(22)  /* madvise: what lies around a page is not wanted */
+#define MAPPING_SEQUENTIAL BIT(23) /* what lies behind it is */
 
-/* [w] as->lock held for writing, or the mapping not in a tree yet; start, end and object_page of a
- * mapping with an object also need object->mappings_lock to change */
+/*
+ * [w] changes with as->lock held for writing and as->changes odd, or before the mapping is in a tree; is read with as->lock
+ * held, or with page_table_lock held and as->changes even. start, end and object_page of a mapping with an object also
+ * need object->mappings_lock to change, and may be read with that.
+ */
 struct mapping {
 	struct rb_node node;             /* [w] by start */
 	struct list object_node;         /* object->mappings_lock */
@@ -61,16 +67,16 @@ struct mapping {
 };
 
 /*
- * [I] immutable  [w] lock for writing  [t] page_table_lock  [a] atomic
+ * [I] immutable  [w] as with a mapping: lock for writing and `changes` odd  [t] page_table_lock  [a] atomic
  */
 struct address_space {
 	struct refcount refs;             /* threads' processes */
 	struct refcount lazy;             /* + CPUs that still have it loaded, /proc readers */
 	struct rwlock lock;               /* class ADDRESS_SPACE */
 	struct rb_tree mappings;          /* [w] */
-	struct mapping *recent;           /* [a] last found, a hint under lock */
+	struct mapping *recent;           /* [a] last found: in the tree, or NULL; by whoever may read [w] */
 	uint32_t mapping_count;           /* [w] */
-	uint64_t changes;                 /* [w] odd: [w] fields change; made odd with page_table_lock held */
+	uint64_t changes;                 /* [a] odd: [w] fields change; made odd with lock and page_table_lock held, even with lock */
 	struct spinlock page_table_lock;  /* class PAGE_TABLE */
 	struct page_table page_table;     /* [t] */
 	uint64_t tlb_generation;          /* [a] bumped by each flush */
@@ -86,18 +92,20 @@ struct address_space {
 	vaddr_t arg_start, arg_end, env_start, env_end;     /* [w] */
 	vaddr_t vdso;                     /* [w] */
 	uint64_t auxv[48];                /* [w] /proc/PID/auxv */
-	uint32_t auxv_count;
+	uint32_t auxv_count;              /* [w] words of it that are used */
 	uint64_t total_pages, locked_pages, data_pages, stack_pages, exec_pages; /* [w] */
 	uint64_t committed;               /* [w] pages charged against overcommit */
 	uint64_t rss_anon, rss_file, rss_shared; /* [t] pages mapped */
 	uint64_t huge_leaves;             /* [t] */
-	uint32_t unflushed;               /* [t] accessed bits were cleared and are not flushed yet */
-	uint64_t peak_rss, peak_total;    /* [t] */
+	uint32_t unflushed;               /* [t] how many have cleared accessed bits, not flushed yet: fork, age.c */
+	uint64_t peak_rss;                /* [t] the most pages mapped, as of when some were last taken away */
+	uint64_t peak_total;              /* [w] the largest total_pages */
 	uint64_t minor_faults, major_faults; /* [a] */
 	struct file *exe;                 /* [w] /proc/PID/exe, a reference */
 	uint16_t keys;                    /* [w] protection keys given out; key 0 from the start */
 	int8_t execute_only_key;          /* [w] of mappings that may only be executed, -1: none yet */
 	uint32_t mlock_future;            /* [w] MCL_FUTURE: MAPPING_LOCKED or 0 */
+	bool mlock_onfault;               /* [w] MCL_ONFAULT with it: what comes is locked, not brought in */
 	uint32_t dumpable;                /* [a] */
 };
 
@@ -108,8 +116,8 @@ struct address_space {
 #define COMMONS_END   0x0000400000000000ul
 
 struct address_space *address_space_create(void);       /* empty; NULL: no memory */
-/* A copy for fork: private pages become copy-on-write in both, but that of `stack`, which both are about to write,
- * is copied at once (0: none). Returns 0 or -ENOMEM. */
+/* A copy for fork: private pages become copy-on-write in both, but that of `stack`, which both are
+ * about to write, is copied at once (0: none). Returns 0 or -ENOMEM. */
 int address_space_fork(struct address_space *from, vaddr_t stack, struct address_space **out);
 void address_space_get(struct address_space *as);
 void address_space_put(struct address_space *as); /* last: unmaps everything. May sleep. */
@@ -133,12 +141,13 @@ struct map_request {
 };
 /* Returns the address, or a negative errno: ENOMEM, EEXIST, EINVAL, EAGAIN (locked limit). */
 long address_space_map(struct address_space *as, const struct map_request *r);
-/* remap_file_pages: within one shared mapping, [start, start + length) shows its object from page `page` on.
- * -EINVAL: there is no such mapping; -ENOMEM. */
+/* remap_file_pages: within one shared mapping, [start, start + length) shows its object from page
+ * `page` on. -EINVAL: there is no such mapping; -ENOMEM. */
 int address_space_remap_pages(struct address_space *as, vaddr_t start, size_t length, uint64_t page);
 int address_space_unmap(struct address_space *as, vaddr_t addr, size_t length);
-/* attach.c: all mappings of the open file that the first mapping at or above `addr` with such operations has, as
- * far as they lie where a mapping of the whole file at `addr` would have put them. -EINVAL: there is none. */
+/* attach.c: all mappings of the open file that the first mapping at or above `addr` with such
+ * operations has, as far as they lie where a mapping of the whole file at `addr` would have put
+ * them. -EINVAL: there is none. */
 int address_space_unmap_attached(struct address_space *as, vaddr_t addr, const struct file_ops *ops);
 /* `key` -1: each mapping keeps its own. */
 int address_space_protect(struct address_space *as, vaddr_t addr, size_t length, uint32_t rwx, int key);
@@ -160,11 +169,13 @@ enum address_space_border {
 };
 /* One of them: 0, -EINVAL, -EFAULT (of the stack's, and above all that is mapped). */
 int address_space_set_border(struct address_space *as, size_t which, vaddr_t at);
-/* All, in that order. 0 or -EINVAL: outside of what a program can have, an end before its start, too much data. */
+/* All, in that order. 0 or -EINVAL: outside of what a program can have, an end before its start,
+ * too much data. */
 int address_space_check_borders(const vaddr_t *v);
 int address_space_set_borders(struct address_space *as, const vaddr_t *v);
 void address_space_set_auxv(struct address_space *as, const uint64_t *words); /* as many as it has */
-/* The program's file: with a reference, or NULL. Set takes the caller's. Is any of it still mapped? */
+/* The program's file: with a reference, or NULL. Set takes the caller's. Is any of it still
+ * mapped? */
 struct file *address_space_exe(struct address_space *as);
 void address_space_set_exe(struct address_space *as, struct file *f);
 bool address_space_maps_exe(struct address_space *as);
@@ -173,13 +184,25 @@ int address_space_lock_range(struct address_space *as, vaddr_t addr, size_t len,
 int address_space_lock_all(struct address_space *as, bool now, bool future, bool onfault);
 int address_space_sync(struct address_space *as, vaddr_t addr, size_t len, bool wait, bool invalidate);
 int address_space_mincore(struct address_space *as, vaddr_t page, bool *resident); /* -ENOMEM hole */
-/* The mapping that holds or follows `addr`; as->lock held, or page_table_lock while nothing changes (as->changes). */
+/* The mapping that holds or follows `addr`; as->lock held, or page_table_lock with as->changes
+ * even. */
 struct mapping *address_space_find(struct address_space *as, vaddr_t addr);
 struct mapping *mapping_next(struct mapping *m);
 /* Fault a page in as the program itself would and return it referenced: futex, /proc/PID/mem.
  * Takes as->lock for reading. -EFAULT when the access is not allowed. `force`: past protection. */
 int address_space_get_page(struct address_space *as, vaddr_t addr, bool write, bool force,
 			   struct page **out);
+/*
+ * pin.c: the page at `addr`, with a reference, for a device to use as long as the reference is
+ * held: it is the very page that the program goes on to see there, whatever it writes, and a fork
+ * leaves it to the parent. -EFAULT.
+ */
+int address_space_pin(struct address_space *as, vaddr_t addr, bool write, struct page **out);
+/* Pages count as locked, or no longer. -ENOMEM: past the limit of the caller, who may not exceed
+ * it. */
+int address_space_lock_charge(struct address_space *as, uint64_t pages);
+void address_space_lock_release(struct address_space *as, uint64_t pages);
+void address_space_put_lazy(struct address_space *as); /* a reference in as->lazy */
 /* Copy to or from another address space; returns bytes done or -EFAULT/-EIO when none. */
 ssize_t address_space_access(struct address_space *as, vaddr_t addr, void *buf, size_t n, bool write,
 			     bool force);
@@ -191,6 +214,7 @@ void object_unmap_range(struct memory_object *o, uint64_t first, uint64_t last, 
 
 /* Statistics for /proc and the leak check. */
 uint64_t address_space_resident(struct address_space *as); /* pages */
+uint64_t address_space_peak_resident(struct address_space *as); /* the most that it ever were */
 void address_space_dump(struct address_space *as);         /* to the log, takes no locks */
 
 /* mm/oom.c: memory is gone; choose, report, kill one process. True when there is hope. */

@@ -22,8 +22,9 @@ struct aio_event { /* Linux's struct io_event */
 int aio_create(uint32_t count, uint64_t *id);
 int aio_destroy(uint64_t id);                           /* -EINVAL: there is none */
 struct aio_context *aio_find(uint64_t id);              /* the caller's, with a reference; NULL */
-void aio_put(struct aio_context *c);
-/* Room for one more event: taken by aio_reserve, used by aio_post or given back. -EAGAIN. */
+void aio_get(struct aio_context *c);
+void aio_put(struct aio_context *c);                    /* never sleeps */
+/* Room for one more event: taken by aio_reserve, used by aio_post or given back; these two never sleep. -EAGAIN. */
 int aio_reserve(struct aio_context *c);
 void aio_unreserve(struct aio_context *c);
 void aio_post(struct aio_context *c, const struct aio_event *e);

@@ -54,13 +54,97 @@ void *arch_map_device(paddr_t start, size_t size);
 typedef void (*irq_handler_t)(void *arg);
 
 /*
- * Route a legacy/GSI interrupt to `handler(arg)`, called with interrupts off on some CPU.
- * Returns 0, -EBUSY, -ENOSPC (no vector) or -EINVAL.
+ * Route a line (its number is ACPI's) to `handler(arg)`, called with interrupts off on some CPU; `name` is what
+ * /proc/interrupts calls it. Returns 0, -EBUSY, -ENOSPC (no vector), -ENOMEM or -EINVAL. May sleep.
  */
-int arch_irq_register(uint32_t gsi, bool level, bool active_low, irq_handler_t handler, void *arg);
-int arch_irq_isa_register(uint32_t isa_irq, irq_handler_t handler, void *arg);
-void arch_irq_counts_print(void (*print)(void *ctx, const char *name, const uint64_t *per_cpu),
-			   void *ctx); /* /proc/interrupts */
+int arch_irq_register(uint32_t gsi, bool level, bool active_low, irq_handler_t handler, void *arg, const char *name);
+int arch_irq_isa_register(uint32_t isa_irq, irq_handler_t handler, void *arg, const char *name);
+/* The handler does not run any more when it returns; the line is masked. May sleep. */
+void arch_irq_unregister(uint32_t gsi);
+/* A registered line is held back, or let through again: what came meanwhile of a level line comes then. Any context. */
+void arch_irq_set_mask(uint32_t gsi, bool masked);
+void arch_irq_set_name(uint32_t number, const char *name);
+/* The line that an ISA interrupt arrives at, and how it is signalled. */
+uint32_t arch_irq_isa_line(uint32_t isa_irq, bool *level, bool *active_low);
+
+/* An interrupt that a device sends as a write to memory (PCI's MSI and MSI-X): what it has to write where. */
+struct arch_msi {
+	uint64_t address;
+	uint32_t data;
+};
+
+#define ARCH_MSI_DIRECT UINT32_MAX
+
+struct arch_msi_user {
+	uint32_t requester;            /* segment, bus, devfn, as its requests say; ARCH_MSI_DIRECT: not remapped */
+	uint32_t index;                /* which of its messages, for /proc/interrupts */
+	/* Have the device send this message. Any context, a spinlock is held; also when the message changes later. */
+	void (*write)(void *arg, const struct arch_msi *m);
+	void *arg;
+};
+
+/*
+ * `count` messages in a row, a power of two: the device adds 0 to count - 1 to the data of the one that it is told before
+ * this returns. The number of the first, -ENOSPC or -ENOMEM. Nobody handles them yet; what comes is lost.
+ */
+int arch_msi_alloc(uint32_t count, const struct arch_msi_user *u);
+/* All of the row; none is handled. The device has been told to be quiet. May sleep. */
+void arch_msi_free(int first);
+void arch_msi_handle(int number, irq_handler_t handler, void *arg, const char *name);
+void arch_msi_unhandle(int number); /* the handler does not run any more when it returns. May sleep */
+/* Tell the device again. */
+void arch_msi_tell(int number);
+
+/* Who maps interrupts to CPUs, and knows whose they are. Called with a spinlock held, which keeps callers apart. */
+struct arch_irq_remapper {
+	bool wide;                     /* destinations have 32 bits */
+	int (*take)(uint32_t requester, uint32_t count); /* entries in a row, aligned; -ENOSPC */
+	int (*take_line)(uint32_t ioapic); /* for a line of that I/O APIC; -ENODEV: it comes another way */
+	void (*give)(int entry, uint32_t count);
+	void (*set)(int entry, uint8_t vector, uint32_t apic_id, bool level);
+};
+/* From now on every interrupt has an entry; those there are get one. It stays. */
+void arch_irq_remap(const struct arch_irq_remapper *r);
+bool arch_irq_has_wide_ids(void); /* destinations need 32 bits */
+
+/* The next number in use, or -1. */
+long arch_irq_next(long from);
+struct arch_irq_state {
+	uint64_t wanted;               /* CPUs it may go to */
+	uint32_t cpu;                  /* it goes to */
+	uint64_t count;                /* it came so often */
+};
+bool arch_irq_state(uint32_t number, struct arch_irq_state *s);
+/* -EINVAL: none of these CPUs is there; -EIO: nor is the interrupt. */
+int arch_irq_set_affinity(uint32_t number, uint64_t wanted);
+extern uint64_t arch_irq_default_affinity; /* [a] of new ones */
+
+/* One for each row of /proc/interrupts; `what` is NULL where Linux shows a sum alone. */
+typedef void (*arch_irq_printer_t)(void *ctx, const char *name, const uint64_t *per_cpu, const char *what);
+void arch_irq_counts_print(arch_irq_printer_t print, void *ctx);
+
+/* --- PCI configuration space (arch/x86_64/pci_config.c) ---------------------------------------- */
+
+/*
+ * A bus is opened before its devices are asked; opening maps its registers where they are in memory, and may sleep.
+ * False: nothing leads there. `size` is 1, 2 or 4, `offset` a multiple of it. What is not there reads as ones.
+ */
+void arch_pci_init(void);
+bool arch_pci_open_bus(uint16_t segment, uint8_t bus);
+uint32_t arch_pci_read(uint16_t segment, uint8_t bus, uint8_t devfn, uint32_t offset, uint32_t size);
+void arch_pci_write(uint16_t segment, uint8_t bus, uint8_t devfn, uint32_t offset, uint32_t size, uint32_t value);
+/* Can the bus be asked for more than the first 256 bytes? The first bus of each segment: false when there is none. */
+bool arch_pci_is_extended(uint16_t segment, uint8_t bus);
+bool arch_pci_segment(uint32_t index, uint16_t *segment, uint8_t *first_bus);
+/* Bytes of memory as devices see them that do not look into the processor's caches. */
+void arch_flush_cache(const void *p, size_t n);
+/* May a device's registers be put at [start, end)? Not where memory or the machine's own registers are. */
+bool arch_pci_range_is_free(paddr_t start, paddr_t end);
+
+/* The ACPI table of that signature, as bytes that stay: NULL, there is none. */
+const void *arch_acpi_table(const char *signature, size_t *size);
+/* Does the machine say it has a keyboard controller of the PC's? */
+bool arch_has_i8042(void);
 
 /* Run `fn(arg)` with interrupts off on every CPU of `mask` (bit = cpu id) but this one, and wait
  * for all. Call with preemption off, interrupts on, no spinlock that an interrupt handler takes. */
@@ -270,7 +354,7 @@ struct page_table_leaf {
 unsigned int arch_page_table_take(struct page_table *pt, vaddr_t *va, vaddr_t end,
 				  struct page_table_leaf *out, unsigned int max);
 /* The same, but they stay and lose the right to write; `out` tells what they had. With `forget`, those of 4 KiB
- * that had it lose the accessed bit too. */
+ * that had it lose the accessed bit too. A large leaf that begins before `end` is taken whole: *va may pass `end`. */
 unsigned int arch_page_table_share(struct page_table *pt, vaddr_t *va, vaddr_t end,
 				   struct page_table_leaf *out, unsigned int max, bool forget);
 /* Map `n` leaves, ascending, into empty slots, without the PTE_* bits in `without`. Returns how many:

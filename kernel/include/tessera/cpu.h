@@ -67,6 +67,8 @@ struct cpu {
 	const struct spinlock *spin_wait; /* [s] for reports: what it spins for */
 	struct lock_held *held;         /* [I] sync/: locks held in interrupt context */
 	struct trace_ring *trace;       /* [a] debug/trace.c; NULL: nothing is recorded here */
+	uint64_t kicks;                 /* [i] other CPUs to be told to reschedule, while kicks_held */
+	uint32_t kicks_held;            /* [i] > 0: a wake-up is under way, sched_kicks_hold() */
 	uint64_t rcu_active;            /* [a] written by this CPU: the epoch its reader began in; 0 */
 	uint32_t rcu_depth;             /* [s] */
 	struct arch_cpu arch;           /*     arch's own part */

@@ -21,6 +21,8 @@
 
 struct async_entry;
 struct async_list;
+struct block_plug;
+struct cached_file;
 struct cred;
 struct dentry;
 struct file;
@@ -54,8 +56,19 @@ struct save_stream;
 #define O_PATH      010000000u
 #define O_TMPFILE   020200000u
 
+struct file_lock_range; /* file_lock.h */
 struct file_stat;    /* inode.h */
+struct handle_table;
+enum file_lock_act { FILE_LOCK_TEST, FILE_LOCK_TRY, FILE_LOCK_WAIT };
+#define FILE_LOCK_HERE 1 /* the kernel is to keep the lock itself */
 struct dir_context;  /* inode.h */
+
+/* A transfer that is under way, in something larger of who began it. */
+struct file_transfer {
+	void (*done)(struct file_transfer *t, ssize_t n); /* n: bytes or an errno. Any context without locks; never sleeps */
+	struct block_plug *plug;     /* where to gather it for the disk; NULL: send it at once */
+};
+#define FILE_UNDER_WAY ((ssize_t)1 << 62)
 
 struct file_ops {
 	const char *name;            /* the type, as dumps and /proc/PID/fd show: "pipe", "eventfd" */
@@ -65,6 +78,10 @@ struct file_ops {
 	 * Empty: -EINVAL. */
 	ssize_t (*read)(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags);
 	ssize_t (*write)(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags);
+	/* Begin to move all of `it` at `pos`, and do not wait: FILE_UNDER_WAY, then t->done tells of the end. An
+	 * errno, or 0: it has to be waited for. Who asks holds on to `f` until then. Empty: always 0. */
+	ssize_t (*begin)(struct file *f, struct iov_iter *it, loff_t pos, bool write, uint32_t rw_flags,
+			 struct file_transfer *t);
 	/* Empty: -ESPIPE for streams; regular seeking for files that have an inode of type S_IFREG. */
 	loff_t (*seek)(struct file *f, loff_t offset, int whence);
 	/* Which POLL* events are ready now; adds pt's waiter to the queues that will tell of changes.
@@ -89,8 +106,15 @@ struct file_ops {
 	/* The list of those that it tells by signal: async.h. Empty: none, O_ASYNC cannot be had. */
 	struct async_list *(*async)(struct file *f);
 	bool no_splice_read, no_splice_write;                     /* splice(2), sendfile(2) from it or to it: -EINVAL */
-	/* Called at each close(2) of a handle (POSIX locks, flush). May be empty. */
-	void (*flush)(struct file *f, struct process *by);
+	/* Called at each close(2) of a handle in table `by`; the result is close's. May be empty. */
+	int (*flush)(struct file *f, struct handle_table *by);
+	/* Advisory locks kept elsewhere: FILE_LOCK_HERE, or done. Empty: the kernel keeps them. */
+	int (*lock)(struct file *f, struct file_lock_range *r, enum file_lock_act act, const void *owner, bool flock);
+	/* copy_file_range within one file system. -EOPNOTSUPP: by reading and writing. Empty: so. */
+	ssize_t (*copy_range)(struct file *in, loff_t in_pos, struct file *out, loff_t out_pos, size_t length);
+	bool direct;                                              /* O_DIRECT is known */
+	bool own_ioctl;                                           /* all commands about files are its own */
+	bool splice_messages;                                     /* one read, one write is one message, never cut */
 	void (*release)(struct file *f);                          /* free f->private; may be empty */
 
 	/* --- printed, counted, waited for, saved, restored --- */
@@ -118,6 +142,8 @@ struct file {
 	struct mount *mount;         /* [I] a reference, or NULL */
 	const struct cred *cred;     /* [I] of the opener, a reference */
 	void *private;               /* the type's */
+	struct cached_file *cached;  /* [I] of files with a page cache whose store is elsewhere: backing.h; NULL */
+	uint32_t fs_error_seen;      /* [f] of the file system's errors, by file_system_error(): backing.h */
 	struct pid_owner *owner;     /* [f] F_SETOWN */
 	struct async_entry *async;   /* the lock of the list that ops->async names: O_ASYNC is on */
 	uint64_t id;                 /* [I] unique, for dumps and saving */
@@ -145,6 +171,9 @@ struct pid_owner {
 #define FILE_MOUNT    BIT(8) /* its release unmounts: mount_released() */
 #define FILE_READER   BIT(9) /* counted in inode->readers */
 #define FILE_STREAM   BIT(5) /* no position at all: pipes, ttys */
+#define FILE_FORWARD  BIT(11) /* a position that only reading and writing move: no lseek, no pread */
+#define FILE_OPENED   BIT(12) /* ops->open has been here: release is owed, whatever else fails */
+#define FILE_TRUNCATE BIT(13) /* being opened with O_TRUNC, and not cut yet */
 #define FILE_DNOTIFY  BIT(10) /* [f] somebody may have asked for signals: dnotify.c */
 
 /* A new open object with one reference, ours. `flags` gives access mode and O_NONBLOCK etc.
@@ -155,6 +184,8 @@ file_get(struct file *f)
 {
 	ref_get(&f->refs);
 }
+/* Begin a transfer as ops->begin does, of a file open for that. */
+ssize_t file_begin(struct file *f, struct iov_iter *it, loff_t pos, bool write, uint32_t rw_flags, struct file_transfer *t);
 void file_put(struct file *f); /* may sleep: last one releases */
 /* For a caller that holds locks which a release may not stand below: a worker releases it soon. */
 void file_put_late(struct file *f);

@@ -26,8 +26,8 @@ struct file_lock_range {
 /* fcntl locks. `ofd`: owned by the open object, else by the caller's handle table. 0, -EAGAIN,
  * -EDEADLK, -ENOLCK, -ENOMEM, or -ERESTARTSYS when a signal ended the wait. */
 int file_lock_set(struct file *f, const struct file_lock_range *r, bool ofd, bool wait);
-/* What would stop `r`: r is overwritten by it, or its type becomes UNLOCK. */
-void file_lock_test(struct file *f, struct file_lock_range *r, bool ofd);
+/* What would stop `r`: r is overwritten by it, or its type becomes UNLOCK. 0, or an errno of who keeps the locks. */
+int file_lock_test(struct file *f, struct file_lock_range *r, bool ofd);
 /* flock(2). */
 int file_flock(struct file *f, int type, bool wait);
 

@@ -49,8 +49,10 @@
 #define DEV_MAJOR(d) ((uint32_t)((d) >> 32))
 #define DEV_MINOR(d) ((uint32_t)(d))
 
+struct backing;
 struct cred;
 struct dentry;
+struct file_key;
 struct filesystem;
 struct fs_stat;
 struct inode;
@@ -71,6 +73,8 @@ struct file_stat {
 	struct timespec64 accessed, modified, changed, born;
 	uint64_t mount_id;
 	uint32_t attributes, attributes_known; /* of INODE_CHATTR; known: the file system has them */
+	bool no_birth;                         /* nobody knows `born` */
+	enum stat_wish { STAT_AS_USUAL, STAT_FRESH, STAT_CACHED } wish; /* told to get_attributes */
 };
 
 /* What to change: chmod, chown, utimens. */
@@ -105,6 +109,9 @@ struct inode_ops {
 	 * noted. */
 	int (*lookup)(struct inode *dir, struct dentry *d);    /* leaves d negative when absent: 0 */
 	int (*create)(struct inode *dir, struct dentry *d, mode_t mode);
+	/* Create and open in one step, where that must be one: f gets `private` and FILE_OPENED, or stays as it is and
+	 * is opened as any. `flags`: O_*. Empty: create. */
+	int (*create_open)(struct inode *dir, struct dentry *d, mode_t mode, uint32_t flags, struct file *f);
 	int (*mknod)(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev);
 	int (*mkdir)(struct inode *dir, struct dentry *d, mode_t mode);
 	int (*symlink)(struct inode *dir, struct dentry *d, const char *target);
@@ -114,11 +121,15 @@ struct inode_ops {
 	int (*rename)(struct inode *from_dir, struct dentry *from, struct inode *to_dir,
 		      struct dentry *to, unsigned int flags); /* RENAME_* checked by vfs */
 	int (*tmpfile)(struct inode *dir, mode_t mode, struct inode **out);
+	int (*tmpfile_open)(struct inode *dir, mode_t mode, uint32_t flags, struct file *f, struct inode **out);
 	/* The target, into buf: length or errno. Only for symlinks. */
 	ssize_t (*readlink)(struct inode *i, char *buf, size_t size);
 	/* Magic links (/proc/PID/fd/N, exe, cwd): jump straight to a path. Empty: follow readlink. */
 	int (*jump)(struct inode *i, struct mount **mount, struct dentry **dentry);
 	int (*set_attributes)(struct inode *i, const struct inode_change *c); /* empty: generic */
+	/* All of it is the file system's, who may change what as well. i->lock is held for writing. Empty: the above. */
+	int (*change)(struct inode *i, const struct inode_change *c);
+	int (*truncate)(struct inode *i, struct file *f, uint64_t size);      /* no lock is held. Empty: its object's */
 	int (*get_attributes)(struct inode *i, struct file_stat *st);         /* empty: generic */
 	int (*permission)(struct inode *i, int mask);          /* empty: generic mode bits */
 	int (*open)(struct inode *i, struct file *f);          /* may set f->ops, f->private */
@@ -128,6 +139,8 @@ struct inode_ops {
 	int (*set_xattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags);
 	ssize_t (*list_xattr)(struct inode *i, char *buf, size_t size);
 	int (*remove_xattr)(struct inode *i, const char *name);
+	/* Which block of its disk, 0: none. */
+	int (*bmap)(struct inode *i, uint64_t block, uint32_t block_size, uint64_t *out);
 	void (*evict)(struct inode *i);                        /* last reference and no links: free */
 };
 
@@ -147,6 +160,7 @@ struct inode {
 	dev_t rdev;                          /* [I] */
 	uint64_t size;                       /* [l] for directories and links; files: object->size */
 	struct timespec64 accessed, modified, changed, born; /* [l]; accessed, and by writes to mappings, without it */
+	struct dentry *alias;                /* dentry_lock: a directory's name, not counted; of types with foreign_names */
 	struct rwlock lock;                  /* class INODE */
 	struct memory_object *object;        /* [I] page cache of regular files, a reference; NULL */
 	uint32_t writers;                    /* [a] open for writing; exec refuses with ETXTBSY */
@@ -182,6 +196,7 @@ struct dentry {
 	bool used;                     /* [a] since it was last looked at there */
 	uint32_t mounted;              /* [r] mounts on it */
 	struct dentry **hash_link;     /* [d] what points to it there */
+	uint64_t expires;              /* [a] the file system's: until when it is believed, monotonic ns */
 	struct list siblings;          /* [d] in parent->children */
 	struct list children;          /* [d] */
 	union {
@@ -213,6 +228,15 @@ struct filesystem_type {
 	/* For file handles (vfs/file_handle.c): one name of `i`, NAME_MAX + 1 bytes, and its directory, with a
 	 * reference. -ENOENT: it has none (any more). Empty: files of this type have no handles. */
 	int (*name_of)(struct inode *i, struct inode **dir, char *name);
+	/* Or a type that finds its files itself: the key of `i`, and the inode of one, with a reference; ERR_PTR(-ESTALE). */
+	void (*key_of)(const struct inode *i, struct file_key *key);
+	struct inode *(*find_key)(struct filesystem *fs, const struct file_key *key);
+	/* The last mount is gone, nothing has been forgotten yet: what else holds inodes lets them go. May sleep. */
+	void (*leave)(struct filesystem *fs);
+	void (*force)(struct filesystem *fs); /* umount -f: end what makes it busy */
+	bool has_subtype;              /* "type.subtype" mounts it; shown as fs->subtype */
+	bool own_umask;                /* takes the umask off by itself */
+	bool foreign_names;            /* names change without us: directories remember where they are (inode->alias) */
 	bool late_options;             /* options are looked at when it is mounted, not when they are named */
 	bool single;                   /* one instance for all mounts: proc, devfs */
 	bool no_cache;                 /* names are forgotten as soon as nobody uses them: proc */
@@ -222,6 +246,8 @@ struct filesystem_type {
 
 struct fs_stat {
 	uint64_t type, block_size, blocks, free, available, files, files_free, name_max, flags;
+	uint64_t fragment_size;        /* 0: block_size */
+	const struct inode *of;        /* of which file it was asked; NULL: of none */
 };
 
 struct filesystem {
@@ -235,10 +261,12 @@ struct filesystem {
 	uint64_t next_inode;           /* [a] */
 	struct user_namespace *user_ns; /* [I] reference: who made it; set-id bits and devices count below it only */
 	uint64_t dentries;             /* [a] that have not been freed entirely */
+	char *subtype;                 /* [I] or NULL */
 	bool readonly;                 /* [a] on whatever mount */
 	uint32_t writers;              /* [a] files open for writing, on all mounts */
 	struct list instance_node;     /* inode.c: among all instances */
 	struct notify_object *notify;  /* [a] marks on it: vfs/notify.c */
+	struct backing *backing;       /* [I] its own, or its disk's: what syncfs writes; NULL: memory */
 	void *private;
 };
 
@@ -326,8 +354,9 @@ char *path_name_from(const struct path *p, const struct path *root, char *buf, s
 
 /* What finds a file of one file system again without a name. */
 struct file_key {
-	uint32_t generation;           /* of the instance: a key of another one finds nothing */
+	uint32_t generation;           /* of the instance: a key of another one finds nothing. `own`: of the file */
 	ino_t inode;
+	bool own;                      /* of a type that finds its files itself: filesystem_type.find_key */
 };
 /* -EOPNOTSUPP: such files have none. */
 int vfs_file_key(const struct path *p, struct file_key *key);
@@ -359,6 +388,7 @@ int vfs_rename(int olddir, const char *old, int newdir, const char *new_name, un
 int vfs_permission(struct inode *i, int mask); /* MAY_* with the caller's fsuid */
 int vfs_set_attributes(const struct path *p, struct inode_change *c);
 int vfs_stat(const struct path *p, struct file_stat *st);
+int vfs_stat_wish(const struct path *p, struct file_stat *st, enum stat_wish wish);
 int vfs_stat_file(struct file *f, struct file_stat *st);
 /* Entries from the file's position on, until emit is full. -ENOTDIR, -ENOENT (removed), ... */
 int vfs_readdir(struct file *f, struct dir_context *ctx);
@@ -367,6 +397,8 @@ int memory_file_create(const char *name, uint32_t flags, struct file **out);
 #define MAY_EXEC  1
 #define MAY_WRITE 2
 #define MAY_READ  4
+#define MAY_ACCESS 16 /* only asked, as access(2) does */
+#define MAY_CHDIR  64
 /* `readonly`: the file system, beside what `flags` says of the mount. */
 int vfs_mount(const char *source, const struct path *where, const char *type, uint32_t flags, bool readonly,
 	      const char *options);
@@ -475,13 +507,6 @@ mode_t fs_context_set_umask(mode_t mask);
 
 /* The tree of mounts, and up to `show` inodes of each file system in it, to the log; no locks. */
 void mount_dump(void);
-void inode_touch_modified(struct inode *i); /* contents: modified and changed are now */
-/* Something was read through an open file: the access time, as its mount and O_NOATIME want it. */
-void file_touch_accessed(const struct file *f);
-/* Something was written through it that no lock of the inode's covers; takes that lock. */
-void file_touch_modified(const struct file *f);
-/* A terminal was read or written: to eight seconds, so that its times do not tell how somebody types. */
-void file_touch_terminal(const struct file *f, bool written);
 void inode_dump(uint32_t show);
 
 /* --- caches ------------------------------------------------------------------------------------ */
@@ -492,6 +517,11 @@ inode_get(struct inode *i)
 	ref_get(&i->refs);
 }
 void inode_put(struct inode *i);
+void inode_touch_modified(struct inode *i); /* contents: modified and changed are now */
+/* Something was read through an open file: the access time, as its mount and O_NOATIME want it. */
+void file_touch_accessed(const struct file *f);
+/* Something was written through it that no lock of the inode's covers; takes that lock. */
+void file_touch_modified(const struct file *f);
 void dentry_attach(struct dentry *d, struct inode *i); /* takes over the reference; NULL: negative */
 struct dentry *dentry_create_root(struct filesystem *fs, struct inode *i);
 struct dentry *dentry_create(struct dentry *parent, const char *name, size_t length);
@@ -501,6 +531,10 @@ dentry_get(struct dentry *d)
 	ref_get(&d->refs);
 }
 void dentry_put(struct dentry *d);
+/* The name of a directory of a type with foreign_names, where one is known, with a reference. */
+struct dentry *inode_alias(struct inode *i);
+/* What d is called now, into `name` (NAME_MAX + 1 bytes), and in which directory, with a reference. */
+struct dentry *dentry_place(struct dentry *d, char *name);
 /* The name is gone: no look-up finds it any more. Users keep their references. */
 void dentry_drop(struct dentry *d);
 /* Free up to n unused cached names; how many were freed. Under memory pressure. */
@@ -523,19 +557,28 @@ int mount_options_each(const char *options, int (*take)(void *into, const char *
 int filesystem_register(struct filesystem_type *t);
 /* The instance whose files have this st_dev, with a reference; NULL: none. */
 struct filesystem *filesystem_by_device(dev_t device);
-int filesystem_statfs(struct filesystem *fs, struct fs_stat *st);
+int filesystem_statfs(struct filesystem *fs, const struct inode *of, struct fs_stat *st);
 /* The types in the order of their registration: how many, which place `name` has (-EINVAL), what stands there (NULL). */
 int filesystem_type_count(void);
 int filesystem_type_place(const char *name);
 const char *filesystem_type_at(unsigned int place);
 void filesystem_put(struct filesystem *fs); /* may sleep: the last one frees all that is cached of it */
+void fuse_dump(void);                /* connections, their requests, to the log; no locks */
 void vfs_init(void);                 /* caches, rootfs (tmpfs) mounted as / */
 /* Unpack a cpio archive into /. Frames of page-aligned file data become tmpfs's own. */
 int initramfs_unpack(paddr_t start, size_t size);
 
-/* Character devices: devfs creates the node, open finds `ops` by number. */
+/* Character devices: devfs creates the node, `name` in /dev with at most one directory, open finds `ops` by number. */
+#define MAJOR_VFIO 245 /* groups of devices that programs drive */
+void chrdev_unregister(dev_t dev); /* what is open stays open */
 int chrdev_register(const char *name, dev_t dev, mode_t mode, const struct file_ops *ops,
 		    int (*open)(struct inode *i, struct file *f));
+/* The same for `count` minors of which the nodes come and go: devfs_add(), and `open` knows which are there. */
+int chrdev_register_range(const char *name, dev_t dev, uint32_t count, const struct file_ops *ops,
+			  int (*open)(struct inode *i, struct file *f));
+/* A node in /dev, of root; `name` may lead through folders, which are made. 0, -EEXIST, -ENOMEM. And away with it. */
+int devfs_add(const char *name, mode_t mode, dev_t dev);
+void devfs_remove(const char *name);
 /* procfs: files with a show function; see vfs/procfs/. */
 struct process;
 /* The process whose directory /proc/PID is open as f, with a reference; NULL: f is something else, or the

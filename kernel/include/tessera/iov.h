@@ -32,6 +32,8 @@ size_t iov_copy_to(struct iov_iter *to, const void *from, size_t n);
 size_t iov_copy_from(void *to, struct iov_iter *from, size_t n);
 size_t iov_zero(struct iov_iter *to, size_t n);
 void iov_advance(struct iov_iter *it, size_t n);
+/* The next piece of a program's memory, at most n bytes of it: its length. The iterator has segments and count > 0. */
+size_t iov_piece(struct iov_iter *it, size_t n, char __user **at);
 void iov_revert(struct iov_iter *it, size_t n); /* undo the last n consumed bytes */
 /* Copy in and check a user's iovec array (kmalloc'd when n > 8: free with iov_import_free).
  * Returns the total length or -EINVAL, -EFAULT, -ENOMEM. */

@@ -56,9 +56,9 @@ static __always_inline bool
 spin_try(struct spinlock *l)
 {
 	uint32_t *words = (uint32_t *)(void *)l;
-	uint32_t seen = __atomic_load_n(words, __ATOMIC_RELAXED);
+	uint32_t ticket = __atomic_load_n(words, __ATOMIC_RELAXED);
 
-	return likely(seen == (seen << 16 | seen >> 16)) && likely(atomic_cas(words, &seen, seen + (1u << 16)));
+	return likely(ticket == (ticket << 16 | ticket >> 16)) && likely(atomic_cas(words, &ticket, ticket + (1u << 16)));
 }
 
 /* Preemption is off. */

@@ -14,16 +14,31 @@
 #define LOCK_CLASSES(C)                                                                            \
 	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time")       \
 	C(ACCOUNTING,     MUTEX,    "records of processes that ended are written")                 \
+	C(BACKING_PASS,   MUTEX,    "backing->pass: one goes over all its dirty objects")          \
 	C(URING_SUBMIT,   MUTEX,    "uring->submit_lock: one thread submits, in order")            \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \
 	C(FILE_POSITION,  MUTEX,    "file->position_lock")                                         \
+	C(PCI,            MUTEX,    "PCI buses and devices: who is there, whose driver has them")  \
+	C(VFIO,           MUTEX,    "VFIO's groups: open, in which container, with which devices") \
+	C(VFIO_DEVICE,    MUTEX,    "a VFIO device: its configuration, its interrupts")            \
 	C(FS_CONFIG,      MUTEX,    "fs_config->lock: a file system being put together")           \
+	C(VDUSE_TABLE,    MUTEX,    "which VDUSE devices there are")                               \
+	C(VDUSE,          MUTEX,    "vduse->lock: state, configuration, whose daemon it is")      \
+	C(INPUT_EFFECTS,  MUTEX,    "an input device's effects; held while its provider is asked")  \
+	C(UINPUT,         MUTEX,    "uinput->lock: the device that a program provides")            \
+	C(INPUT,          MUTEX,    "which input devices there are")                               \
+	C(LOOP_TABLE,     MUTEX,    "which loop devices there are")                                \
+	C(BLOCK,          MUTEX,    "block_disk->lock: who has it open, claims, partitions")        \
+	C(LOOP,           MUTEX,    "loop->lock: what file a loop device shows, and how")         \
 	C(MOUNT_COPY,     MUTEX,    "mount->copy: one tree of mounts is copied at a time")          \
 	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \
+	C(FUSE_ALIVE,     RWLOCK,   "a FUSE connection's file system, for reading while its daemon's notice uses it") \
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
+	C(FUSE_ASKING,    MUTEX,    "a FUSE directory's node: one question about names at a time")   \
 	C(SYSFS,          RWLOCK,   "the tree of /sys; for reading while a file of it is shown or set")\
+	C(BLOCK_TABLE,    MUTEX,    "disks and block devices by number")                           \
 	C(URING,          MUTEX,    "uring->lock: requests, answers, what is registered")          \
 	C(URING_POOLS,    MUTEX,    "process->uring_pools of all processes")                       \
 	C(EPOLL_WATCHERS, MUTEX,    "file->watchers of all files: who watches what")               \
@@ -34,10 +49,12 @@
 	C(IPC_TABLE,      RWLOCK,   "System V objects of a kind, by id and by key")               \
 	C(IPC,            MUTEX,    "a System V object or a message queue")                        \
 	C(CLOCK_SET,      MUTEX,    "who is told when the real clock is set")                      \
+	C(INPUT_CLIENTS,  MUTEX,    "who reads an input device, while they are told by signal")    \
 	C(ASYNC,          MUTEX,    "async_list->lock: which open objects tell by signal")         \
 	C(SLEEP_LEAF,     MUTEX,    "small private mutexes that hold nothing else but memory locks") \
 	C(ADDRESS_SPACE,  RWLOCK,   "address_space->lock: the tree of mappings")                   \
 	C(OBJECT,         MUTEX,    "memory_object->lock: pages being filled or truncated")        \
+	C(VDUSE_QUEUE,    SPIN,     "a VDUSE device's queue: what is in its ring")                 \
 	C(FUTEX,          SPIN,     "a bucket of the futex table")                                 \
 	C(FUTEX_PI,       SPIN,     "who owns which priority-inheriting futex, who waits for it")  \
 	C(PROCESS_TREE,   SPIN,     "parents, children, groups, sessions, pids")                   \
@@ -49,10 +66,17 @@
 	C(NOTIFY,         SPIN,     "marks on inodes, mounts and file systems; queues of what was told") \
 	C(DENTRY,         SPIN,     "dentry tree: hash, children, parents")                        \
 	C(INODE_CACHE,    SPIN,     "the table of inodes of a file system")                        \
+	C(FUSE,           SPIN,     "a FUSE connection: requests, devices, forgets")                   \
+	C(FUSE_NODES,     SPIN,     "the nodes of a FUSE connection; the list of connections")        \
+	C(FUSE_NODE,      SPIN,     "a FUSE node: attributes, open files")                             \
 	C(MAPPINGS,       SPIN,     "memory_object->mappings_lock: who maps it")                   \
 	C(PAGE_TABLE,     SPIN,     "address_space->page_table_lock")                              \
 	C(PAGES,          SPIN,     "memory_object->pages_lock: the tree of pages")                \
+	C(BACKING,        SPIN,     "backing->lock: its dirty objects, its flusher")                \
+	C(INPUT_DEVICE,   SPIN,     "an input device: its state, its packet, its readers' queues") \
+	C(INPUT_MOUSE,    SPIN,     "mice: their readers' queues")                                 \
 	C(TTY_BUFFER,     SPIN_IRQ, "tty input and output rings")                                  \
+	C(DEVICE_LINE,    SPIN_IRQ, "interrupt lines that devices share: who has them")             \
 	C(DEVICE,         SPIN_IRQ, "a device's registers")                                        \
 	C(WAIT_QUEUE,     SPIN_IRQ, "a wait queue's list; watched to watching")                    \
 	C(EPOLL_READY,    SPIN_IRQ, "epoll->ready_lock: the ready list")                           \

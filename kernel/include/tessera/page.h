@@ -29,13 +29,18 @@ struct memory_object;
 #define PAGE_TAIL     BIT(5)  /* inside a huge page: owner is `head` */
 #define PAGE_DIRTY    BIT(6)  /* [a] newer than the backing store */
 #define PAGE_UPTODATE BIT(7)  /* [a] contents valid */
-#define PAGE_LOCKED   BIT(8)  /* [a] being filled or written back */
+#define PAGE_LOCKED   BIT(8)  /* [a] being filled: backing.h */
 #define PAGE_CACHED   BIT(9)  /* owned by `object` at `index` */
 #define PAGE_ANON     BIT(10) /* private anonymous memory */
 #define PAGE_STACKED  BIT(11) /* free, on a CPU's stack: no zone's */
 #define PAGE_KERNEL   BIT(12) /* plain kernel allocation */
 #define PAGE_HUGETLB  BIT(14) /* belongs to the pool of huge pages */
 #define PAGE_REFERENCED BIT(13) /* [a] used since eviction last looked */
+#define PAGE_WRITEBACK BIT(15) /* [a] being written to the store: backing.h */
+#define PAGE_READAHEAD BIT(16) /* [a] who reads it starts the next window */
+#define PAGE_AHEAD     BIT(17) /* [a] fetched, not looked at yet */
+#define PAGE_LISTED    BIT(18) /* on the list of mm/evict.c, whose lock is needed to change it */
+#define PAGE_PINNED    BIT(19) /* [a] a device may use it, or did: fork leaves it to the parent */
 
 struct page {
 	uint32_t flags;                /* [a] */
@@ -55,7 +60,7 @@ struct page {
 		void *slab;                   /* PAGE_SLAB: struct slab_cache */
 	};
 	uint64_t index;                /* page number inside the object */
-	uint64_t private;              /* the owner's: slab free list, page-table use count ... */
+	uint64_t private;              /* the owner's: slab free list, page-table use count, a failed fill's errno ... */
 	uint64_t watch;                /* who allocated and freed it: debug/sanitizers/check_frames.c */
 };
 
@@ -107,6 +112,7 @@ bool frames_next_online(pfn_t *pfn);
 #define ALLOC_USER    BIT(2)  /* user memory: charged to user pages */
 #define ALLOC_LOW     BIT(3)  /* below 4 GiB */
 #define ALLOC_RESERVE BIT(4)  /* may use the reserve: the way out of memory shortage */
+#define ALLOC_TRY     BIT(5)  /* a wish: one attempt at reclaim, nobody is killed for it */
 
 /*
  * Allocate 1 << order frames, contiguous and naturally aligned; refcount 1 on the first.
@@ -140,7 +146,7 @@ void frame_free(paddr_t frame);
 struct memory_stats {
 	uint64_t total;      /* usable RAM the firmware reported */
 	uint64_t free;       /* free and offline-but-usable */
-	uint64_t kernel, slab, page_tables, anonymous, cached, shared, dirty, huge;
+	uint64_t kernel, slab, page_tables, anonymous, cached, shared, huge;
 };
 void memory_stats(struct memory_stats *out);
 void page_dump(pfn_t pfn); /* one frame to the log; takes no locks */

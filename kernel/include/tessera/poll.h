@@ -68,8 +68,12 @@ struct iov_iter;
 struct file *epoll_create_file(void);
 struct file *eventfd_create_file(uint64_t value, bool semaphore, uint32_t flags);
 bool file_is_eventfd(const struct file *f);
-/* Add `n` to the counter of an eventfd, and wake who waits for it; what does not fit is lost. Never sleeps. */
+/* Add `n` to the counter of an eventfd, and wake who waits for it; what does not fit is lost. Any context, no lock
+ * held that stands behind WAIT_QUEUE or LEAF. */
 void eventfd_signal(struct file *f, uint64_t n);
+/* What read(2) would give, without waiting; false: the counter is zero. The queue that is woken when it no longer is. */
+bool eventfd_take(struct file *f, uint64_t *n);
+struct wait_queue *eventfd_queue(struct file *f);
 struct file *timerfd_create_file(int clock, uint32_t flags);
 struct file *signalfd_create_file(uint64_t mask, uint32_t flags);
 bool file_is_epoll(const struct file *f);

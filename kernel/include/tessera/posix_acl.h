@@ -31,6 +31,8 @@ void posix_acl_replace(struct inode *i, struct posix_acl *a);
 #define POSIX_ACL_DEFAULT "system.posix_acl_default"
 /* Value or length (size 0): -ENODATA, -ERANGE, -EOPNOTSUPP (a link). */
 ssize_t posix_acl_get_xattr(const struct inode *i, bool of_default, void *buf, size_t size);
+/* The list in `value`, which somebody else keeps, is checked here from now on. Nonsense is none. */
+void posix_acl_keep(struct inode *i, const void *value, size_t size);
 /* NULL takes the list away. -EPERM, -EACCES, -EINVAL, -EOPNOTSUPP, -ENOMEM. */
 int posix_acl_set_xattr(struct inode *i, bool of_default, const void *value, size_t size);
 

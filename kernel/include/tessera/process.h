@@ -158,7 +158,8 @@ struct process {
 	uint64_t children_user_ns, children_system_ns; /* [s] of reaped children */
 	uint64_t dead_minor, dead_major, children_minor, children_major; /* [s] */
 	uint64_t dead_voluntary, dead_involuntary;     /* [s] */
-	uint64_t peak_rss, children_peak_rss; /* [s] pages; of the ended program, of reaped children */
+	uint64_t peak_rss;                /* [p] pages, of memory that it had before: exec, exit; see the function */
+	uint64_t children_peak_rss;       /* [s] pages; of reaped children */
 	uint64_t read_bytes, write_bytes, read_calls, write_calls; /* [a] */
 	struct interval_timers *timers;   /* [s] itimers and POSIX timers, proc/timers.c */
 	bool timers_ended;                /* [s] it ends: timers stay NULL from here on */
@@ -222,9 +223,12 @@ process_limit(struct process *p, int which) /* the soft limit */
 	return READ_ONCE(p->limits[which].current);
 }
 uint32_t process_count(void);
-/* Wait, but not for long, until those are gone that have ended or were killed: for who counts what is left. Sleeps. */
+/* Wait, two seconds at most, until those are gone that have ended or were killed: for who counts what is left. Sleeps, no
+ * lock held; a caller that is killed returns at once. What is not waited for: settle.c. */
 void processes_settle(void);
 pid_t process_last_pid(void);
+/* The most pages that were resident at once in any memory that it has had. p->lock is taken inside. */
+uint64_t process_peak_resident(struct process *p);
 /* Sum of all threads, dead ones too. */
 void process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns);
 /* End every thread with this wait status (exit_group, fatal signal). Does not return for the caller's

@@ -10,6 +10,8 @@
 
 struct radix_node;
 
+#define RADIX_MARKS 2u /* each entry may carry any of so many marks, which can be looked for */
+
 struct radix_tree {
 	struct radix_node *root;
 	uint32_t height;  /* levels; 0: empty */
@@ -27,6 +29,11 @@ int radix_set(struct radix_tree *t, uint64_t index, void *item, void **old);
 void *radix_remove(struct radix_tree *t, uint64_t index);
 /* The first entry with an index >= *index; *index is set to its index. NULL: none. */
 void *radix_next(const struct radix_tree *t, uint64_t *index);
+/* The entry at `index`, which is there, gets mark 0 .. RADIX_MARKS - 1 or loses it. An entry that is removed has none. */
+void radix_mark(struct radix_tree *t, uint64_t index, unsigned int mark);
+void radix_unmark(struct radix_tree *t, uint64_t index, unsigned int mark);
+/* As radix_next(), of entries with the mark; what lies between costs nothing. */
+void *radix_next_marked(const struct radix_tree *t, uint64_t *index, unsigned int mark);
 /* The smallest index >= `start` and <= `last` whose slot is empty; false: none. */
 bool radix_find_free(const struct radix_tree *t, uint64_t start, uint64_t last, uint64_t *index);
 /* Free all nodes; the items are the caller's. */

@@ -28,6 +28,12 @@ void sched_yield_here(bool move); /* preempt=random only */
 /* SLEEPING (or STOPPED when `stopped`) -> RUNNABLE. False: it was not asleep. Any context. */
 bool thread_wake(struct thread *t);
 bool thread_wake_stopped(struct thread *t);
+/*
+ * Interrupts to other CPUs are kept back from hold to send, both with interrupts off, on one CPU. Sending one may
+ * take long on a virtual machine, and who is woken shall not find the waker's lock held. Nests.
+ */
+void sched_kicks_hold(void);
+void sched_kicks_send(void);
 /* Interrupt a sleep if its wait mode heeds signals: fatal says that SIGKILL is the reason. */
 void thread_interrupt(struct thread *t, bool fatal);
 /* Make a thread running elsewhere in user mode enter the kernel soon (thread->work was set). */

@@ -158,7 +158,7 @@ int signal_set_action(int signo, const struct signal_action *new_action, struct 
  * -ESRCH, -EINVAL.
  */
 int signal_kill(pid_t pid, int signo, const struct siginfo *info);
-int signal_kill_thread(pid_t pid, pid_t tid, int signo, const struct siginfo *info); /* pid -1: any */
+int signal_kill_thread(pid_t pid, pid_t tid, int signo, const struct siginfo *info); /* pid <= 0: of any */
 /* May the caller send signo to p? 0 or -EPERM. */
 int signal_may_send(struct process *p, int signo);
 /* A worker's part in stopping with its process, and whether it has to end. */

@@ -51,10 +51,11 @@ void kernel_stack_free(void *base);
 uint64_t kernel_stacks_kept(void);
 void *kernel_stack_alloc(void)           /* KERNEL_STACK_SIZE, guarded; returns its lowest address */
 	__freed_by(kernel_stack_free, 1);
-/* Reserve kernel virtual addresses and map `count` device or other frames there. */
+/* Map the `size` bytes from `start`, device registers or other frames, at kernel addresses of their own. NULL: no memory. */
 void *region_map_phys(paddr_t start, size_t size, unsigned int prot);
 void region_unmap(void *p);
-/* Give back the stacks that are kept, and have as many spare nodes as there always are: for who counts. Sleeps. */
+/* For who counts memory: no stacks are kept for reuse then, and as many spare nodes of regions as always, fewer only where
+ * memory is gone. Others may free stacks and regions meanwhile. Sleeps; no lock held. */
 void regions_settle(void);
 void region_init(void);
 

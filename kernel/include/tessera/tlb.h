@@ -2,14 +2,15 @@
 /*
  * tlb.h - keeping translation caches true at the least cost.
  *
- * Every address space has a generation, bumped by each change that needs a flush. Each CPU remembers,
- * per PCID slot, which address space and which generation its TLB has seen. A CPU that has the space
- * loaded gets an interrupt; any other catches up when it next loads it. Unmaps are gathered in a
- * batch: pages are freed only after the batch was flushed.
+ * Every address space has a generation, bumped by each change that needs a flush. Each CPU
+ * remembers, per PCID slot, which address space and which generation its TLB has seen. A CPU that
+ * has the space loaded gets an interrupt; any other catches up when it next loads it. Unmaps are
+ * gathered in a batch: pages are freed only after the batch was flushed.
  *
- * What was never used is in no TLB: a processor sets the accessed bit of a leaf before it remembers what the leaf
- * says (Intel SDM 3A 4.10.2.2; AMD APM 2 5.4.2), so one that is taken out without it needs no flush. Whoever clears
- * that bit has to flush before the leaf may be judged by it; fork.c says how.
+ * What was never used is in no TLB: a processor sets the accessed bit of a leaf before it remembers
+ * what the leaf says (Intel SDM 3A 4.10.2.2; AMD APM 2 5.4.2), so one that is taken out without it
+ * needs no flush. Whoever clears that bit has to flush before the leaf may be judged by it; fork.c
+ * says how.
  */
 #ifndef TESSERA_TLB_H
 #define TESSERA_TLB_H
@@ -38,6 +39,12 @@ void tlb_batch_init(struct tlb_batch *b, struct address_space *as);
 bool tlb_batch_add(struct tlb_batch *b, vaddr_t va, size_t size, struct page *p);
 /* A leaf was removed that no TLB can hold: its page only goes with the batch. As above. */
 bool tlb_batch_hold(struct tlb_batch *b, struct page *p);
+/* Nothing has to be done for it. */
+static inline bool
+tlb_batch_is_empty(const struct tlb_batch *b)
+{
+	return !b->flush && b->count == 0; /* leaves that nobody used need no flush, but their pages wait */
+}
 /* Flush, then put the pages. No spinlock held, interrupts on. The batch is empty then. */
 void tlb_batch_finish(struct tlb_batch *b);
 /* Kernel mappings [start, end) were removed: everyone flushes. */
@@ -48,10 +55,11 @@ void tlb_evict(struct address_space *as);
 void tlb_count_upgrade(void); /* a right grew: no flush */
 
 /*
- * From tlb_rest() to tlb_unrest(), in a call of a thread on its own space, this CPU uses no address of the program: who
- * changes the space meanwhile sends it no interrupt, and it catches up at the end. Threads that change their
- * space together spend most of their time so, waiting for each other. Sleeping, being preempted and moved
- * to another CPU in between are all right. NULL when there is nobody to rest from; else what tlb_unrest() gets.
+ * From tlb_rest() to tlb_unrest(), in a call of a thread on its own space, this CPU uses no address
+ * of the program: who changes the space meanwhile sends it no interrupt, and it catches up at the
+ * end. Threads that change their space together spend most of their time so, waiting for each
+ * other. Sleeping, being preempted and moved to another CPU in between are all right. NULL when
+ * there is nobody to rest from; else what tlb_unrest() gets.
  */
 struct address_space *tlb_rest(void);
 void tlb_unrest(struct address_space *as);

@@ -61,7 +61,7 @@ call_lines(struct text *t)
 }
 
 static void
-add_up(void *ctx, const char *name, const uint64_t *per_cpu)
+add_up(void *ctx, const char *name, const uint64_t *per_cpu, const char *what)
 {
 	uint64_t *sum = ctx;
 

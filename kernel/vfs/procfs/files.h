@@ -42,6 +42,13 @@ ssize_t write_gid_map(struct target *at, char *data, size_t n);
 ssize_t write_setgroups(struct target *at, char *data, size_t n);
 extern const struct entry namespace_entries[];
 
+/* pci.c: below /proc/bus; how long a device's file is */
+extern const struct entry bus_entries[];
+extern const struct entry irq_entries[];     /* irq.c */
+extern const struct entry_list irq_list;
+int show_interrupts(struct text *t, struct target *at);
+uint64_t proc_pci_size(uint64_t number);
+
 /* locks.c */
 int show_locks(struct text *t, struct target *at);
 
@@ -76,6 +83,15 @@ SYSV_SETTINGS(SYSV_DECLARE)
 #undef SYSV_DECLARE
 
 /* setting.c: a number in [low, high], maybe among blanks: `n`, or -EINVAL. */
+int show_dirty_ratio(struct text *t, struct target *at);            /* vm.c */
+int show_dirty_background_ratio(struct text *t, struct target *at);
+int show_dirty_bytes(struct text *t, struct target *at);
+int show_dirty_background_bytes(struct text *t, struct target *at);
+ssize_t write_dirty_ratio(struct target *at, char *data, size_t n);
+ssize_t write_dirty_background_ratio(struct target *at, char *data, size_t n);
+ssize_t write_dirty_bytes(struct target *at, char *data, size_t n);
+ssize_t write_dirty_background_bytes(struct target *at, char *data, size_t n);
+ssize_t write_drop_caches(struct target *at, char *data, size_t n);
 ssize_t parse_setting(const char *data, size_t n, uint64_t low, uint64_t high, uint64_t *out);
 
 /* handles.c: the permissions of /proc/PID/fd/N tell how N was opened. */

@@ -127,6 +127,7 @@ create_inode(struct filesystem *fs, const struct node *from, struct target *at)
 		break;
 	default:
 		i->ops = e->flags & ENTRY_SETTING ? &procfs_setting_ops : &procfs_file_ops;
+		i->size = e->flags & ENTRY_PLACE ? proc_pci_size(from->address) : 0;
 		i->file_ops = e->file_ops ? e->file_ops : from->pid ? &proc_process_text_ops : &proc_text_ops;
 	}
 	return i;
@@ -181,7 +182,7 @@ find_child(const struct node *dir, struct target *at, const char *name, size_t l
 	out->entry = list->each;
 	if (list->each->flags & ENTRY_FD) {
 		out->fd = (int)number;
-	} else if (list->each->flags & ENTRY_MAPPING) {
+	} else if (list->each->flags & (ENTRY_MAPPING | ENTRY_PLACE)) {
 		out->address = (vaddr_t)number;
 	} else if (list->each->flags & ENTRY_THREAD) {
 		out->tid = pid_global(at->ns, (pid_t)number);
@@ -237,7 +238,7 @@ dir_revalidate(struct dentry *d)
 	shown = !is_process_top(node_of(d->inode)) || process_is_shown(&at, at.process, PROC_HIDDEN);
 	shown = shown && is_shown(&at, node_of(d->inode)->entry);
 	target_put(&at);
-	return shown && !(node_of(d->inode)->entry->flags & (ENTRY_FD | ENTRY_MAPPING));
+	return shown && !(node_of(d->inode)->entry->flags & (ENTRY_FD | ENTRY_MAPPING | ENTRY_PLACE));
 }
 
 static bool
@@ -303,7 +304,7 @@ dir_readdir(struct file *f, struct dir_context *ctx)
 			continue;
 		}
 		child.entry = list->each;
-		if (list->each->flags & ENTRY_MAPPING)
+		if (list->each->flags & (ENTRY_MAPPING | ENTRY_PLACE))
 			child.address = (vaddr_t)number;
 		else
 			*(list->each->flags & ENTRY_FD ? &child.fd

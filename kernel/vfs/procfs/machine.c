@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * machine.c - more of the top of /proc: memory counters, block devices, terminals. There are no block
- * devices and no modules; their files are there, and empty, for the programs that read them.
+ * machine.c - more of the top of /proc: memory counters, block devices, terminals. There are no modules; their
+ * file is there, and empty, for the programs that read it.
  */
 #include <tessera/address_space.h>
+#include <tessera/backing.h>
+#include <tessera/block.h>
 #include <tessera/cpu.h>
 #include <tessera/page.h>
 #include <tessera/sched.h>
@@ -14,19 +16,23 @@
 int
 show_vmstat(struct text *t, struct target *at)
 {
+	struct writeback_stats w;
 	struct memory_stats m;
 
 	memory_stats(&m);
+	writeback_stats(&w);
 	text_print(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_shmem %lu\nnr_dirty %lu\n"
-		      "nr_writeback 0\nnr_slab_reclaimable 0\nnr_slab_unreclaimable %lu\n"
+		      "nr_writeback %lu\nnr_slab_reclaimable 0\nnr_slab_unreclaimable %lu\n"
 		      "nr_page_table_pages %lu\nnr_anon_transparent_hugepages %lu\n",
-		   m.free, m.anonymous, m.cached, m.shared, m.dirty, m.slab, m.page_tables,
+		   m.free, m.anonymous, m.cached, m.shared, w.dirty, w.writeback, m.slab, m.page_tables,
 		   m.huge >> HUGE_PAGE_ORDER);
 	text_print(t, "pgfault %lu\npgmajfault 0\npgalloc_normal %lu\npgfree %lu\nallocstall_normal %lu\n",
 		   cpu_counter_sum(CPU_COUNTER(faults_user)) + cpu_counter_sum(CPU_COUNTER(faults_kernel)),
 		   cpu_counter_sum(CPU_COUNTER(page_allocs)), cpu_counter_sum(CPU_COUNTER(page_frees)),
 		   cpu_counter_sum(CPU_COUNTER(reclaims)));
-	/* Nothing is paged or swapped: there is no disk. */
+	text_print(t, "nr_dirtied %lu\nnr_written %lu\nnr_dirty_threshold %lu\nnr_dirty_background_threshold %lu\n",
+		   w.dirtied, w.written, w.threshold, w.background);
+	/* Nothing is swapped. */
 	text_print(t, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n");
 	return 0;
 }
@@ -34,13 +40,13 @@ show_vmstat(struct text *t, struct target *at)
 int
 show_partitions(struct text *t, struct target *at)
 {
-	return 0;
+	return block_show_partitions(t);
 }
 
 int
 show_diskstats(struct text *t, struct target *at)
 {
-	return 0;
+	return block_show_diskstats(t);
 }
 
 int

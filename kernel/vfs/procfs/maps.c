@@ -199,7 +199,8 @@ print_flags(struct text *t, const struct mapping *m)
 		{ MAPPING_READ, "rd" },     { MAPPING_WRITE, "wr" },     { MAPPING_EXEC, "ex" },
 		{ MAPPING_SHARED, "sh" },   { MAPPING_MAYREAD, "mr" },   { MAPPING_MAYWRITE, "mw" },
 		{ MAPPING_MAYEXEC, "me" },  { MAPPING_SHARED, "ms" },    { MAPPING_GROWSDOWN, "gd" },
-		{ MAPPING_LOCKED, "lo" },   { MAPPING_DONTFORK, "dc" },  { MAPPING_ACCOUNT, "ac" },
+		{ MAPPING_LOCKED, "lo" },   { MAPPING_SEQUENTIAL, "sr" }, { MAPPING_RANDOM, "rr" },
+		{ MAPPING_DONTFORK, "dc" },  { MAPPING_ACCOUNT, "ac" },
 		{ MAPPING_NORESERVE, "nr" }, { MAPPING_HUGETLB, "ht" },  { MAPPING_WIPEONFORK, "wf" },
 		{ MAPPING_DONTDUMP, "dd" }, { MAPPING_HUGE, "hg" },      { MAPPING_NOHUGE, "nh" },
 	};

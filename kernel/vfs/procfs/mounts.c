@@ -37,6 +37,16 @@ print_own_options(struct text *t, struct filesystem *fs)
 	text_print(t, "%s", own);
 }
 
+static void
+print_type(struct text *t, const struct filesystem *fs)
+{
+	text_print(t, "%s", fs->type->name);
+	if (fs->subtype) {
+		text_print(t, ".");
+		text_add_escaped(t, fs->subtype);
+	}
+}
+
 /* What mountinfo says of peer groups, between the options and the dash. */
 static void
 print_groups(struct text *t, struct mount *m, const struct path *root)
@@ -69,7 +79,9 @@ mounts_line(void *ctx, struct mount *m, const char *where)
 	text_add_escaped(t, m->source);
 	text_add(t, " ", 1);
 	text_add_escaped(t, where);
-	text_print(t, " %s ", m->fs->type->name);
+	text_print(t, " ");
+	print_type(t, m->fs);
+	text_print(t, " ");
 	print_options(t, m->flags | (mount_is_readonly(m) ? MOUNT_READONLY : 0));
 	print_own_options(t, m->fs);
 	text_print(t, " 0 0\n");
@@ -97,7 +109,9 @@ mountinfo_line(void *ctx, struct mount *m, const char *where)
 	text_add(t, " ", 1);
 	print_options(t, m->flags);
 	print_groups(t, m, &v->root);
-	text_print(t, " - %s ", m->fs->type->name);
+	text_print(t, " - ");
+	print_type(t, m->fs);
+	text_print(t, " ");
 	text_add_escaped(t, m->source);
 	text_print(t, " %s", m->fs->readonly ? "ro" : "rw");
 	print_own_options(t, m->fs);
@@ -136,7 +150,9 @@ mountstats_line(void *ctx, struct mount *m, const char *where)
 	text_add_escaped(v->text, m->source);
 	text_print(v->text, " mounted on ");
 	text_add_escaped(v->text, where);
-	text_print(v->text, " with fstype %s\n", m->fs->type->name);
+	text_print(v->text, " with fstype ");
+	print_type(v->text, m->fs);
+	text_print(v->text, "\n");
 }
 
 int

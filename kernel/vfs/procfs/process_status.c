@@ -268,7 +268,7 @@ status_memory(struct text *t, struct address_space *as)
 	text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\n",
 		   KB(as->peak_total), KB(as->total_pages), KB(as->locked_pages), 0ul);
 	text_print(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
-		   KB(MAX(as->peak_rss, rss)), KB(rss), KB(as->rss_anon), KB(as->rss_file), KB(as->rss_shared));
+		   KB(address_space_peak_resident(as)), KB(rss), KB(as->rss_anon), KB(as->rss_file), KB(as->rss_shared));
 	text_print(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n",
 		   KB(as->data_pages), KB(as->stack_pages), KB(code_pages(as)),
 		   KB(as->exec_pages - code_pages(as)));

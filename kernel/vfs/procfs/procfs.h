@@ -25,7 +25,7 @@ struct target {
 	struct pid_namespace *ns;  /* whose numbers it shows; borrowed of the file system */
 	const struct proc_instance *instance; /* the file system itself; borrowed */
 	int fd;                    /* below fd/ and fdinfo/ */
-	vaddr_t address;           /* below map_files/ */
+	vaddr_t address;           /* below map_files/; a number below bus/pci/ */
 };
 
 /* What of the processes an instance hides from those who may not inspect them: hidepid=. */
@@ -83,6 +83,7 @@ struct entry {
 #define ENTRY_THREAD  BIT(1) /* of a list: the number is a thread's */
 #define ENTRY_FD      BIT(2) /* of a list: the number is a handle's */
 #define ENTRY_MAPPING BIT(5) /* of a list: the number is a mapping's start */
+#define ENTRY_PLACE   BIT(6) /* of a list: the number is a place in the machine, to be found in target.address */
 #define ENTRY_SPACE   BIT(4) /* tells of the address space there was at open(), never of a later program's */
 
 #define ENTRY_FILE(n, show_function) { .name = n, .mode = S_IFREG | 0444, .show = show_function }

@@ -4,6 +4,8 @@
  */
 #include <tessera/address_space.h>
 #include <tessera/arch.h>
+#include <tessera/backing.h>
+#include <tessera/block.h>
 #include <tessera/bootinfo.h>
 #include <tessera/config.h>
 #include <tessera/cpu.h>
@@ -74,12 +76,16 @@ static int
 show_meminfo(struct text *t, struct target *at)
 {
 	struct huge_pool_stats pool;
+	struct writeback_stats w;
 	struct memory_stats m;
+	uint64_t cached;
 
 	memory_stats(&m);
+	writeback_stats(&w);
 	line_kib(t, "MemTotal", m.total);
 	line_kib(t, "MemFree", m.free);
-	line_kib(t, "MemAvailable", m.free);
+	cached = m.cached > m.shared ? m.cached - m.shared : 0;
+	line_kib(t, "MemAvailable", m.free + (cached > w.dirty + w.writeback ? cached - w.dirty - w.writeback : 0));
 	line_kib(t, "Buffers", 0);
 	line_kib(t, "Cached", m.cached);
 	line_kib(t, "SwapCached", 0);
@@ -87,8 +93,8 @@ show_meminfo(struct text *t, struct target *at)
 	line_kib(t, "Inactive", m.cached);
 	line_kib(t, "SwapTotal", 0);
 	line_kib(t, "SwapFree", 0);
-	line_kib(t, "Dirty", m.dirty);
-	line_kib(t, "Writeback", 0);
+	line_kib(t, "Dirty", w.dirty);
+	line_kib(t, "Writeback", w.writeback);
 	line_kib(t, "AnonPages", m.anonymous);
 	line_kib(t, "Mapped", m.shared);
 	line_kib(t, "Shmem", m.shared);
@@ -116,7 +122,7 @@ ticks(uint64_t ns)
 }
 
 static void
-add_interrupts(void *ctx, const char *name, const uint64_t *per_cpu)
+add_interrupts(void *ctx, const char *name, const uint64_t *per_cpu, const char *what)
 {
 	uint64_t *sum = ctx;
 
@@ -223,32 +229,6 @@ show_key_users(struct text *t, struct target *at)
 	return 0;
 }
 
-static void
-interrupt_line(void *ctx, const char *name, const uint64_t *per_cpu)
-{
-	struct text *t = ctx;
-
-	text_print(t, "%3s:", name);
-	for (uint32_t i = 0; i < cpu_count; i++)
-		text_print(t, " %10lu", per_cpu[i]);
-	text_add(t, "\n", 1);
-}
-
-static int
-show_interrupts(struct text *t, struct target *at)
-{
-	text_print(t, "%11s", "");
-	for (uint32_t i = 0; i < cpu_count; i++)
-		text_print(t, "CPU%-8u", i);
-	text_add(t, "\n", 1);
-	arch_irq_counts_print(interrupt_line, t);
-	text_print(t, "TLB:");
-	for (uint32_t i = 0; i < cpu_count; i++)
-		text_print(t, " %10lu", tlb_interrupts_taken(i));
-	text_print(t, "   TLB shootdowns\n");
-	return 0;
-}
-
 static int
 show_tlb(struct text *t, struct target *at)
 {
@@ -282,11 +262,18 @@ show_slabinfo(struct text *t, struct target *at)
 	return 0;
 }
 
+static void
+major_line(void *ctx, uint32_t major, const char *name)
+{
+	text_print(ctx, "%3u %s\n", major, name);
+}
+
 static int
 show_devices(struct text *t, struct target *at)
 {
 	text_print(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n"
-		      "136 pts\n\nBlock devices:\n");
+		      " 10 misc\n136 pts\n\nBlock devices:\n");
+	block_majors(major_line, t);
 	return 0;
 }
 
@@ -342,6 +329,7 @@ const struct entry root_entries[] = {
 	{ .name = "self", .mode = S_IFLNK | 0777, .readlink = self_readlink },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .readlink = thread_self_readlink },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink },
+	ENTRY_DIR("bus", bus_entries),
 	ENTRY_LINE("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled"),
 	ENTRY_FILE("cmdline", show_cmdline),
 	ENTRY_FILE("consoles", show_consoles),
@@ -351,6 +339,7 @@ const struct entry root_entries[] = {
 	ENTRY_LINE("execdomains", "0-0\tLinux           \t[kernel]"),
 	ENTRY_FILE("filesystems", show_filesystems),
 	ENTRY_FILE("interrupts", show_interrupts),
+	{ .name = "irq", .mode = S_IFDIR | 0555, .children = irq_entries, .list = &irq_list },
 	ENTRY_FILE("key-users", show_key_users),
 	ENTRY_FILE("keys", show_keys),
 	ENTRY_FILE("loadavg", show_loadavg),

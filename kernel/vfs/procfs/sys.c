@@ -4,6 +4,7 @@
  */
 #include <tessera/accounting.h>
 #include <tessera/address_space.h>
+#include <tessera/backing.h>
 #include <tessera/aio.h>
 #include <tessera/core.h>
 #include <tessera/cred.h>
@@ -386,15 +387,17 @@ static const struct entry kernel_entries[] = {
 	{ 0 },
 };
 
-/* Advice about swap, disks and nodes of memory, of which there are none: kept and told. */
-static int dirty_ratio = 20, dirty_background_ratio = 10, dirty_expire = 3000, dirty_writeback = 500;
+/* Advice about swap and nodes of memory, of which there are none: kept and told. */
 static int swappiness = 60, page_cluster = 3, cache_pressure = 100, zone_reclaim, laptop_mode;
 
 static const struct entry vm_entries[] = {
-	NUMBER("dirty_background_ratio", dirty_background_ratio, 0, 100),
-	NUMBER("dirty_expire_centisecs", dirty_expire, 0, INT32_MAX),
-	NUMBER("dirty_ratio", dirty_ratio, 0, 100),
-	NUMBER("dirty_writeback_centisecs", dirty_writeback, 0, INT32_MAX),
+	SETTING("dirty_background_bytes", show_dirty_background_bytes, write_dirty_background_bytes),
+	SETTING("dirty_background_ratio", show_dirty_background_ratio, write_dirty_background_ratio),
+	SETTING("dirty_bytes", show_dirty_bytes, write_dirty_bytes),
+	NUMBER("dirty_expire_centisecs", dirty_expire_centisecs, 0, INT32_MAX),
+	SETTING("dirty_ratio", show_dirty_ratio, write_dirty_ratio),
+	NUMBER("dirty_writeback_centisecs", dirty_writeback_centisecs, 0, INT32_MAX),
+	{ .name = "drop_caches", .mode = S_IFREG | 0200, .flags = ENTRY_SETTING, .write = write_drop_caches },
 	CONSTANT("hugetlb_shm_group", "0"),
 	NUMBER("laptop_mode", laptop_mode, 0, INT32_MAX),
 	CONSTANT("legacy_va_layout", "0"),

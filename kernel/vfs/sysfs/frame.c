@@ -27,7 +27,7 @@ struct place {
 };
 
 static const struct inode_ops dir_ops, file_inode_ops, link_ops;
-static const struct file_ops dir_file_ops, text_file_ops;
+static const struct file_ops dir_file_ops, text_file_ops, bytes_file_ops;
 
 static const struct place *
 place_of(const struct inode *i)
@@ -77,8 +77,9 @@ create_inode(struct filesystem *fs, const struct place *from)
 		break;
 	default:
 		i->ops = &file_inode_ops;
-		i->file_ops = &text_file_ops;
-		i->size = FILE_SIZE;
+		i->file_ops = p->attribute->bytes ? &bytes_file_ops : &text_file_ops;
+		i->size = p->attribute->bytes ? p->attribute->bytes->size(p->node->object, p->attribute->index)
+					      : FILE_SIZE;
 	}
 	return i;
 }
@@ -141,7 +142,7 @@ emit_attributes(struct sysfs_node *n, struct dir_context *ctx)
 		for (uint32_t i = 0; a && a[i].name; i++, position++) {
 			struct place p = { n, &a[i], table << 8 | i };
 
-			if (ctx->position > position)
+			if (ctx->position > position || !sysfs_is_visible(n, &a[i]))
 				continue;
 			if (!ctx->emit(ctx, a[i].name, strlen(a[i].name), position + 1, inode_number(&p),
 				       S_IFREG >> 12))
@@ -212,10 +213,12 @@ file_open(struct inode *i, struct file *f)
 {
 	const struct sysfs_attribute *a = place_of(i)->attribute;
 
-	if ((f->mode & FILE_READ) && (!(a->mode & 0444) || !a->show))
+	if ((f->mode & FILE_READ) && (!(a->mode & 0444) || !(a->show || a->bytes)))
 		return -EACCES;
-	if ((f->mode & FILE_WRITE) && (!(a->mode & 0222) || !a->store))
+	if ((f->mode & FILE_WRITE) && (!(a->mode & 0222) || !(a->store || a->change || a->bytes)))
 		return -EACCES;
+	if (a->bytes)
+		return 0;
 	f->private = kzalloc(sizeof(struct text_file));
 	return f->private ? 0 : -ENOMEM;
 }
@@ -248,6 +251,33 @@ text_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 	return text_file_read(f, f->private, make_text, to, pos);
 }
 
+/* What the attribute does with n > 0 bytes. */
+static ssize_t
+store(const struct place *p, char *data, size_t n)
+{
+	const struct sysfs_attribute *a = p->attribute;
+	void *object = p->node->object;
+	ssize_t result;
+
+	read_lock(&sysfs_lock);
+	if (p->node->removed) {
+		read_unlock(&sysfs_lock);
+		return -ENODEV;
+	}
+	if (!a->change) {
+		result = a->store(object, data, n);
+		read_unlock(&sysfs_lock);
+		return result;
+	}
+	if (a->hold)
+		a->hold(object);
+	read_unlock(&sysfs_lock);
+	result = a->change(object, data, n);
+	if (a->drop)
+		a->drop(object);
+	return result;
+}
+
 static ssize_t
 text_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
@@ -261,15 +291,105 @@ text_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags
 	if (iov_copy_from(data, from, n) < n)
 		goto out;
 	data[n] = '\0';
-	read_lock(&sysfs_lock);
-	result = p->node->removed ? -ENODEV : n ? p->attribute->store(p->node->object, data, n) : 0;
-	read_unlock(&sysfs_lock);
+	result = n ? store(p, data, n) : 0;
 	if (result > 0)
 		*pos += result;
 out:
 	kfree(data);
 	return result;
 }
+
+/* --- files of bytes ---------------------------------------------------------------------------------- */
+
+/* How many of `n` bytes from `at` on are inside the file: 0, it ends before. */
+static size_t
+inside(const struct place *p, uint64_t at, size_t n)
+{
+	uint64_t size = p->attribute->bytes->size(p->node->object, p->attribute->index);
+
+	n = MIN(n, (size_t)PAGE_SIZE);
+	return at >= size ? 0 : MIN(n, (size_t)(size - at));
+}
+
+static ssize_t
+bytes_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
+{
+	const struct place *p = place_of(f->inode);
+	const struct sysfs_attribute *a = p->attribute;
+	void *buf = kmalloc(PAGE_SIZE, 0);
+	ssize_t n = -ENODEV;
+
+	if (!buf)
+		return -ENOMEM;
+	read_lock(&sysfs_lock);
+	if (!p->node->removed) {
+		n = (ssize_t)inside(p, (uint64_t)*pos, to->count);
+		if (n > 0)
+			n = a->bytes->read ? a->bytes->read(f, p->node->object, a->index, buf, (size_t)n,
+							    (uint64_t)*pos)
+					   : -EIO;
+	}
+	read_unlock(&sysfs_lock);
+	if (n > 0 && iov_copy_to(to, buf, (size_t)n) < (size_t)n)
+		n = -EFAULT;
+	if (n > 0)
+		*pos += n;
+	kfree(buf);
+	return n;
+}
+
+static ssize_t
+bytes_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
+{
+	const struct place *p = place_of(f->inode);
+	const struct sysfs_attribute *a = p->attribute;
+	size_t wanted = MIN(from->count, (size_t)PAGE_SIZE);
+	void *buf = kmalloc(PAGE_SIZE, 0);
+	ssize_t n = -EFAULT;
+
+	if (!buf)
+		return -ENOMEM;
+	if (iov_copy_from(buf, from, wanted) < wanted)
+		goto free_buf;
+	read_lock(&sysfs_lock);
+	n = -ENODEV;
+	if (!p->node->removed) {
+		n = (ssize_t)inside(p, (uint64_t)*pos, wanted);
+		if (n > 0)
+			n = a->bytes->write ? a->bytes->write(f, p->node->object, a->index, buf, (size_t)n,
+							      (uint64_t)*pos)
+					    : -EIO;
+	}
+	read_unlock(&sysfs_lock);
+	if (n > 0)
+		*pos += n;
+free_buf:
+	kfree(buf);
+	return n;
+}
+
+static int
+bytes_mmap(struct file *f, uint64_t offset, size_t length, uint32_t *flags, struct memory_object **out)
+{
+	const struct place *p = place_of(f->inode);
+	const struct sysfs_attribute *a = p->attribute;
+	int error = -ENODEV;
+
+	if (!a->bytes->mmap)
+		return -ENODEV;
+	read_lock(&sysfs_lock);
+	if (!p->node->removed)
+		error = a->bytes->mmap(f, p->node->object, a->index, offset, length, flags, out);
+	read_unlock(&sysfs_lock);
+	return error;
+}
+
+static const struct file_ops bytes_file_ops = {
+	.name = "sysfs bytes",
+	.read = bytes_read,
+	.write = bytes_write,
+	.mmap = bytes_mmap,
+};
 
 static const struct file_ops text_file_ops = {
 	.name = "sysfs",

@@ -119,11 +119,40 @@ static const struct sysfs_attribute console_attributes[] = {
 	{ 0 },
 };
 
+static void
+device_free(struct device *d)
+{
+	kfree(d->name);
+	kfree(d);
+}
+
+void
+sysfs_remove_device(dev_t number)
+{
+	struct sysfs_node *all = sysfs_make_path("dev/char"), *link = NULL, *dir = NULL;
+	char name[24];
+	int n = snprintf(name, sizeof(name), "%u:%u", DEV_MAJOR(number), DEV_MINOR(number));
+	struct device *d;
+
+	read_lock(&sysfs_lock);
+	if (all)
+		link = sysfs_find_locked(all, name, (size_t)n);
+	if (link && link->target)
+		dir = link->target; /* nobody else removes it */
+	read_unlock(&sysfs_lock);
+	if (!dir)
+		return;
+	d = dir->object;
+	sysfs_remove(dir);
+	device_free(d);
+}
+
 int
 sysfs_add_device(const char *parent, const char *class, const char *name, dev_t number, mode_t mode)
 {
 	struct device *d = kzalloc(sizeof(*d));
 	struct sysfs_node *dir, *of_class;
+	const char *last = strrchr(name, '/');
 	char path[96];
 	int error = -ENOMEM;
 
@@ -132,8 +161,9 @@ sysfs_add_device(const char *parent, const char *class, const char *name, dev_t 
 	d->name = kstrdup(name);
 	d->number = number;
 	d->mode = mode;
+	last = last ? last + 1 : name;
 	snprintf(path, sizeof(path), "%s/%s", parent, class);
-	dir = d->name ? sysfs_add_directory(sysfs_make_path(path), name, d) : NULL;
+	dir = d->name ? sysfs_add_directory(sysfs_make_path(path), last, d) : NULL;
 	if (!dir)
 		goto free;
 	snprintf(path, sizeof(path), "class/%s", class);
@@ -145,15 +175,14 @@ sysfs_add_device(const char *parent, const char *class, const char *name, dev_t 
 	if (!error)
 		error = sysfs_add_link(dir, "subsystem", of_class);
 	if (!error)
-		error = sysfs_add_link(of_class, name, dir);
+		error = sysfs_add_link(of_class, last, dir);
 	if (!error)
 		error = sysfs_add_link(sysfs_make_path("dev/char"), path, dir);
 	if (!error)
 		return 0;
 	sysfs_remove(dir);
 free:
-	kfree(d->name);
-	kfree(d);
+	device_free(d);
 	return error;
 }
 

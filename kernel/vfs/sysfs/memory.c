@@ -3,6 +3,7 @@
  * memory.c - /sys/kernel/mm and the memory of /sys/devices/system: huge pages, what is free, where it lies.
  */
 #include <tessera/address_space.h>
+#include <tessera/backing.h>
 #include <tessera/bootinfo.h>
 #include <tessera/config.h>
 #include <tessera/cpu.h>
@@ -149,16 +150,19 @@ static int
 show_meminfo(struct text *t, void *object)
 {
 	struct huge_pool_stats pool;
+	struct writeback_stats w;
 	struct memory_stats m;
 
 	memory_stats(&m);
+	writeback_stats(&w);
 	huge_pool_stats(&pool);
 	kib_line(t, "MemTotal", m.total);
 	kib_line(t, "MemFree", m.free);
 	kib_line(t, "MemUsed", m.total - m.free);
 	kib_line(t, "Active", m.anonymous);
 	kib_line(t, "Inactive", m.cached);
-	kib_line(t, "Dirty", m.dirty);
+	kib_line(t, "Dirty", w.dirty);
+	kib_line(t, "Writeback", w.writeback);
 	kib_line(t, "FilePages", m.cached);
 	kib_line(t, "AnonPages", m.anonymous);
 	kib_line(t, "Shmem", m.shared);

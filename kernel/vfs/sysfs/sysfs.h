@@ -44,8 +44,11 @@ const struct sysfs_attribute *sysfs_find_attribute_locked(struct sysfs_node *dir
 /* The way from the directory that holds the link to its target, as "../../a/b". Length or -ENAMETOOLONG. */
 ssize_t sysfs_link_text_locked(struct sysfs_node *link, char *buf, size_t size);
 
-/* A decimal number up to `high`, maybe followed by white space; n or -EINVAL. */
-ssize_t sysfs_parse_number(const char *data, size_t n, uint64_t high, uint64_t *out);
+static inline bool
+sysfs_is_visible(const struct sysfs_node *n, const struct sysfs_attribute *a)
+{
+	return !a->visible || a->visible(n->object, a->index);
+}
 
 /* What the machine is made of: processors.c, memory.c, machine.c */
 void sysfs_add_processors(void);

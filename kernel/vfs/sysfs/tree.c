@@ -51,7 +51,8 @@ sysfs_find_attribute_locked(struct sysfs_node *dir, const char *name, size_t len
 		const struct sysfs_attribute *a = dir->tables[table];
 
 		for (uint32_t i = 0; a && a[i].name; i++)
-			if (strlen(a[i].name) == length && memcmp(a[i].name, name, length) == 0) {
+			if (strlen(a[i].name) == length && memcmp(a[i].name, name, length) == 0 &&
+			    sysfs_is_visible(dir, &a[i])) {
 				*where = table << 8 | i;
 				return &a[i];
 			}
@@ -231,6 +232,18 @@ dangling_link(void)
 		if (n->target && n->target->removed)
 			return n;
 	return NULL;
+}
+
+void
+sysfs_remove_link(struct sysfs_node *dir, const char *name)
+{
+	struct sysfs_node *n;
+
+	write_lock(&sysfs_lock);
+	n = sysfs_find_locked(dir, name, strlen(name));
+	if (n && n->target)
+		detach(n);
+	write_unlock(&sysfs_lock);
 }
 
 void

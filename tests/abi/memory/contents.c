@@ -367,6 +367,27 @@ TEST(huge_page_sized_region_works_throughout)
 	CHECK_EQ(*(size_t *)(moved + huge), 0);
 }
 
+TEST(mlockall_on_fault_brings_nothing_in)
+{
+	unsigned char v[4];
+	char *p;
+
+	CHECK_OK(mlockall(MCL_FUTURE | MCL_ONFAULT));
+	p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	p[PAGE] = 1;
+	CHECK_OK(mincore(p, 4 * PAGE, v));
+	CHECK_EQ(v[0] & 1, 0);
+	CHECK_EQ(v[1] & 1, 1);
+	CHECK_EQ(v[3] & 1, 0);
+	CHECK_OK(mlockall(MCL_FUTURE));
+	p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_OK(mincore(p, 4 * PAGE, v));
+	CHECK_EQ(v[0] & v[3] & 1, 1);
+	CHECK_OK(munlockall());
+}
+
 TEST(mincore_tells_touched_pages)
 {
 	unsigned char v[4];

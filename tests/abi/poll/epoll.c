@@ -553,7 +553,11 @@ TEST(epoll_file_below_too_many_ways_is_refused)
 	CHECK_EQ(ways, 480);
 }
 
-/* Many epolls that all watch all of the row below: looking for loops is over soon. */
+/*
+ * Many epolls that all watch all of the row below: looking for loops is over soon. Of forty in a row there are 64,000
+ * ways from top to bottom, and 4,800 additions look through what is below theirs; sixty show nothing else, and take
+ * three times as long.
+ */
 TEST(epoll_rows_that_watch_each_other_are_soon_looked_through)
 {
 	int row[4][40];

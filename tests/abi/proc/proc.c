@@ -166,6 +166,61 @@ TEST(statm_counts_pages)
 	CHECK_OK(munmap(p, 400 * 4096));
 }
 
+enum { PEAK_KB = 24 << 10 };
+
+static long
+peak_told_kb(int who)
+{
+	struct rusage use;
+
+	CHECK_OK(getrusage(who, &use));
+	return use.ru_maxrss;
+}
+
+static long long
+status_kb(const char *label)
+{
+	slurp("/proc/self/status");
+	return number_after(label);
+}
+
+/* A program that comes after one that was large: exits with 1 when its own peak is not small, 2 when the process's is. */
+HELPER(is_small_now)
+{
+	if (status_kb("\nVmHWM:") >= PEAK_KB)
+		_exit(1);
+	_exit(peak_told_kb(RUSAGE_SELF) >= PEAK_KB ? 0 : 2);
+}
+
+/* Linux counts a thread's last 64 pages or so late. */
+TEST(peaks_stay_when_memory_is_given_back)
+{
+	long long slack = 512, before;
+	pid_t pid = check_fork();
+	size_t size = (size_t)PEAK_KB << 10;
+	struct rusage use;
+	char *p;
+
+	if (pid == 0) {
+		before = status_kb("\nVmRSS:");
+		p = CHECK_OK(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+		memset(p, 1, size);
+		CHECK_OK(munmap(p, size));
+		CHECK(status_kb("\nVmRSS:") < before + PEAK_KB / 2);
+		CHECK(status_kb("\nVmHWM:") >= before + PEAK_KB - slack);
+		CHECK(status_kb("\nVmPeak:") >= status_kb("\nVmSize:") + PEAK_KB);
+		CHECK(peak_told_kb(RUSAGE_SELF) >= before + PEAK_KB - slack);
+		execl("/proc/self/exe", "x", "--helper", "is_small_now", (char *)NULL);
+		_exit(9);
+	}
+	siginfo_t info;
+	CHECK_OK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
+	CHECK_EQ(info.si_status, 0);
+	CHECK_EQ(wait4(pid, NULL, 0, &use), pid);
+	CHECK(use.ru_maxrss >= PEAK_KB - slack);
+	CHECK(peak_told_kb(RUSAGE_CHILDREN) >= PEAK_KB - slack);
+}
+
 HELPER(print_file)
 {
 	int fd = open(argv[1], O_RDONLY);

@@ -251,4 +251,50 @@ TEST(pty_times_tell_of_reading_and_writing)
 	CHECK_EQ(write(p.slave, "y", 1), 1);
 	CHECK_OK(stat(p.name, &st));
 	CHECK(st.st_mtime > 2000);
+
+	/* The master's are those of the ptmx that it was opened by: the other way round. */
+	CHECK_OK(futimens(p.master, old));
+	CHECK_EQ(read(p.master, text, 8), 1);
+	CHECK_OK(fstat(p.master, &st));
+	CHECK(st.st_atime > 1000 && st.st_mtime == 2000);
+	pty_type(p.master, "z");
+	CHECK_OK(fstat(p.master, &st));
+	CHECK(st.st_mtime > 2000);
+}
+
+/* Reads a byte that is there by `fd`; which second its access time has then, and the nanoseconds. */
+static struct timespec
+time_after_reading(struct pty *p, struct timespec accessed)
+{
+	struct timespec times[2] = { accessed, { .tv_nsec = UTIME_OMIT } };
+	struct stat st;
+	char text[8];
+
+	CHECK_OK(futimens(p->slave, times));
+	pty_type(p->master, "x");
+	CHECK_EQ(read(p->slave, text, 8), 1);
+	CHECK_OK(fstat(p->slave, &st));
+	return st.st_atim;
+}
+
+TEST(pty_times_are_those_of_eight_seconds)
+{
+	struct timespec got;
+	time_t begin, end;
+	struct pty p;
+
+	pty_open(&p);
+	pty_raw(&p, 1, 0);
+	do { /* until both are done within the same eight seconds */
+		begin = time(NULL);
+		got = time_after_reading(&p, (struct timespec){ .tv_sec = begin & ~7l, .tv_nsec = 5 });
+		end = time(NULL);
+	} while (begin >> 3 != end >> 3);
+	CHECK(got.tv_sec == (begin & ~7l) && got.tv_nsec == 5);
+
+	/* A second before is another eight; the nanoseconds are left. */
+	begin = time(NULL);
+	got = time_after_reading(&p, (struct timespec){ .tv_sec = (begin & ~7l) - 1, .tv_nsec = 5 });
+	end = time(NULL);
+	CHECK(got.tv_sec >= begin && got.tv_sec <= end && got.tv_nsec == 5);
 }

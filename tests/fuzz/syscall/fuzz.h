@@ -100,6 +100,8 @@ struct kind {
 #define R_MSG     (1u << 23)
 #define R_AIO     (1u << 24)
 #define R_KEY     (1u << 25)
+#define R_UINPUT  (1u << 26)
+#define R_EVDEV   (1u << 27)
 
 enum special { PLAIN, SPECIAL_FORK, SPECIAL_VFORK, SPECIAL_CLONE, SPECIAL_CLONE3, SPECIAL_SIGRETURN };
 

@@ -4,11 +4,13 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/input.h>
 #include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <linux/openat2.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <linux/uinput.h>
 #include <linux/xattr.h>
 #include <poll.h>
 #include <signal.h>
@@ -256,6 +258,41 @@ SET(listener_flags, { "8", 8 }, { "8|16", 24 }, { "8|32", 40 }, { "8|4", 12 })
 SET(notice_ioctls, { "NOTIF_RECV", 0xc0502100 }, { "NOTIF_SEND", 0xc0182101 }, { "NOTIF_ID_VALID", 0x40082102 },
     { "NOTIF_ADDFD", 0x40182103 })
 SET(notice_ids, { "0", 0 }, { "1", 1 }, { "2", 2 })
+/* Input devices: described, written to, read, asked. */
+SET(uinput_bits, N(UI_SET_EVBIT), N(UI_SET_KEYBIT), N(UI_SET_RELBIT), N(UI_SET_ABSBIT), N(UI_SET_MSCBIT), N(UI_SET_LEDBIT),
+    N(UI_SET_SNDBIT), N(UI_SET_FFBIT), N(UI_SET_SWBIT), N(UI_SET_PROPBIT), N(UI_DEV_CREATE), N(UI_DEV_DESTROY))
+SET(input_codes, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "8", 8 }, { "0x11", 0x11 }, { "0x12", 0x12 }, { "0x14", 0x14 },
+    { "0x15", 0x15 }, { "0x2f", 0x2f }, { "0x35", 0x35 }, { "0x39", 0x39 }, { "0x50", 0x50 }, { "0x51", 0x51 }, { "0x52", 0x52 },
+    { "0x110", 0x110 }, { "0x14a", 0x14a }, { "0x145", 0x145 }, { "0x18", 0x18 }, { "0x1c", 0x1c })
+SET(input_values, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "99", 99 }, { "0x7fffffff", 0x7fffffff }, { "0x80000000", 0x80000000 },
+    { "0xffffffff", 0xffffffff }, { "1000", 1000 })
+/* A name is a word: it is printed and read again. */
+#define UI_GET_SYSNAME_16   UI_GET_SYSNAME(16)
+#define EVIOCGNAME_64       EVIOCGNAME(64)
+#define EVIOCGPHYS_64       EVIOCGPHYS(64)
+#define EVIOCGUNIQ_64       EVIOCGUNIQ(64)
+#define EVIOCGPROP_16       EVIOCGPROP(16)
+#define EVIOCGMTSLOTS_256   EVIOCGMTSLOTS(256)
+#define EVIOCGKEY_96        EVIOCGKEY(96)
+#define EVIOCGLED_8         EVIOCGLED(8)
+#define EVIOCGSND_8         EVIOCGSND(8)
+#define EVIOCGSW_8          EVIOCGSW(8)
+#define EVIOCGBIT_0_8       EVIOCGBIT(0, 8)
+#define EVIOCGBIT_EV_KEY_96 EVIOCGBIT(EV_KEY, 96)
+#define EVIOCGBIT_EV_FF_16  EVIOCGBIT(EV_FF, 16)
+#define EVIOCGABS_0         EVIOCGABS(0)
+#define EVIOCGABS_0x2f      EVIOCGABS(0x2f)
+#define EVIOCSABS_0         EVIOCSABS(0)
+#define EVIOCSABS_0x35      EVIOCSABS(0x35)
+
+SET(uinput_ioctls, N(UI_DEV_SETUP), N(UI_GET_VERSION), N(UI_GET_SYSNAME_16), N(UI_BEGIN_FF_UPLOAD), N(UI_END_FF_UPLOAD),
+    N(UI_BEGIN_FF_ERASE), N(UI_END_FF_ERASE), N(UI_SET_PHYS))
+SET(evdev_ioctls, N(EVIOCGVERSION), N(EVIOCGID), N(EVIOCGREP), N(EVIOCGKEYCODE), N(EVIOCGKEYCODE_V2), N(EVIOCGNAME_64), N(EVIOCGPHYS_64),
+    N(EVIOCGUNIQ_64), N(EVIOCGPROP_16), N(EVIOCGMTSLOTS_256), N(EVIOCGKEY_96), N(EVIOCGLED_8), N(EVIOCGSND_8), N(EVIOCGSW_8),
+    N(EVIOCGBIT_0_8), N(EVIOCGBIT_EV_KEY_96), N(EVIOCGBIT_EV_FF_16), N(EVIOCGABS_0), N(EVIOCGABS_0x2f), N(EVIOCGEFFECTS))
+SET(evdev_sets, N(EVIOCSREP), N(EVIOCSCLOCKID), N(EVIOCSABS_0), N(EVIOCSABS_0x35), N(EVIOCSKEYCODE), N(EVIOCSKEYCODE_V2), N(EVIOCSFF))
+SET(evdev_numbers, N(EVIOCGRAB), N(EVIOCREVOKE), N(EVIOCRMFF))
+SET(evdev_masks, N(EVIOCGMASK), N(EVIOCSMASK))
 /* By the kind of their fourth argument: a number or none, room, a vector, what is stored. */
 SET(ptrace_requests, { "PTRACE_SEIZE", 0x4206 }, { "PTRACE_ATTACH", 16 }, { "PTRACE_INTERRUPT", 0x4207 }, { "PTRACE_LISTEN", 0x4208 },
     { "PTRACE_CONT", 7 }, { "PTRACE_SINGLESTEP", 9 }, { "PTRACE_SYSCALL", 24 }, { "PTRACE_SYSEMU", 31 },
@@ -312,6 +349,8 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(ptrace_numbers, KIND_CHOICE) X(aio_commands, KIND_CHOICE) X(uring_flags, KIND_FLAGS) X(enter_flags, KIND_FLAGS) X(uring_commands, KIND_CHOICE) \
 	X(sqe_flags, KIND_FLAGS) X(sqe_rw_ops, KIND_CHOICE) X(sqe_path_ops, KIND_CHOICE) X(sqe_message_ops, KIND_CHOICE) \
 	X(sqe_time_ops, KIND_CHOICE) X(sqe_names, KIND_CHOICE) \
+	X(uinput_bits, KIND_CHOICE) X(input_codes, KIND_CHOICE) X(input_values, KIND_CHOICE) X(uinput_ioctls, KIND_CHOICE)  \
+	X(evdev_ioctls, KIND_CHOICE) X(evdev_sets, KIND_CHOICE) X(evdev_numbers, KIND_CHOICE) X(evdev_masks, KIND_CHOICE) \
 	X(uring_maps, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
@@ -342,6 +381,7 @@ static struct kind kinds[] = {
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
 	RESOURCE("mqueue", R_MQUEUE), RESOURCE("listener", R_LISTENER), RESOURCE("uring", R_URING), RESOURCE("aio", R_AIO),
 	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG), RESOURCE("key", R_KEY),
+	RESOURCE("uinput", R_UINPUT), RESOURCE("evdev", R_EVDEV),
 	SETS(SET_KIND)
 	STRUCT("mount_attr", 1, "mount_attrs mount_attrs propagations fd"),
 	STRUCT("key_type", 1, "key_type_words"),
@@ -411,6 +451,18 @@ static struct kind kinds[] = {
 			       "int int int int int int int int int int int int int int int int int int int int int int int int int int int int int int"),
 	STRUCT("frame_edits", 4, "frame_places frame_values"),
 	STRUCT("rseq_area", 1, "c:0 c:0 c:0 c:0"),
+	/* Names: /dev/uinput, /dev/input/event0, /dev/input/mice. */
+	STRUCT("uinput_path", 1, "c:0x6e69752f7665642f c:0x747570"),
+	STRUCT("event_path", 1, "c:0x706e692f7665642f c:0x746e6576652f7475 c:0x30"),
+	STRUCT("mice_path", 1, "c:0x706e692f7665642f c:0x6563696d2f7475"),
+	/* struct uinput_setup, and a request about an effect. */
+	STRUCT("uinput_setup", 1, "counts:4 input_codes:4 c:0x61 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 counts:4 c:0:4"),
+	STRUCT("uinput_axis", 1, "input_codes:2 c:0:2 input_values:4 input_values:4 input_values:4 counts:4 counts:4 counts:4"),
+	STRUCT("input_events", 4, "c:0 c:0 input_codes:2 input_codes:2 input_values:4"),
+	/* struct ff_effect; its first words are other commands' arguments. */
+	STRUCT("input_effect", 1, "input_codes:2 input_values:2 counts:2 counts:2 counts:2 counts:2 counts:2 c:0:2 input_codes:2 counts:2 "
+				  "counts:4 c:0 c:0 c:0"),
+	STRUCT("input_mask", 1, "input_codes:4 sizes8:4 page"),
 };
 static unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);
 

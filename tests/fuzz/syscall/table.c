@@ -39,6 +39,17 @@ struct desc descs[] = {
 	CALL5(SYS_prctl, prctl_seccomp, int, option, unsigned long, a2, unsigned long, a3, unsigned long, a4, unsigned long, a5)
 	CALL3(SYS_ioctl, ioctl_notice, int, fd, unsigned int, command, unsigned long, arg)
 	CALL3(SYS_seccomp, seccomp_listener, unsigned int, operation, unsigned int, flags, void *, arg)
+	CALL3(SYS_open, open_uinput, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_event, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_mice, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_ioctl, uinput_number, int, fd, unsigned int, command, unsigned long, arg)
+	CALL3(SYS_ioctl, uinput_command, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, uinput_axis, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, evdev_ask, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, evdev_set, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, evdev_number, int, fd, unsigned int, command, unsigned long, arg)
+	CALL3(SYS_ioctl, evdev_mask, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_write, write_events, int, fd, void *, events, size_t, n)
 	CALL2(PSEUDO_FRAME, sigframe, edits, edits, count, many)
 	/* Entries by what their address is: a buffer, a path, a message, a time. */
 	CALL4(PSEUDO_URING, uring_rw, int, fd, void *, sqes, unsigned int, count, unsigned int, flags)
@@ -93,6 +104,17 @@ static const char *const refinements[] = {
 	"rt_sigsuspend set=sigset size=sizes8",
 	"sigaltstack ss=sigstack oss=out256",
 	"ioctl command=ioctls arg=termios",
+	"open_uinput name=uinput_path flags=c:0x802 mode=c:0 > uinput",
+	"open_event name=event_path flags=c:0x802 mode=c:0 > evdev",
+	"open_mice name=mice_path flags=c:0x802 mode=c:0 > evdev",
+	"uinput_number fd=uinput command=uinput_bits arg=input_codes",
+	"uinput_command fd=uinput command=uinput_ioctls arg=uinput_setup",
+	"uinput_axis fd=uinput command=c:0x401c5504 arg=uinput_axis",
+	"evdev_ask fd=evdev command=evdev_ioctls arg=out256",
+	"evdev_set fd=evdev command=evdev_sets arg=input_effect",
+	"evdev_number fd=evdev command=evdev_numbers arg=rights",
+	"evdev_mask fd=evdev command=evdev_masks arg=input_mask",
+	"write_events fd=uinput events=input_events n=c:96",
 	"pipe fds=out8 > pipe:fds",
 	"pipe2 fds=out8 flags=fd_flags > pipe:fds",
 	"readv vec=iovec segments=counts",
@@ -330,6 +352,9 @@ const char *const producers[][2] = {
 	{ "memfd", "memfd_create(\"m\", MFD_ALLOW_SEALING)" },
 	{ "pidfd", "pidfd_open(%self, 0)" },
 	{ "tty", "open(\"/dev/ptmx\", O_RDWR|O_NONBLOCK, 0)" },
+	{ "uinput", "open_uinput(&{0x6e69752f7665642f, 0x747570}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "evdev", "open_event(&{0x706e692f7665642f, 0x746e6576652f7475, 0x30}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "evdev", "open_mice(&{0x706e692f7665642f, 0x6563696d2f7475}, O_RDWR|O_NONBLOCK, 0)" },
 	{ "pid", "fork()" },
 	{ "pid", "clone(SIGCHLD, 0, 0, 0, 0)" },
 	{ "pid", "clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, @0x8000, 0, 0, 0)" },

@@ -2,13 +2,13 @@
 # stress-ng 0.15: every class that Linux can run without network, disk or device, with --verify; each class that it knows is run or named with its reason.
 # judge: own
 # seconds: 1500
-# differs: what Tessera has not: classes of ports, Landlock, userfaultfd, dispatch of calls to the program, memory plugged in, PCI in sysfs
+# differs: what Tessera has not: classes of ports, Landlock, userfaultfd, memory plugged in, PCI in sysfs
 
 # For want of a network:
 network="af-alg dccp icmp-flood netdev netlink-proc netlink-task ping-sock rawpkt rawsock rawudp sctp sock sockabuse sockdiag
 sockmany udp udp-flood"
 # Of calls and devices that docs/linux-abi.md says are absent or refused:
-absent="ioport landlock memhotplug pci userfaultfd usersyscall"
+absent="ioport landlock memhotplug pci userfaultfd"
 # stress-ng itself wants to be told --pathological, since they may end the machine:
 pathological="bad-ioctl bind-mount cpu-online mlockmany oom-pipe smi sysinval watchdog"
 # Skipped, or without a first round, on Linux in this machine too, for want of a device, a file system or an Intel

@@ -101,6 +101,8 @@ SCENARIO(file_mappings)
 	shared = OK(mmap(NULL, 20 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 	private = OK(mmap(NULL, 20 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0));
 	MUST(touch(shared, 20 * PAGE, 'f'));
+	OK(pwrite(fd, "far", 3, 3000 * (off_t)PAGE)); /* the tree of pages grows upwards */
+	OK(ftruncate(fd, 20 * (long)PAGE));
 	MUST(verify(private, 20 * PAGE, 'f'));
 	MUST(touch(private, 10 * PAGE, 'p'));
 	verify(shared, 20 * PAGE, 'f');

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vfio_dma.c - memory of programs, mapped for devices: pinned page by page, counted against the limit of locked
+ * memory of who mapped it, and let go when it is unmapped or the container ends.
+ *
+ * Which pages they are is kept in the IOMMU's tables alone. Order of letting go: the tables' entries are cleared, the
+ * IOMMU forgets what it remembered of them, then the pages are put; so a device never sees memory that
+ * somebody else has got meanwhile.
+ */
+#include <tessera/address_space.h>
+#include <tessera/cred.h>
+#include <tessera/errno.h>
+#include <tessera/panic.h>
+#include <tessera/process.h>
+#include <tessera/signal.h>
+#include <tessera/slab.h>
+
+#include "vfio.h"
+
+#define BATCH 64u /* pages put together: the IOMMU forgets once for all of them */
+
+/* [I] */
+struct vfio_mapping {
+	struct rb_node node;           /* [c] by iova */
+	uint64_t iova, size;
+	struct address_space *as;      /* whose limit it counts against: kept for that alone (lazy) */
+};
+
+static struct vfio_mapping *
+mapping_of(struct rb_node *n)
+{
+	return rb_entry(n, struct vfio_mapping, node);
+}
+
+/* The first mapping that ends behind `iova`, or NULL. */
+static struct vfio_mapping *
+first_behind(const struct vfio_mappings *m, uint64_t iova)
+{
+	struct rb_node *n = m->tree.root, *found = NULL;
+
+	while (n) {
+		struct vfio_mapping *d = mapping_of(n);
+
+		if (d->iova + (d->size - 1) >= iova) {
+			found = n;
+			n = n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return found ? mapping_of(found) : NULL;
+}
+
+static void
+insert(struct vfio_mappings *m, struct vfio_mapping *d)
+{
+	struct rb_node **link = &m->tree.root, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = d->iova < mapping_of(parent)->iova ? &parent->left : &parent->right;
+	}
+	rb_insert(&m->tree, &d->node, parent, link);
+	m->count++;
+}
+
+/* --- pages --------------------------------------------------------------------------------------- */
+
+static void
+put_batch(struct iommu_domain *domain, uint64_t iova, uint64_t end, const paddr_t *pages, uint32_t n)
+{
+	if (end > iova)
+		iommu_unmap_done(domain);
+	for (uint32_t i = 0; i < n; i++)
+		page_put(pfn_to_page(pages[i] >> PAGE_SHIFT));
+}
+
+/* What is mapped of [iova, end) is let go: how many pages it was. */
+static uint64_t
+let_go(struct iommu_domain *domain, uint64_t iova, uint64_t end)
+{
+	paddr_t pages[BATCH];
+	uint64_t from = iova, done = 0;
+	uint32_t n = 0;
+
+	for (; iova < end; iova += PAGE_SIZE) {
+		paddr_t pa = iommu_unmap_page(domain, iova);
+
+		if (pa) {
+			pages[n++] = pa;
+			done++;
+		}
+		if (n == BATCH) {
+			put_batch(domain, from, iova + PAGE_SIZE, pages, n);
+			from = iova + PAGE_SIZE;
+			n = 0;
+		}
+	}
+	put_batch(domain, from, end, pages, n);
+	return done;
+}
+
+static int
+pin(struct iommu_domain *domain, struct address_space *as, const struct vfio_dma_map *map, uint64_t *done)
+{
+	bool write = map->flags & VFIO_DMA_WRITE;
+
+	for (*done = 0; *done < map->size; *done += PAGE_SIZE) {
+		struct page *p;
+		int error;
+
+		/* Before the page, so that `done` counts all that are mapped. */
+		if (signal_fatal_pending(current_thread()))
+			return -EINTR;
+		error = address_space_pin(as, map->vaddr + *done, write, &p);
+
+		if (error)
+			return error;
+		error = iommu_map_page(domain, map->iova + *done, page_to_phys(p), map->flags & VFIO_DMA_READ, write);
+		if (error) {
+			page_put(p);
+			return error;
+		}
+	}
+	return 0;
+}
+
+/* --- the calls ----------------------------------------------------------------------------------- */
+
+static bool
+is_aligned(uint64_t v)
+{
+	return IS_ALIGNED(v, PAGE_SIZE);
+}
+
+static int
+check(struct vfio_mappings *m, struct iommu_domain *domain, const struct vfio_dma_map *map)
+{
+	uint64_t last = map->iova + map->size - 1;
+	struct vfio_mapping *d;
+
+	if (!(map->flags & (VFIO_DMA_READ | VFIO_DMA_WRITE)) || !map->size ||
+	    !is_aligned(map->size | map->iova | map->vaddr))
+		return -EINVAL;
+	if (last < map->iova || map->vaddr + map->size - 1 < map->vaddr)
+		return -EINVAL;
+	d = first_behind(m, map->iova);
+	if (d && d->iova <= last)
+		return -EEXIST;
+	if (m->count >= VFIO_MAPPINGS_MAX)
+		return -ENOSPC;
+	if (last > iommu_last_address(domain) || (map->iova < IOMMU_RESERVED_END && last >= IOMMU_RESERVED_START))
+		return -EINVAL;
+	return 0;
+}
+
+int
+vfio_dma_map(struct vfio_mappings *m, struct iommu_domain *domain, const struct vfio_dma_map *map)
+{
+	struct process *p = current_process();
+	struct address_space *as = p ? process_address_space(p) : NULL;
+	uint64_t done = 0;
+	struct vfio_mapping *d;
+	int error = check(m, domain, map);
+
+	if (!as)
+		return error ? error : -EINVAL;
+	if (error)
+		goto put_space;
+	error = -ENOMEM;
+	d = kzalloc(sizeof(*d));
+	if (!d)
+		goto put_space;
+	error = address_space_lock_charge(as, map->size >> PAGE_SHIFT);
+	if (error)
+		goto free_mapping;
+	error = pin(domain, as, map, &done);
+	if (error)
+		goto unpin;
+	iommu_map_done(domain);
+	d->iova = map->iova;
+	d->size = map->size;
+	d->as = as;
+	ref_get(&as->lazy);
+	insert(m, d);
+	m->pages += map->size >> PAGE_SHIFT;
+	address_space_put(as);
+	return 0;
+
+unpin:
+	let_go(domain, map->iova, map->iova + done);
+	address_space_lock_release(as, map->size >> PAGE_SHIFT);
+free_mapping:
+	kfree(d);
+put_space:
+	address_space_put(as);
+	return error;
+}
+
+static void
+drop(struct vfio_mappings *m, struct iommu_domain *domain, struct vfio_mapping *d)
+{
+	let_go(domain, d->iova, d->iova + d->size);
+	address_space_lock_release(d->as, d->size >> PAGE_SHIFT);
+	address_space_put_lazy(d->as);
+	m->pages -= d->size >> PAGE_SHIFT;
+	m->count--;
+	rb_erase(&m->tree, &d->node);
+	kfree(d);
+}
+
+/* Is there a mapping that the range cuts in two? */
+static bool
+cuts(struct vfio_mappings *m, uint64_t iova, uint64_t last)
+{
+	struct vfio_mapping *d = first_behind(m, iova);
+
+	if (d && d->iova < iova)
+		return true;
+	d = first_behind(m, last);
+	return d && d->iova <= last && d->iova + (d->size - 1) > last;
+}
+
+int
+vfio_dma_unmap(struct vfio_mappings *m, struct iommu_domain *domain, uint64_t iova, uint64_t size, bool all,
+	       bool strict, uint64_t *unmapped)
+{
+	uint64_t last = all ? UINT64_MAX : iova + size - 1;
+	struct vfio_mapping *d;
+
+	*unmapped = 0;
+	if (!all && (!size || last < iova || !is_aligned(iova | size)))
+		return -EINVAL;
+	if (strict && !all && cuts(m, iova, last))
+		return -EINVAL;
+	while ((d = first_behind(m, iova)) != NULL && d->iova <= last) {
+		if (!all && d->iova < iova)
+			break; /* version 1: a mapping goes whole, by its start */
+		*unmapped += d->size;
+		drop(m, domain, d);
+	}
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.c - a driver's one thread, over epoll. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+#define EVENTS_AT_ONCE 32
+
+static int epoll_fd = -1;
+static struct batch_hook *hooks;
+static volatile sig_atomic_t stopped;
+static int stop_status;
+
+static int
+add(struct watch *w, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = w };
+
+	if (epoll_fd < 0)
+		epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, w->fd, &event) < 0)
+		return -errno;
+	return 0;
+}
+
+int
+loop_watch(struct watch *w)
+{
+	return add(w, EPOLLIN);
+}
+
+int
+loop_watch_edge(struct watch *w)
+{
+	return add(w, EPOLLIN | EPOLLET);
+}
+
+int
+loop_watch_event(struct watch *w)
+{
+	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->fd < 0 ? -errno : loop_watch_edge(w);
+}
+
+int
+loop_watch_timer(struct watch *w, unsigned milliseconds)
+{
+	struct itimerspec when = {
+		.it_value = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 },
+	};
+
+	when.it_interval = when.it_value;
+	w->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (w->fd < 0 || timerfd_settime(w->fd, 0, &when, NULL) < 0)
+		return -errno;
+	w->is_timer = true;
+	return loop_watch_edge(w);
+}
+
+void
+loop_forget(struct watch *w)
+{
+	if (w->fd >= 0)
+		epoll_ctl(epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+}
+
+void
+loop_add_hook(struct batch_hook *h)
+{
+	struct batch_hook **end = &hooks;
+
+	while (*end)
+		end = &(*end)->next;
+	h->next = NULL;
+	*end = h;
+}
+
+void
+loop_once(int milliseconds)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int n = epoll_wait(epoll_fd, events, EVENTS_AT_ONCE, milliseconds);
+
+	for (int i = 0; i < n; i++) {
+		struct watch *w = events[i].data.ptr;
+		uint64_t ticks;
+
+		if (w->is_timer && read(w->fd, &ticks, sizeof(ticks)) < 0)
+			continue;
+		w->ready(w);
+	}
+	for (struct batch_hook *h = hooks; h; h = h->next)
+		h->run(h);
+}
+
+static void
+on_signal(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+int
+loop_run(void)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGINT, &act, NULL);
+	while (!stopped)
+		loop_once(-1);
+	return stop_status;
+}
+
+void
+loop_stop(int status)
+{
+	stop_status = status;
+	stopped = 1;
+}

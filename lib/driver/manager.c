@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* manager.c - both ends of the talk between a driver and the device manager. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "manager.h"
+
+/* Send a request; the descriptor that comes back, or a negative errno. */
+static int
+ask(int manager_fd, const struct manager_request *request, struct manager_lent *lent)
+{
+	struct manager_answer answer;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c;
+	ssize_t n;
+	int fd;
+
+	if (send(manager_fd, request, sizeof(*request), MSG_NOSIGNAL) != sizeof(*request))
+		return -errno;
+	do
+		n = recvmsg(manager_fd, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(answer))
+		return n < 0 ? -errno : -EPIPE;
+	if (answer.error)
+		return answer.error;
+	c = CMSG_FIRSTHDR(&message);
+	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -EPROTO;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (lent)
+		*lent = answer.lent;
+	return fd;
+}
+
+int
+manager_ask_vduse(int manager_fd, unsigned unit, const struct vduse_kind *kind, struct manager_lent *lent)
+{
+	struct manager_request request = { .what = MANAGER_WANTS_VDUSE, .unit = unit, .kind = *kind };
+
+	return ask(manager_fd, &request, lent);
+}
+
+int
+manager_ask(int manager_fd, uint32_t what, unsigned unit)
+{
+	struct manager_request request = { .what = what, .unit = unit };
+
+	return ask(manager_fd, &request, NULL);
+}
+
+void
+manager_tell_running(int manager_fd)
+{
+	static const struct manager_request request = { .what = MANAGER_RUNS };
+
+	if (manager_fd >= 0)
+		(void)send(manager_fd, &request, sizeof(request), MSG_NOSIGNAL);
+}
+
+void
+manager_tell_waiting(int manager_fd)
+{
+	static const struct manager_request request = { .what = MANAGER_WAITS };
+
+	if (manager_fd >= 0)
+		(void)send(manager_fd, &request, sizeof(request), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int
+manager_answer(int driver_fd, int fd, const struct manager_lent *lent)
+{
+	struct manager_answer answer = { .error = fd < 0 ? fd : 0, .lent = lent ? *lent : (struct manager_lent){ 0 } };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(driver_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}

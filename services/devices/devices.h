@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * devices.h - the device manager: which driver drives what, and how it fares.
+ *
+ * States of a device that has a driver:
+ *
+ *   WAITING --time comes--> STARTING --it serves--> RUNNING
+ *      ^                        |                      |
+ *      +----------died----------+----------------------+      ended by itself with 0, or hopeless: RESTING
+ *
+ * The manager keeps the device's descriptors while the device is there, so that what a dead driver had mapped stays
+ * valid for the device until the next instance has taken it away, and so that the kernel need not reset the device
+ * in its slow way. The VDUSE device stays too; its descriptor is opened for each instance anew, by which the kernel
+ * knows that one has died.
+ */
+#ifndef DEVICES_DEVICES_H
+#define DEVICES_DEVICES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "loop.h"
+#include "manager.h"
+
+/* A line of the table: a kind of devices and its driver. */
+struct rule {
+	struct rule *next;
+	char driver[64];	/* the name of the file without .driver */
+	char program[256];
+	uint32_t class, class_mask;
+	uint16_t vendor, product; /* 0: any */
+	char platform[32];	/* the name of an old device of the machine; "": it is for PCI devices */
+	uint32_t door;		/* what it may ask for: MANAGER_WANTS_ */
+	const char *options[8];	/* for the program */
+	unsigned option_count;
+};
+
+#define INPUTS_MAX 4 /* input devices of one driver */
+
+enum state { WAITING, STARTING, RUNNING, RESTING };
+
+#define LENT_MAX 8 /* disks of one driver whose rings' memory is mapped for all its instances */
+
+struct managed {
+	struct managed *next;
+	char address[32]; /* on PCI, or the name of an old device of the machine */
+	bool platform;
+	const struct rule *rule;
+	enum state state;
+	bool seen; /* by the scan that is under way */
+	bool bound;
+	bool iommu; /* else its driver is trusted with all memory, and nothing is kept for the next instance */
+	int device, container, group;
+	struct watch request; /* the kernel wants the device back */
+	pid_t pid;
+	struct watch child;  /* a pidfd */
+	struct watch socket; /* to the driver */
+	struct watch timer;  /* of the next start */
+	unsigned failures;   /* deaths in a row that came too early */
+	uint64_t answered;   /* by all instances, when one had died and when it was looked at last */
+	uint64_t silent_since; /* ms: when it was seen first to have answered no more */
+	uint64_t wait;	     /* ms that the next start waits, after them */
+	unsigned starts;
+	uint64_t started; /* ms */
+	unsigned units;	  /* VDUSE devices made for it */
+	struct manager_lent lent[LENT_MAX]; /* of the first of these; as long as the container is open */
+	int tty;	  /* the master of its terminal, or -1: it outlives the driver, so that nobody is hung up */
+	char tty_name[32];
+	/* /dev/uinput with the devices that it provides, or -1: these outlive it, so that readers see a pause. */
+	int inputs[INPUTS_MAX];
+};
+
+/* table.c: read all of `folder`; the rule for a device, or NULL. */
+int table_read(const char *folder);
+const struct rule *table_find(uint32_t class, uint16_t vendor, uint16_t product);
+const struct rule *table_find_platform(const char *name);
+
+/* bind.c: give the device to VFIO and open it, or take all that back. A negative errno. */
+extern bool without_iommu; /* --without-iommu: devices are given out all the same */
+int bind_device(struct managed *m);
+void unbind_device(struct managed *m);
+
+/* start.c: start the driver with nothing but its device. Returns its pid or a negative errno. */
+pid_t start_driver(struct managed *m);
+
+/* door.c: what a driver asks for. The descriptor, or a negative errno. */
+int open_door(struct managed *m, const struct manager_request *r);
+/* What of the memory behind that door its device reaches already, or NULL. */
+const struct manager_lent *lent_at_door(const struct managed *m, const struct manager_request *r);
+/*
+ * What the kernel says of the disks behind a driver: requests answered since they were made, and whether any waits for
+ * an answer. False: there are none, or this kernel does not say.
+ */
+bool count_at_doors(const struct managed *m, uint64_t *answered, bool *waiting);
+/* Take away what was made for a device that is gone. */
+void destroy_doors(struct managed *m);
+
+uint64_t now_ms(void);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * door.c - what drivers are given besides their device: the way to those whom they serve.
+ *
+ * A disk gets /dev/vduse/pci-ADDRESS, opened anew for each instance. A terminal's master is kept and each instance gets
+ * a duplicate: programs that have the terminal open notice nothing when the driver dies. So it is with input devices:
+ * /dev/uinput stays open here, and each instance of the driver goes on with the devices of the one before.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/vduse.h>
+#include <linux/vfio.h>
+
+#include "device.h"
+#include "devices.h"
+#include "log.h"
+
+#define UNITS_MAX 32
+#define TTYS_MAX  16
+#define LENT_STEP 0x4000000ull /* of bus addresses between two disks of one device */
+
+static void
+vduse_name(const struct managed *m, unsigned unit, char *name, size_t size)
+{
+	snprintf(name, size, unit ? "pci-%s-%u" : "pci-%s", m->address, unit);
+}
+
+/*
+ * Map the memory of the rings for the device, if the kernel has it before a driver answers; then it stays what it is.
+ * The pages are held by that mapping, not by ours.
+ */
+static void
+lend_memory(struct managed *m, unsigned unit, int vduse)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.iova = DEVICE_BUS_END + unit * LENT_STEP,
+	};
+	struct vduse_iotlb_entry entry = { 0 };
+	int fd = ioctl(vduse, VDUSE_IOTLB_GET_FD, &entry);
+	void *at;
+
+	if (fd < 0)
+		return;
+	map.size = entry.last - entry.start + 1;
+	at = map.size <= LENT_STEP ? mmap(NULL, map.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, entry.offset) : MAP_FAILED;
+	close(fd);
+	if (at == MAP_FAILED)
+		return;
+	map.vaddr = (uintptr_t)at;
+	if (ioctl(m->container, VFIO_IOMMU_MAP_DMA, &map) == 0)
+		m->lent[unit] = (struct manager_lent){ .start = entry.start, .last = entry.last, .bus = map.iova };
+	munmap(at, map.size);
+}
+
+const struct manager_lent *
+lent_at_door(const struct managed *m, const struct manager_request *r)
+{
+	return r->what == MANAGER_WANTS_VDUSE && r->unit < LENT_MAX ? &m->lent[r->unit] : NULL;
+}
+
+static int
+open_vduse(struct managed *m, const struct manager_request *r)
+{
+	char name[64];
+	bool is_new = r->unit >= m->units;
+	int control, error, fd;
+
+	if (r->unit >= UNITS_MAX || r->kind.config_size > VDUSE_CONFIG_MAX || r->kind.queues > VDUSE_QUEUES_MAX)
+		return -EINVAL;
+	vduse_name(m, r->unit, name, sizeof(name));
+	if (is_new) {
+		control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC);
+		if (control < 0)
+			return -errno;
+		error = vduse_create(control, name, &r->kind);
+		close(control);
+		if (error)
+			return error;
+		m->units = r->unit + 1;
+	}
+	fd = vduse_open(name);
+	if (fd >= 0 && is_new && m->iommu && r->unit < LENT_MAX)
+		lend_memory(m, r->unit, fd);
+	return fd;
+}
+
+/* Make a terminal, and the first free name /dev/hvcN for it. */
+static int
+make_tty(struct managed *m)
+{
+	char slave[64];
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (master < 0 || unlockpt(master) < 0 || ptsname_r(master, slave, sizeof(slave)) != 0) {
+		int error = -errno;
+
+		if (master >= 0)
+			close(master);
+		return error;
+	}
+	for (unsigned i = 0; i < TTYS_MAX; i++) {
+		snprintf(m->tty_name, sizeof(m->tty_name), "/dev/hvc%u", i);
+		if (symlink(slave, m->tty_name) == 0) {
+			m->tty = master;
+			return 0;
+		}
+	}
+	close(master);
+	return -EEXIST;
+}
+
+static int
+open_tty(struct managed *m)
+{
+	int error = m->tty >= 0 ? 0 : make_tty(m);
+	int fd = error ? error : fcntl(m->tty, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 && !error ? -errno : fd;
+}
+
+static int
+open_input(struct managed *m, unsigned unit)
+{
+	int fd;
+
+	if (unit >= INPUTS_MAX)
+		return -EINVAL;
+	if (m->inputs[unit] < 0)
+		m->inputs[unit] = open("/dev/uinput", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (m->inputs[unit] < 0)
+		return -errno;
+	fd = fcntl(m->inputs[unit], F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int
+open_door(struct managed *m, const struct manager_request *r)
+{
+	int fd;
+
+	switch (r->what) {
+	case MANAGER_WANTS_VDUSE:
+		return open_vduse(m, r);
+	case MANAGER_WANTS_TTY:
+		return open_tty(m);
+	case MANAGER_WANTS_INPUT:
+		return open_input(m, r->unit);
+	case MANAGER_WANTS_RANDOM:
+		fd = open("/dev/random", O_WRONLY | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	default:
+		return -EINVAL;
+	}
+}
+
+bool
+count_at_doors(const struct managed *m, uint64_t *answered, bool *waiting)
+{
+	*answered = 0;
+	*waiting = false;
+	for (unsigned unit = 0; unit < m->units; unit++) {
+		char name[64], path[128], text[256] = "";
+		const char *counts, *waits;
+		int fd;
+
+		vduse_name(m, unit, name, sizeof(name));
+		snprintf(path, sizeof(path), "/sys/class/vduse/%s/counts", name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+			text[0] = '\0';
+		if (fd >= 0)
+			close(fd);
+		counts = strstr(text, "\nanswered ");
+		waits = strstr(text, "\nwaiting ");
+		if (!counts || !waits)
+			return false;
+		*answered += strtoull(counts + strlen("\nanswered "), NULL, 10);
+		*waiting |= waits[strlen("\nwaiting ")] != '0';
+	}
+	return m->units > 0;
+}
+
+void
+destroy_doors(struct managed *m)
+{
+	int control = m->units ? open("/dev/vduse/control", O_RDWR | O_CLOEXEC) : -1;
+
+	for (unsigned unit = 0; control >= 0 && unit < m->units; unit++) {
+		char name[VDUSE_NAME_MAX] = "";
+
+		vduse_name(m, unit, name, sizeof(name));
+		if (ioctl(control, VDUSE_DESTROY_DEV, name) < 0)
+			log_info("%s: its disk stays, without a device: %s", m->address, strerror(errno));
+	}
+	if (control >= 0)
+		close(control);
+	for (unsigned unit = 0; unit < INPUTS_MAX; unit++)
+		if (m->inputs[unit] >= 0)
+			close(m->inputs[unit]);
+	if (m->tty >= 0) {
+		(void)unlink(m->tty_name);
+		close(m->tty);
+	}
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * daemon.h - a VDUSE daemon for the cases: a disk in memory that outlives it, and ways to misbehave.
+ *
+ * The case is the program that uses the disk. A daemon is a child; both see `struct disk`.
+ */
+#ifndef ABI_VDUSE_DAEMON_H
+#define ABI_VDUSE_DAEMON_H
+
+#include <dirent.h>
+#include <linux/fs.h>
+#include <linux/vduse.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "check.h"
+
+#define DISK_SIZE (1024 * 1024)
+#define LOG_SIZE  1024
+#define FEATURES  (1ull << 33 | 1ull << 32 | 1ull << 14 | 1ull << 13 | 1ull << 9 | 1ull << 6)
+
+enum behaviour {
+	SERVE,
+	HOLD,        /* take no notice of requests */
+	BAD_ID,      /* answer what was not asked */
+	BAD_INDEX,   /* claim more answers than there are questions */
+	BAD_STATUS,  /* answer with a status that there is not */
+	FAIL_ALL,    /* answer: an error */
+	SCRIBBLE,    /* random bytes all over the shared memory, random answers */
+	REFUSE,      /* every message is answered: failed */
+};
+
+struct disk {
+	char name[32];
+	char path[64];               /* of its block device */
+	unsigned char data[DISK_SIZE];
+	volatile int behaviour;
+	volatile unsigned int seen;  /* requests that are before the daemon */
+	volatile unsigned int logged;
+	volatile unsigned long long log[LOG_SIZE]; /* sectors, in the order of doing */
+};
+
+int control_open(void);
+/* A device `d->name`, not served yet; more features can be asked for. */
+struct disk *disk_create(unsigned long long features);
+/* A daemon; with `wait`, until there is a block device. */
+pid_t daemon_start(struct disk *d, bool wait);
+void daemon_kill(pid_t pid);
+void disk_destroy(struct disk *d);
+/* What /sys/class/vduse/NAME/state says. */
+bool state_has(const struct disk *d, const char *word);
+void wait_for_state(const struct disk *d, const char *word);
+unsigned char *aligned(size_t size);
+
+#endif
