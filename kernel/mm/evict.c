@@ -265,30 +265,14 @@ object_invalidate(struct memory_object *o, uint64_t start, uint64_t end, bool di
 uint64_t
 object_drop_clean(struct memory_object *o, uint64_t start, uint64_t end)
 {
-	uint64_t first = start / PAGE_SIZE, last = (end - 1) / PAGE_SIZE, stayed = 0;
+	uint64_t first = start / PAGE_SIZE, last = (end - 1) / PAGE_SIZE, stayed;
 
 	if (!o->store || end <= start)
 		return 0;
-	for (bool more = true; more;) {
-		struct page *p;
-		bool idle = false;
-
-		spin_lock(&o->pages_lock);
-		p = radix_next(&o->pages, &first);
-		more = p && first <= last;
-		if (more) {
-			idle = !(page_flags(p) & BUSY);
-			page_get(p);
-		}
-		spin_unlock(&o->pages_lock);
-		if (!more)
-			break;
-		if (idle && take_mapped(o, p, WITH_USED))
-			page_cache_count(true, -1);
-		else
-			stayed++;
-		page_put(p);
-		more = first++ != UINT64_MAX;
-	}
+	/* Who has a reference still (the request that filled it, a reader) has what it was: nobody finds it any more. */
+	mutex_lock(&o->lock);
+	stayed = page_cache_remove_clean(o, first, last);
+	object_unmap_range(o, first, last, true);
+	mutex_unlock(&o->lock);
 	return stayed;
 }

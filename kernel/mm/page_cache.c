@@ -120,9 +120,11 @@ remove_one(struct memory_object *o, struct page *p)
 	return true;
 }
 
-void
-page_cache_remove(struct memory_object *o, uint64_t first, uint64_t last)
+/* Take pages [first, last] out, `clean`: those that have no changes; how many have. */
+static uint64_t
+remove_pages(struct memory_object *o, uint64_t first, uint64_t last, bool clean)
 {
+	uint64_t stayed = 0;
 	bool more = true;
 
 	while (more) {
@@ -136,7 +138,9 @@ page_cache_remove(struct memory_object *o, uint64_t first, uint64_t last)
 			more = p && first <= last;
 			if (!more)
 				break;
-			if (remove_one(o, p))
+			if (clean && (page_flags(p) & (PAGE_DIRTY | PAGE_WRITEBACK)))
+				stayed++;
+			else if (remove_one(o, p))
 				batch[n++] = p;
 			more = first++ != UINT64_MAX;
 			if (!more)
@@ -151,6 +155,19 @@ page_cache_remove(struct memory_object *o, uint64_t first, uint64_t last)
 		for (uint32_t i = 0; i < n; i++)
 			page_put(batch[i]);
 	}
+	return stayed;
+}
+
+void
+page_cache_remove(struct memory_object *o, uint64_t first, uint64_t last)
+{
+	(void)remove_pages(o, first, last, false);
+}
+
+uint64_t
+page_cache_remove_clean(struct memory_object *o, uint64_t first, uint64_t last)
+{
+	return remove_pages(o, first, last, true);
 }
 
 struct page *

@@ -54,6 +54,8 @@ bool page_cache_has(struct memory_object *o, uint64_t index);
 /* Take pages [first, last] out of the object and drop its references; leaves stay for the
  * caller. Pages that are being written stay, stale. */
 void page_cache_remove(struct memory_object *o, uint64_t first, uint64_t last);
+/* The same, but pages that are dirty or being written stay as they are. How many did. */
+uint64_t page_cache_remove_clean(struct memory_object *o, uint64_t first, uint64_t last);
 /* Up to `n` pages from `index` on that are there and valid, each referenced; NULL where none is. */
 void page_cache_peek(struct memory_object *o, uint64_t index, struct page **out, uint32_t n);
 /* Make the missing page `index`, zeroed and up to date; *out gets it with a reference. -EEXIST:
