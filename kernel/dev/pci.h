@@ -45,6 +45,7 @@ struct pci_bus {
 	uint16_t segment;              /* [I] */
 	uint8_t number, last;          /* [I]; [P] the highest number behind it */
 	bool extended;                 /* [I] its devices can have more than 256 bytes of configuration space */
+	uint8_t depth;                 /* [I] 0: a root */
 	struct pci_bus *parent;        /* [I] NULL: a root */
 	struct pci_device *bridge;     /* [I] that leads to it */
 	struct list devices;           /* [P] by devfn */

@@ -22,6 +22,7 @@ struct list pci_buses = LIST_INIT(pci_buses); /* [P+l] */
 static struct spinlock list_lock = SPINLOCK_INIT(LEAF);
 
 #define SLOTS 32
+#define DEPTH_MAX 16 /* buses behind each other: each takes stack of who walks over all */
 
 static void scan_bus(struct pci_bus *b);
 
@@ -164,8 +165,13 @@ scan_slot(struct pci_bus *b, uint8_t slot)
 static struct pci_bus *
 create_bus(uint16_t segment, uint8_t number, struct pci_bus *parent, struct pci_device *bridge)
 {
-	struct pci_bus *b = kzalloc(sizeof(*b));
+	struct pci_bus *b;
 
+	if (parent && parent->depth + 1 == DEPTH_MAX) {
+		pr_warn("pci %s: buses nest deeper than %u\n", bridge->name, DEPTH_MAX);
+		return NULL;
+	}
+	b = kzalloc(sizeof(*b));
 	if (!b || !arch_pci_open_bus(segment, number)) {
 		kfree(b);
 		return NULL;
@@ -173,6 +179,7 @@ create_bus(uint16_t segment, uint8_t number, struct pci_bus *parent, struct pci_
 	b->segment = segment;
 	b->number = b->last = number;
 	b->parent = parent;
+	b->depth = parent ? parent->depth + 1 : 0;
 	b->bridge = bridge;
 	b->extended = arch_pci_is_extended(segment, number) && (!parent || (parent->extended && bridge->cap_express));
 	list_init(&b->devices);

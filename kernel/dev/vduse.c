@@ -57,7 +57,7 @@ vduse_put(struct vduse *v)
 		return;
 	for (uint32_t i = 0; v->queues && i < v->queue_count; i++)
 		if (v->queues[i].kick)
-			file_put(v->queues[i].kick);
+			file_put_late(v->queues[i].kick); /* the end of a disk comes below that of a file, of pages, ... */
 	vduse_arena_free(v);
 	kvfree(v->queues);
 	kfree(v->config);

@@ -411,7 +411,7 @@ vduse_ring_kick(struct vduse_queue *q)
 	spin_unlock(&q->lock);
 	if (kick) {
 		eventfd_signal(kick, 1);
-		file_put(kick);
+		file_put_late(kick); /* requests come from deep below */
 	}
 }
 

@@ -114,7 +114,7 @@ KTEST(block_neighbours_become_one_request)
 	static const uint64_t order[] = { 4096, 8192, 0, 20480, 16384, 40960 };
 	struct block_disk *d;
 	struct page *p = page_alloc(0, ALLOC_ZERO);
-	struct transfer t[ARRAY_SIZE(order)];
+	static struct transfer t[ARRAY_SIZE(order)]; /* a lot for a stack */
 	struct block_plug plug;
 
 	make_disk(&d);

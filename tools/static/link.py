@@ -3,10 +3,12 @@
 
 Both come from what gcc tells of each file while it compiles it (compilation.py).
 
-Depth. A call through a pointer may reach every function that is put into a member of that name anywhere
-(`.read = pipe_read` for `f->ops->read(...)`), or that is passed to the function whose parameter is called; by a file
-that calls it with names of functions, only those. What is left over, CALLS_BY_HAND names. A noreturn function ends the
-story and is not followed: panic() and the debugger have a stack of their own. The sum that has to fit into KERNEL_STACK_SIZE:
+Depth. A call through a pointer may reach every function that is put into this member of this struct anywhere
+(`.read = pipe_read` for `f->ops->read(...)`, where f's declaration and the structs' tell what f->ops is), or into a
+member of that name where the text does not show the struct; or that is passed to the function whose parameter is
+called: by a file that calls it with names of functions, only those. What is left over, CALLS_BY_HAND names; what a
+reader knows better, WITHIN. A noreturn function ends the story and is not followed: panic() and the debugger have a
+stack of their own. The sum that has to fit into KERNEL_STACK_SIZE:
 
     entry from user mode + deepest system call, in which any copy to or from user memory may fault:
         + entry from kernel mode + deepest page fault
@@ -44,11 +46,15 @@ ONCE = {
     "reclaim": ("memory", "a thread that reclaims does not reclaim again (page_alloc)"),
     "oom_kill": ("memory", "one at a time, and its victim needs none"),
 }
+EVENTFD = r"kernel/ipc/eventfd\.c"
+CACHED = r"kernel/(mm|vfs/tmpfs|vfs/fuse|block)/.*|kernel/vfs/[^/]*"
+DEVFS = r"kernel/vfs/(tmpfs|devfs)/.*"
 # Calls that close a circle: how often they happen at most, each time with the whole circle on the stack.
 CIRCLES = {
     ("free_tables", "free_tables"): (4, "page tables have four levels"),
     ("prune_table", "prune_table"): (4, "page tables have four levels"),
     ("next_below", "next_below"): (11, "64 bits of index, 6 a level"),
+    ("next_marked_below", "next_marked_below"): (11, "64 bits of index, 6 a level"),
     ("destroy_below", "destroy_below"): (11, "64 bits of index, 6 a level"),
     ("item_woken", "wake_queue"): (5, "epoll nests five deep at most"),
     ("levels_above", "levels_above"): (5, "epoll nests five deep at most"),
@@ -60,7 +66,27 @@ CIRCLES = {
     ("slab_free", "slab_alloc"): (1, "a magazine is allocated with ALLOC_NOWAIT and interrupts off"),
     ("arch_page_table_prepare", "frame_alloc"): (1, "a section's map is built from the section itself"),
     ("tmpfs_dir_free_tree", "tmpfs_entry_remove"): (1, "directories are emptied before they are put"),
-    ("link_readlink", "link_readlink"): (0, "two functions of one name: an entry's readlink is not the inode's"),
+    ("scan_bus", "scan_bus"): (16, "so deep do PCI's buses nest at most (DEPTH_MAX)"),
+    ("announce", "announce"): (16, "so deep do PCI's buses nest at most (DEPTH_MAX)"),
+    ("pci_assign_bus", "pci_assign_bus"): (16, "so deep do PCI's buses nest at most (DEPTH_MAX)"),
+    ("release", "object_put"): (2, "a partition puts its disk's pages, and those the disk"),
+    ("block_complete", "submit"): (3, "a request has three stages at most"),
+    ("vduse_ring_submit", "block_complete"): (2, "it completes by an error, after which no stage follows"),
+    ("pump", "block_complete"): (2, "it completes by an error, after which no stage follows"),
+    ("loop_submit", "block_complete"): (2, "it completes by an error, after which no stage follows"),
+    ("fail_all", "fuse_request_finish"): (2, "what it fails are the requests behind a connection's only INIT"),
+    ("socket_rights_drop", "file_put"): (2, "who drops rights already takes those of what it drops (rights.c)"),
+    ("release", "release"): (2, "a socket that was never accepted has none that wait to be"),
+    ("free_object", "notify_free_dead"): (1, "the marks of an inode that is gone hold none"),
+}
+# Calls, by the caller's file, below which a pointer reaches less than its type says: the files of what it may reach.
+WITHIN = {
+    (r"kernel/dev/vduse\w*\.c", "file_put"): (EVENTFD, "a kick is an eventfd, set_kick() sees to that"),
+    (r"kernel/dev/vfio_(pci_irq|legacy)\.c", "file_put"): (EVENTFD, "triggers come from vfio_eventfd()"),
+    (r"kernel/dev/vduse_ring\.c", "object_put"): ("", "the arena is an anonymous object, which has no release"),
+    (r"kernel/proc/core\w*\.c", "file_write"): (CACHED, "a core is a new regular file"),
+    (r".*", "devfs_add"): (DEVFS, "its file system is a tmpfs"),
+    (r".*", "devfs_remove"): (DEVFS, "its file system is a tmpfs"),
 }
 # Where a chain ends, because it does not come back: the machine stops.
 ENDS = re.compile(
@@ -116,11 +142,17 @@ def used_at_home(path, name):
 
 def balanced(text, at):
     """What stands between the parenthesis that opens before text[at] and the one that closes it."""
-    depth, end = 1, at
-    while depth and end < len(text):
-        depth += {"(": 1, ")": -1}.get(text[end], 0)
-        end += 1
-    return text[at : end - 1]
+    return text[at : balanced_end(text, at) - 1]
+
+
+def balanced_end(text, at, pair="()"):
+    """Behind the parenthesis that closes the one that opens before text[at]."""
+    depth = 1
+    for m in re.compile("[" + re.escape(pair) + "]").finditer(text, at):
+        depth += 1 if m[0] == pair[0] else -1
+        if not depth:
+            return m.end()
+    return len(text)
 
 
 def count_arguments(text):
@@ -136,13 +168,74 @@ def count_arguments(text):
 HANDED_ON_MAX = 3  # functions that hand on what they were given
 
 
+class Types:
+    """What struct an expression of the text is: by how its first name is declared, and by the members that follow."""
+
+    def __init__(self, texts):
+        self.texts, self.members, self.returns = texts, {}, {}
+        for text in texts.values():
+            for struct in re.finditer(r"^struct (\w+) \{(.*?)\n\}", text, re.M | re.S):
+                for m in re.finditer(r"\bstruct (\w+) \**(\w+)(?:\[\w*\])*;", struct[2]):
+                    self.members[struct[1], m[2]] = m[1]
+            for m in re.finditer(r"^[\w ]*\bstruct (\w+) \*\s?(\w+)\(", text, re.M):
+                self.returns[m[2]] = m[1]
+
+    def before(self, path, at):
+        """The struct of the expression that ends where `->` or `.` stands in this file's text, or None."""
+        text, begin = self.texts[path], at
+        while begin and (text[begin - 1] in ")]>." or text[begin - 1].isalnum() or text[begin - 1] == "_"):
+            if text[begin - 1] in ")]":
+                depth = 0
+                while begin:
+                    begin -= 1
+                    depth += {")": 1, "]": 1, "(": -1, "[": -1}.get(text[begin], 0)
+                    if not depth:
+                        break
+            elif text[begin - 1] == ">" and text[begin - 2] != "-":
+                break
+            else:
+                begin -= 2 if text[begin - 1] == ">" else 1
+        return self.of(path, begin, text[begin:at])
+
+    def of(self, path, at, expression):
+        """The struct of this expression, which stands there."""
+        first, *rest = re.split(r"->|\.", expression)
+        if m := re.match(r"container_of\(.*, struct (\w+),", expression):
+            end = balanced_end(expression, expression.index("(") + 1)
+            first, rest = m[1], re.split(r"->|\.", expression[end:])[1:]
+        elif m := re.match(r"(\w+)\(", expression):
+            end = balanced_end(expression, m.end())
+            first, rest = self.returns.get(m[1]), re.split(r"->|\.", expression[end:])[1:]
+        else:
+            first = self.declared(path, at, re.sub(r"\[.*", "", first))
+        for member in rest:
+            first = self.members.get((first, re.sub(r"\[.*", "", member)))
+        return first
+
+    def declared(self, path, at, name):
+        """The struct that `name` is declared as, in the function around this place or before all functions."""
+        text = self.texts[path]
+        if not re.fullmatch(r"\w+", name):
+            return None
+        pattern = re.compile(rf"\bstruct (\w+) (?:(?!struct\b)[^;(){{}}])*?\b{name}\b(?:\[[^]]*\])*\s*[;,)=]")
+        found = pattern.findall(text, function_start(text, at), at)
+        return found[-1] if found else next(iter(re.findall(r"^[a-z_ ]*" + pattern.pattern, text[:at], re.M)), None)
+
+
+def function_start(text, at):
+    """Where the head of the function around this place begins."""
+    return max(text.rfind("\n\n", 0, max(text.rfind("\n{\n", 0, at), 0)), 0)
+
+
 class Graph:
     """All functions with their frames, and who may call whom."""
 
     def __init__(self, files):
         self.frame, self.place, self.calls, self.unresolved = {}, {}, defaultdict(set), []
         self.by_name, self.takers = defaultdict(set), defaultdict(set)
-        pointers = []
+        names = [(p, *n.split()) for p, f in files.items() for n in f["defines"]]
+        self.local = {(p, words[1]) for p, *words in names if words[0] == "local" and len(words) == 2}
+        pointers, direct = [], []
         for path, f in files.items():
             for name, (where, line, size) in f["graph"]["functions"].items():
                 self.frame[path, name] = size
@@ -152,12 +245,16 @@ class Graph:
                 if callee == "__indirect_call":
                     pointers.append(((path, caller), place))
                 else:
-                    self.calls[path, caller].add(callee)
+                    direct.append(((path, caller), callee))
         for name in re.findall(r"^\s*function (\w+)", (TOP / USER_COPY).read_text(), re.M):
             self.frame[USER_COPY, name] = 32 + TRAP_FRAME
             self.place[USER_COPY, name] = (USER_COPY, 1)
             self.by_name[name].add((USER_COPY, name))
-            self.calls[USER_COPY, name].add(FAULT)
+            direct.append(((USER_COPY, name), FAULT))
+        self.pointed, self.calls_by_name = defaultdict(set), defaultdict(set)
+        for caller, callee in direct:
+            self.calls[caller].update(self.nodes(caller[0], callee))
+            self.calls_by_name[caller].update(self.nodes(caller[0], callee))
         self.texts = {p: (TOP / p).read_text() for p in sources("kernel", "boot", suffixes=(".c", ".h"))}
         self.find_members()
         self.find_calls()
@@ -167,9 +264,10 @@ class Graph:
                 self.unresolved.append((path, caller, place))
             else:
                 self.calls[path, caller] |= names
-        self.calls = {k: {n for c in v for n in self.nodes(k[0], c)} for k, v in self.calls.items()}
+                self.pointed[path, caller] |= names - self.calls_by_name[path, caller]
         self.bind()
-        self.extra, self.stale = 0, set(CIRCLES)
+        self.stale = set(CIRCLES) | set(WITHIN)
+        self.narrow()
         for caller, callees in self.calls.items():
             for callee in list(callees):
                 cut = (CLONE.sub("", caller[1]), CLONE.sub("", callee[1]))
@@ -185,12 +283,20 @@ class Graph:
             return ()
         if (path, name) in self.frame:
             return ((path, name),)
-        there = self.by_name.get(CLONE.sub("", name), ())
-        return [n for n in there if n[1] == name] or there
+        return self.named(path, CLONE.sub("", name))
+
+    def named(self, path, name):
+        """The functions that a file means by this name: its own, or one that is not another file's own."""
+        there = self.by_name.get(name, set())
+        if path.endswith(".h"):
+            return there
+        return {n for n in there if n[0] == path} or {n for n in there if n not in self.local}
 
     def find_members(self):
         """Members that hold functions: (member, number of arguments) -> structs, (struct, member) -> functions."""
         self.structs, self.members, self.first = defaultdict(set), defaultdict(set), {}
+        self.handed = defaultdict(set)  # (struct, member) -> functions that fill it with what they are given
+        self.types = Types(self.texts)
         typedefs = {}
         for text in self.texts.values():
             for m in re.finditer(r"^typedef [^;]*?\(\*(\w+)\)\(([^;]*)\);", text, re.M):
@@ -203,15 +309,27 @@ class Graph:
                 for m in re.finditer(r"\b(\w+) (\w+);", struct[2]):
                     if m[1] in typedefs:
                         self.structs[m[2], typedefs[m[1]]].add(struct[1])
-        for text in self.texts.values():
-            for table in re.finditer(r"\bstruct (\w+) [\w\[\]]+(?: \w+)* = \{(.*?)\n?\};", text, re.S):
-                for m in re.finditer(r"\.(\w+) = &?(\w+)\b", table[2]):
-                    if m[2] in self.by_name:
-                        self.members[table[1], m[1]].add(m[2])
-            for m in re.finditer(r"->(\w+) = &?(\w+);|\.(\w+) = &?(\w+);", text):
-                member, function = (m[1], m[2]) if m[1] else (m[3], m[4])
-                if function in self.by_name:
-                    self.members["", member].add(function)
+                        self.first.setdefault((struct[1], m[2]), "")
+        for path, text in self.texts.items():
+            macros = dict(re.findall(r"^#define (\w+)\s+((?:.*\\\n)*.*\.\w+ = .*)", text, re.M))
+            for table in re.finditer(r"\bstruct (\w+)(?: [\w\[\]]+(?: \w+)* = |\))\{", text):
+                inside = text[table.end() : balanced_end(text, table.end(), "{}") - 1]
+                filled = re.sub(r"\b[A-Z_]+\b", lambda m: macros.get(m[0], m[0]), inside)
+                for m in re.finditer(r"\.(\w+) = &?(\w+)\b", filled):
+                    struct = table[1] if (table[1], m[1]) in self.first else ""  # else of a struct inside it
+                    self.members[struct, m[1]] |= self.named(path, m[2])
+            for m in re.finditer(r"(?:->|\.)(\w+) = &?(\w+);", text):
+                struct = self.types.before(path, m.start()) or ""
+                if functions := self.named(path, m[2]):
+                    self.members[struct, m[1]] |= functions
+                elif (struct, m[1]) in self.first and (taker := self.taker_of(path, m.start(), m[2])):
+                    self.handed[struct, m[1]].add(taker)
+
+    def taker_of(self, path, at, name):
+        """The function around this place, when `name` is one of its parameters."""
+        text = self.texts[path]
+        head = re.compile(r"^(\w+)\((.*?)\)\n\{", re.M | re.S).search(text, function_start(text, at), at)
+        return head[1] if head and re.search(rf"\b{name}\b", head[2]) else None
 
     def find_calls(self):
         """Where a name is called in the text: name -> (path, whether it is a member, behind the parenthesis)."""
@@ -227,13 +345,17 @@ class Graph:
             giver = CALLS_BY_HAND[base]
             if giver.endswith("()"):
                 return self.given(giver[:-2])
-            return {n for n in self.by_name if re.fullmatch(giver, n)}
+            return {n for name in self.by_name if re.fullmatch(giver, name) for n in self.by_name[name]}
         text = self.texts.get(place[0], "").splitlines()
         line = "\n".join(text[place[1] - 1 : place[1] + 3])
+        begin = len("\n".join([*text[: place[1] - 1], ""]))
         # gcc's place may be the call or the assignment that it is part of: the member call at or behind it.
         for m in re.compile(r"(?:->|\.)(\w+)(?:\[[^]]*\])?\)?(\()").finditer(line, 0):
             if m.end() < place[2] or line.count("\n", 0, m.start()) > 2:
                 continue
+            if struct := self.types.before(place[0], begin + m.start()):
+                if (struct, m[1]) in self.first:
+                    return self.held(struct, m[1])
             inside = balanced(line, m.end(2))
             structs = self.structs.get((m[1], count_arguments(inside)), ())
             structs = self.same_first(structs, m[1], inside.split(",")[0].strip(), place)
@@ -242,7 +364,42 @@ class Graph:
                 # A member that no table of this struct fills is filled by an assignment.
                 return names or self.members["", m[1]]
         m = re.compile(r"\b(\w+)\(").search(line, max(place[2] - 1, 0))
-        return self.passed(place, m[1]) if m else None
+        if not m:
+            return None
+        found = self.put_into(place[0], begin + m.start(), m[1])
+        return self.passed(place, m[1]) if found is None else found
+
+    def held(self, struct, member):
+        """What is put into this member: by tables, by assignments, and by functions that are given it."""
+        names = self.members[struct, member] | self.members["", member]
+        return names.union(*(self.given(f) for f in self.handed[struct, member]))
+
+    def put_into(self, path, at, name):
+        """What the function around this place puts into its local pointer `name`; None when it has none."""
+        text = self.texts[path]
+        body = text.find("\n{", function_start(text, at))
+        if not re.compile(rf"\(\*{name}\)\(").search(text, body, at):
+            return self.put_into_global(path, name)
+        found = set()
+        for m in re.compile(rf"\b{name} = ([^;]+);").finditer(text, body, at):
+            for part in re.finditer(r"(->|\.)?\b(\w+)\b(?!->|\.)", m[1]):
+                if not part[1]:
+                    found |= self.named(path, part[2])
+                elif struct := self.types.before(path, m.start(1) + part.start()):
+                    found |= self.held(struct, part[2])
+        return found
+
+    def put_into_global(self, path, name):
+        """What this file puts into its pointer `name`, which stands before all functions; None when it has none."""
+        text = self.texts[path]
+        if not re.search(rf"^[\w *]+\(\*{name}\)\(.*\)(?: = \w+)?;", text, re.M):
+            return None
+        found = set()
+        for m in re.finditer(rf"\b{name}(?: =|,) (\w+)\b", text):
+            found |= self.named(path, m[1])
+            if taker := self.taker_of(path, m.start(), m[1]):
+                found |= self.given(taker)
+        return found
 
     def same_first(self, structs, member, argument, place):
         """Of these structs, those whose member takes what `argument` is declared as, where the text shows that."""
@@ -283,13 +440,14 @@ class Graph:
         return found
 
     def calls_of(self, function):
-        """(path, names of functions among the arguments, place) of each call, by name or by a member that holds it."""
-        members = {member for (_, member), names in self.members.items() if function in names}
+        """(path, functions named among the arguments, place) of each call, by name or by a member that holds it."""
+        members = {member for (_, member), these in self.members.items() if function in {n for _, n in these}}
         for name in {function, *members}:
             for path, by_member, at in self.parentheses[name]:
                 if name == function and not by_member or name in members and by_member:
                     inside = balanced(self.texts[path], at)
-                    yield path, {w for w in re.findall(r"\b\w+\b(?!\()", inside) if w in self.by_name}, at
+                    words = re.findall(r"(?<![>.])\b\w+\b(?!\(|->|\.)", inside)
+                    yield path, {n for w in words for n in self.named(path, w)}, at
 
     def bind(self):
         """A function that calls its parameter, called from a file that names what is to be called in each of its
@@ -301,18 +459,44 @@ class Graph:
                 if not these:
                     forwards.add(path)
             headers = [p for p in by_file if p.endswith(".h")]
-            any_of = {n for name in names for n in self.nodes("", name)}
             for node in [n for n in self.frame if CLONE.sub("", n[1]) == function]:
                 for caller, callees in list(self.calls.items()):
                     path = caller[0]
                     if node not in callees or headers or path in forwards or not by_file[path] or caller[1] == function:
                         continue
-                    here = {n for name in by_file[path] for n in self.nodes(path, name)}
+                    here = by_file[path]
                     copy = (node[0], f"{node[1]}.part.for {path}")
                     self.frame[copy], self.place[copy] = self.frame[node], self.place[node]
-                    self.calls[copy] = {c for c in self.calls.get(node, ()) if c not in any_of or c in here} | here
+                    self.calls[copy] = {c for c in self.calls.get(node, ()) if c not in names or c in here} | here
                     callees.discard(node)
                     callees.add(copy)
+
+    def narrow(self):
+        """WITHIN: a copy of what stands below such a call, whose pointers reach only these files."""
+        for (caller, callee), (files, _) in WITHIN.items():
+            for node in list(self.calls):
+                if not re.fullmatch(caller, node[0]):
+                    continue
+                for there in [n for n in self.calls[node] if CLONE.sub("", n[1]) == callee]:
+                    self.stale.discard((caller, callee))
+                    self.calls[node].discard(there)
+                    self.calls[node].add(self.copy_within(there, files, f".part.within {callee} {files}"))
+
+    def copy_within(self, top, files, suffix):
+        """The copy of this function; of all that it may reach there are copies as well."""
+        todo = [top]
+        while todo:
+            node = todo.pop()
+            copy = (node[0], node[1] + suffix)
+            if copy in self.frame:
+                continue
+            self.frame[copy], self.place[copy] = self.frame[node], self.place[node]
+            held = self.pointed.get(node, set())
+            below = {n for n in self.calls.get(node, ()) if n not in held or re.fullmatch(files, n[0])}
+            self.calls[copy] = {(n[0], n[1] + suffix) for n in below}
+            self.pointed[copy] = {(n[0], n[1] + suffix) for n in below & held}
+            todo += below
+        return (top[0], top[1] + suffix)
 
     def deepest(self, roots, until=None):
         """(bytes, chain) of the deepest chain from these functions, and the cycles met on the way. With `until`, of
@@ -323,7 +507,7 @@ class Graph:
             if node in memo:
                 return memo[node]
             if node in on:
-                cycles.append([n[1] for n in on[on.index(node) :]])
+                cycles.append(on[on.index(node) :])
                 return 0, ()
             on.append(node)
             below = max((depth(c) for c in sorted(self.calls.get(node, ()))), default=(0, ()))
@@ -334,7 +518,7 @@ class Graph:
                 memo[node] = (self.frame[node], (node,))
             return memo[node]
 
-        best = max((depth(n) for r in roots for n in self.nodes("", r)), default=(0, ()))
+        best = max((depth(n) for r in roots for n in self.by_name[r]), default=(0, ()))
         return best, cycles, memo
 
 
@@ -393,11 +577,9 @@ def stack(sample):
         for caller, callee in graph.stale:
             found.append(Finding("stack", "tools/static/link.py", 1, "stale", f"{caller} calls {callee} no longer"))
     for cycle in cycles:
-        at = min(cycle)
-        node = graph.nodes("", at)[0] if not sample else (sample, at)
-        found.append(
-            Finding("stack", node[0], graph.place[node][1], "recursion", " > ".join([*cycle, cycle[0]]), at)
-        )
+        node = min(cycle, key=lambda n: n[1])
+        chain = " > ".join(CLONE.sub("", name) for _, name in [*cycle, cycle[0]])
+        found.append(Finding("stack", node[0], graph.place[node][1], "recursion", chain, CLONE.sub("", node[1])))
     return found
 
 
