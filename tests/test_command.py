@@ -319,3 +319,17 @@ def test_damaged_image(tmp_path):
         timeout=60,
     )
     assert done.returncode == 126 and "damaged" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_again_tells_which_runs_failed(tmp_path):
+    """tests/again.sh, where every third run fails."""
+    (tmp_path / "sometimes").write_text("echo x >>runs; echo run $(wc -l <runs); [ $(($(wc -l <runs) % 3)) -ne 0 ]")
+    (tmp_path / "tests").mkdir()
+    subprocess.run(["cp", TOP / "tests/again.sh", tmp_path / "tests"], check=True)
+    again = [tmp_path / "tests/again.sh", "-l", "1"]
+    done = subprocess.run([*again, "7", "sh", "sometimes"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "failed: build/again/3 build/again/6" in done.stdout, done
+    assert sorted(p.name for p in (tmp_path / "build/again").iterdir()) == ["3", "6"]
+    assert (tmp_path / "build/again/6").read_text() == "run 6\n"
+    done = subprocess.run([*again, "2", "true"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "2 runs, no failure" in done.stdout, done

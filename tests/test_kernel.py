@@ -31,6 +31,13 @@ def test_kernel(vm, cpus):
     assert not failed, "\n".join(failed)
 
 
+def test_chosen_tests_run_so_often(vm):
+    console = vm("true", "--append", "test=spinlock_*:3", timeout=60).console
+    ran = re.findall(r"ktest: ok (\w+)", console)
+    assert len(ran) > 3 and all(ran.count(name) == 3 and name.startswith("spinlock_") for name in ran), console
+    assert f"ktest: done {len(ran)} passed 0 failed" in console
+
+
 # What breaks a rule on purpose (kernel/test/crash*.c), the reason that the panic must give, a function
 # that must be named: in the call stack, or as the place where a lock was taken; and the variants that
 # notice, where it is not all.

@@ -232,36 +232,36 @@ run(const struct ktest *test)
 	}
 }
 
+/* Whether the first `n` characters of `which` name it: all of its name, with a * its beginning. */
 static bool
-selected(const char *which, const char *name)
+selected(const char *which, size_t n, const char *name)
 {
-	size_t n = strlen(which);
-
-	if (!strcmp(which, "all"))
+	if (n == 3 && !strncmp(which, "all", n))
 		return true;
 	if (n && which[n - 1] == '*')
 		return !strncmp(which, name, n - 1);
-	return !strcmp(which, name);
+	return n == strlen(name) && !strncmp(which, name, n);
 }
 
 void
 test_run(const char *which)
 {
+	const char *times = strchr(which, ':');
+	size_t n = times ? (size_t)(times - which) : strlen(which);
 	uint32_t passed = 0, fails = 0;
+	uint64_t rounds = 1;
 
 	log_set_console_level(LOG_INFO);
 	if (!strncmp(which, "crash:", 6)) {
 		crash_run(which + 6);
 		arch_exit_emulator(STATUS_FAIL);
 	}
-	for (const struct ktest *test = ktest_start; test < ktest_end; test++) {
-		if (!selected(which, test->name))
-			continue;
-		if (run(test))
-			passed++;
-		else
-			fails++;
-	}
+	if (times)
+		(void)parse_u64(times + 1, NULL, 10, &rounds);
+	for (uint64_t i = 0; i < rounds; i++)
+		for (const struct ktest *test = ktest_start; test < ktest_end; test++)
+			if (selected(which, n, test->name))
+				*(run(test) ? &passed : &fails) += 1;
 	if (config_poison)
 		(void)check_all_objects();
 	if (!passed && !fails)
