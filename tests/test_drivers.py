@@ -476,12 +476,8 @@ def test_a_driver_that_dies_at_once_waits_longer_each_time(tmp_path):
 SPACES = BIND + """
 /drivers/nvme --pci 0000:00:08.0 --vduse n 2>/tmp/log & p=$!
 for n in $(seq 1000); do [ -b /dev/vda -a -b /dev/vdb -a -b /dev/vdc ] && break; busybox usleep 20000; done
-# Which is called what depends on who of them is there first.
-for s in spaces spaces-2 spaces-5; do
-	for d in vda vdb vdc; do
-		[ "$(cat /sys/block/$d/serial)" = $s ] || continue
-		echo $s $(cat /sys/block/$d/size /sys/block/$d/queue/logical_block_size) $(cksum < /dev/$d)
-	done
+for d in vda vdb vdc; do
+	echo $(cat /sys/block/$d/serial) $(cat /sys/block/$d/size /sys/block/$d/queue/logical_block_size) $(cksum < /dev/$d)
 done
 for d in vda vdb vdc; do
 	{ yes $(cat /sys/block/$d/serial) | head -c 1M | dd of=/dev/$d bs=64k seek=32 iflag=fullblock oflag=direct conv=notrunc 2>&1 | grep -v -e records -e copied; } &
@@ -507,3 +503,30 @@ def test_each_namespace_is_a_disk(tmp_path):
     for n, (name, _) in names.items():
         after = (tmp_path / f"disk{n}").read_bytes()
         assert after[SIZE // 2 : SIZE // 2 + (1 << 20)] == (f"{name}\n" * (1 << 18)).encode()[: 1 << 20]
+
+
+SAME_NAMES = """
+tell() { for d in $(ls /sys/block | grep vd); do echo $d $(cat /sys/block/$d/size); done; }
+tell
+for p in $(sed -n 's/.* running pid \\([0-9]*\\) .*/\\1/p' /run/devices/status); do kill -9 $p; done
+for d in vda vdb vdc vdd vde vdf; do dd if=/dev/$d bs=64k iflag=direct of=/dev/null 2>&1 | grep -i error; done
+tell
+"""
+
+
+@pytest.mark.parametrize("boot", range(3))
+def test_disks_have_the_same_names_at_each_boot(boot, tmp_path):
+    """By the addresses of their controllers, then by port or namespace, whatever was plugged in first."""
+    disks = [
+        ("nvme-ns,bus=c,nsid=7", 5), ("nvme-ns,bus=c,nsid=2", 4), ("ide-hd,bus=sata.4", 3), ("ide-hd,bus=sata.1", 2),
+        ("virtio-blk-pci,disable-legacy=on,iommu_platform=on,addr=9", 6),
+    ]
+    words = ["--device", "nvme,id=c,serial=c,addr=8", "--device", "ahci,id=sata,addr=7"]
+    for device, order in disks:
+        (tmp_path / f"{order}").write_bytes(bytes(order << 20))
+        words += ["--device", f"{device},file={tmp_path}/{order}"]
+    (tmp_path / "1").write_bytes(bytes(1 << 20))
+    words += ["--disk", f"{tmp_path}/1"]
+    ended = run_vm(SAME_NAMES, *words)
+    named = "".join(f"vd{letter} {2048 * (n + 1)}\n" for n, letter in enumerate("abcdef"))
+    assert (ended.status, ended.out) == (0, named * 2), str(ended)

@@ -127,7 +127,7 @@ def test_a_driver_that_is_killed_is_not_missed(events, tmp_path):
     """Its keyboard stays for those who read it; the next driver goes on with it."""
     host = Host(tmp_path, [key("a"), key("b", True), key("b", False) + key("c"), key("d")])
     ended = run_vm(KILLED, "--add", f"{DRIVERS}:/drivers", "--add", f"{TOP}/build/devices:/devices", "--add", f"{events}:/events",
-        "--add", f"{DRIVERS.parents[1]}/drivers/input/ps2/ps2.driver:/ps2.driver",
+        "--add", f"{TOP}/services/devices/table/ps2.driver:/ps2.driver",
         *host.options())
     assert ended.status == 0, str(ended)
     keys = ["4:4=30 1:30=1", "4:4=30 1:30=0", "4:4=48 1:48=1", "17:1=1", "1:48=0"]

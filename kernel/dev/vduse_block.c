@@ -5,6 +5,9 @@
  * A thread of its own does what the specification calls initialisation: the status goes up bit by bit, each step told to
  * the daemon and answered by it; features are agreed on; then the disk is made, and its partition table is read. A
  * configuration that makes no sense ends in FAILED and a line in the log.
+ *
+ * The letter is taken before that thread begins, so that disks are called after the order in which daemons set them up,
+ * and not after which of the threads is first.
  */
 #include <tessera/errno.h>
 #include <tessera/panic.h>
@@ -133,16 +136,17 @@ disk_commit(struct block_disk *d)
 }
 
 static void
-give_letter(int index)
+give_letter(struct vduse *v)
 {
 	uint64_t flags = spin_lock_irq(&letters_lock);
 
-	letters[index / 64] &= ~(1ull << (index % 64));
+	letters[v->disk_index / 64] &= ~(1ull << (v->disk_index % 64));
 	spin_unlock_irq(&letters_lock, flags);
+	v->disk_index = -1;
 }
 
-static int
-take_letter(void)
+static bool
+take_letter(struct vduse *v)
 {
 	uint64_t flags = spin_lock_irq(&letters_lock);
 	int index;
@@ -152,7 +156,8 @@ take_letter(void)
 	if (index < DISKS_MAX)
 		letters[index / 64] |= 1ull << (index % 64);
 	spin_unlock_irq(&letters_lock, flags);
-	return index < DISKS_MAX ? index : -ENOSPC;
+	v->disk_index = index < DISKS_MAX ? index : -1;
+	return index < DISKS_MAX;
 }
 
 static void
@@ -160,8 +165,7 @@ disk_release(struct block_disk *d)
 {
 	struct vduse *v = d->private;
 
-	if (v->disk_index >= 0)
-		give_letter(v->disk_index);
+	give_letter(v);
 	vduse_put(v);
 }
 
@@ -274,25 +278,27 @@ ask_serial(struct vduse *v)
 	kfree(buf);
 }
 
+/* From here on the letter is the disk's: it goes with its last user. */
 static int
 make_disk(struct vduse *v)
 {
 	struct config c;
 	struct block_disk *d = block_disk_create(&disk_ops, v);
 	const char *wrong;
-	int error = -ENOMEM;
+	int error;
 
-	if (!d)
+	if (!d) {
+		give_letter(v);
 		return -ENOMEM;
+	}
 	vduse_get(v);
 	read_config(v, &c);
 	wrong = set_limits(v, &d->limits, &c);
-	v->disk_index = wrong ? -1 : take_letter();
-	if (wrong)
+	if (wrong) {
 		pr_err("vduse: %s: %s makes no sense\n", v->name, wrong);
-	error = wrong ? -EINVAL : MIN(v->disk_index, 0);
-	if (error)
+		error = -EINVAL;
 		goto put;
+	}
 	disk_name(d->name, sizeof(d->name), v->disk_index);
 	d->major = MAJOR_VIRTBLK;
 	d->first_minor = (uint32_t)v->disk_index * MINORS;
@@ -360,7 +366,9 @@ start(void *arg)
 	struct vduse *v = arg;
 	int error = initialise(v);
 
-	if (!error)
+	if (error)
+		give_letter(v);
+	else
 		error = make_disk(v);
 	if (error && error != -ENXIO) {
 		pr_err("vduse: %s: no disk: error %d\n", v->name, error);
@@ -378,10 +386,15 @@ start(void *arg)
 int
 vduse_block_start(struct vduse *v)
 {
-	struct thread *t = thread_create_kernel("vduse", start, v);
+	struct thread *t;
 
-	if (!t)
+	if (!take_letter(v))
+		return -ENOSPC;
+	t = thread_create_kernel("vduse", start, v);
+	if (!t) {
+		give_letter(v);
 		return -ENOMEM;
+	}
 	vduse_get(v);
 	thread_start(t);
 	return 0;

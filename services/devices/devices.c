@@ -38,8 +38,9 @@
 #include "driver.h"
 
 #define SCAN_MS	       1000
-#define SETTLE_MS      10000 /* --daemon waits no longer */
+#define SETTLE_MS      30000 /* --daemon waits no longer */
 #define SETTLE_STEP_MS 3
+#define TRIES	       3 /* of a device at first, before the next one's turn: it may have been killed */
 #define LONG_ENOUGH    20	   /* ms of service: its death is no failure to start */
 #define LONGEST_WAIT   30000
 #define PATIENCE_MS    10000
@@ -107,20 +108,21 @@ is_tried(const struct managed *m)
 {
 	if (m->state == RUNNING)
 		return !m->units || count_names("/sys/block", "vd") >= count_names("/dev/vduse", "pci-");
-	return m->state == RESTING || (m->state == WAITING && m->failures > 0);
+	return m->state == RESTING || (m->state == WAITING && m->failures >= TRIES);
 }
 
 /*
- * At first one device after the other is begun, by their addresses, so that disks have the same names at each boot.
+ * At first one device after the other is begun, by their addresses, so that disks have the same names at each boot; a
+ * driver with several has them named in the order in which it makes them.
  * When each has been tried, who waits for us goes on.
  */
 static void
 begin_next(struct watch *w)
 {
 	for (struct managed *m = all; m && now_ms() < begun + SETTLE_MS; m = m->next) {
-		if (is_tried(m))
+		if (m->platform || is_tried(m)) /* nobody's name depends on old devices, which are slow */
 			continue;
-		if (m->state == WAITING)
+		if (m->state == WAITING && m->failures == 0)
 			start(&m->timer);
 		return;
 	}

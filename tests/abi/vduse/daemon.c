@@ -45,6 +45,12 @@ aligned(size_t size)
 struct disk *
 disk_create(unsigned long long features)
 {
+	return disk_create_as("abi", features);
+}
+
+struct disk *
+disk_create_as(const char *name, unsigned long long features)
+{
 	int control = control_open();
 	struct disk *d = mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct virtio_blk_config config = {
@@ -59,7 +65,7 @@ disk_create(unsigned long long features)
 	struct vduse_dev_config *c = calloc(1, sizeof(*c) + sizeof(config));
 
 	CHECK(d != MAP_FAILED && c);
-	snprintf(d->name, sizeof(d->name), "abi");
+	snprintf(d->name, sizeof(d->name), "%s", name);
 	(void)ioctl(control, VDUSE_DESTROY_DEV, d->name); /* what a case that failed has left */
 	snprintf(c->name, sizeof(c->name), "%s", d->name);
 	c->device_id = 2;

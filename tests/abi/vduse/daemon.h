@@ -45,6 +45,7 @@ struct disk {
 int control_open(void);
 /* A device `d->name`, not served yet; more features can be asked for. */
 struct disk *disk_create(unsigned long long features);
+struct disk *disk_create_as(const char *name, unsigned long long features);
 /* A daemon; with `wait`, until there is a block device. */
 pid_t daemon_start(struct disk *d, bool wait);
 void daemon_kill(pid_t pid);

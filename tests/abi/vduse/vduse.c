@@ -110,6 +110,28 @@ TEST(one_daemon_at_a_time)
 	CHECK_ERRNO(open(path, O_RDWR), ENOENT);
 }
 
+/* Which daemon answers first decides nothing. */
+TEST(disks_are_named_in_the_order_of_their_setup)
+{
+	struct disk *late = disk_create_as("abi-late", 0), *d = disk_create(0);
+	struct vduse_vq_config queue = { .index = 0, .max_size = 64 };
+	pid_t pid = check_fork(), daemon, late_daemon;
+
+	if (pid == 0) {
+		int fd = open("/dev/vduse/abi-late", O_RDWR | O_NONBLOCK);
+
+		_exit(fd < 0 || ioctl(fd, VDUSE_VQ_SETUP, &queue) < 0);
+	}
+	CHECK_EXIT(pid, 0);
+	daemon = daemon_start(d, true);
+	late_daemon = daemon_start(late, true);
+	CHECK(strcmp(late->path, d->path) < 0);
+	daemon_kill(late_daemon);
+	daemon_kill(daemon);
+	disk_destroy(late);
+	disk_destroy(d);
+}
+
 TEST(what_is_written_is_there)
 {
 	struct disk *d = disk_create(0);
