@@ -238,7 +238,7 @@ def test_manager_starts_again_what_dies(kernel, tmp_path):
     """Nothing but its device, killed five times each, and the one that cannot start disturbs nobody."""
     names = ("virtio", "nvme", "ahci")
     words = [*options(tmp_path, names, kernel), "--add", f"{TOP}/build/devices:/devices"]
-    ended = run_vm(MANAGED, *words)
+    ended = run_vm(MANAGED, *words, timeout=300)
     assert ended.status == 0 and "never" not in ended.out, str(ended)
     for name, address in (("virtio_blk", "05"), ("nvme", "08"), ("ahci", "0a")):
         assert f"0000:00:{address}.0 {name} running" in ended.out, str(ended)

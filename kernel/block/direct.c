@@ -202,6 +202,8 @@ block_direct(struct block_device *b, struct iov_iter *it, uint64_t pos, bool wri
 
 		error = gather(d, it, pos + (uint64_t)done);
 		moved = d->io.length;
+		if (!error && write)
+			current_thread()->disk.written += moved;
 		if (!error)
 			error = block_submit_wait(&d->io);
 		let_go(d, !write && !error);
@@ -289,6 +291,8 @@ block_direct_begin(struct block_device *b, struct iov_iter *it, uint64_t pos, bo
 	continuation_init(&d->late, tell_late);
 	d->told = t;
 	d->io.done = direct_done;
+	if (write)
+		current_thread()->disk.written += count;
 	block_submit(&d->io, t->plug);
 	return FILE_UNDER_WAY;
 }

@@ -27,6 +27,8 @@
 
 #define PLUG_MAX 32u
 
+static struct disk_use transferred; /* [a] by all disks since boot */
+
 enum stage { STAGE_PREFLUSH, STAGE_DATA, STAGE_POSTFLUSH };
 
 /* What io->waiter says when it is over. */
@@ -103,6 +105,25 @@ block_statistics_snapshot(struct block_device *b, struct block_statistics *out)
 {
 	count_busy(&b->statistics, clock_monotonic_ns());
 	memcpy(out, &b->statistics, sizeof(*out));
+}
+
+/* A write was counted for its thread before: disk_use.h. */
+static void
+count_transfer(const struct block_io *io)
+{
+	if (io->op == BLOCK_READ) {
+		atomic_add_relaxed(&transferred.read, io->length);
+		current_thread()->disk.read += io->length;
+	} else if (io->op == BLOCK_WRITE) {
+		atomic_add_relaxed(&transferred.written, io->length);
+	}
+}
+
+void
+block_transferred(struct disk_use *out)
+{
+	out->read = atomic_load_relaxed(&transferred.read);
+	out->written = atomic_load_relaxed(&transferred.written);
 }
 
 static void
@@ -330,6 +351,7 @@ block_submit(struct block_io *io, struct block_plug *p)
 		finish(io, error);
 		return;
 	}
+	count_transfer(io);
 	io->next = NULL;
 	io->last = io;
 	io->total = io->length;

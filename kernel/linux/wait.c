@@ -19,6 +19,8 @@
 #define P_PID  1
 #define P_PGID 2
 
+#define BLOCK_SIZE 512u
+
 #define RUSAGE_SELF     0
 #define RUSAGE_CHILDREN -1
 #define RUSAGE_THREAD   1
@@ -36,6 +38,14 @@ timeval_of(uint64_t ns)
 	return (struct linux_timeval){ ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / NSEC_PER_USEC };
 }
 
+/* In blocks of 512 bytes. */
+static void
+show_disk_use(struct linux_rusage *r, const struct disk_use *d)
+{
+	r->blocks_in = (int64_t)(d->read / BLOCK_SIZE);
+	r->blocks_out = (int64_t)(d->written / BLOCK_SIZE);
+}
+
 static void
 rusage_of_wait(const struct wait_result *w, struct linux_rusage *r)
 {
@@ -46,6 +56,7 @@ rusage_of_wait(const struct wait_result *w, struct linux_rusage *r)
 		.minor_faults = w->minor_faults,
 		.major_faults = w->major_faults,
 	};
+	show_disk_use(r, &w->disk);
 }
 
 long
@@ -112,6 +123,7 @@ static void
 rusage_self(struct process *p, struct linux_rusage *r)
 {
 	uint64_t user, sys, flags;
+	struct disk_use disk;
 	struct thread *t;
 
 	process_times(p, &user, &sys);
@@ -120,15 +132,18 @@ rusage_self(struct process *p, struct linux_rusage *r)
 	flags = spin_lock_irq(&p->signal_lock);
 	r->minor_faults = p->dead_minor;
 	r->major_faults = p->dead_major;
+	disk = p->dead_disk;
 	r->voluntary = p->dead_voluntary;
 	r->involuntary = p->dead_involuntary;
 	list_for_each(t, &p->threads, process_node) {
 		r->minor_faults += t->minor_faults;
 		r->major_faults += t->major_faults;
+		disk_use_add(&disk, &t->disk);
 		r->voluntary += t->voluntary_switches;
 		r->involuntary += t->involuntary_switches;
 	}
 	spin_unlock_irq(&p->signal_lock, flags);
+	show_disk_use(r, &disk);
 	r->peak_rss_kib = process_peak_resident(p) * (PAGE_SIZE / 1024);
 }
 
@@ -141,6 +156,7 @@ rusage_children(struct process *p, struct linux_rusage *r)
 	r->system = timeval_of(p->children_system_ns);
 	r->minor_faults = p->children_minor;
 	r->major_faults = p->children_major;
+	show_disk_use(r, &p->children_disk);
 	r->peak_rss_kib = p->children_peak_rss * (PAGE_SIZE / 1024);
 	spin_unlock_irq(&p->signal_lock, flags);
 }
@@ -155,6 +171,7 @@ rusage_thread(struct thread *t, struct linux_rusage *r)
 	r->system = timeval_of(sys);
 	r->minor_faults = t->minor_faults;
 	r->major_faults = t->major_faults;
+	show_disk_use(r, &t->disk);
 	r->voluntary = t->voluntary_switches;
 	r->involuntary = t->involuntary_switches;
 	r->peak_rss_kib = process_peak_resident(t->process) * (PAGE_SIZE / 1024);

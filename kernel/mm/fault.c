@@ -199,6 +199,17 @@ unlock:
 	return error;
 }
 
+/* It was counted as a minor one. */
+static void
+count_major(struct thread *t, struct address_space *as)
+{
+	cpu_count_one(CPU_COUNTER(faults_major));
+	t->minor_faults--;
+	t->major_faults++;
+	atomic_sub(&as->minor_faults, 1);
+	atomic_add_relaxed(&as->major_faults, 1);
+}
+
 static int
 handle(vaddr_t address, unsigned int access)
 {
@@ -207,12 +218,14 @@ handle(vaddr_t address, unsigned int access)
 	struct fault_after after = { 0 };
 	struct mapping *m;
 	bool major = false;
+	uint64_t misses;
 	int error;
 
 	if (unlikely(!as || address >= USER_END || t->pagefault_disabled))
 		return -EFAULT;
 	t->minor_faults++;
 	atomic_add_relaxed(&as->minor_faults, 1);
+	misses = t->page_misses;
 	resting = tlb_rest();
 	if ((access & (FAULT_WRITE | FAULT_PRESENT)) == FAULT_WRITE) {
 		error = fault_anonymous_unlocked(as, address);
@@ -225,15 +238,13 @@ handle(vaddr_t address, unsigned int access)
 		if (likely(m && m->start <= address)) {
 			error = mapping_fault(m, address, access, false, &after);
 			read_unlock(&as->lock);
+			/* However soon it has come: who waits for another's reading has a minor one. */
+			if (unlikely(t->page_misses != misses) && !major) {
+				major = true;
+				count_major(t, as);
+			}
 			if (likely(!after.object))
 				break;
-			if (after.page && !major) {
-				major = true;
-				t->minor_faults--;
-				t->major_faults++;
-				atomic_sub(&as->minor_faults, 1);
-				atomic_add_relaxed(&as->major_faults, 1);
-			}
 			error = fault_finish(&after, error);
 			if (error != -EAGAIN)
 				break;

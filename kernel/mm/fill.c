@@ -255,6 +255,7 @@ page_cache_find(struct memory_object *o, struct file *f, uint64_t index, uint64_
 		if (!p) {
 			if (how & FIND_NOWAIT)
 				return -EAGAIN;
+			current_thread()->page_misses++;
 			error = readahead_missing(o, f, index, wanted, how);
 			if (error != 0)
 				return error;

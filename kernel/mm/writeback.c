@@ -98,6 +98,7 @@ object_mark_dirty(struct memory_object *o, struct page *p)
 		radix_mark(&o->pages, p->index, MARK_DIRTY);
 		WRITE_ONCE(s->dirty, s->dirty + 1);
 		dirty_count(s->backing, 1, 0);
+		current_thread()->disk.written += PAGE_SIZE;
 	}
 	spin_unlock(&o->pages_lock);
 	return ours;

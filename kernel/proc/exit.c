@@ -71,6 +71,7 @@ leave_process(struct process *p, struct thread *t, int status)
 	p->dead_system_ns += sys;
 	p->dead_minor += t->minor_faults;
 	p->dead_major += t->major_faults;
+	disk_use_add(&p->dead_disk, &t->disk);
 	p->dead_voluntary += t->voluntary_switches;
 	p->dead_involuntary += t->involuntary_switches;
 	signal_queue_flush(&t->pending, ~0ull);

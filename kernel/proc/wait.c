@@ -113,6 +113,8 @@ fill_zombie(struct process *child, struct wait_result *out)
 	out->system_ns = child->dead_system_ns + child->children_system_ns;
 	out->minor_faults = child->dead_minor + child->children_minor;
 	out->major_faults = child->dead_major + child->children_major;
+	out->disk = child->dead_disk;
+	disk_use_add(&out->disk, &child->children_disk);
 	out->peak_rss = MAX(child->peak_rss, child->children_peak_rss);
 }
 
@@ -126,6 +128,7 @@ account_child(struct process *self, const struct wait_result *r)
 	self->children_system_ns += r->system_ns;
 	self->children_minor += r->minor_faults;
 	self->children_major += r->major_faults;
+	disk_use_add(&self->children_disk, &r->disk);
 	self->children_peak_rss = MAX(self->children_peak_rss, r->peak_rss);
 	spin_unlock_irq(&self->signal_lock, flags);
 }

@@ -17,6 +17,7 @@
 #define TESSERA_BLOCK_H
 
 #include <tessera/atomic.h>
+#include <tessera/disk_use.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
 #include <tessera/memory_object.h>
@@ -269,6 +270,8 @@ void block_for_each(void (*fn)(void *ctx, struct block_device *b), void *ctx);
 void block_majors(void (*fn)(void *ctx, uint32_t major, const char *name), void *ctx);
 int block_show_partitions(struct text *t);
 int block_show_diskstats(struct text *t);
+/* What disks have read and written since boot. */
+void block_transferred(struct disk_use *out);
 void block_dump(void); /* all disks to the log, no locks */
 void block_init(void);
 

@@ -30,6 +30,7 @@ struct trace_ring;
 	C(faults_exec, "of both: instruction fetches")                                             \
 	C(faults_present, "of both: of a page that was there, without the right")                  \
 	C(faults_refused, "of both: not mended")                                                   \
+	C(faults_major, "of both: of a page of a disk or daemon, which was not cached")            \
 	C(page_allocs, "blocks of frames handed out")                                              \
 	C(page_frees, "blocks of frames given back")                                               \
 	C(reclaims, "times that memory was looked for")                                            \

@@ -5,6 +5,7 @@
 #ifndef TESSERA_FORK_H
 #define TESSERA_FORK_H
 
+#include <tessera/disk_use.h>
 #include <tessera/types.h>
 
 struct file;
@@ -81,6 +82,7 @@ struct wait_result {
 	int code;       /* CLD_* */
 	int code_status; /* exit code or signal, as waitid gives it */
 	uint64_t user_ns, system_ns, minor_faults, major_faults, peak_rss;
+	struct disk_use disk;
 };
 long process_wait(int which, pid_t id, int options, struct wait_result *out);
 

@@ -157,6 +157,7 @@ struct process {
 	uint64_t dead_user_ns, dead_system_ns;         /* [s] of threads that ended */
 	uint64_t children_user_ns, children_system_ns; /* [s] of reaped children */
 	uint64_t dead_minor, dead_major, children_minor, children_major; /* [s] */
+	struct disk_use dead_disk, children_disk;      /* [s] */
 	uint64_t dead_voluntary, dead_involuntary;     /* [s] */
 	uint64_t peak_rss;                /* [p] pages, of memory that it had before: exec, exit; see the function */
 	uint64_t children_peak_rss;       /* [s] pages; of reaped children */

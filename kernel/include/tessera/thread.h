@@ -15,6 +15,7 @@
 
 #include <tessera/arch/thread.h>
 #include <tessera/atomic.h>
+#include <tessera/disk_use.h>
 #include <tessera/kcov.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
@@ -182,6 +183,8 @@ struct thread {
 	bool left_process;             /* [o] ended before others of its process: its memory may be gone */
 	struct vfork_wait *vfork;      /* [o] parent to release at exec or exit */
 	uint64_t minor_faults, major_faults; /* [o] */
+	struct disk_use disk;          /* [o] */
+	uint64_t page_misses;          /* [o] pages of stores that it looked for and were not cached */
 	struct ptrace *ptrace;         /* [a] NULL until it is first traced: proc/ptrace.c */
 	struct futex_waiter *futex;    /* FUTEX_PI: the PI futex being waited for, NULL: none */
 	struct sem_undo_list *sem_undo; /* [o] what System V semaphores are owed; NULL: nothing yet */

@@ -18,6 +18,7 @@ show_vmstat(struct text *t, struct target *at)
 {
 	struct writeback_stats w;
 	struct memory_stats m;
+	struct disk_use disk;
 
 	memory_stats(&m);
 	writeback_stats(&w);
@@ -26,14 +27,16 @@ show_vmstat(struct text *t, struct target *at)
 		      "nr_page_table_pages %lu\nnr_anon_transparent_hugepages %lu\n",
 		   m.free, m.anonymous, m.cached, m.shared, w.dirty, w.writeback, m.slab, m.page_tables,
 		   m.huge >> HUGE_PAGE_ORDER);
-	text_print(t, "pgfault %lu\npgmajfault 0\npgalloc_normal %lu\npgfree %lu\nallocstall_normal %lu\n",
+	text_print(t, "pgfault %lu\npgmajfault %lu\npgalloc_normal %lu\npgfree %lu\nallocstall_normal %lu\n",
 		   cpu_counter_sum(CPU_COUNTER(faults_user)) + cpu_counter_sum(CPU_COUNTER(faults_kernel)),
+		   cpu_counter_sum(CPU_COUNTER(faults_major)),
 		   cpu_counter_sum(CPU_COUNTER(page_allocs)), cpu_counter_sum(CPU_COUNTER(page_frees)),
 		   cpu_counter_sum(CPU_COUNTER(reclaims)));
 	text_print(t, "nr_dirtied %lu\nnr_written %lu\nnr_dirty_threshold %lu\nnr_dirty_background_threshold %lu\n",
 		   w.dirtied, w.written, w.threshold, w.background);
-	/* Nothing is swapped. */
-	text_print(t, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n");
+	block_transferred(&disk);
+	/* In KiB. Nothing is swapped. */
+	text_print(t, "pgpgin %lu\npgpgout %lu\npswpin 0\npswpout 0\n", disk.read / 1024, disk.written / 1024);
 	return 0;
 }
 

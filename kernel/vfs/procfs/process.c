@@ -313,11 +313,20 @@ show_syscall(struct text *t, struct target *at)
 static int
 show_io(struct text *t, struct target *at)
 {
-	const struct process *p = at->process;
+	struct process *p = at->process;
+	struct thread *thread;
+	struct disk_use disk;
+	uint64_t flags;
 
-	text_print(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\nread_bytes: 0\nwrite_bytes: 0\n"
+	flags = spin_lock_irq(&p->signal_lock);
+	disk = p->dead_disk;
+	disk_use_add(&disk, &p->children_disk);
+	list_for_each(thread, &p->threads, process_node)
+		disk_use_add(&disk, &thread->disk);
+	spin_unlock_irq(&p->signal_lock, flags);
+	text_print(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\nread_bytes: %lu\nwrite_bytes: %lu\n"
 		      "cancelled_write_bytes: 0\n",
-		   p->read_bytes, p->write_bytes, p->read_calls, p->write_calls);
+		   p->read_bytes, p->write_bytes, p->read_calls, p->write_calls, disk.read, disk.written);
 	return 0;
 }
 
