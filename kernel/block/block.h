@@ -18,6 +18,8 @@ int block_device_add(struct block_disk *d, uint32_t number, uint64_t start, uint
 		     const char *uuid, const char *label, bool readonly);
 /* Its names go, what is cached goes, the disk's reference is dropped. d->lock is held. */
 void block_device_remove(struct block_device *b);
+/* Write what is dirty of all of its devices, whoever is killed. d->lock is held. */
+void block_sync_locked(struct block_disk *d);
 struct block_device *block_device_number(struct block_disk *d, uint32_t number); /* d->lock is held; borrowed */
 
 /* --- cache.c */

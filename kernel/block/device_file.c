@@ -155,13 +155,10 @@ device_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
 	switch (mode) {
 	case FALLOC_ZERO_RANGE:
 	case FALLOC_ZERO_RANGE | FALLOC_KEEP_SIZE:
-		object_invalidate(b->object, start, start + n, true);
 		return block_zero(b, start, n, BLOCK_NOUNMAP, true);
 	case FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE:
-		object_invalidate(b->object, start, start + n, true);
 		return block_zero(b, start, n, 0, false);
 	case FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE | FALLOC_NO_HIDE_STALE:
-		object_invalidate(b->object, start, start + n, true);
 		return block_discard(b, start, n);
 	}
 	return -EOPNOTSUPP;

@@ -5,8 +5,8 @@
  *	create ---> KNOWN ---remove---> GONE ---last reference---> freed
  *
  * A disk holds a reference to each of its devices while they have names; a device holds one to its disk for
- * life, a partition one to the whole disk too; open files, mappings and requests on their way hold the device. So a removed disk lasts as long as
- * somebody looks at it, and answers EIO.
+ * life, a partition one to the whole disk too; open files, mappings and requests on their way hold the device. So a
+ * removed disk lasts as long as somebody looks at it, and answers EIO.
  *
  * Locks: disk->lock (BLOCK): who has it open, claims, partitions; held while a partition table is read. Then
  * block_table_lock (BLOCK_TABLE): numbers and the list of disks; nothing is taken inside it.
@@ -352,6 +352,16 @@ out:
 }
 
 void
+block_sync_locked(struct block_disk *d)
+{
+	struct block_device *b;
+
+	assert_mutex_held(&d->lock);
+	list_for_each(b, &d->devices, disk_node)
+		object_sync_unkillably(b->object);
+}
+
+void
 block_device_close(struct block_device *b, uint32_t flags)
 {
 	struct block_disk *d = b->disk;
@@ -360,15 +370,19 @@ block_device_close(struct block_device *b, uint32_t flags)
 	mutex_lock(&d->lock);
 	last = b->openers == 1;
 	mutex_unlock(&d->lock);
-	/* A hint. Who is killed here leaves dirty pages to the flusher. */
+	/* Without the lock, because it may take long. Who is killed here leaves dirty pages to the flusher, or to
+	 * ops->closed, if that is the end of what they are written to. */
 	if (last)
 		object_sync(b->object, 0, UINT64_MAX);
 	mutex_lock(&d->lock);
 	b->openers--;
 	d->openers--;
 	b->writers -= (flags & O_ACCMODE) != O_RDONLY;
-	if (b->openers == 0)
+	if (b->openers == 0) {
+		if (!last && object_is_dirty(b->object)) /* another was the last but one when we looked */
+			object_sync(b->object, 0, UINT64_MAX);
 		object_invalidate(b->object, 0, UINT64_MAX, false);
+	}
 	if (d->openers == 0 && !d->gone && d->ops->closed)
 		d->ops->closed(d);
 	mutex_unlock(&d->lock);

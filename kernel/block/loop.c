@@ -12,8 +12,9 @@
  * own operations: what file_ops can read and write can be a disk. A request's memory lies in the direct map,
  * so each segment is one kernel buffer.
  *
- * Locks: loops_lock (LOOP_TABLE): which there are; then disk->lock; then loop->lock (LOOP): the binding. Who changes
- * it freezes the disk; the worker reads it while it has a request, and takes none of the three.
+ * Locks: loops_lock (LOOP_TABLE): which there are, and that they form no ring; then disk->lock; then loop->lock (LOOP):
+ * the binding. Who changes it freezes the disk; the worker reads it while it has a request, and takes none of the
+ * three.
  */
 #include <tessera/backing.h>
 #include <tessera/errno.h>
@@ -334,24 +335,48 @@ block_is_loop(const struct block_device *b)
 	return b->disk->major == LOOP_MAJOR;
 }
 
-/* May `f` be what the disk of `lo` shows? Not itself, by whatever chain of loop devices. */
-static int
-check_file(const struct loop *lo, const struct file *f)
+static bool
+is_loop_file(const struct file *f)
 {
-	struct block_device *b;
+	struct block_device *b = file_block_device(f);
+
+	return b && block_is_loop(b);
+}
+
+/*
+ * May `f` be what the disk of `lo` shows? Not itself, by whatever chain of loop devices. Where `f` is one the chain
+ * must not become longer before `lo` has its file: loops_lock is held from before this call to after that. That it may
+ * break meanwhile does no harm.
+ */
+static int
+check_file(const struct loop *lo, struct file *f)
+{
+	int error = 0;
 
 	if (!f->inode || !(file_block_device(f) || (S_ISREG(f->inode->mode) && f->inode->object && f->ops->read)))
 		return -EINVAL;
-	while ((b = file_block_device(f)) != NULL && block_is_loop(b)) {
-		const struct loop *below = loop_of(b);
+	file_get(f);
+	while (!error && is_loop_file(f)) {
+		struct loop *below = loop_of(file_block_device(f));
+		struct file *next = NULL;
 
-		if (below == lo)
-			return -EBADF;
-		f = READ_ONCE(below->file);
-		if (!f)
+		assert_mutex_held(&loops_lock);
+		if (below == lo) {
+			error = -EBADF;
+			break;
+		}
+		mutex_lock(&below->lock);
+		next = below->file;
+		if (next)
+			file_get(next);
+		mutex_unlock(&below->lock);
+		file_put_late(f);
+		if (!next)
 			return -EINVAL;
+		f = next;
 	}
-	return 0;
+	file_put_late(f);
+	return error;
 }
 
 static int
@@ -378,7 +403,7 @@ static int
 configure_locked(struct loop *lo, struct file *f, bool writable, uint32_t block, const struct loop_status *s)
 {
 	struct block_device *below;
-	int error = lo->state == LOOP_UNBOUND ? check_file(lo, f) : -EBUSY;
+	int error = 0;
 
 	if (!error && (s->flags & ~CONFIGURE_FLAGS))
 		error = -EINVAL;
@@ -434,17 +459,25 @@ int
 loop_configure(struct block_device *b, struct file *self, struct file *f, uint32_t block, const struct loop_status *s)
 {
 	struct loop *lo = loop_of(b);
-	bool partscan, claimed = b->holder == self;
+	bool partscan, claimed = b->holder == self, chain = is_loop_file(f);
 	int error = claimed ? 0 : block_claim(b, lo);
 
 	if (error)
 		return error;
+	if (chain)
+		mutex_lock(&loops_lock);
+	error = check_file(lo, f);
 	mutex_lock(&lo->lock);
-	error = configure_locked(lo, f, self->mode & FILE_WRITE, block, s);
+	if (lo->state != LOOP_UNBOUND)
+		error = -EBUSY;
+	if (!error)
+		error = configure_locked(lo, f, self->mode & FILE_WRITE, block, s);
 	if (!error)
 		block_disk_set_capacity(lo->disk, capacity(lo), true);
 	partscan = !error && (lo->flags & LOOP_PARTSCAN);
 	mutex_unlock(&lo->lock);
+	if (chain)
+		mutex_unlock(&loops_lock);
 	if (partscan)
 		scan(lo);
 	if (!claimed)
@@ -459,6 +492,7 @@ unbind(struct loop *lo)
 	struct block_disk *d = lo->disk;
 	struct file *f = lo->file;
 
+	block_sync_locked(d); /* what is dirty afterwards is gone with the file */
 	block_disk_freeze(d);
 	stop_worker(lo);
 	hide(lo);
@@ -517,11 +551,17 @@ loop_change_file(struct block_device *b, struct file *f)
 {
 	struct loop *lo = loop_of(b);
 	struct file *old = NULL;
-	bool partscan = false;
+	bool partscan = false, chain = is_loop_file(f);
 	int error;
 
+	if (chain)
+		mutex_lock(&loops_lock);
+	error = check_file(lo, f);
 	mutex_lock(&lo->lock);
-	error = lo->state != LOOP_BOUND ? -ENXIO : !(lo->flags & LOOP_READ_ONLY) ? -EINVAL : check_file(lo, f);
+	if (lo->state != LOOP_BOUND)
+		error = -ENXIO;
+	else if (!(lo->flags & LOOP_READ_ONLY))
+		error = -EINVAL;
 	if (!error && file_bytes(f) != file_bytes(lo->file))
 		error = -EINVAL;
 	if (!error) {
@@ -539,6 +579,8 @@ loop_change_file(struct block_device *b, struct file *f)
 		partscan = lo->flags & LOOP_PARTSCAN;
 	}
 	mutex_unlock(&lo->lock);
+	if (chain)
+		mutex_unlock(&loops_lock);
 	if (old)
 		file_put_late(old);
 	if (partscan)

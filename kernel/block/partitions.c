@@ -202,7 +202,7 @@ block_resize_partition(struct block_disk *d, uint32_t number, uint64_t start, ui
 		error = -ENXIO;
 	else if (start != b->start)
 		error = -EINVAL;
-	else if (length > block_size(d->whole) - start)
+	else if (start >= block_size(d->whole) || length > block_size(d->whole) - start)
 		error = -EINVAL;
 	else if (overlaps(d, start, length, b))
 		error = -EBUSY;

@@ -11,14 +11,17 @@
  * cache is always flushed: the stages fall away.
  *
  * The gate: disk->in_flight counts requests from the gate to their last completion; who freezes the disk lets
- * nobody in and waits until it is 0. A stage of a request that is in goes on without asking. in_flight is dropped
+ * nobody in and waits until it is 0. Who waited there meanwhile is looked at again: check_again(). A stage of a
+ * request that is in goes on without asking. in_flight is dropped
  * before done() is called, so whoever waits for it may not free what an io points to; the submitter's reference to
  * the device lasts until then.
  */
+#include <tessera/backing.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
 #include <tessera/sched.h>
+#include <tessera/signal.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 #include <tessera/time.h>
@@ -183,6 +186,7 @@ block_disk_freeze(struct block_disk *d)
 void
 block_disk_thaw(struct block_disk *d)
 {
+	atomic_add(&d->changes, 1); /* (2) after what was changed */
 	if (atomic_sub_fetch(&d->frozen, 1) == 0)
 		wake_all(&d->drained);
 }
@@ -196,17 +200,61 @@ finish(struct block_io *io, int error)
 	io->done(io);
 }
 
+static void
+finish_all(struct block_io *io, int error)
+{
+	for (struct block_io *next; io; io = next) {
+		next = io->next;
+		finish(io, error);
+	}
+}
+
+/*
+ * A request that was checked (1) before the disk was frozen, and is in now that it may be another one (2): 0 or an
+ * errno. What a write was meant for is no more when the medium has changed; the size is read first, because who
+ * changes the medium says so first.
+ */
+static int
+check_again(const struct block_io *io)
+{
+	const struct block_device *b = io->device;
+	const struct block_disk *d = b->disk;
+	const struct block_limits *l = &d->limits;
+	uint64_t from = io->offset - READ_ONCE(b->start), size = block_size(b);
+
+	if (READ_ONCE(b->gone))
+		return -EIO;
+	if (io->op == BLOCK_FLUSH)
+		return 0;
+	if (io->op != BLOCK_READ && (block_readonly(b) || READ_ONCE(d->sequence) != io->sequence))
+		return -EIO;
+	if (((io->offset | io->length) & (l->logical_block - 1)) || from > size || io->length > size - from)
+		return -EIO;
+	if ((io->op == BLOCK_DISCARD && io->length > l->max_discard) ||
+	    (io->op == BLOCK_ZERO && io->length > l->max_zero))
+		return -EOPNOTSUPP;
+	return io->total > l->max_bytes || io->total_segments > l->max_segments ? -EIO : 0;
+}
+
 /* Send the request of which `io` is the first; the driver is not told yet that it may begin. */
 static void
 dispatch(struct block_io *io)
 {
 	struct block_disk *d = io->device->disk;
+	uint32_t changes;
+	int error = 0;
 
 	if (!enter(d)) {
-		for (struct block_io *next; io; io = next) {
-			next = io->next;
-			finish(io, -EIO);
-		}
+		finish_all(io, -EIO);
+		return;
+	}
+	changes = atomic_load(&d->changes);
+	for (struct block_io *one = io; one && !error; one = one->next)
+		if (one->changes != changes)
+			error = check_again(one);
+	if (error) {
+		leave(d);
+		finish_all(io, error);
 		return;
 	}
 	for (struct block_io *one = io; one; one = one->next)
@@ -310,8 +358,11 @@ check(struct block_io *io)
 	struct block_disk *d = b->disk;
 	const struct block_limits *l = &d->limits;
 	bool data = io->op == BLOCK_READ || io->op == BLOCK_WRITE;
-	uint64_t size = block_size(b);
+	uint64_t size;
 
+	io->changes = atomic_load(&d->changes); /* (1) before what it depends on */
+	io->sequence = READ_ONCE(d->sequence);
+	size = block_size(b);
 	if (READ_ONCE(b->gone) || READ_ONCE(d->gone))
 		return -EIO;
 	if (io->op == BLOCK_FLUSH)
@@ -406,10 +457,7 @@ block_complete(struct block_io *io, int error)
 	for (struct block_io *one = io; one; one = one->next)
 		ended(one);
 	leave(d);
-	for (struct block_io *next; io; io = next) {
-		next = io->next;
-		finish(io, error);
-	}
+	finish_all(io, error);
 }
 
 /* --- whole ranges ------------------------------------------------------------------------------------ */
@@ -437,17 +485,47 @@ each_piece(struct block_device *b, enum block_op op, uint32_t flags, uint64_t of
 		};
 		uint64_t n = io.length;
 
-		error = block_submit_wait(&io);
+		error = signal_fatal_pending(current_thread()) ? -EINTR : block_submit_wait(&io);
 		offset += n;
 		length -= n;
 	}
 	return error;
 }
 
+/*
+ * Before a range changes below the page cache: no page is on its way to the disk, and none goes there until after it,
+ * with what was in the range before. 0 or -EINTR.
+ */
+static int
+range_begin(struct block_device *b)
+{
+	return object_hold_writes(b->object);
+}
+
+/*
+ * It has changed: so do its pages. Those that lie in it in part keep what is beside it, changes too. Where it
+ * failed nobody knows how far it came: clean pages are read anew.
+ */
+static void
+range_end(struct block_device *b, uint64_t offset, uint64_t length, int error)
+{
+	if (error)
+		object_drop_clean(b->object, offset, offset + length);
+	else
+		object_punch(b->object, offset, offset + length);
+	object_release_writes(b->object);
+}
+
 int
 block_discard(struct block_device *b, uint64_t offset, uint64_t length)
 {
-	return each_piece(b, BLOCK_DISCARD, 0, offset, length, b->disk->limits.max_discard);
+	int error = range_begin(b);
+
+	if (error)
+		return error;
+	error = each_piece(b, BLOCK_DISCARD, 0, offset, length, b->disk->limits.max_discard);
+	range_end(b, offset, length, error);
+	return error;
 }
 
 /* Many segments of the one page of zeroes. */
@@ -470,7 +548,7 @@ write_zeroes(struct block_device *b, uint64_t offset, uint64_t length)
 		}
 		offset += io.length;
 		length -= io.length;
-		error = block_submit_wait(&io);
+		error = signal_fatal_pending(current_thread()) ? -EINTR : block_submit_wait(&io);
 	}
 	if (p)
 		page_put(p);
@@ -481,9 +559,15 @@ write_zeroes(struct block_device *b, uint64_t offset, uint64_t length)
 int
 block_zero(struct block_device *b, uint64_t offset, uint64_t length, uint32_t flags, bool may_write)
 {
-	int error = each_piece(b, BLOCK_ZERO, flags, offset, length, b->disk->limits.max_zero);
+	int error = range_begin(b);
 
-	return error == -EOPNOTSUPP && may_write ? write_zeroes(b, offset, length) : error;
+	if (error)
+		return error;
+	error = each_piece(b, BLOCK_ZERO, flags, offset, length, b->disk->limits.max_zero);
+	if (error == -EOPNOTSUPP && may_write)
+		error = write_zeroes(b, offset, length);
+	range_end(b, offset, length, error);
+	return error;
 }
 
 int

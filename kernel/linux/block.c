@@ -116,7 +116,6 @@ discard(struct file *f, struct block_device *b, const uint64_t __user *arg)
 	error = take_range(f, b, arg, range);
 	if (error)
 		return error;
-	object_invalidate(b->object, range[0], range[0] + range[1], true);
 	return block_discard(b, range[0], range[1]);
 }
 
@@ -130,7 +129,6 @@ zero_out(struct file *f, struct block_device *b, const uint64_t __user *arg)
 		return error;
 	if (range[1] == 0)
 		return -EINVAL;
-	object_invalidate(b->object, range[0], range[0] + range[1], true);
 	return block_zero(b, range[0], range[1], BLOCK_NOUNMAP, true);
 }
 

@@ -33,9 +33,15 @@ queue_of(const struct page *p)
 }
 
 int
+page_wait_mode(struct page *p, uint32_t flags, enum wait_mode mode)
+{
+	return wait_event_deadline(queue_of(p), !(page_flags(p) & flags), mode, DEADLINE_NEVER);
+}
+
+int
 page_wait(struct page *p, uint32_t flags)
 {
-	return wait_event_killable(queue_of(p), !(page_flags(p) & flags));
+	return page_wait_mode(p, flags, WAIT_KILLABLE);
 }
 
 void

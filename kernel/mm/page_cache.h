@@ -40,6 +40,7 @@ page_flags(const struct page *p)
 
 /* Sleep while `p`, referenced, has any of these flags. 0 or -EINTR: killed. */
 int page_wait(struct page *p, uint32_t flags);
+int page_wait_mode(struct page *p, uint32_t flags, enum wait_mode mode);
 void page_wake(const struct page *p); /* flags that may be waited for were cleared; the page may be gone by now */
 /* Put `p` into the empty slot `index`; its reference becomes the object's. 0, -EEXIST, -ENOMEM. */
 int page_cache_insert(struct memory_object *o, uint64_t index, struct page *p);

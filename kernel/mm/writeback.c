@@ -263,20 +263,21 @@ write_complete(struct page_run *run, uint32_t from, uint32_t count, int error)
 
 /* Wait until the store has less to do, or there is none. 0 or -EINTR. */
 static int
-wait_for_room(struct backing *b)
+wait_for_room(struct backing *b, enum wait_mode mode)
 {
-	return wait_event_killable(&b->progress, atomic_load_relaxed(&b->writeback) < IN_FLIGHT_MAX ||
-						 atomic_load(&b->dead));
+	return wait_event_deadline(&b->progress,
+				   atomic_load_relaxed(&b->writeback) < IN_FLIGHT_MAX || atomic_load(&b->dead), mode,
+				   DEADLINE_NEVER);
 }
 
 static int
-wait_for_release(struct object_store *s)
+wait_for_release(struct object_store *s, enum wait_mode mode)
 {
-	return wait_event_killable(&s->idle, atomic_load(&s->holds) == 0);
+	return wait_event_deadline(&s->idle, atomic_load(&s->holds) == 0, mode, DEADLINE_NEVER);
 }
 
-int
-object_write_start(struct memory_object *o, uint64_t start, uint64_t end, bool urgent)
+static int
+write_start(struct memory_object *o, uint64_t start, uint64_t end, bool urgent, enum wait_mode mode)
 {
 	uint64_t index = start / PAGE_SIZE, last = (end - 1) / PAGE_SIZE;
 	struct object_store *s = o->store;
@@ -289,7 +290,7 @@ object_write_start(struct memory_object *o, uint64_t start, uint64_t end, bool u
 		struct page_run *run;
 		uint32_t room;
 
-		error = wait_for_room(s->backing);
+		error = wait_for_room(s->backing, mode);
 		if (error != 0)
 			break;
 		run = page_run_create(o, index, s->backing->run_pages, &room);
@@ -306,7 +307,7 @@ object_write_start(struct memory_object *o, uint64_t start, uint64_t end, bool u
 			return 0;
 		if (!urgent)
 			return 0; /* held: who holds knows, and the flusher comes again */
-		error = busy ? page_wait(busy, PAGE_WRITEBACK) : wait_for_release(s);
+		error = busy ? page_wait_mode(busy, PAGE_WRITEBACK, mode) : wait_for_release(s, mode);
 		if (busy)
 			page_put(busy);
 	}
@@ -314,7 +315,13 @@ object_write_start(struct memory_object *o, uint64_t start, uint64_t end, bool u
 }
 
 int
-object_write_wait(struct memory_object *o, uint64_t start, uint64_t end)
+object_write_start(struct memory_object *o, uint64_t start, uint64_t end, bool urgent)
+{
+	return write_start(o, start, end, urgent, WAIT_KILLABLE);
+}
+
+static int
+write_wait(struct memory_object *o, uint64_t start, uint64_t end, enum wait_mode mode)
 {
 	uint64_t index = start / PAGE_SIZE, last = (end - 1) / PAGE_SIZE;
 	struct object_store *s = o->store;
@@ -334,12 +341,25 @@ object_write_wait(struct memory_object *o, uint64_t start, uint64_t end)
 		spin_unlock(&o->pages_lock);
 		if (!p)
 			break;
-		error = page_wait(p, PAGE_WRITEBACK);
+		error = page_wait_mode(p, PAGE_WRITEBACK, mode);
 		page_put(p);
 		if (index++ == UINT64_MAX)
 			break;
 	}
 	return error;
+}
+
+int
+object_write_wait(struct memory_object *o, uint64_t start, uint64_t end)
+{
+	return write_wait(o, start, end, WAIT_KILLABLE);
+}
+
+void
+object_sync_unkillably(struct memory_object *o)
+{
+	if (write_start(o, 0, UINT64_MAX, true, WAIT_UNINTERRUPTIBLE) == 0)
+		(void)write_wait(o, 0, UINT64_MAX, WAIT_UNINTERRUPTIBLE);
 }
 
 int

@@ -216,6 +216,56 @@ KTEST(block_bad_ranges_never_reach_the_driver)
 	end_disk(d);
 }
 
+/* Checked, and at the gate no more what it was checked for. */
+KTEST(block_requests_meet_the_disk_that_they_were_meant_for)
+{
+	struct block_disk *d;
+	struct page *p = page_alloc(0, ALLOC_ZERO);
+	struct transfer t;
+	struct block_plug plug;
+
+	make_disk(&d);
+	kcheck(p);
+	block_plug_init(&plug);
+	/* It froze and is the same. */
+	prepare(&t, d, BLOCK_WRITE, DISK_SIZE - 512, p, 512);
+	block_submit(&t.io, &plug);
+	block_disk_freeze(d);
+	block_disk_thaw(d);
+	block_unplug(&plug);
+	kcheck_equal(block_wait(&t.io), 0);
+	kcheck_equal(ram.asked, 1);
+	/* It is another medium: nobody wants that written there, but whoever reads reads it. */
+	for (int write = 0; write < 2; write++) {
+		prepare(&t, d, write ? BLOCK_WRITE : BLOCK_READ, 0, p, 512);
+		block_submit(&t.io, &plug);
+		block_disk_freeze(d);
+		block_disk_set_capacity(d, DISK_SIZE, true);
+		block_disk_thaw(d);
+		block_unplug(&plug);
+		kcheck_equal(block_wait(&t.io), write ? -EIO : 0);
+		kcheck_equal(ram.asked, 2);
+	}
+	/* It is smaller, its blocks are larger, it is not to be written. */
+	for (int how = 0; how < 3; how++) {
+		prepare(&t, d, how < 2 ? BLOCK_READ : BLOCK_WRITE, DISK_SIZE - 512, p, 512);
+		block_submit(&t.io, &plug);
+		block_disk_freeze(d);
+		block_disk_set_capacity(d, how == 0 ? DISK_SIZE / 2 : DISK_SIZE, false);
+		d->limits.logical_block = how == 1 ? 4096 : 512;
+		d->readonly = how == 2;
+		block_disk_thaw(d);
+		block_unplug(&plug);
+		kcheck_equal(block_wait(&t.io), -EIO);
+		kcheck_equal(ram.asked, 2);
+		block_disk_set_capacity(d, DISK_SIZE, false);
+		d->limits.logical_block = 512;
+		d->readonly = false;
+	}
+	page_put(p);
+	end_disk(d);
+}
+
 KTEST(block_removed_disks_answer_with_an_error)
 {
 	struct block_disk *d;

@@ -218,6 +218,8 @@ int object_write_wait(struct memory_object *o, uint64_t start, uint64_t end);
 /* Both: nothing that was dirty at the call is, after it. 0 or -EINTR. Errors:
  * cached_file_error(). */
 int object_sync(struct memory_object *o, uint64_t start, uint64_t end);
+/* All of it, even by one who is being killed: for who takes away what the pages would be written to. */
+void object_sync_unkillably(struct memory_object *o);
 /* No write is on its way and none starts until the release; nests. 0, or -EINTR and nothing is
  * held. */
 int object_hold_writes(struct memory_object *o);

@@ -70,6 +70,8 @@ struct block_io {
 	int error;                      /* [c] */
 	struct thread *waiter;          /* [a] who sleeps in block_wait(), a reference; request.c */
 
+	uint32_t changes;               /* [c] of the disk, when it was checked */
+	uint64_t sequence;              /* [c] the same */
 	enum block_op doing;            /* [c] what the driver is to do: op, or a flush around it */
 	uint8_t stage;                  /* [c] */
 	struct block_io *next, *last;   /* [c] the others of the request; last counts in its first one only */
@@ -96,7 +98,8 @@ int block_submit_wait(struct block_io *io);
 int block_wait(struct block_io *io);
 void block_io_wake(struct block_io *io);
 
-/* Whole ranges of a device; they split, fall back (zeroes are written where the disk cannot zero), and wait. Errors: -EOPNOTSUPP, what the disk says. */
+/* Whole ranges of a device; they split, fall back (zeroes are written where the disk cannot zero), and wait. The
+ * device's pages change with it. Errors: -EOPNOTSUPP, -EINTR (killed), what the disk says. */
 int block_flush(struct block_device *b);
 int block_discard(struct block_device *b, uint64_t offset, uint64_t length);
 int block_zero(struct block_device *b, uint64_t offset, uint64_t length, uint32_t flags, bool may_write);
@@ -171,6 +174,7 @@ struct block_disk {
 	uint32_t timeout_ms;              /* [a] how long a request may wait for a driver that has gone */
 	uint32_t no_merges;               /* [a] queue/nomerges */
 	uint32_t frozen;                  /* [a] */
+	uint32_t changes;                 /* [a] how often it was thawed: what requests depend on may be different */
 	uint32_t in_flight;               /* [a] */
 	struct wait_queue drained;        /* in_flight is 0, or frozen */
 	struct list table_node;           /* [t] */

@@ -198,3 +198,65 @@ TEST(much_goes_through_in_order)
 				FAIL("word %u at %lld is %u", i, at, buf[i]);
 	}
 }
+
+/* What is beside a range that changes below the page cache, in the same pages, was written and is not on the disk. */
+static void
+neighbours(int how)
+{
+	struct disk d = disk_of(MIB);
+	int direct = disk_open(&d, O_RDWR | O_DIRECT);
+	unsigned char *buf = aligned(16384), *back = aligned(16384);
+	uint64_t range[2] = { 512, 12288 - 1024 };
+
+	memset(buf, 'o', 16384);
+	CHECK_EQ(pwrite(d.fd, buf, 16384, 0), 16384);
+	CHECK_OK(fsync(d.fd));
+	memset(buf, 'n', 16384);
+	CHECK_EQ(pwrite(d.fd, buf, 16384, 0), 16384);
+	if (how == 0)
+		CHECK_OK(ioctl(d.fd, BLKZEROOUT, range));
+	else if (how == 1)
+		CHECK_OK(ioctl(d.fd, BLKDISCARD, range));
+	else
+		CHECK_OK(fallocate(d.fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)range[0], (off_t)range[1]));
+	memset(buf + range[0], 0, range[1]);
+	CHECK_EQ(pread(d.fd, back, 16384, 0), 16384);
+	CHECK_MEM(back, buf, 16384);
+	CHECK_OK(fsync(d.fd));
+	CHECK_EQ(pread(direct, back, 16384, 0), 16384);
+	CHECK_MEM(back, buf, 16384);
+}
+
+TEST(zeroing_keeps_what_was_written_beside) { neighbours(0); }
+TEST(discarding_keeps_what_was_written_beside) { neighbours(1); }
+TEST(allocating_zeroes_keeps_what_was_written_beside) { neighbours(2); }
+
+/* More than is written at once, left behind by one who is killed: the device lets go of its file after that. */
+TEST(who_is_killed_leaves_what_he_wrote)
+{
+	enum { SIZE = 24 * MIB };
+	unsigned char *buf = aligned(MIB), *back = aligned(MIB);
+	int backing, ready[2], state;
+	struct disk d = disk_and_file(SIZE, &backing);
+	char byte;
+	pid_t pid;
+
+	memset(buf, 'k', MIB);
+	CHECK_OK(pipe(ready));
+	pid = CHECK_OK(fork());
+	if (pid == 0) {
+		for (int i = 0; i < SIZE / MIB; i++)
+			CHECK_EQ(pwrite(d.fd, buf, MIB, i * MIB), MIB);
+		CHECK_EQ(write(ready[1], "", 1), 1);
+		pause();
+	}
+	close(d.fd);
+	close(ready[1]);
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_EQ(waitpid(pid, &state, 0), pid);
+	for (int i = 0; i < SIZE / MIB; i++) {
+		CHECK_EQ(pread(backing, back, MIB, i * MIB), MIB);
+		CHECK_MEM(back, buf, MIB);
+	}
+}

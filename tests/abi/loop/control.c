@@ -2,6 +2,8 @@
 /*
  * control.c - loop devices come, are bound, and go.
  */
+#include <pthread.h>
+
 #include "disk.h"
 
 static int
@@ -388,4 +390,40 @@ TEST(only_who_may_write_or_administer_sets_a_status)
 	CHECK_OK(setresuid(CHECK_NOBODY, CHECK_NOBODY, CHECK_NOBODY));
 	CHECK_ERRNO(ioctl(reader, LOOP_SET_STATUS64, &info), EPERM);
 	CHECK_OK(ioctl(d.fd, LOOP_SET_STATUS64, &info));
+}
+
+struct rival {
+	int fd, file, *at_the_start;
+	bool done;
+};
+
+static void *
+change_file(void *arg)
+{
+	struct rival *r = arg;
+
+	__atomic_add_fetch(r->at_the_start, 1, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < 100000 && __atomic_load_n(r->at_the_start, __ATOMIC_SEQ_CST) < 2; i++)
+		;
+	r->done = ioctl(r->fd, LOOP_CHANGE_FD, r->file) == 0;
+	return NULL;
+}
+
+/* Each of two devices is given the other as its file at the same time: whoever comes second is refused. */
+TEST(two_devices_do_not_become_each_others_files)
+{
+	struct disk a = disk_flags(MIB, LO_FLAGS_READ_ONLY, O_RDWR), b = disk_flags(MIB, LO_FLAGS_READ_ONLY, O_RDWR);
+	int file = backing_file(MIB);
+
+	for (int i = 0; i < 40; i++) {
+		int at_the_start = 0;
+		struct rival one = { a.fd, b.fd, &at_the_start, false }, two = { b.fd, a.fd, &at_the_start, false };
+		pthread_t t;
+
+		CHECK_EQ(pthread_create(&t, NULL, change_file, &one), 0);
+		change_file(&two);
+		CHECK_EQ(pthread_join(t, NULL), 0);
+		CHECK_EQ(one.done + two.done, 1);
+		CHECK_OK(ioctl(one.done ? a.fd : b.fd, LOOP_CHANGE_FD, file));
+	}
 }
