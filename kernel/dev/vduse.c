@@ -84,8 +84,9 @@ time_is_up(struct continuation *c)
 static uint64_t
 patience_ns(const struct vduse *v)
 {
-	const struct block_disk *d = READ_ONCE(v->disk);
+	const struct block_disk *d = READ_ONCE(v->disk), *coming = READ_ONCE(v->coming);
 
+	d = d ? d : coming;
 	return (d ? READ_ONCE(d->timeout_ms) : PATIENCE_MS) * NSEC_PER_MSEC;
 }
 
@@ -196,11 +197,12 @@ create(const struct vduse_create *c)
 	v->disk_index = -1;
 	v->config = kmemdup(c->config, MAX(c->config_size, 1u));
 	v->queues = kvmalloc(size);
+	if (v->queues)
+		memset(v->queues, 0, size); /* before the first error: what is in them is given back */
 	if (!v->config || !v->queues) {
 		vduse_put(v);
 		return NULL;
 	}
-	memset(v->queues, 0, size);
 	for (uint32_t i = 0; i < c->queues; i++) {
 		spin_init(&v->queues[i].lock, LOCK_VDUSE_QUEUE);
 		list_init(&v->queues[i].waiting);
@@ -428,7 +430,6 @@ static void
 device_release(struct file *f)
 {
 	struct vduse *v = f->private;
-	uint64_t ms;
 
 	if (!v) /* it was not opened */
 		return;
@@ -450,10 +451,10 @@ device_release(struct file *f)
 	/* Who wrote nonsense, or was silent, is gone: what comes now waits for the next. */
 	WRITE_ONCE(v->broken, false);
 	WRITE_ONCE(v->stalled, false);
-	if (v->disk && v->state == VDUSE_LIVE) {
-		ms = READ_ONCE(v->disk->timeout_ms);
+	/* Also while the disk is only coming: who opens it waits for its table to be read. */
+	if (v->state == VDUSE_STARTING || v->state == VDUSE_LIVE) {
 		vduse_get(v);
-		continuation_run_when(&v->limit, NULL, deadline_after(ms * NSEC_PER_MSEC));
+		continuation_run_when(&v->limit, NULL, deadline_after(patience_ns(v)));
 	}
 	mutex_unlock(&v->lock);
 	vduse_put(v);

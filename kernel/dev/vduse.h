@@ -143,6 +143,7 @@ struct vduse {
 	uint64_t answers_seen;      /* the watch's: `answers` when it looked last */
 	uint64_t silent_since;       /* the watch's: when it was seen first to be what it still is, ns */
 	struct block_disk *disk;     /* [v] a reference; NULL: none (yet) */
+	struct block_disk *coming;   /* [v] while its first requests are under way; NULL: none */
 	int disk_index;              /* [v] its letter, the driver's thread's and then the disk's; -1: none */
 	char serial[24];             /* [I] once there is a disk */
 	char disk_folder[96];        /* [I] where /sys has it */

@@ -259,6 +259,14 @@ set_limits(struct vduse *v, struct block_limits *l, const struct config *c)
 	return NULL;
 }
 
+static void
+set_coming(struct vduse *v, struct block_disk *d)
+{
+	mutex_lock(&v->lock);
+	WRITE_ONCE(v->coming, d);
+	mutex_unlock(&v->lock);
+}
+
 /* The device's name for itself, at most 20 letters. Nothing depends on it. */
 static void
 ask_serial(struct vduse *v)
@@ -307,11 +315,15 @@ make_disk(struct vduse *v)
 	d->attributes = vduse_disk_attributes;
 	snprintf(v->disk_folder, sizeof(v->disk_folder), "devices/virtual/vduse/%.60s/block", v->name);
 	d->sysfs_parent = v->disk_folder;
+	set_coming(v, d);
 	ask_serial(v);
 	error = block_disk_add(d, ALIGN_DOWN(capacity_of(&c), (uint64_t)d->limits.logical_block));
-	if (error)
+	if (error) {
+		set_coming(v, NULL);
 		goto put;
+	}
 	mutex_lock(&v->lock);
+	WRITE_ONCE(v->coming, NULL);
 	if (v->state == VDUSE_STARTING) {
 		v->disk = d;
 		v->state = VDUSE_LIVE;

@@ -220,6 +220,14 @@ serve_one(struct daemon *m, unsigned int head)
 	give_back(m, head, 1);
 }
 
+static bool
+asks_for_name(struct daemon *m, unsigned int head)
+{
+	const struct virtio_blk_outhdr *h = at(m, m->desc[head].addr, sizeof(*h));
+
+	return h->type == VIRTIO_BLK_T_GET_ID;
+}
+
 static void
 scribble(struct daemon *m)
 {
@@ -264,7 +272,11 @@ work(struct daemon *m)
 	}
 	}
 	while (m->taken != __atomic_load_n(&m->avail->idx, __ATOMIC_ACQUIRE)) {
-		serve_one(m, m->avail->ring[m->taken % m->num]);
+		unsigned int head = m->avail->ring[m->taken % m->num];
+
+		if (d->behaviour == HOLD_DATA && !asks_for_name(m, head))
+			return;
+		serve_one(m, head);
 		m->taken++;
 	}
 }
@@ -313,7 +325,7 @@ run(struct disk *d)
 	}
 }
 
-static bool
+bool
 find_path(struct disk *d)
 {
 	char path[64];

@@ -24,6 +24,7 @@
 enum behaviour {
 	SERVE,
 	HOLD,        /* take no notice of requests */
+	HOLD_DATA,   /* of those about data; it says who it is */
 	BAD_ID,      /* answer what was not asked */
 	BAD_INDEX,   /* claim more answers than there are questions */
 	BAD_STATUS,  /* answer with a status that there is not */
@@ -48,6 +49,8 @@ struct disk *disk_create(unsigned long long features);
 struct disk *disk_create_as(const char *name, unsigned long long features);
 /* A daemon; with `wait`, until there is a block device. */
 pid_t daemon_start(struct disk *d, bool wait);
+/* Is there a block device? Then d->path is known. */
+bool find_path(struct disk *d);
 void daemon_kill(pid_t pid);
 void disk_destroy(struct disk *d);
 /* What /sys/class/vduse/NAME/state says. */

@@ -326,6 +326,37 @@ TEST(a_daemon_that_answers_nothing_is_given_up)
 	disk_destroy(d);
 }
 
+/* Its table of partitions is being read, and whoever opens it waits for that. */
+TEST(a_daemon_that_dies_while_its_disk_is_looked_at_holds_nobody_up)
+{
+	struct disk *d = disk_create(0);
+	unsigned char *buf = aligned(512);
+	pid_t daemon, user;
+	int fd;
+
+	d->behaviour = HOLD_DATA;
+	daemon = daemon_start(d, false);
+	while (!find_path(d) || d->seen != 1)
+		check_sleep_ms(1);
+	set_limit(d, "50");
+	user = check_fork();
+	if (user == 0) {
+		open(d->path, O_RDONLY);
+		_exit(0);
+	}
+	daemon_kill(daemon);
+	CHECK_EXIT(user, 0);
+	wait_for_state(d, "live");
+	d->behaviour = SERVE;
+	daemon = daemon_start(d, false);
+	wait_for_state(d, "connected");
+	fd = open_disk(d, O_RDWR | O_DIRECT);
+	CHECK_EQ(pwrite(fd, buf, 512, 512), 512);
+	close(fd);
+	daemon_kill(daemon);
+	disk_destroy(d);
+}
+
 TEST(a_disk_in_use_is_not_destroyed)
 {
 	struct disk *d = disk_create(0);
