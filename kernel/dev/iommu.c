@@ -142,7 +142,7 @@ static const struct sysfs_attribute group_attributes[] = {
 };
 
 static struct iommu_group *
-create_group(struct pci_device *leader, bool made_up)
+create_group(bool made_up)
 {
 	struct iommu_group *g = kzalloc(sizeof(*g));
 	char name[16];
@@ -151,7 +151,6 @@ create_group(struct pci_device *leader, bool made_up)
 		return NULL;
 	list_init(&g->devices);
 	g->id = iommu_new_group_id();
-	g->leader = leader;
 	g->made_up = made_up;
 	snprintf(name, sizeof(name), "%u", g->id);
 	g->sysfs = sysfs_add_directory(sysfs_make_path("kernel/iommu_groups"), name, g);
@@ -181,28 +180,38 @@ show_in_group(struct pci_device *d)
 		pr_warn("iommu: no memory to show %s in its group\n", d->name);
 }
 
+/* The group of those that `d` cannot be told from, as they stand now: who led them may have gone. NULL: none has one. */
+static struct iommu_group *
+group_for(struct pci_device *d)
+{
+	struct pci_device *leader = leader_of(d), *other;
+	struct iommu_group *g;
+
+	list_for_each (g, &groups, node)
+		list_for_each (other, &g->devices, group_node)
+			if (!g->made_up && leader_of(other) == leader)
+				return g;
+	return NULL;
+}
+
 void
 iommu_add_device(struct pci_device *d)
 {
-	struct pci_device *leader;
 	struct iommu_group *g;
 
 	assert_mutex_held(&pci_lock);
-	if (!there)
+	if (!there || d->group)
 		return;
 	if (is_port(d))
 		enable_isolation(d);
-	leader = leader_of(d);
-	list_for_each (g, &groups, node)
-		if (!g->made_up && g->leader == leader) {
-			join(d, g);
-			if (g->domain && iommu_set_devices(g, d, g->domain))
-				pr_warn("iommu: no memory for %s: it reaches nothing\n", d->name);
-			return;
-		}
-	g = create_group(leader, false);
-	if (g)
-		join(d, g);
+	g = group_for(d);
+	if (!g)
+		g = create_group(false);
+	if (!g)
+		return;
+	join(d, g);
+	if (g->domain && iommu_set_devices(d, g->domain))
+		pr_warn("iommu: no memory for %s: it reaches nothing\n", d->name);
 }
 
 void
@@ -210,6 +219,60 @@ iommu_show_device(struct pci_device *d)
 {
 	if (d->group)
 		show_in_group(d);
+}
+
+/* A name that requests come under. */
+struct requester {
+	uint8_t bus, devfn;
+};
+
+/*
+ * Each name that the device's requests may come by, counted by `i`: its own; behind a conventional bridge that bridge's, or
+ * the first place of the bus behind it. False: there are no more.
+ */
+static bool
+name_of(const struct pci_device *d, uint32_t i, struct requester *name)
+{
+	*name = (struct requester){ d->bus_number, d->devfn };
+	if (i == 0)
+		return true;
+	for (const struct pci_bus *b = d->bus; b->bridge; b = b->parent) {
+		if (is_port(b->bridge) || b->bridge->express_type == EXPRESS_UPSTREAM)
+			continue;
+		*name = i & 1 ? (struct requester){ b->bridge->bus_number, b->bridge->devfn } : (struct requester){ b->number, 0 };
+		if (i <= 2)
+			return true;
+		i -= 2;
+	}
+	return false;
+}
+
+static bool
+has_name(const struct pci_device *d, struct requester wanted)
+{
+	struct requester name;
+
+	for (uint32_t i = 0; name_of(d, i, &name); i++)
+		if (name.bus == wanted.bus && name.devfn == wanted.devfn)
+			return true;
+	return false;
+}
+
+/* The names that only `d` of its group has are nobody's: behind a bridge the others go on under those they share. */
+static void
+forget_names(struct pci_device *d)
+{
+	const struct pci_device *other;
+	struct requester name;
+
+	for (uint32_t i = 0; name_of(d, i, &name); i++) {
+		bool shared = false;
+
+		list_for_each (other, &d->group->devices, group_node)
+			shared |= other != d && has_name(other, name);
+		if (!shared)
+			vtd_set_domain(d->segment, name.bus, name.devfn, NULL);
+	}
 }
 
 /* Without devices nobody refers to a group. */
@@ -235,14 +298,14 @@ iommu_remove_device(struct pci_device *d)
 	if (!d->group)
 		return;
 	if (!d->group->made_up)
-		iommu_set_devices(d->group, d, NULL);
+		forget_names(d);
 	leave(d);
 }
 
 int
 iommu_make_up_group(struct pci_device *d)
 {
-	struct iommu_group *g = create_group(d, true);
+	struct iommu_group *g = create_group(true);
 
 	if (!g)
 		return -ENOMEM;
@@ -286,23 +349,14 @@ iommu_domain_free(struct iommu_domain *m)
 	kfree(m);
 }
 
-/*
- * The device's requests, under each name that they may come by: its own; behind a conventional bridge that bridge's, or
- * the first place of the bus behind it.
- */
 int
-iommu_set_devices(struct iommu_group *g, struct pci_device *d, struct iommu_domain *m)
+iommu_set_devices(struct pci_device *d, struct iommu_domain *m)
 {
-	struct vtd_domain *tables = m ? m->tables : NULL;
-	int error = vtd_set_domain(d->segment, d->bus_number, d->devfn, tables);
+	struct requester name;
+	int error = 0;
 
-	for (struct pci_bus *b = d->bus; b->bridge && !error; b = b->parent) {
-		if (is_port(b->bridge) || b->bridge->express_type == EXPRESS_UPSTREAM)
-			continue;
-		error = vtd_set_domain(d->segment, b->bridge->bus_number, b->bridge->devfn, tables);
-		if (!error)
-			error = vtd_set_domain(d->segment, b->number, 0, tables);
-	}
+	for (uint32_t i = 0; !error && name_of(d, i, &name); i++)
+		error = vtd_set_domain(d->segment, name.bus, name.devfn, m ? m->tables : NULL);
 	return error;
 }
 
@@ -316,7 +370,7 @@ iommu_attach(struct iommu_domain *m, struct iommu_group *g)
 	if (g->domain)
 		return -EBUSY;
 	list_for_each (d, &g->devices, group_node) {
-		error = iommu_set_devices(g, d, m);
+		error = iommu_set_devices(d, m);
 		if (error)
 			goto detach;
 	}
@@ -326,7 +380,7 @@ iommu_attach(struct iommu_domain *m, struct iommu_group *g)
 
 detach:
 	list_for_each (d, &g->devices, group_node)
-		iommu_set_devices(g, d, NULL);
+		iommu_set_devices(d, NULL);
 	return error;
 }
 
@@ -339,7 +393,7 @@ iommu_detach(struct iommu_group *g)
 	if (!g->domain)
 		return;
 	list_for_each (d, &g->devices, group_node)
-		iommu_set_devices(g, d, NULL);
+		iommu_set_devices(d, NULL);
 	g->domain->groups--;
 	g->domain = NULL;
 }
@@ -366,6 +420,12 @@ paddr_t
 iommu_unmap_page(struct iommu_domain *m, uint64_t iova)
 {
 	return vtd_unmap(m->tables, iova);
+}
+
+void
+iommu_unmap_tables(struct iommu_domain *m, uint64_t iova, uint64_t size)
+{
+	vtd_unmap_tables(m->tables, iova, size);
 }
 
 void

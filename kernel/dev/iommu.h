@@ -20,7 +20,6 @@ struct iommu_group {
 	struct list node;              /* [P] all groups */
 	uint32_t id;                   /* [I] */
 	bool made_up;                  /* [I] there is no IOMMU */
-	struct pci_device *leader;     /* [I] the device that all in it look like; only compared */
 	struct list devices;           /* [P] device->group_node */
 	struct iommu_domain *domain;   /* [P] */
 	struct sysfs_node *sysfs;      /* [P] */
@@ -43,7 +42,7 @@ void iommu_domain_free(struct iommu_domain *m);
 int iommu_attach(struct iommu_domain *m, struct iommu_group *g);
 void iommu_detach(struct iommu_group *g);
 /* One device of the group sees the domain, NULL: nothing. */
-int iommu_set_devices(struct iommu_group *g, struct pci_device *d, struct iommu_domain *m);
+int iommu_set_devices(struct pci_device *d, struct iommu_domain *m);
 /* The last address that devices can use. */
 uint64_t iommu_last_address(const struct iommu_domain *m);
 /* Addresses that are not memory to devices: writes there are interrupts. */
@@ -57,5 +56,7 @@ void iommu_map_done(struct iommu_domain *m);
 /* What is mapped there, 0: nothing; and it is no more. It stays in use until iommu_unmap_done(). */
 paddr_t iommu_unmap_page(struct iommu_domain *m, uint64_t iova);
 void iommu_unmap_done(struct iommu_domain *m);
+/* Tables for the range that are empty by now are given back, with the next iommu_unmap_done(). */
+void iommu_unmap_tables(struct iommu_domain *m, uint64_t iova, uint64_t size);
 
 #endif

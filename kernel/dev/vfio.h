@@ -24,6 +24,7 @@
 #include "vfio_abi.h"
 
 struct vfio_container;
+struct vfio_space;
 struct vfio_device;
 
 enum vfio_group_kind {
@@ -56,7 +57,7 @@ struct vfio_device_ops {
 	ssize_t (*access)(struct vfio_device *d, uint32_t region, uint64_t at, void *buf, size_t n, bool write);
 	int (*mmap)(struct vfio_device *d, uint32_t region, uint64_t offset, size_t length, bool shared,
 		    struct memory_object **out);
-	void (*request)(struct vfio_device *d); /* somebody wants it back: tell who has it. Empty: no way to */
+	void (*request)(struct vfio_device *d); /* somebody wants it back: tell who has it, each time. Empty: no way to */
 	void (*dump)(struct vfio_device *d);
 };
 
@@ -95,17 +96,19 @@ struct vfio_container *vfio_container_of(struct file *f); /* with a reference; N
 void vfio_container_put(struct vfio_container *c);
 /* vfio_lock. 0, -EINVAL, -EPERM, -EBUSY, -ENOMEM */
 int vfio_container_join(struct vfio_container *c, struct vfio_group *g);
-void vfio_container_leave(struct vfio_container *c, struct vfio_group *g);
+/* vfio_lock, pci_lock. What the last group leaves behind, NULL: nothing: to be put without these locks. */
+struct vfio_space *vfio_container_leave(struct vfio_container *c, struct vfio_group *g);
+void vfio_space_put(struct vfio_space *s);
 bool vfio_container_is_ready(struct vfio_container *c); /* an IOMMU, or none, was chosen */
 void vfio_container_init(void);
 void vfio_container_dump(struct vfio_container *c);
 
-/* --- vfio_dma.c: mappings of a container; its lock is held */
-/* [c] container->lock */
+/* --- vfio_dma.c: what is mapped in a container's space; its lock is held */
+/* [s] space->lock */
 struct vfio_mappings {
-	struct rb_tree tree;           /* [c] struct vfio_mapping by iova */
-	uint32_t count;                /* [c] */
-	uint64_t pages;                /* [c] pinned */
+	struct rb_tree tree;           /* [s] struct vfio_mapping by iova */
+	uint32_t count;                /* [s] */
+	uint64_t pages;                /* [s] pinned */
 };
 int vfio_dma_map(struct vfio_mappings *m, struct iommu_domain *domain, const struct vfio_dma_map *map);
 int vfio_dma_unmap(struct vfio_mappings *m, struct iommu_domain *domain, uint64_t iova, uint64_t size, bool all,

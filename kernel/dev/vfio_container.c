@@ -7,7 +7,10 @@
  * know where its own lies: memory that the kernel gives, contiguous, with its bus address, mapped by mmap(2) of the
  * container. That memory lives as long as the container, which lives as long as the devices that may write to it.
  *
- * Locks: vfio_lock for groups and the choice; c->lock for memory.
+ * Locks: vfio_lock for groups and the choice; c->lock for memory of the kernel's, for moments. The lock of a space is held
+ * while memory of a program's is pinned, which may take as long as that program, or a daemon that gives it a file's
+ * pages, likes; so nobody takes it who holds a lock of others: who leaves a container drops its space, and the last
+ * one that uses it lets go what is mapped.
  */
 #include <tessera/address_space.h>
 #include <tessera/cred.h>
@@ -34,15 +37,23 @@ struct allocation {
 	uint64_t offset, size;         /* in the container's file: its bus address */
 };
 
-/* [I] immutable  [V] vfio_lock  [c] lock  [P] pci_lock */
+/* What devices reach behind an IOMMU: from the choice until the last group has left. [I] immutable  [s] lock */
+struct vfio_space {
+	struct refcount refs;          /* its container, calls that map and unmap */
+	bool strict;                   /* [I] version 2: what was mapped whole is unmapped whole */
+	struct iommu_domain *domain;   /* [I] its tables: [s] */
+	struct mutex lock;             /* class SLEEP_LEAF */
+	struct vfio_mappings mappings; /* [s] */
+};
+
+/* [I] immutable  [V] vfio_lock  [c] lock  [V+c] both to change, either to read */
 struct vfio_container {
 	struct refcount refs;          /* its file, groups in it, mappings of its memory */
 	struct list groups;            /* [V] */
 	enum container_type type;      /* [V+c] */
 	enum vfio_group_kind kind;     /* [V] of its groups */
-	struct iommu_domain *domain;   /* [V+c] */
+	struct vfio_space *space;      /* [V+c] a reference; NULL: there is no IOMMU, or it has not chosen */
 	struct mutex lock;             /* class SLEEP_LEAF */
-	struct vfio_mappings mappings; /* [c] */
 	struct list allocations;       /* [c] */
 	uint32_t allocated;            /* [c] */
 };
@@ -75,7 +86,7 @@ vfio_container_put(struct vfio_container *c)
 {
 	if (!ref_put(&c->refs))
 		return;
-	assert(list_is_empty(&c->groups) && !c->domain && c->mappings.count == 0);
+	assert(list_is_empty(&c->groups) && !c->space);
 	free_allocations(c);
 	kfree(c);
 }
@@ -88,20 +99,49 @@ vfio_container_is_ready(struct vfio_container *c)
 
 /* --- groups -------------------------------------------------------------------------------------- */
 
-/* Nobody is in it any more: what was mapped is let go, and it may choose anew. */
-static void
-reset_locked(struct vfio_container *c)
+static struct vfio_space *
+create_space(bool strict)
+{
+	struct vfio_space *s = kzalloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->domain = iommu_domain_create();
+	if (!s->domain) {
+		kfree(s);
+		return NULL;
+	}
+	ref_init(&s->refs);
+	mutex_init(&s->lock, LOCK_SLEEP_LEAF);
+	s->strict = strict;
+	return s;
+}
+
+/* The last one lets go what is mapped: no device sees it any more. */
+void
+vfio_space_put(struct vfio_space *s)
 {
 	uint64_t unmapped;
 
+	if (!s || !ref_put(&s->refs))
+		return;
+	vfio_dma_unmap(&s->mappings, s->domain, 0, 0, true, false, &unmapped);
+	iommu_domain_free(s->domain);
+	kfree(s);
+}
+
+/* What it is, and what devices reach by it; a choice is both at once. */
+static struct vfio_space *
+choose(struct vfio_container *c, enum container_type type, struct vfio_space *s)
+{
+	struct vfio_space *old = c->space;
+
+	assert_mutex_held(&vfio_lock);
 	mutex_lock(&c->lock);
-	if (c->domain) {
-		vfio_dma_unmap(&c->mappings, c->domain, 0, 0, true, false, &unmapped);
-		iommu_domain_free(c->domain);
-		c->domain = NULL;
-	}
-	c->type = TYPE_NONE;
+	c->type = type;
+	c->space = s;
 	mutex_unlock(&c->lock);
+	return old;
 }
 
 int
@@ -112,8 +152,8 @@ vfio_container_join(struct vfio_container *c, struct vfio_group *g)
 	assert_mutex_held(&vfio_lock);
 	if (!list_is_empty(&c->groups) && c->kind != g->kind)
 		return -EPERM;
-	if (c->domain)
-		error = iommu_attach(c->domain, g->iommu);
+	if (c->space)
+		error = iommu_attach(c->space->domain, g->iommu);
 	if (error)
 		return error;
 	c->kind = g->kind;
@@ -124,18 +164,22 @@ vfio_container_join(struct vfio_container *c, struct vfio_group *g)
 	return 0;
 }
 
-void
+/* When nobody is in it any more it may choose anew. */
+struct vfio_space *
 vfio_container_leave(struct vfio_container *c, struct vfio_group *g)
 {
+	struct vfio_space *left = NULL;
+
 	assert_mutex_held(&vfio_lock);
 	list_del(&g->container_node);
 	g->container = NULL;
-	if (c->domain)
+	if (c->space)
 		iommu_detach(g->iommu);
 	if (list_is_empty(&c->groups))
-		reset_locked(c);
+		left = choose(c, TYPE_NONE, NULL);
 	vfio_container_put(c);
 	vfio_group_put(g);
+	return left;
 }
 
 /* --- the choice ---------------------------------------------------------------------------------- */
@@ -158,7 +202,7 @@ check_extension(struct vfio_container *c, unsigned long what)
 	case VFIO_UNMAP_ALL:
 		return type1;
 	case VFIO_DMA_COHERENT:
-		return type1 && c->domain;
+		return type1 && c->space;
 	case VFIO_NOIOMMU:
 		return none;
 	case VFIO_ALLOC_DMA:
@@ -169,13 +213,13 @@ check_extension(struct vfio_container *c, unsigned long what)
 }
 
 static int
-attach_all(struct vfio_container *c)
+attach_all(struct vfio_container *c, struct iommu_domain *domain)
 {
 	struct vfio_group *g, *done;
 	int error;
 
 	list_for_each (g, &c->groups, container_node) {
-		error = iommu_attach(c->domain, g->iommu);
+		error = iommu_attach(domain, g->iommu);
 		if (error)
 			goto detach;
 	}
@@ -193,39 +237,34 @@ detach:
 static long
 set_iommu(struct vfio_container *c, unsigned long type)
 {
-	int error = 0;
+	struct vfio_space *s;
+	int error;
 
 	if (list_is_empty(&c->groups) || c->type != TYPE_NONE)
 		return -EINVAL;
 	if (type == VFIO_NOIOMMU && has_noiommu_group(c)) {
 		if (c->kind == GROUP_NOIOMMU && !capable(CAP_SYS_RAWIO))
 			return -EPERM;
-		c->type = TYPE_NOIOMMU;
+		choose(c, TYPE_NOIOMMU, NULL);
 		return 0;
 	}
 	if ((type != VFIO_TYPE1 && type != VFIO_TYPE1_V2) || !check_extension(c, type))
 		return -ENODEV;
-	mutex_lock(&c->lock);
-	c->domain = iommu_domain_create();
-	if (!c->domain) {
-		error = -ENOMEM;
-	} else {
-		error = attach_all(c);
-		if (error) {
-			iommu_domain_free(c->domain);
-			c->domain = NULL;
-		} else {
-			c->type = type == VFIO_TYPE1 ? TYPE_1 : TYPE_1_V2;
-		}
-	}
-	mutex_unlock(&c->lock);
+	s = create_space(type == VFIO_TYPE1_V2);
+	if (!s)
+		return -ENOMEM;
+	error = attach_all(c, s->domain);
+	if (error)
+		vfio_space_put(s);
+	else
+		choose(c, type == VFIO_TYPE1 ? TYPE_1 : TYPE_1_V2, s);
 	return error;
 }
 
 /* --- memory -------------------------------------------------------------------------------------- */
 
 static long
-get_info(struct vfio_container *c, struct vfio_iommu_info __user *arg)
+get_info(const struct vfio_space *s, struct vfio_iommu_info __user *arg)
 {
 	struct {
 		struct vfio_iommu_info info;
@@ -245,9 +284,9 @@ get_info(struct vfio_container *c, struct vfio_iommu_info __user *arg)
 						.count = 2 };
 	out.ranges.range[0].end = IOMMU_RESERVED_START - 1;
 	out.ranges.range[1].start = IOMMU_RESERVED_END;
-	out.ranges.range[1].end = iommu_last_address(c->domain);
+	out.ranges.range[1].end = iommu_last_address(s->domain);
 	out.available = (struct vfio_dma_available){ .head = { VFIO_CAP_DMA_AVAILABLE, 1, 0 },
-						     .available = VFIO_MAPPINGS_MAX - c->mappings.count };
+						     .available = VFIO_MAPPINGS_MAX - READ_ONCE(s->mappings.count) };
 	if (argsz < sizeof(out))
 		return copy_to_user(arg, &out.info, MIN((size_t)argsz, sizeof(out.info)));
 	out.info.caps = sizeof(out.info);
@@ -255,19 +294,25 @@ get_info(struct vfio_container *c, struct vfio_iommu_info __user *arg)
 }
 
 static long
-map_dma(struct vfio_container *c, void __user *arg)
+map_dma(struct vfio_space *s, void __user *arg)
 {
 	struct vfio_dma_map map;
+	int error;
 
 	if (copy_from_user(&map, arg, sizeof(map)))
 		return -EFAULT;
 	if (map.argsz < sizeof(map) || (map.flags & ~(VFIO_DMA_READ | VFIO_DMA_WRITE)))
 		return -EINVAL;
-	return vfio_dma_map(&c->mappings, c->domain, &map);
+	error = mutex_lock_killable(&s->lock);
+	if (error)
+		return error;
+	error = vfio_dma_map(&s->mappings, s->domain, &map);
+	mutex_unlock(&s->lock);
+	return error;
 }
 
 static long
-unmap_dma(struct vfio_container *c, void __user *arg)
+unmap_dma(struct vfio_space *s, void __user *arg)
 {
 	struct vfio_dma_unmap unmap;
 	uint64_t unmapped = 0;
@@ -281,7 +326,11 @@ unmap_dma(struct vfio_container *c, void __user *arg)
 	all = unmap.flags & VFIO_DMA_UNMAP_ALL;
 	if (all && (unmap.iova || unmap.size))
 		return -EINVAL;
-	error = vfio_dma_unmap(&c->mappings, c->domain, unmap.iova, unmap.size, all, c->type == TYPE_1_V2, &unmapped);
+	error = mutex_lock_killable(&s->lock);
+	if (error)
+		return error;
+	error = vfio_dma_unmap(&s->mappings, s->domain, unmap.iova, unmap.size, all, s->strict, &unmapped);
+	mutex_unlock(&s->lock);
 	if (error)
 		return error;
 	unmap.size = unmapped;
@@ -295,14 +344,13 @@ alloc_dma(struct vfio_container *c, void __user *arg)
 	struct vfio_dma_alloc alloc;
 	struct allocation *a;
 	uint32_t order = 0;
+	bool full;
 
 	if (copy_from_user(&alloc, arg, sizeof(alloc)))
 		return -EFAULT;
 	if (alloc.argsz < sizeof(alloc) || (alloc.flags & ~VFIO_DMA_ALLOC_LOW) || !alloc.size ||
 	    alloc.size > PAGE_SIZE << MAX_ORDER)
 		return -EINVAL;
-	if (c->allocated == ALLOCATIONS_MAX)
-		return -ENOSPC;
 	while (PAGE_SIZE << order < alloc.size)
 		order++;
 	a = kzalloc(sizeof(*a));
@@ -316,32 +364,51 @@ alloc_dma(struct vfio_container *c, void __user *arg)
 	a->order = order;
 	a->offset = page_to_phys(a->page);
 	a->size = PAGE_SIZE << order;
-	list_add(&c->allocations, &a->node);
-	c->allocated++;
 	alloc.bus = alloc.offset = a->offset;
 	alloc.size = a->size;
+	mutex_lock(&c->lock);
+	full = c->allocated == ALLOCATIONS_MAX;
+	if (!full) {
+		list_add(&c->allocations, &a->node);
+		c->allocated++;
+	}
+	mutex_unlock(&c->lock);
+	if (full) {
+		page_free(a->page, order);
+		kfree(a);
+		return -ENOSPC;
+	}
 	return copy_to_user(arg, &alloc, sizeof(alloc)); /* what it was not told of it keeps until it is closed */
 }
 
 static long
 memory_ioctl(struct vfio_container *c, unsigned int command, void __user *arg)
 {
+	enum container_type type;
+	struct vfio_space *s;
+	bool kernels;
 	long result;
 
 	mutex_lock(&c->lock);
-	if (c->type == TYPE_NONE)
+	type = c->type;
+	kernels = type == TYPE_NOIOMMU && c->kind == GROUP_NOIOMMU;
+	s = c->space;
+	if (s)
+		ref_get(&s->refs);
+	mutex_unlock(&c->lock);
+	if (type == TYPE_NONE)
 		result = -EINVAL;
-	else if (c->type == TYPE_NOIOMMU)
-		result = command == VFIO_IOMMU_ALLOC_DMA && c->kind == GROUP_NOIOMMU ? alloc_dma(c, arg) : -ENOTTY;
+	else if (!s)
+		result = kernels && command == VFIO_IOMMU_ALLOC_DMA ? alloc_dma(c, arg) : -ENOTTY;
 	else if (command == VFIO_IOMMU_GET_INFO)
-		result = get_info(c, arg);
+		result = get_info(s, arg);
 	else if (command == VFIO_IOMMU_MAP_DMA)
-		result = map_dma(c, arg);
+		result = map_dma(s, arg);
 	else if (command == VFIO_IOMMU_UNMAP_DMA)
-		result = unmap_dma(c, arg);
+		result = unmap_dma(s, arg);
 	else
 		result = -ENOTTY;
-	mutex_unlock(&c->lock);
+	vfio_space_put(s);
 	return result;
 }
 
@@ -466,7 +533,8 @@ void
 vfio_container_dump(struct vfio_container *c)
 {
 	pr_info("container %p: %s, refs %u, %u mappings of %lu pages, %u allocations", c, type_names[c->type],
-		ref_count(&c->refs), c->mappings.count, c->mappings.pages, c->allocated);
+		ref_count(&c->refs), c->space ? c->space->mappings.count : 0, c->space ? c->space->mappings.pages : 0,
+		c->allocated);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include <tessera/address_space.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/memory_object.h>
 #include <tessera/panic.h>
 #include <tessera/process.h>
 #include <tessera/signal.h>
@@ -21,8 +22,9 @@
 
 /* [I] */
 struct vfio_mapping {
-	struct rb_node node;           /* [c] by iova */
+	struct rb_node node;           /* [s] by iova */
 	uint64_t iova, size;
+	bool write;                    /* devices may write to it */
 	struct address_space *as;      /* whose limit it counts against: kept for that alone (lazy) */
 };
 
@@ -66,38 +68,39 @@ insert(struct vfio_mappings *m, struct vfio_mapping *d)
 
 /* --- pages --------------------------------------------------------------------------------------- */
 
+/* A page that devices could write to, they may have written to since the store was given it. */
 static void
-put_batch(struct iommu_domain *domain, uint64_t iova, uint64_t end, const paddr_t *pages, uint32_t n)
+put_batch(struct iommu_domain *domain, const paddr_t *pages, uint32_t n, bool written)
 {
-	if (end > iova)
-		iommu_unmap_done(domain);
-	for (uint32_t i = 0; i < n; i++)
-		page_put(pfn_to_page(pages[i] >> PAGE_SHIFT));
+	iommu_unmap_done(domain);
+	for (uint32_t i = 0; i < n; i++) {
+		struct page *p = pfn_to_page(pages[i] >> PAGE_SHIFT);
+
+		if (written)
+			page_written(p);
+		page_put(p);
+	}
 }
 
-/* What is mapped of [iova, end) is let go: how many pages it was. */
-static uint64_t
-let_go(struct iommu_domain *domain, uint64_t iova, uint64_t end)
+/* What is mapped of the range is let go. */
+static void
+let_go(struct iommu_domain *domain, uint64_t iova, uint64_t size, bool write)
 {
 	paddr_t pages[BATCH];
-	uint64_t from = iova, done = 0;
 	uint32_t n = 0;
 
-	for (; iova < end; iova += PAGE_SIZE) {
-		paddr_t pa = iommu_unmap_page(domain, iova);
+	for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
+		paddr_t pa = iommu_unmap_page(domain, iova + at);
 
-		if (pa) {
-			pages[n++] = pa;
-			done++;
-		}
 		if (n == BATCH) {
-			put_batch(domain, from, iova + PAGE_SIZE, pages, n);
-			from = iova + PAGE_SIZE;
+			put_batch(domain, pages, n, write);
 			n = 0;
 		}
+		if (pa)
+			pages[n++] = pa;
 	}
-	put_batch(domain, from, end, pages, n);
-	return done;
+	iommu_unmap_tables(domain, iova, size);
+	put_batch(domain, pages, n, write);
 }
 
 static int
@@ -180,6 +183,7 @@ vfio_dma_map(struct vfio_mappings *m, struct iommu_domain *domain, const struct 
 	iommu_map_done(domain);
 	d->iova = map->iova;
 	d->size = map->size;
+	d->write = map->flags & VFIO_DMA_WRITE;
 	d->as = as;
 	ref_get(&as->lazy);
 	insert(m, d);
@@ -188,7 +192,7 @@ vfio_dma_map(struct vfio_mappings *m, struct iommu_domain *domain, const struct 
 	return 0;
 
 unpin:
-	let_go(domain, map->iova, map->iova + done);
+	let_go(domain, map->iova, done + PAGE_SIZE, map->flags & VFIO_DMA_WRITE); /* with tables for one that there is not */
 	address_space_lock_release(as, map->size >> PAGE_SHIFT);
 free_mapping:
 	kfree(d);
@@ -200,7 +204,7 @@ put_space:
 static void
 drop(struct vfio_mappings *m, struct iommu_domain *domain, struct vfio_mapping *d)
 {
-	let_go(domain, d->iova, d->iova + d->size);
+	let_go(domain, d->iova, d->size, d->write);
 	address_space_lock_release(d->as, d->size >> PAGE_SHIFT);
 	address_space_put_lazy(d->as);
 	m->pages -= d->size >> PAGE_SHIFT;

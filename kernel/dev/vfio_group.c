@@ -29,6 +29,8 @@ struct mutex vfio_lock = MUTEX_INIT(vfio_lock, VFIO);
 static struct list groups = LIST_INIT(groups); /* [V] */
 bool vfio_unsafe;
 
+#define ASK_AGAIN_NS (10 * NSEC_PER_SEC) /* as Linux does */
+
 static const struct file_ops group_ops, device_ops;
 
 /* --- references ---------------------------------------------------------------------------------- */
@@ -153,6 +155,7 @@ int
 vfio_remove(struct vfio_device *d)
 {
 	struct vfio_group *g = d->group;
+	struct vfio_space *left = NULL;
 	int error = 0;
 
 	mutex_lock(&vfio_lock);
@@ -164,13 +167,14 @@ vfio_remove(struct vfio_device *d)
 		if (list_is_empty(&g->devices)) {
 			/* Who has it open keeps an empty group; in its container its devices reach nothing. */
 			if (g->container)
-				vfio_container_leave(g->container, g);
+				left = vfio_container_leave(g->container, g);
 			g->registered = false;
 			list_del(&g->node);
 			chrdev_unregister(DEV(MAJOR_VFIO, g->id));
 		}
 	}
 	mutex_unlock(&vfio_lock);
+	vfio_space_put(left);
 	if (!error)
 		vfio_device_put(d);
 	return error;
@@ -182,12 +186,19 @@ is_closed(struct vfio_device *d)
 	return READ_ONCE(d->files) == 0;
 }
 
+/* Who has it is asked again and again: it may not have listened yet when it was asked first. */
 int
 vfio_wait_closed(struct vfio_device *d)
 {
-	if (d->ops->request)
-		d->ops->request(d);
-	return wait_event_interruptible(&d->closed, is_closed(d)) ? -EINTR : 0;
+	int error;
+
+	pr_info("vfio %s: wanted back, waiting for its user\n", d->name);
+	do {
+		if (d->ops->request)
+			d->ops->request(d);
+		error = wait_event_deadline(&d->closed, is_closed(d), WAIT_INTERRUPTIBLE, deadline_after(ASK_AGAIN_NS));
+	} while (error == -ETIMEDOUT);
+	return error;
 }
 
 /* --- a device's file ------------------------------------------------------------------------------- */
@@ -252,28 +263,36 @@ device_mmap(struct file *f, uint64_t offset, size_t length, uint32_t *flags, str
 			    : -EINVAL;
 }
 
-/* The last file of a device: it is quiet and reaches nothing when this is over. */
+/*
+ * One file of it is closed; after the last one it is quiet and reaches nothing. What the file held is let go while the
+ * locks are held, so that who waited for it, and then takes pci_lock, finds nobody else with a reference. The driver's own
+ * keeps the device and its group until then.
+ */
 static void
-device_release(struct file *f)
+close_device(struct vfio_device *d)
 {
-	struct vfio_device *d = device_of(f);
 	struct vfio_group *g = d->group;
-	struct vfio_container *drop = NULL;
+	struct vfio_space *left = NULL;
 
 	mutex_lock(&pci_lock);
 	mutex_lock(&vfio_lock);
 	if (d->files == 1)
 		d->ops->close(d);
+	if (--g->open_devices == 0 && !g->opened && g->container)
+		left = vfio_container_leave(g->container, g);
 	WRITE_ONCE(d->files, d->files - 1);
-	if (--g->open_devices == 0 && !g->opened && g->container) {
-		drop = g->container;
-		vfio_container_leave(drop, g);
-	}
-	mutex_unlock(&vfio_lock);
-	mutex_unlock(&pci_lock);
 	wake_all(&d->closed);
 	vfio_group_put(g);
 	vfio_device_put(d);
+	mutex_unlock(&vfio_lock);
+	mutex_unlock(&pci_lock);
+	vfio_space_put(left);
+}
+
+static void
+device_release(struct file *f)
+{
+	close_device(device_of(f));
 }
 
 static void
@@ -349,6 +368,7 @@ set_container(struct vfio_group *g, int __user *arg)
 static long
 unset_container(struct vfio_group *g)
 {
+	struct vfio_space *left = NULL;
 	int error = 0;
 
 	mutex_lock(&pci_lock);
@@ -358,9 +378,10 @@ unset_container(struct vfio_group *g)
 	else if (g->open_devices)
 		error = -EBUSY;
 	else
-		vfio_container_leave(g->container, g);
+		left = vfio_container_leave(g->container, g);
 	mutex_unlock(&vfio_lock);
 	mutex_unlock(&pci_lock);
+	vfio_space_put(left);
 	return error;
 }
 
@@ -415,25 +436,6 @@ open_device_locked(struct vfio_group *g, const char *name, struct vfio_device **
 	return 0;
 }
 
-/* Nothing was given out: as if the file had been closed. */
-static void
-undo_open(struct vfio_device *d)
-{
-	struct vfio_group *g = d->group;
-
-	mutex_lock(&pci_lock);
-	mutex_lock(&vfio_lock);
-	if (d->files == 1)
-		d->ops->close(d);
-	WRITE_ONCE(d->files, d->files - 1);
-	g->open_devices--;
-	mutex_unlock(&vfio_lock);
-	mutex_unlock(&pci_lock);
-	wake_all(&d->closed);
-	vfio_group_put(g);
-	vfio_device_put(d);
-}
-
 static long
 get_device(struct vfio_group *g, const char __user *uname)
 {
@@ -454,7 +456,7 @@ get_device(struct vfio_group *g, const char __user *uname)
 		return error;
 	f = anonymous_file_create(&device_ops, O_RDWR, d);
 	if (!f) {
-		undo_open(d);
+		close_device(d); /* nothing was given out */
 		return -ENOMEM;
 	}
 	f->mode |= FILE_SEEKABLE;
@@ -488,6 +490,7 @@ static void
 group_release(struct file *f)
 {
 	struct vfio_group *g = f->private;
+	struct vfio_space *left = NULL;
 
 	if (!g)
 		return; /* it could not be opened */
@@ -495,9 +498,10 @@ group_release(struct file *f)
 	mutex_lock(&vfio_lock);
 	g->opened = false;
 	if (g->container && !g->open_devices)
-		vfio_container_leave(g->container, g);
+		left = vfio_container_leave(g->container, g);
 	mutex_unlock(&vfio_lock);
 	mutex_unlock(&pci_lock);
+	vfio_space_put(left);
 	vfio_group_put(g);
 }
 

@@ -26,6 +26,7 @@
 #include "vfio_pci.h"
 
 #define HOT_RESET_GROUPS_MAX 16u
+#define ON_BUS_MAX           256u /* functions */
 
 static struct pci_driver vfio_pci_driver;
 
@@ -304,52 +305,69 @@ reset_device(struct vfio_pci *vp)
 	return error;
 }
 
+/* How many devices are reset with it, ON_BUS_MAX at most: `all`. -ENODEV, -EPERM. */
+static long
+list_dependent(struct vfio_pci *vp, struct vfio_dependent *all)
+{
+	struct pci_device *d;
+	long n = 0;
+
+	mutex_lock(&pci_lock);
+	if (vp->device->removed || !pci_can_reset_bus_locked(vp->device->bus)) {
+		n = -ENODEV;
+		goto unlock;
+	}
+	list_for_each (d, &vp->device->bus->devices, node) {
+		if (!d->group) {
+			n = -EPERM; /* it is nobody's to give */
+			break;
+		}
+		all[n++] = (struct vfio_dependent){ d->group->id, d->segment, d->bus_number, d->devfn };
+	}
+unlock:
+	mutex_unlock(&pci_lock);
+	return n;
+}
+
 /* The bridge's reset: all devices behind it, which the caller shows to have by their groups. */
 static long
 get_hot_reset_info(struct vfio_pci *vp, struct vfio_hot_reset_info __user *arg)
 {
+	struct vfio_dependent *all = kzalloc(ON_BUS_MAX * sizeof(*all));
 	struct vfio_hot_reset_info info;
-	struct vfio_dependent one;
-	struct pci_device *d;
-	uint32_t room, n = 0;
-	long error = 0;
+	uint32_t room;
+	long n;
 
+	if (!all)
+		return -ENOMEM;
+	n = -EFAULT;
 	if (copy_from_user(&info, arg, sizeof(info)))
-		return -EFAULT;
+		goto out;
+	n = -EINVAL;
 	if (info.argsz < sizeof(info))
-		return -EINVAL;
-	room = (info.argsz - (uint32_t)sizeof(info)) / (uint32_t)sizeof(one);
+		goto out;
+	room = (info.argsz - (uint32_t)sizeof(info)) / (uint32_t)sizeof(*all);
+	n = list_dependent(vp, all);
+	if (n < 0)
+		goto out;
 	info.flags = 0;
-	mutex_lock(&pci_lock);
-	if (vp->device->removed || !pci_can_reset_bus_locked(vp->device->bus)) {
-		mutex_unlock(&pci_lock);
-		return -ENODEV;
-	}
-	list_for_each (d, &vp->device->bus->devices, node) {
-		if (!d->group) {
-			error = -EPERM; /* it is nobody's to give */
-			break;
-		}
-		one = (struct vfio_dependent){ d->group->id, d->segment, d->bus_number, d->devfn };
-		if (n < room && copy_to_user((char __user *)arg + sizeof(info) + n * sizeof(one), &one, sizeof(one)))
-			error = -EFAULT;
-		n++;
-	}
-	mutex_unlock(&pci_lock);
-	if (error)
-		return error;
-	info.count = n;
-	if (copy_to_user(arg, &info, sizeof(info)))
-		return -EFAULT;
-	return n > room ? -ENOSPC : 0;
+	info.count = (uint32_t)n;
+	if (copy_to_user(arg, &info, sizeof(info)) ||
+	    copy_to_user((char __user *)arg + sizeof(info), all, MIN(info.count, room) * sizeof(*all)))
+		n = -EFAULT;
+	else
+		n = info.count > room ? -ENOSPC : 0;
+out:
+	kfree(all);
+	return n;
 }
 
-/* Is the group of `d` among those that are shown? */
+/* Is its group among those that are shown? A file of one that was given up is not, whatever its number. */
 static bool
-is_shown(const struct pci_device *d, struct file **files, uint32_t n)
+is_shown(const struct vfio_pci *vp, struct file **files, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (files[i] && d->group && vfio_group_of(files[i])->id == d->group->id)
+		if (files[i] && vfio_group_of(files[i]) == vp->base.group)
 			return true;
 	return false;
 }
@@ -364,7 +382,7 @@ reset_bus(struct vfio_pci *vp, struct file **files, uint32_t n)
 	if (vp->device->removed || !pci_can_reset_bus_locked(b))
 		return -ENODEV;
 	list_for_each (d, &b->devices, node)
-		if (d->driver != &vfio_pci_driver || !is_shown(d, files, n))
+		if (d->driver != &vfio_pci_driver || !is_shown(d->driver_data, files, n))
 			return -EINVAL;
 	list_for_each (d, &b->devices, node) {
 		struct vfio_pci *other = d->driver_data;
@@ -557,9 +575,12 @@ static void
 vfio_pci_close(struct vfio_device *d)
 {
 	struct vfio_pci *vp = pci_of(d);
+	uint64_t flags;
 
 	mutex_lock(&vp->lock);
+	flags = spin_lock_irq(&vp->irq_lock); /* the line's bit is set by interrupts meanwhile */
 	pci_set_command(vp->device, 0, PCI_COMMAND_MASTER);
+	spin_unlock_irq(&vp->irq_lock, flags);
 	vfio_pci_irqs_off(vp);
 	device_object_hide(&vp->memory);
 	for (uint32_t i = 0; i < PCI_RESOURCES; i++) {
@@ -567,7 +588,8 @@ vfio_pci_close(struct vfio_device *d)
 			region_unmap(vp->bar_map[i]);
 		vp->bar_map[i] = NULL;
 	}
-	if (!vp->device->removed && vp->resets && pci_reset_locked(vp->device))
+	/* It is there: who takes it away waits for this. */
+	if (vp->resets && pci_reset_locked(vp->device))
 		pr_warn("vfio %s: cannot be reset\n", vp->base.name);
 	pci_restore(vp->device, &vp->saved);
 	pci_disable_locked(vp->device);
@@ -584,7 +606,6 @@ vfio_pci_request(struct vfio_device *d)
 	if (vp->request)
 		eventfd_signal(vp->request, 1);
 	mutex_unlock(&vp->lock);
-	pr_info("vfio %s: wanted back, waiting for its user\n", d->name);
 }
 
 static void

@@ -52,6 +52,7 @@ struct vfio_pci {
 	uint32_t mode;                 /* [d] VFIO_PCI_INTX, _MSI, _MSIX; VFIO_PCI_IRQS: none */
 	struct vfio_vector *vectors;   /* [d] */
 	uint32_t vector_count;         /* [d] */
+	uint32_t numbers;              /* [d] of MSI-X: how many of them have an interrupt */
 	struct spinlock irq_lock;      /* class DEVICE */
 	struct line_user line;         /* [d] */
 	struct file *intx;             /* [i] a reference; NULL: nobody is told */

@@ -10,6 +10,7 @@
  *
  * Locks: vp->lock for what is set up; irq_lock, below the line's, for what the handler looks at.
  */
+#include <tessera/cpu.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
 #include <tessera/poll.h>
@@ -76,10 +77,8 @@ intx_mask(struct vfio_pci *vp)
 {
 	uint64_t flags = spin_lock_irq(&vp->irq_lock);
 
-	if (!vp->intx_masked) {
-		vp->intx_masked = true;
-		intx_hold(vp, true);
-	}
+	vp->intx_masked = true;
+	intx_hold(vp, true);
 	spin_unlock_irq(&vp->irq_lock, flags);
 }
 
@@ -121,8 +120,10 @@ unmask_run(struct continuation *c)
 		intx_unmask(u->device);
 	if (!dead) {
 		continuation_run_when(&u->work, eventfd_queue(u->eventfd), DEADLINE_NEVER);
-		if (file_poll(u->eventfd, NULL) & POLLIN)
-			continuation_run(&u->work); /* written before it was waited for */
+		/* Written before it was waited for, or just now: then whom the write woke may have it on another
+		 * processor. Who takes it back runs it again. */
+		if ((file_poll(u->eventfd, NULL) & POLLIN) && continuation_cancel(&u->work))
+			continuation_run(&u->work);
 	}
 	spin_unlock_irq(&u->lock, flags);
 	if (dead)
@@ -306,6 +307,9 @@ intx_trigger_request(struct vfio_pci *vp, const struct vfio_irq_request *r)
 
 /* --- messages ------------------------------------------------------------------------------------ */
 
+/* One device does not get them all: the machine has about 200. Or one for each processor and one more. */
+#define MESSAGES_MAX 48u
+
 /* The eventfd stays until nobody can be here any more: vector_off(). */
 static void
 message_interrupt(void *arg)
@@ -348,6 +352,7 @@ vector_off(struct vfio_pci *vp, uint32_t index)
 	if (vp->mode == VFIO_PCI_MSIX) {
 		arch_msi_free(v->number);
 		v->number = -1;
+		vp->numbers--;
 	}
 	v->trigger = NULL;
 	file_put(f);
@@ -370,13 +375,14 @@ vector_on(struct vfio_pci *vp, uint32_t index, int fd)
 		return error;
 	if (vp->mode == VFIO_PCI_MSIX) {
 		user.arg = v;
-		v->number = arch_msi_alloc(1, &user);
-		if (v->number < 0) {
-			error = v->number;
+		error = vp->numbers < MAX(MESSAGES_MAX, cpu_count + 1) ? arch_msi_alloc(1, &user) : -ENOSPC;
+		if (error < 0) {
 			file_put(v->trigger);
 			v->trigger = NULL;
 			return error;
 		}
+		v->number = error;
+		vp->numbers++;
 	}
 	snprintf(name, sizeof(name), "vfio-msi%s[%u](%s)", vp->mode == VFIO_PCI_MSIX ? "x" : "", index, vp->device->name);
 	arch_msi_handle(v->number, message_interrupt, v, name);

@@ -27,13 +27,14 @@
 #define DOMAINS_MAX  256u
 #define ENTRIES      512u
 #define WAIT_SPINS   10000000u
-#define FAULTS_SHOWN 64u       /* lines in the log; all are counted */
+#define FAULTS_SHOWN 64u       /* lines in the log of each device; all are counted */
 
 /* [I] but the tables: the owner's */
 struct vtd_domain {
 	uint32_t id;
 	uint32_t levels;
 	uint64_t *top;
+	struct list empty; /* pages of tables that were taken out, and that units may still remember */
 };
 
 struct vtd_unit vtd_units[VTD_UNITS_MAX];
@@ -144,6 +145,53 @@ vtd_unmap(struct vtd_domain *m, uint64_t iova)
 	return pa;
 }
 
+static bool
+is_empty(const uint64_t *table)
+{
+	for (uint32_t i = 0; i < ENTRIES; i++)
+		if (table[i])
+			return false;
+	return true;
+}
+
+/* Of the tables below `table`, those of [first, last], addresses that it spans, that hold nothing are taken out. */
+static void
+take_out(struct vtd_domain *m, uint64_t *table, uint32_t level, uint64_t first, uint64_t last)
+{
+	if (level == 0)
+		return;
+	for (uint32_t i = entry_index(first, level); i <= entry_index(last, level); i++) {
+		uint64_t from = i == entry_index(first, level) ? first : 0, to = i == entry_index(last, level) ? last : UINT64_MAX;
+		uint64_t *below;
+
+		if (!(table[i] & (VTD_PAGE_READ | VTD_PAGE_WRITE)))
+			continue;
+		below = phys_to_virt(table[i] & VTD_PAGE_ADDRESS);
+		take_out(m, below, level - 1, from, to);
+		if (is_empty(below)) {
+			set_entry(&table[i], 0);
+			list_add(&m->empty, &virt_to_page(below)->node);
+		}
+	}
+}
+
+void
+vtd_unmap_tables(struct vtd_domain *m, uint64_t iova, uint64_t size)
+{
+	take_out(m, m->top, m->levels - 1, iova, iova + size - 1);
+}
+
+/* No unit knows them any more. */
+static void
+free_empty(struct vtd_domain *m)
+{
+	struct page *p, *next;
+
+	list_for_each_safe (p, next, &m->empty, node)
+		frame_free(page_to_phys(p));
+	list_init(&m->empty);
+}
+
 void
 vtd_flush(struct vtd_domain *m, bool mapped)
 {
@@ -152,6 +200,8 @@ vtd_flush(struct vtd_domain *m, bool mapped)
 			vtd_forget(&vtd_units[i], 0, VTD_IOTLB_DOMAIN, m->id);
 		else if (vtd_units[i].cap & VTD_CAP_FLUSH_WRITES)
 			vtd_forget(&vtd_units[i], 0, VTD_IOTLB_DOMAIN, m->id);
+	if (!mapped)
+		free_empty(m);
 }
 
 /* --- domains ------------------------------------------------------------------------------------- */
@@ -187,6 +237,7 @@ vtd_domain_create(void)
 
 	if (!m)
 		return NULL;
+	list_init(&m->empty);
 	m->levels = levels;
 	m->id = take_id();
 	m->top = m->id ? vtd_new_table() : NULL;
@@ -290,12 +341,15 @@ static void
 show_fault(struct vtd_unit *u, uint64_t low, uint64_t high)
 {
 	uint32_t source = VTD_RECORD_SOURCE(high), reason = VTD_RECORD_REASON(high);
-	uint64_t n = atomic_add_fetch(&u->faults, 1);
+	uint32_t *shown = &u->shown[(source >> 8 ^ source) & 0xff]; /* one that does nothing else silences no other */
+	uint32_t n = MIN(atomic_load(shown), FAULTS_SHOWN) + 1;
 
+	atomic_add(&u->faults, 1);
+	atomic_store(shown, n);
 	if (n <= FAULTS_SHOWN)
 		pr_warn("iommu: %04x:%02x:%02x.%u %s %#lx: %s (reason %u)%s\n", u->segment, source >> 8, source >> 3 & 0x1f,
 			source & 7, high & VTD_RECORD_READ ? "reads" : "writes", low & ~0xffful, reason_text(reason), reason,
-			n == FAULTS_SHOWN ? "; further ones are only counted" : "");
+			n == FAULTS_SHOWN ? "; its further ones are only counted" : "");
 }
 
 static void

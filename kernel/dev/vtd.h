@@ -19,7 +19,9 @@ int vtd_set_domain(uint16_t segment, uint8_t bus, uint8_t devfn, struct vtd_doma
 /* As iommu.h's. */
 int vtd_map(struct vtd_domain *m, uint64_t iova, paddr_t pa, bool read, bool write);
 paddr_t vtd_unmap(struct vtd_domain *m, uint64_t iova);
-/* Units forget what they remember of it; `mapped`: more was mapped, which most need not be told. */
+void vtd_unmap_tables(struct vtd_domain *m, uint64_t iova, uint64_t size);
+/* Units forget what they remember of it; `mapped`: more was mapped, which most need not be told. Else the tables that
+ * the above took out are free afterwards. */
 void vtd_flush(struct vtd_domain *m, bool mapped);
 void vtd_dump(void);
 

@@ -44,6 +44,7 @@ struct vtd_unit {
 	uint32_t waits;                /* [q] */
 	int interrupt;                 /* that tells of faults; -1: none */
 	uint64_t faults;               /* [a] */
+	uint32_t shown[256];           /* [a] of them in the log, by a hash of who asked */
 };
 
 extern struct vtd_unit vtd_units[VTD_UNITS_MAX]; /* vtd.c */
