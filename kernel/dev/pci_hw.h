@@ -95,7 +95,7 @@
 #define MSIX_ENTRY          16u
 #define MSIX_ENTRY_MASKED   BIT(0)
 
-#define EXPRESS_LEAST        20 /* bytes of it; a port with a slot has more */
+#define EXPRESS_LEAST        20u /* bytes of it; a port with a slot has more */
 #define EXPRESS_WITH_SLOT    28
 #define EXPRESS_FLAGS        2
 #define EXPRESS_FLAGS_TYPE(f) ((f) >> 4 & 15)

@@ -7,7 +7,7 @@
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
-#include "pci.h"
+#include "vfio_pci.h"
 
 /* The register of an address range at `at`, or -1: none. */
 static int
@@ -48,12 +48,47 @@ pci_made_up_write(struct pci_made_up *m, uint32_t at, uint32_t size, uint32_t va
 	}
 }
 
+/* As a program with the device would see it; all of it is read and written. */
+static int
+show_to_program(struct pci_device *d)
+{
+	struct vfio_pci *vp = kzalloc(sizeof(*vp));
+	uint32_t reads = d->made_up->reads; /* of who finds it: those are counted */
+	uint8_t byte;
+	bool reset;
+	int error;
+
+	if (!vp)
+		return -ENOMEM;
+	mutex_init(&vp->lock, LOCK_VFIO_DEVICE);
+	spin_init(&vp->irq_lock, LOCK_DEVICE);
+	object_init(&vp->memory, NULL, 0);
+	vp->device = d;
+	vp->mode = VFIO_PCI_IRQS;
+	error = vfio_config_create(vp);
+	if (!error) {
+		mutex_lock(&vp->lock);
+		for (uint32_t at = 0; at < d->config_size; at++) {
+			vfio_config_access(vp, at, &byte, 1, false, &reset);
+			d->made_up->shown[at] = byte;
+			byte = 0xff;
+			vfio_config_access(vp, at, &byte, 1, true, &reset);
+		}
+		mutex_unlock(&vp->lock);
+		vfio_config_free(vp);
+	}
+	d->made_up->reads = reads;
+	kfree(vp);
+	return error;
+}
+
 int
 pci_read_made_up(struct pci_made_up *m, struct pci_reading *out)
 {
 	struct pci_device *d = kzalloc(sizeof(*d));
 	struct pci_bus *b = kzalloc(sizeof(*b));
 	struct pci_msix x;
+	int error;
 
 	if (!d || !b) {
 		kfree(d);
@@ -84,7 +119,8 @@ pci_read_made_up(struct pci_made_up *m, struct pci_reading *out)
 		out->msix_start = x.start;
 		out->msix_end = x.end;
 	}
+	error = show_to_program(d);
 	kfree(b);
 	kfree(d);
-	return 0;
+	return error;
 }

@@ -107,6 +107,8 @@ show_header(struct vfio_pci *vp)
 
 /* --- capabilities -------------------------------------------------------------------------------- */
 
+#define CAPABILITIES_END 0x100u
+
 static void
 show_msi(struct vfio_pci *vp, uint32_t at)
 {
@@ -139,45 +141,66 @@ show_express(struct vfio_pci *vp, uint32_t at)
 	pass(vp, at + EXPRESS_DEVICE_STATUS, 2, 0xf);
 }
 
-/* How long the capability is; what of it may be written is set. 0: it is one that we do not know. */
+/* How many bytes it has. 0: we do not know it, or it is nonsense: it does not end where capabilities do. */
 static uint32_t
-show_capability(struct vfio_pci *vp, uint8_t id, uint32_t at)
+capability_length(struct pci_device *d, uint8_t id, uint32_t at)
 {
-	struct pci_device *d = vp->device;
-	uint32_t n;
+	uint32_t n = 0;
 
 	switch (id) {
 	case PCI_CAP_PM:
-		show(vp, at + PM_CONTROL, 2, PM_CONTROL_STATE); /* shown only: it stays on */
-		return 8;
+	case PCI_CAP_VPD:
+	case PCI_CAP_PCIX:
+	case PCI_CAP_SUBSYSTEM:
+	case PCI_CAP_SATA:
+		n = 8;
+		break;
 	case PCI_CAP_MSI:
-		show_msi(vp, at);
-		return msi_length(pci_read(d, at + MSI_CONTROL, 2));
+		n = msi_length(pci_read(d, at + MSI_CONTROL, 2));
+		break;
 	case PCI_CAP_MSIX:
-		show(vp, at + MSIX_CONTROL, 2, MSIX_CONTROL_ENABLE | MSIX_CONTROL_MASK);
-		return 12;
+		n = 12;
+		break;
 	case PCI_CAP_EXPRESS:
-		n = pci_read(d, at + EXPRESS_FLAGS, 2) & 15;
-		show_express(vp, at);
-		return n < 2 ? 20 : 60;
+		n = (pci_read(d, at + EXPRESS_FLAGS, 2) & 15) < 2 ? EXPRESS_LEAST
+								  : MAX(MIN(60u, CAPABILITIES_END - at), EXPRESS_LEAST);
+		break;
 	case PCI_CAP_AF:
-		show(vp, at + AF_CONTROL, 1, AF_CONTROL_FLR);
-		return 6;
+		n = 6;
+		break;
 	case PCI_CAP_VENDOR:
 		n = MAX(pci_read(d, at + 2, 1), 3u);
-		set_raw(vp, at + 3, n - 3, true);
-		return n;
+		break;
+	}
+	return at + n <= CAPABILITIES_END ? n : 0;
+}
+
+/* What of it may be written. */
+static void
+show_capability(struct vfio_pci *vp, uint8_t id, uint32_t at, uint32_t length)
+{
+	switch (id) {
+	case PCI_CAP_PM:
+		show(vp, at + PM_CONTROL, 2, PM_CONTROL_STATE); /* shown only: it stays on */
+		break;
+	case PCI_CAP_MSI:
+		show_msi(vp, at);
+		break;
+	case PCI_CAP_MSIX:
+		show(vp, at + MSIX_CONTROL, 2, MSIX_CONTROL_ENABLE | MSIX_CONTROL_MASK);
+		break;
+	case PCI_CAP_EXPRESS:
+		show_express(vp, at);
+		break;
+	case PCI_CAP_AF:
+		show(vp, at + AF_CONTROL, 1, AF_CONTROL_FLR);
+		break;
+	case PCI_CAP_VENDOR:
+		set_raw(vp, at + 3, length - 3, true);
+		break;
 	case PCI_CAP_VPD:
 		set_raw(vp, at + 2, 6, true);
-		return 8;
-	case PCI_CAP_PCIX:
-		return 8;
-	case PCI_CAP_SUBSYSTEM:
-		return 8;
-	case PCI_CAP_SATA:
-		return 8;
-	default:
-		return 0;
+		break;
 	}
 }
 
@@ -196,12 +219,13 @@ show_capabilities(struct vfio_pci *vp)
 		uint32_t n;
 
 		set_raw(vp, at, 2, false);
-		n = id == 0xff ? 0 : show_capability(vp, id, at);
+		n = capability_length(d, id, at);
 		if (n == 0) {
 			set_raw(vp, at, 4, false);
 			put(vp->shown, link, 1, pci_read(d, at + 1, 1));
 			continue;
 		}
+		show_capability(vp, id, at, n);
 		if (id != PCI_CAP_VENDOR && id != PCI_CAP_VPD)
 			set_raw(vp, at, n, false);
 		link = at + 1;

@@ -132,6 +132,26 @@ KTEST(pci_capabilities_that_do_not_fit)
 	kfree(m);
 }
 
+/* What begins within the configuration and ends outside is taken out of what programs see, like what nobody knows. */
+KTEST(pci_programs_see_whole_capabilities)
+{
+	struct pci_made_up *m = make_up();
+	struct pci_reading r;
+
+	kcheck(m);
+	m->bytes[0x34] = 0xf4;
+	put_capability(m, 0xf4, 0x05, 0x40); /* MSI, with 64 bits and masks: 24 bytes */
+	m->bytes[0xf6] = 0x80;
+	m->bytes[0xf7] = 0x01;
+	put_capability(m, 0x40, 0x01, 0xfc);
+	put_capability(m, 0xfc, 0x10, 0x48);
+	put_capability(m, 0x48, 0x42, 0x50); /* nobody knows it */
+	put_capability(m, 0x50, 0x05, 0);
+	kcheck_equal(pci_read_made_up(m, &r), 0);
+	kcheck(m->shown[0x34] == 0x40 && m->shown[0x41] == 0x50 && m->shown[0x51] == 0);
+	kfree(m);
+}
+
 KTEST(pci_table_of_messages_lies_within_its_registers)
 {
 	struct pci_made_up *m = make_up();

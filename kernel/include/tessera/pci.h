@@ -40,6 +40,7 @@ struct pci_made_up {
 	uint32_t masks[7];             /* of the registers of its six address ranges and its ROM: bits that can be set */
 	bool extended;                 /* more than 256 bytes of it are there */
 	uint32_t reads;                /* so far */
+	uint8_t shown[4096];           /* out: what a program sees of it */
 };
 
 struct pci_reading {
