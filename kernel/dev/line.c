@@ -73,7 +73,7 @@ line_join(struct line_user *u)
 {
 	struct line *l = u->number < LINES ? &lines[u->number] : NULL;
 	struct line_user *other;
-	bool active_low;
+	bool active_low, again; /* who joins may be the one that owns up to what was nobody's */
 	uint64_t flags;
 	int error = 0;
 
@@ -87,9 +87,17 @@ line_join(struct line_user *u)
 			error = -EBUSY;
 	if (!error)
 		list_add_tail(&l->users, &u->node);
+	again = !error && l->registered && l->given_up;
+	if (again) {
+		l->given_up = false;
+		l->unclaimed = 0;
+		arch_irq_set_mask(l->gsi, false);
+	}
 	spin_unlock_irq(&line_lock, flags);
 	if (error)
 		return error;
+	if (again)
+		pr_info("dev: line %u: heard again, for %s\n", u->number, u->name);
 	if (l->registered) {
 		show_users(l);
 		return 0;

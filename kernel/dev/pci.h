@@ -143,7 +143,7 @@ pci_is_bridge(const struct pci_device *d)
 }
 
 /* --- pci_bus.c */
-void pci_rescan(void);                         /* all buses; takes pci_lock */
+int pci_rescan(void);                          /* all buses; takes pci_lock. -EINTR */
 void pci_rescan_bus_locked(struct pci_bus *b);
 /* The device and all behind it are taken away, when their users are done. -EINTR. */
 int pci_remove(struct pci_device *d);

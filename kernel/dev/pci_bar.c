@@ -449,6 +449,8 @@ pci_port_access(uint16_t port, void *buf, size_t n, bool write)
 	return (ssize_t)n;
 }
 
+static struct mutex rom_lock = MUTEX_INIT(rom_lock, SLEEP_LEAF); /* each puts back what it found */
+
 ssize_t
 pci_rom_read(struct pci_device *d, void *buf, size_t n, uint64_t at)
 {
@@ -459,9 +461,10 @@ pci_rom_read(struct pci_device *d, void *buf, size_t n, uint64_t at)
 	uint8_t *p;
 
 	n = MIN(n, PAGE_SIZE - skip);
+	if (!(r->flags & RESOURCE_SHADOW) && !(pci_read(d, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
+		return -EIO;
+	mutex_lock(&rom_lock);
 	if (!(r->flags & RESOURCE_SHADOW)) {
-		if (!(pci_read(d, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
-			return -EIO;
 		old = pci_read(d, bar, 4);
 		pci_write(d, bar, 4, (uint32_t)r->start | PCI_ROM_ENABLE);
 	}
@@ -471,5 +474,6 @@ pci_rom_read(struct pci_device *d, void *buf, size_t n, uint64_t at)
 	region_unmap(p);
 	if (!(r->flags & RESOURCE_SHADOW))
 		pci_write(d, bar, 4, old);
+	mutex_unlock(&rom_lock);
 	return p ? (ssize_t)n : -ENOMEM;
 }

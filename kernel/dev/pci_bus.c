@@ -300,11 +300,12 @@ find_gone(void)
 	return NULL;
 }
 
-void
+int
 pci_rescan(void)
 {
 	struct pci_device *gone;
 	struct pci_bus *b;
+	int error;
 
 	for (;;) {
 		mutex_lock(&pci_lock);
@@ -313,13 +314,16 @@ pci_rescan(void)
 			break;
 		mutex_unlock(&pci_lock);
 		pr_info("pci %s: does not answer any more\n", gone->name);
-		pci_remove(gone);
+		error = pci_remove(gone); /* of what is behind it somebody may have something open */
 		pci_device_put(gone);
+		if (error)
+			return error;
 	}
 	list_for_each (b, &pci_buses, node)
 		if (!b->parent)
 			pci_rescan_bus_locked(b);
 	mutex_unlock(&pci_lock);
+	return 0;
 }
 
 /* --- taking away --------------------------------------------------------------------------------- */

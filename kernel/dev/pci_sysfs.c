@@ -199,10 +199,9 @@ change_rescan(void *object, char *data, size_t n)
 {
 	uint64_t yes;
 	ssize_t used = sysfs_parse_number(data, n, UINT32_MAX, &yes);
+	int error = used > 0 && yes ? pci_rescan() : 0;
 
-	if (used > 0 && yes)
-		pci_rescan();
-	return used;
+	return error ? error : used;
 }
 
 static ssize_t
@@ -217,7 +216,9 @@ change_enable(void *object, char *data, size_t n)
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	mutex_lock(&pci_lock);
-	if (d->driver)
+	if (d->removed)
+		used = -ENODEV;
+	else if (d->driver)
 		used = -EBUSY;
 	else if (on)
 		used = pci_enable_locked(d) ? -ENODEV : used;
