@@ -16,10 +16,11 @@
 
 /*
  * The page behind `va` as the tables have it, with a reference, when they allow the access. `force`
- * asks for a page that may be read, or, for a write, one that is the mapping's own to change.
+ * asks for a page that may be read, or, for a write, one that is the mapping's own to change. It is
+ * marked with the flags `mark` before anybody can share it: fork looks under the same lock.
  */
 static struct page *
-look(struct mapping *m, vaddr_t va, bool write, bool force, unsigned int *present)
+look(struct mapping *m, vaddr_t va, bool write, bool force, uint32_t mark, unsigned int *present)
 {
 	struct address_space *as = m->as;
 	struct page *p = NULL;
@@ -43,18 +44,20 @@ look(struct mapping *m, vaddr_t va, bool write, bool force, unsigned int *presen
 		}
 		if (!(prot & PTE_READ) && !force)
 			ok = false;
-		if (p && ok)
+		if (p && ok) {
 			page_get(page_head(p));
-		else
+			if (mark)
+				atomic_or(&page_head(p)->flags, mark);
+		} else {
 			p = NULL;
+		}
 	}
 	spin_unlock(&as->page_table_lock);
 	return p;
 }
 
 int
-address_space_get_page(struct address_space *as, vaddr_t addr, bool write, bool force,
-		       struct page **out)
+address_space_mark_page(struct address_space *as, vaddr_t addr, bool write, bool force, uint32_t mark, struct page **out)
 {
 	unsigned int access = write ? FAULT_WRITE : 0;
 	struct fault_after after = { 0 };
@@ -76,7 +79,7 @@ again:
 					  write ? MAPPING_MAYWRITE : MAPPING_MAYREAD))
 			  : !fault_is_allowed(m, access))
 			break;
-		*out = look(m, ALIGN_DOWN(addr, PAGE_SIZE), write, force, &present);
+		*out = look(m, ALIGN_DOWN(addr, PAGE_SIZE), write, force, mark, &present);
 		if (*out) {
 			read_unlock(&as->lock);
 			return 0;
@@ -102,6 +105,13 @@ again:
 			goto again;
 	}
 	return error != 0 ? error : -EFAULT;
+}
+
+int
+address_space_get_page(struct address_space *as, vaddr_t addr, bool write, bool force,
+		       struct page **out)
+{
+	return address_space_mark_page(as, addr, write, force, 0, out);
 }
 
 ssize_t

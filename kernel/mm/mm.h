@@ -221,6 +221,12 @@ bool key_is_given(const struct address_space *as, int key);
 /* The key of a mapping that gets the rights of `flags` and had those of `before` with `key`. */
 uint8_t key_for(struct address_space *as, uint32_t flags, uint32_t before, uint8_t key);
 
+/* --- access.c --------------------------------------------------------------------------------- */
+
+/* address_space_get_page(), and the page has the flags `mark` before anybody can share it. */
+int address_space_mark_page(struct address_space *as, vaddr_t addr, bool write, bool force, uint32_t mark,
+			    struct page **out);
+
 /* --- fault.c ---------------------------------------------------------------------------------- */
 
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)

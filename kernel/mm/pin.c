@@ -18,7 +18,6 @@ address_space_pin(struct address_space *as, vaddr_t addr, bool write, struct pag
 {
 	struct mapping *m;
 	bool private_memory, readable;
-	int error;
 
 	read_lock(&as->lock);
 	m = address_space_find(as, addr);
@@ -27,11 +26,8 @@ address_space_pin(struct address_space *as, vaddr_t addr, bool write, struct pag
 	read_unlock(&as->lock);
 	if (!readable)
 		return -EFAULT;
-	error = write || !private_memory ? address_space_get_page(as, addr, write, false, out)
-				   : address_space_get_page(as, addr, true, true, out);
-	if (error == 0)
-		atomic_or(&page_head(*out)->flags, (uint32_t)PAGE_PINNED);
-	return error;
+	return write || !private_memory ? address_space_mark_page(as, addr, write, false, PAGE_PINNED, out)
+					: address_space_mark_page(as, addr, true, true, PAGE_PINNED, out);
 }
 
 int
