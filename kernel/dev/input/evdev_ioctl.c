@@ -70,7 +70,7 @@ give_abilities(struct input_device *d, uint32_t type, uint32_t size, void __user
 static long
 give_slots(struct input_device *d, uint32_t size, uint32_t __user *to)
 {
-	uint32_t axis, max = (uint32_t)(size - sizeof(axis)) / (uint32_t)sizeof(*to);
+	uint32_t axis, max = size < sizeof(axis) ? 0 : (uint32_t)((size - sizeof(axis)) / sizeof(*to));
 	int32_t value;
 
 	if (get_user(axis, to))

@@ -16,9 +16,9 @@
 struct continuation {
 	struct list node;                      /* CONTINUATION */
 	void (*fn)(struct continuation *c);    /* owner, while idle */
-	struct timer timer;                    /* arms continuation_run_at */
-	struct waiter waiter;                  /* arms continuation_run_on */
-	uint32_t state;                        /* [a] idle, waiting, queued */
+	struct timer timer;                    /* of continuation_run_when */
+	struct waiter waiter;                  /* of continuation_run_when */
+	uint32_t state;                        /* [a] enum continuation_state: continuation.c */
 	uint32_t cpu;                          /* CONTINUATION: whose queue, while queued */
 };
 

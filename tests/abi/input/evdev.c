@@ -469,6 +469,9 @@ TEST(fingers_have_slots)
 	       { EV_ABS, ABS_MT_TRACKING_ID, 6 }, { EV_ABS, ABS_MT_POSITION_X, 200 }, REPORT, { EV_ABS, ABS_MT_POSITION_X, 201 }, REPORT);
 	CHECK_OK(ioctl(fd, EVIOCGMTSLOTS(sizeof(request)), &request));
 	CHECK(request.values[0] == 100 && request.values[1] == 0 && request.values[2] == 201 && request.values[5] == 77);
+	request.values[0] = 77;
+	CHECK_OK(ioctl(fd, EVIOCGMTSLOTS(2), &request)); /* there is room for none */
+	CHECK_EQ(request.values[0], 77);
 	request.code = ABS_MT_TRACKING_ID;
 	CHECK_OK(ioctl(fd, EVIOCGMTSLOTS(sizeof(request)), &request));
 	CHECK(request.values[0] == 5 && request.values[1] == -1 && request.values[2] == 6 && request.values[3] == -1);
