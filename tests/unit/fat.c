@@ -766,6 +766,13 @@ many_things(struct fat *fs)
 		if (k % 3 == 0)
 			(void)fat_unlink(d, name);
 	}
+	for (int k = 0; k < 24; k++) { /* a slot each: the directory is full to its last one */
+		char name[8];
+
+		snprintf(name, sizeof(name), "F%d", k);
+		if (fat_create(d, name, false, &n) == 0)
+			fat_node_put(n, 1);
+	}
 	if (fat_create(d, "inner", true, &n) == 0)
 		fat_node_put(n, 1);
 	(void)fat_rmdir(d, "inner");

@@ -292,11 +292,10 @@ grow(struct fat_node *dir)
 		return -ENOMEM;
 	dir->slots = slots;
 	memset(slots + old, 0, fs->cluster_size);
-	error = fat_node_grow(dir, dir->length + 1);
-	if (error)
-		return error;
-	dir->slot_count += more;
-	return fat_dir_write(dir, dir->slot_count - more, more);
+	error = fat_node_grow_zero(dir);
+	if (!error)
+		dir->slot_count += more;
+	return error;
 }
 
 int

@@ -264,6 +264,55 @@ fat_node_chain(struct fat_node *n)
 	return 0;
 }
 
+/* Memory for a chain of that many. */
+static int
+extend_chain(struct fat_node *n, uint32_t clusters)
+{
+	uint32_t room = clusters + clusters / 4 + 4;
+	uint32_t *chain;
+
+	if (clusters <= n->room)
+		return 0;
+	chain = realloc(n->chain, room * sizeof(*chain));
+	if (!chain)
+		return -ENOMEM;
+	n->chain = chain;
+	n->room = room;
+	return 0;
+}
+
+int
+fat_node_grow_zero(struct fat_node *n)
+{
+	struct fat *fs = n->fs;
+	uint8_t *zeros;
+	uint32_t c;
+	int error = fat_node_chain(n);
+
+	if (!error)
+		error = extend_chain(n, n->length + 1);
+	if (error)
+		return error;
+	zeros = calloc(1, fs->cluster_size);
+	if (!zeros)
+		return -ENOMEM;
+	error = fat_table_grow(fs, 0, 1, &c);
+	if (error)
+		goto out;
+	error = fs->disk->write(fs->disk, fat_cluster_offset(fs, c), zeros, fs->cluster_size);
+	if (!error && n->length)
+		error = fat_table_link(fs, n->chain[n->length - 1], c);
+	if (error) {
+		fat_table_cut(fs, n->length ? n->chain[n->length - 1] : 0, &c, 1);
+		goto out;
+	}
+	n->chain[n->length++] = c;
+	n->first = n->chain[0];
+out:
+	free(zeros);
+	return error;
+}
+
 int
 fat_node_grow(struct fat_node *n, uint32_t clusters)
 {
@@ -273,15 +322,9 @@ fat_node_grow(struct fat_node *n, uint32_t clusters)
 		return error;
 	if (clusters - n->length > n->fs->free)
 		return -ENOSPC;
-	if (clusters > n->room) {
-		uint32_t room = clusters + clusters / 4 + 4;
-		uint32_t *chain = realloc(n->chain, room * sizeof(*chain));
-
-		if (!chain)
-			return -ENOMEM;
-		n->chain = chain;
-		n->room = room;
-	}
+	error = extend_chain(n, clusters);
+	if (error)
+		return error;
 	error = fat_table_grow(n->fs, n->length ? n->chain[n->length - 1] : 0, clusters - n->length, n->chain + n->length);
 	if (error)
 		return error;

@@ -227,6 +227,13 @@ fat_table_grow(struct fat *fs, uint32_t last, uint32_t n, uint32_t *out)
 	return fat_table_flush(fs);
 }
 
+int
+fat_table_link(struct fat *fs, uint32_t last, uint32_t c)
+{
+	set(fs, last, c);
+	return fat_table_flush(fs);
+}
+
 void
 fat_table_cut(struct fat *fs, uint32_t last, const uint32_t *clusters, uint32_t n)
 {

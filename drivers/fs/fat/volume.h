@@ -54,6 +54,8 @@ int fat_table_flush(struct fat *fs);
 void fat_table_mark(struct fat *fs, bool clean);
 /* Add n clusters behind `last` (0: a new chain), and store their numbers. -ENOSPC changes nothing. */
 int fat_table_grow(struct fat *fs, uint32_t last, uint32_t n, uint32_t *out);
+/* The chain that ends with `last` goes on at c. */
+int fat_table_link(struct fat *fs, uint32_t last, uint32_t c);
 /* Free n clusters of a chain; the one before them, unless it is 0, becomes its end. */
 void fat_table_cut(struct fat *fs, uint32_t last, const uint32_t *clusters, uint32_t n);
 /*
@@ -140,6 +142,8 @@ int fat_node_store(struct fat_node *n);
 int fat_node_chain(struct fat_node *n);
 /* Have that many clusters at least. The caller stores the node, as the first may be new. */
 int fat_node_grow(struct fat_node *n, uint32_t clusters);
+/* The same by one, which is zeros before the chain leads to it: what was in it is never seen there. */
+int fat_node_grow_zero(struct fat_node *n);
 void fat_nodes_forget(struct fat *fs);
 
 /* --- file.c */

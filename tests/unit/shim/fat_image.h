@@ -77,6 +77,7 @@ image_format(struct image *i, unsigned int bits, uint32_t sectors, uint32_t clus
 	uint32_t reserved = bits == 32 ? 8 : 1, root = bits == 32 ? 0 : 64;
 	uint32_t table = ((sectors / cluster_sectors + 2) * bits + 8 * 512 - 1) / (8 * 512);
 	struct fat_boot *b;
+	size_t data;
 
 	image_wrap(i, calloc(sectors, 512), (uint64_t)sectors * 512);
 	b = (struct fat_boot *)i->bytes;
@@ -115,6 +116,9 @@ image_format(struct image *i, unsigned int bits, uint32_t sectors, uint32_t clus
 	}
 	if (bits == 32)
 		memcpy(i->bytes + 6 * 512, i->bytes, 512);
+	/* Clusters hold what somebody has left there; the root directory is empty. */
+	data = (reserved + 2 * table) * 512ul + (bits == 32 ? cluster_sectors * 512ul : root * 32ul);
+	memset(i->bytes + data, 'A', i->disk.size - data);
 }
 
 #endif
