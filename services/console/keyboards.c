@@ -27,7 +27,33 @@ struct keyboard {
 
 static struct keyboard *all;
 static struct modifiers held;
+static unsigned down; /* a bit for each key of `sides`: two of a kind are held until both are up */
+static const uint16_t sides[] = { KEY_LEFTSHIFT, KEY_RIGHTSHIFT, KEY_LEFTCTRL, KEY_RIGHTCTRL };
 static void (*typed)(const char *bytes, size_t n);
+
+static void look(struct watch *w);
+
+/* One of them goes down or up. False: it is none of them. */
+static bool
+hold(unsigned code, bool is_down)
+{
+	for (unsigned i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
+		if (sides[i] == code) {
+			down = is_down ? down | 1u << i : down & ~(1u << i);
+			held.shift = down & 3;
+			held.control = down & 12;
+			return true;
+		}
+	return false;
+}
+
+/* Nobody will say that they went up. */
+static void
+release_all(void)
+{
+	held.shift = held.control = held.alt = false;
+	down = 0;
+}
 
 static void
 show_locks(struct keyboard *k)
@@ -54,7 +80,8 @@ forget(struct keyboard *k)
 	loop_forget(&k->watch);
 	close(k->watch.fd);
 	free(k);
-	held.shift = held.control = held.alt = false; /* nobody will say that they went up */
+	release_all();
+	look(NULL); /* one that has come back under its name was taken for the one that went */
 }
 
 static void
@@ -71,15 +98,9 @@ key(unsigned code, int value)
 	char bytes[TYPED_MAX];
 	size_t n;
 
+	if (hold(code, value))
+		return;
 	switch (code) {
-	case KEY_LEFTSHIFT:
-	case KEY_RIGHTSHIFT:
-		held.shift = value;
-		return;
-	case KEY_LEFTCTRL:
-	case KEY_RIGHTCTRL:
-		held.control = value;
-		return;
 	case KEY_LEFTALT:
 		held.alt = value;
 		return;
@@ -105,7 +126,7 @@ ready(struct watch *w)
 		if (e.type == EV_KEY)
 			key(e.code, e.value);
 		else if (e.type == EV_SYN && e.code == SYN_DROPPED)
-			held.shift = held.control = held.alt = false;
+			release_all();
 	}
 	if (n < 0 && errno == ENODEV)
 		forget(k);
