@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "driver.h"
+
+#define LET_GO_S 30
 
 static void
 usage(const struct driver *driver)
@@ -76,6 +79,23 @@ read_options(const struct driver *driver, struct driver_options *o, int argc, ch
 	return optind == argc && (o->pci || (o->device_fd >= 0 && o->container_fd >= 0));
 }
 
+/* A predecessor that has just died may not have let go: its device is reset first, and others' before it. */
+static int
+open_by_hand(struct device *d, const char *address)
+{
+	struct timespec now;
+	time_t until;
+	int error;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	until = now.tv_sec + LET_GO_S;
+	do {
+		error = device_open(d, address);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (error == -EBUSY && now.tv_sec < until);
+	return error;
+}
+
 int
 driver_main(const struct driver *driver, int argc, char **argv)
 {
@@ -94,7 +114,7 @@ driver_main(const struct driver *driver, int argc, char **argv)
 	if (driver->without_device)
 		return driver->run(NULL, &o);
 	if (o.pci)
-		status = device_open(&d, o.pci);
+		status = open_by_hand(&d, o.pci);
 	else
 		status = device_adopt(&d, o.name, o.device_fd, o.container_fd);
 	if (status < 0)
