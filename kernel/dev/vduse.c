@@ -14,7 +14,8 @@
  * One daemon at a time has /dev/vduse/NAME open. When it goes, requests wait, for as long as the disk's queue/io_timeout
  * says; the next one gets them again (vduse_ring.c). After that time they fail, and so does all that comes, until a
  * daemon is there. The same holds when daemons are there, one or several, and in that time answer none of what is in
- * the rings: from the next answer on, or with the next daemon, requests go there again.
+ * the rings, or when one leaves the oldest request of a ring for that long: from the next answer on, or with the next
+ * daemon, requests go there again.
  *
  * References: the table, each open file, the driver's thread, the disk.
  * Locks: table_lock (VDUSE_TABLE), then vduse->lock (VDUSE); neither is held while anybody waits for the daemon.
@@ -109,12 +110,32 @@ vduse_watch_begin(struct vduse *v)
 	watch_later(v, patience_ns(v));
 }
 
+/* Is a request of any queue, the oldest of it, what it was a patience ago? A new daemon has a patience of its own. */
+static bool
+leaves_one(struct vduse *v, uint64_t now, uint64_t patience)
+{
+	bool leaves = false;
+
+	for (uint32_t i = 0; i < v->queue_count; i++) {
+		struct vduse_queue *q = &v->queues[i];
+		uint64_t oldest = vduse_ring_oldest(q);
+
+		if (oldest != q->oldest || v->attached != v->attached_seen) {
+			q->oldest = oldest;
+			q->oldest_since = now;
+		}
+		leaves = leaves || (oldest && now - q->oldest_since >= patience);
+	}
+	v->attached_seen = v->attached;
+	return leaves;
+}
+
 /* The daemon is there, and silent for longer than anybody is to wait. v->lock is held. */
 static void
-give_up_on(struct vduse *v)
+give_up_on(struct vduse *v, const char *what)
 {
 	WRITE_ONCE(v->stalled, true);
-	pr_err("vduse: %s: its daemon answers nothing: requests fail until it does\n", v->name);
+	pr_err("vduse: %s: its daemon %s: requests fail until it does\n", v->name, what);
 	vduse_ring_fail(v);
 }
 
@@ -124,15 +145,18 @@ watch(struct continuation *c)
 {
 	struct vduse *v = container_of(c, struct vduse, watch);
 	uint64_t now = clock_monotonic_ns(), answered = READ_ONCE(v->answers), patience;
-	bool busy;
+	bool busy, leaves;
 
 	mutex_lock(&v->lock);
 	patience = patience_ns(v);
-	if (answered != v->answers_seen || v->stalled) {
+	leaves = leaves_one(v, now, patience);
+	if (leaves && v->connected && !v->stalled)
+		give_up_on(v, "leaves a request without an answer");
+	else if (answered != v->answers_seen || v->stalled) {
 		v->answers_seen = answered;
 		v->silent_since = now;
 	} else if (now - v->silent_since >= patience && v->connected && vduse_ring_is_busy(v)) {
-		give_up_on(v);
+		give_up_on(v, "answers nothing");
 	}
 	busy = !v->stalled && !v->dying && vduse_ring_is_busy(v);
 	if (!busy)
@@ -153,7 +177,7 @@ is_name(const char *name)
 {
 	size_t n = strlen(name);
 
-	return n > 0 && n < 64 && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	return n > 0 && n <= VDUSE_NAME_MAX && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
 	       strcmp(name, "control") != 0;
 }
 
@@ -350,7 +374,7 @@ vduse_destroy(const char *name)
 
 	mutex_lock(&table_lock);
 	v = find_locked(name);
-	if (!v) {
+	if (!v || READ_ONCE(v->dying)) {
 		mutex_unlock(&table_lock);
 		return -EINVAL;
 	}
@@ -362,7 +386,6 @@ vduse_destroy(const char *name)
 		WRITE_ONCE(v->dying, true);
 		d = v->disk;
 		v->disk = NULL;
-		list_del(&v->node);
 	}
 	mutex_unlock(&v->lock);
 	mutex_unlock(&table_lock);
@@ -374,11 +397,15 @@ vduse_destroy(const char *name)
 	if (continuation_cancel(&v->watch))
 		vduse_put(v);
 	vduse_ring_fail(v);
+	wait_event(&v->answered, !atomic_load(&v->beginning)); /* its thread makes names below ours, and takes them away */
 	if (d) {
 		block_disk_remove(d);
 		block_disk_put(d);
 	}
+	mutex_lock(&table_lock); /* until now name and minor are taken */
 	remove_names(v);
+	list_del(&v->node);
+	mutex_unlock(&table_lock);
 	vduse_put(v);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include <tessera/sysfs.h>
 #include <tessera/vduse.h>
 
+#define VDUSE_NAME_MAX 60u           /* letters; the disk's folder in /sys has room for as many */
 #define RING_SIZE     128u           /* descriptors at most: a ring then fits into a page */
 #define SLOTS         (RING_SIZE / 3u) /* requests in a ring: each is header, data, status */
 #define BOUNCE_PAGES  1024u          /* 4 MiB for data in flight, all queues together */
@@ -91,6 +92,8 @@ struct vduse_queue {
 	bool kick_due;               /* [q] the daemon does not know of all yet */
 	uint16_t told;               /* [q] `avail` when we last thought of telling it */
 	struct file *kick;           /* [q] a reference; NULL: none */
+	uint64_t oldest;             /* the watch's: the oldest request when it looked last, its sequence; 0: none */
+	uint64_t oldest_since;       /* the watch's: when it was that first, ns */
 	struct list waiting;         /* [q] struct block_io.node: no slot or no memory for them yet */
 	struct vduse_slot slots[SLOTS];
 };
@@ -137,10 +140,12 @@ struct vduse {
 	bool expired;                /* [a] no daemon came in time: requests fail */
 	bool stalled;                /* [a] this one is there and has answered nothing in time: the same */
 	bool dying;                  /* [a] */
+	uint32_t beginning;          /* [a] the driver's thread is at work; who waits for its end: `answered` */
 	struct continuation limit;   /* the time without a daemon is over */
 	struct continuation watch;   /* a look at whether it answers, while anything is in a ring */
 	uint32_t watching;           /* [a] that one is on its way, with a reference */
-	uint64_t answers_seen;      /* the watch's: `answers` when it looked last */
+	uint64_t answers_seen;       /* the watch's: `answers` when it looked last */
+	uint64_t attached_seen;      /* the watch's: `attached` */
 	uint64_t silent_since;       /* the watch's: when it was seen first to be what it still is, ns */
 	struct block_disk *disk;     /* [v] a reference; NULL: none (yet) */
 	struct block_disk *coming;   /* [v] while its first requests are under way; NULL: none */
@@ -192,6 +197,7 @@ void vduse_ring_attach(struct vduse *v);        /* a daemon has come: what is no
 void vduse_ring_fail(struct vduse *v);          /* all that is under way gets EIO */
 void vduse_ring_kick(struct vduse_queue *q);    /* if it is due */
 bool vduse_ring_is_busy(struct vduse *v);       /* something is in a ring */
+uint64_t vduse_ring_oldest(struct vduse_queue *q); /* that waits for an answer: its sequence; 0: nothing does */
 void vduse_watch_begin(struct vduse *v);        /* something has come into a ring (vduse.c) */
 
 /* --- vduse_block.c */

@@ -317,11 +317,15 @@ make_disk(struct vduse *v)
 	d->sysfs_parent = v->disk_folder;
 	set_coming(v, d);
 	ask_serial(v);
-	error = block_disk_add(d, ALIGN_DOWN(capacity_of(&c), (uint64_t)d->limits.logical_block));
+	error = READ_ONCE(v->dying) ? -ENXIO : 0;
+	if (!error)
+		error = block_disk_add(d, ALIGN_DOWN(capacity_of(&c), (uint64_t)d->limits.logical_block));
 	if (error) {
 		set_coming(v, NULL);
 		goto put;
 	}
+	if (READ_ONCE(v->expired)) /* its table could not be read */
+		WRITE_ONCE(d->stale_table, true);
 	mutex_lock(&v->lock);
 	WRITE_ONCE(v->coming, NULL);
 	if (v->state == VDUSE_STARTING) {
@@ -390,6 +394,7 @@ start(void *arg)
 	if (v->state == VDUSE_STARTING)
 		v->state = VDUSE_FAILED;
 	mutex_unlock(&v->lock);
+	atomic_store(&v->beginning, 0u);
 	wake_all(&v->answered);
 	vduse_put(v);
 	thread_exit();
@@ -408,6 +413,7 @@ vduse_block_start(struct vduse *v)
 		return -ENOMEM;
 	}
 	vduse_get(v);
+	atomic_store(&v->beginning, 1u);
 	thread_start(t);
 	return 0;
 }

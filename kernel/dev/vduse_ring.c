@@ -329,6 +329,19 @@ vduse_ring_is_busy(struct vduse *v)
 	return false;
 }
 
+uint64_t
+vduse_ring_oldest(struct vduse_queue *q)
+{
+	uint64_t oldest = 0;
+
+	spin_lock(&q->lock);
+	for (uint32_t i = 0; i < q->slot_count; i++)
+		if (q->slots[i].state == SLOT_BUSY && (!oldest || q->slots[i].sequence < oldest))
+			oldest = q->slots[i].sequence;
+	spin_unlock(&q->lock);
+	return oldest;
+}
+
 /* As many of those that wait as there is room for. */
 static void
 pump(struct vduse_queue *q)

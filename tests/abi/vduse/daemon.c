@@ -207,12 +207,15 @@ static void
 serve_one(struct daemon *m, unsigned int head)
 {
 	struct vring_desc *first = &m->desc[head], *second = &m->desc[first->next], *last = second;
+	const struct virtio_blk_outhdr *h = at(m, first->addr, 16);
 	unsigned char *status;
 
+	if (m->disk->behaviour == LEAVE_SEVEN && h->sector == 7)
+		return;
 	if (second->flags & VRING_DESC_F_NEXT)
 		last = &m->desc[second->next];
 	status = at(m, last->addr, 1);
-	*status = perform(m, at(m, first->addr, 16), second == last ? NULL : second);
+	*status = perform(m, h, second == last ? NULL : second);
 	if (m->disk->behaviour == FAIL_ALL)
 		*status = VIRTIO_BLK_S_IOERR;
 	if (m->disk->behaviour == BAD_STATUS)

@@ -28,6 +28,7 @@ enum behaviour {
 	BAD_ID,      /* answer what was not asked */
 	BAD_INDEX,   /* claim more answers than there are questions */
 	BAD_STATUS,  /* answer with a status that there is not */
+	LEAVE_SEVEN, /* answer all but what is for sector 7 */
 	FAIL_ALL,    /* answer: an error */
 	SCRIBBLE,    /* random bytes all over the shared memory, random answers */
 	REFUSE,      /* every message is answered: failed */

@@ -357,6 +357,34 @@ TEST(a_daemon_that_dies_while_its_disk_is_looked_at_holds_nobody_up)
 	disk_destroy(d);
 }
 
+/* It goes on with others all the time. */
+TEST(a_daemon_that_leaves_a_request_is_given_up)
+{
+	struct disk *d = disk_create(0);
+	pid_t daemon = daemon_start(d, true), writer, ended;
+	int fd = open_disk(d, O_RDWR | O_DIRECT), status;
+	unsigned char *buf = aligned(512);
+
+	set_limit(d, "100");
+	d->behaviour = LEAVE_SEVEN;
+	writer = start_write(d, 7, 0x77);
+	while ((ended = waitpid(writer, &status, WNOHANG)) == 0)
+		(void)!pread(fd, buf, 512, 0);
+	CHECK_EQ(ended, writer);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), EIO);
+	d->behaviour = SERVE;
+	daemon_kill(daemon);
+	daemon = daemon_start(d, false);
+	wait_for_state(d, "connected");
+	set_limit(d, "30000");
+	CHECK_EQ(pread(fd, buf, 512, 7 * 512), 512);
+	CHECK_EQ(buf[0], 0);
+	close(fd);
+	daemon_kill(daemon);
+	disk_destroy(d);
+}
+
 TEST(a_disk_in_use_is_not_destroyed)
 {
 	struct disk *d = disk_create(0);
