@@ -11,7 +11,15 @@
 
 #define EVENTS_AT_ONCE 32
 
+/* Events that are being served. A handler may serve others meanwhile, and may forget whoever has one here. */
+struct batch {
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int count;
+	struct batch *outer;
+};
+
 static int epoll_fd = -1;
+static struct batch *batches;
 static struct batch_hook *hooks;
 static volatile sig_atomic_t stopped;
 static int stop_status;
@@ -67,6 +75,10 @@ loop_forget(struct watch *w)
 {
 	if (w->fd >= 0)
 		epoll_ctl(epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	for (struct batch *b = batches; b; b = b->outer)
+		for (int i = 0; i < b->count; i++)
+			if (b->events[i].data.ptr == w)
+				b->events[i].data.ptr = NULL;
 }
 
 void
@@ -83,17 +95,19 @@ loop_add_hook(struct batch_hook *h)
 void
 loop_once(int milliseconds)
 {
-	struct epoll_event events[EVENTS_AT_ONCE];
-	int n = epoll_wait(epoll_fd, events, EVENTS_AT_ONCE, milliseconds);
+	struct batch batch = { .outer = batches };
 
-	for (int i = 0; i < n; i++) {
-		struct watch *w = events[i].data.ptr;
+	batch.count = epoll_wait(epoll_fd, batch.events, EVENTS_AT_ONCE, milliseconds);
+	batches = &batch;
+	for (int i = 0; i < batch.count; i++) {
+		struct watch *w = batch.events[i].data.ptr;
 		uint64_t ticks;
 
-		if (w->is_timer && read(w->fd, &ticks, sizeof(ticks)) < 0)
+		if (!w || (w->is_timer && read(w->fd, &ticks, sizeof(ticks)) < 0))
 			continue;
 		w->ready(w);
 	}
+	batches = batch.outer;
 	for (struct batch_hook *h = hooks; h; h = h->next)
 		h->run(h);
 }

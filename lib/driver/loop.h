@@ -36,7 +36,7 @@ int loop_watch_edge(struct watch *w);
 int loop_watch_event(struct watch *w);
 /* Make a timer in w->fd that fires every `milliseconds`, and watch it. */
 int loop_watch_timer(struct watch *w, unsigned milliseconds);
-/* Watch no longer; the descriptor stays open. */
+/* Watch no longer, nor serve what has come already; the descriptor stays open. */
 void loop_forget(struct watch *w);
 
 /* Hooks run in the order in which they were added. */

@@ -92,5 +92,5 @@ manager_answer(int driver_fd, int fd, const struct manager_lent *lent)
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
 	}
-	return sendmsg(driver_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(driver_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }

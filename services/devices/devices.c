@@ -203,7 +203,7 @@ died(struct watch *w)
 	bool served;
 	int status;
 
-	if (waitpid(m->pid, &status, WNOHANG) != m->pid)
+	if (m->pid <= 0 || waitpid(m->pid, &status, WNOHANG) != m->pid)
 		return;
 	served = has_served(m);
 	stop_watching(&m->child);
@@ -255,7 +255,10 @@ heard(struct watch *w)
 		return;
 	}
 	fd = r.what == m->rule->door ? open_door(m, &r) : -EPERM;
-	(void)manager_answer(w->fd, fd, fd < 0 ? NULL : lent_at_door(m, &r));
+	if (manager_answer(w->fd, fd, fd < 0 ? NULL : lent_at_door(m, &r)) == -EAGAIN && m->pid > 0) {
+		log_info("%s: %s asks and does not listen: it is killed", m->address, m->rule->driver);
+		kill(m->pid, SIGKILL);
+	}
 	if (fd >= 0)
 		close(fd);
 }
@@ -403,13 +406,14 @@ found(const char *address, bool platform)
 		wait_for_start(m, 0);
 }
 
+/* Of one bus, which was looked through as a whole. */
 static void
-forget_missing(void)
+forget_missing(bool platform)
 {
 	struct managed **at = &all, *m;
 
 	while ((m = *at)) {
-		if (m->seen) {
+		if (m->seen || m->platform != platform) {
 			m->seen = false;
 			at = &m->next;
 			continue;
@@ -424,32 +428,28 @@ forget_missing(void)
 	}
 }
 
-static bool
+static void
 scan_bus(const char *folder, bool platform)
 {
 	struct dirent **names;
 	int count = scandir(folder, &names, NULL, alphasort);
 
 	if (count < 0)
-		return false;
+		return;
 	for (int i = 0; i < count; i++) {
 		if (names[i]->d_name[0] != '.' && strlen(names[i]->d_name) < 32)
 			found(names[i]->d_name, platform);
 		free(names[i]);
 	}
 	free(names);
-	return true;
+	forget_missing(platform);
 }
 
-/* Old devices have no hot-plug: a machine that shows none now had none. */
 static void
 scan(void)
 {
-	bool any = scan_bus("/sys/bus/pci/devices", false);
-
-	any = scan_bus("/sys/bus/platform/devices", true) || any;
-	if (any)
-		forget_missing();
+	scan_bus("/sys/bus/pci/devices", false);
+	scan_bus("/sys/bus/platform/devices", true);
 }
 
 static void
