@@ -7,7 +7,6 @@
  */
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
 
 #include "vfio.h"
@@ -374,24 +373,6 @@ mappings(void)
 	munmap(r, 4096);
 }
 
-// What was unmapped leaves no tables behind: here they would be 32 MiB.
-static void
-tables(void)
-{
-	char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct sysinfo before, after;
-
-	for (uint64_t n = 0; n < 8200; n++) {
-		if (n == 8)
-			sysinfo(&before);
-		CHECK(map(m, (4ull << 30) + (n << 21), 4096, RW) == 0);
-		CHECK(unmap((4ull << 30) + (n << 21), 4096, 0) == 4096);
-	}
-	sysinfo(&after);
-	CHECK(after.freeram + (16 << 20) > before.freeram);
-	munmap(m, 4096);
-}
-
 // What a process had ends with it, even in the midst of a transfer; the next one finds the device quiet.
 static void
 killed(void)
@@ -484,7 +465,6 @@ static const struct {
 } tests[] = {
 	{ "registers", registers, false }, { "configuration", configuration, false }, { "line", line, false },
 	{ "message", message, false },     { "groups", groups, false },               { "mappings", mappings, true },
-	{ "tables", tables, true },
 	{ "transfers", transfers, true },  { "outside", outside, true },              { "killed", killed, false },
 };
 
