@@ -89,7 +89,7 @@ struct kind {
 #define R_URING   (1u << 13)
 #define R_LISTENER (1u << 14) /* of seccomp's notices */
 #define R_FANOTIFY (1u << 15)
-#define R_FD      0xffffu
+#define R_FD      (0xffffu | R_UINPUT | R_EVDEV | R_BLOCK | R_VDUSE | R_FUSE | R_VFIO)
 #define R_PID     (1u << 16)
 #define R_TIMER   (1u << 17)
 #define R_WATCH   (1u << 18)
@@ -102,6 +102,10 @@ struct kind {
 #define R_KEY     (1u << 25)
 #define R_UINPUT  (1u << 26)
 #define R_EVDEV   (1u << 27)
+#define R_BLOCK   (1u << 28) /* disks, and /dev/loop-control */
+#define R_VDUSE   (1u << 29) /* devices, and their control */
+#define R_FUSE    (1u << 30)
+#define R_VFIO    (1u << 31)
 
 enum special { PLAIN, SPECIAL_FORK, SPECIAL_VFORK, SPECIAL_CLONE, SPECIAL_CLONE3, SPECIAL_SIGRETURN };
 

@@ -3,14 +3,19 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/fuse.h>
 #include <linux/futex.h>
+#include <linux/hdreg.h>
 #include <linux/input.h>
+#include <linux/loop.h>
 #include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <linux/openat2.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/uinput.h>
+#include <linux/vduse.h>
+#include <linux/vfio.h>
 #include <linux/xattr.h>
 #include <poll.h>
 #include <signal.h>
@@ -293,6 +298,40 @@ SET(evdev_ioctls, N(EVIOCGVERSION), N(EVIOCGID), N(EVIOCGREP), N(EVIOCGKEYCODE),
 SET(evdev_sets, N(EVIOCSREP), N(EVIOCSCLOCKID), N(EVIOCSABS_0), N(EVIOCSABS_0x35), N(EVIOCSKEYCODE), N(EVIOCSKEYCODE_V2), N(EVIOCSFF))
 SET(evdev_numbers, N(EVIOCGRAB), N(EVIOCREVOKE), N(EVIOCRMFF))
 SET(evdev_masks, N(EVIOCGMASK), N(EVIOCSMASK))
+/* Disks: asked, changed, with a table of partitions or a file below them. The words are ends of names: p0, p1, p2; a, a1, b. */
+SET(loop_words, { "0x3070", 0x3070 }, { "0x3170", 0x3170 }, { "0x3270", 0x3270 })
+SET(disk_words, { "0x6164762f7665642f", 0x6164762f7665642f }, { "0x6264762f7665642f", 0x6264762f7665642f })
+SET(part_words, { "0", 0 }, { "0x31", 0x31 }, { "0x32", 0x32 })
+SET(block_asks, N(BLKROGET), N(BLKGETSIZE), N(BLKRAGET), N(BLKFRAGET), N(BLKSECTGET), N(BLKSSZGET), N(BLKBSZGET), N(BLKGETSIZE64),
+    N(BLKIOMIN), N(BLKIOOPT), N(BLKALIGNOFF), N(BLKPBSZGET), N(BLKDISCARDZEROES), N(BLKROTATIONAL), { "BLKGETDISKSEQ", 0x80081280 },
+    N(HDIO_GETGEO), N(LOOP_GET_STATUS), N(LOOP_GET_STATUS64))
+SET(block_ranges, N(BLKDISCARD), N(BLKZEROOUT), N(BLKSECDISCARD))
+SET(block_sets, N(BLKROSET), N(BLKBSZSET))
+SET(block_numbers, N(BLKRRPART), N(BLKFLSBUF), N(BLKRASET), N(BLKFRASET), N(LOOP_CLR_FD), N(LOOP_SET_CAPACITY),
+    N(LOOP_SET_DIRECT_IO), N(LOOP_SET_BLOCK_SIZE), N(LOOP_CTL_ADD), N(LOOP_CTL_REMOVE), N(LOOP_CTL_GET_FREE))
+SET(block_values, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "512", 512 }, { "1024", 1024 }, { "4096", 4096 }, { "8192", 8192 },
+    { "0x10000", 0x10000 }, { "0x7ffffffffffffe00", 0x7ffffffffffffe00 }, { "100", 100 })
+SET(part_operations, { "BLKPG_ADD", 1 }, { "BLKPG_DELETE", 2 }, { "BLKPG_RESIZE", 3 })
+SET(loop_files, N(LOOP_SET_FD), N(LOOP_CHANGE_FD))
+SET(loop_configures, N(LOOP_CONFIGURE), N(LOOP_SET_STATUS64), N(LOOP_SET_STATUS))
+SET(loop_flags, N(LO_FLAGS_READ_ONLY), N(LO_FLAGS_AUTOCLEAR), N(LO_FLAGS_PARTSCAN), N(LO_FLAGS_DIRECT_IO))
+/* A daemon's disk: with version 1, of its memory only, and some that a disk can do. */
+SET(vduse_features, { "0x300006640", 0x300006640 }, { "0x320006240", 0x320006240 }, { "0x300000000", 0x300000000 },
+    { "0x100000000", 0x100000000 }, { "0x300001042", 0x300001042 })
+SET(vduse_asks, N(VDUSE_DEV_GET_FEATURES), N(VDUSE_VQ_GET_INFO), N(VDUSE_IOTLB_GET_INFO), N(VDUSE_GET_API_VERSION))
+SET(vduse_sets, N(VDUSE_VQ_SETUP), N(VDUSE_DEV_SET_CONFIG), N(VDUSE_VQ_INJECT_IRQ), N(VDUSE_SET_API_VERSION), N(VDUSE_VQ_SETUP_KICKFD))
+SET(vduse_sizes, { "128", 128 }, { "4", 4 }, { "0", 0 }, { "1", 1 }, { "7", 7 }, { "0xffff", 0xffff } )
+SET(fuse_notices, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 }, { "4", 4 }, { "5", 5 }, { "6", 6 }, { "0xfffffffe", 0xfffffffe },
+    { "0xffffffda", 0xffffffda })
+SET(fuse_ids, { "2", 2 }, { "4", 4 }, { "6", 6 }, { "8", 8 }, { "10", 10 }, { "12", 12 }, { "0", 0 }, { "14", 14 })
+SET(fuse_flags, N(FUSE_ASYNC_READ), N(FUSE_POSIX_LOCKS), N(FUSE_ATOMIC_O_TRUNC), N(FUSE_EXPORT_SUPPORT), N(FUSE_BIG_WRITES),
+    N(FUSE_DO_READDIRPLUS), N(FUSE_ASYNC_DIO), N(FUSE_WRITEBACK_CACHE), N(FUSE_NO_OPEN_SUPPORT), N(FUSE_PARALLEL_DIROPS),
+    N(FUSE_POSIX_ACL), N(FUSE_ABORT_ERROR), N(FUSE_MAX_PAGES), N(FUSE_NO_OPENDIR_SUPPORT), N(FUSE_EXPLICIT_INVAL_DATA))
+SET(fuse_modes, { "0x41ff", 0x41ff }, { "0x81ff", 0x81ff }, { "0xa1ff", 0xa1ff }, { "0", 0 })
+SET(fuse_sizes, { "0x10", 0x10 }, { "0x18", 0x18 }, { "0x20", 0x20 }, { "0x50", 0x50 }, { "0x60", 0x60 }, { "0x78", 0x78 }, { "0x90", 0x90 },
+    { "0xa0", 0xa0 })
+SET(vfio_numbers, N(VFIO_GET_API_VERSION), N(VFIO_CHECK_EXTENSION), N(VFIO_SET_IOMMU))
+SET(vfio_structs, N(VFIO_IOMMU_GET_INFO), N(VFIO_IOMMU_MAP_DMA), N(VFIO_IOMMU_UNMAP_DMA), { "VFIO_IOMMU_ALLOC_DMA", 0x3ba4 })
 /* By the kind of their fourth argument: a number or none, room, a vector, what is stored. */
 SET(ptrace_requests, { "PTRACE_SEIZE", 0x4206 }, { "PTRACE_ATTACH", 16 }, { "PTRACE_INTERRUPT", 0x4207 }, { "PTRACE_LISTEN", 0x4208 },
     { "PTRACE_CONT", 7 }, { "PTRACE_SINGLESTEP", 9 }, { "PTRACE_SYSCALL", 24 }, { "PTRACE_SYSEMU", 31 },
@@ -351,6 +390,12 @@ SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 	X(sqe_time_ops, KIND_CHOICE) X(sqe_names, KIND_CHOICE) \
 	X(uinput_bits, KIND_CHOICE) X(input_codes, KIND_CHOICE) X(input_values, KIND_CHOICE) X(uinput_ioctls, KIND_CHOICE)  \
 	X(evdev_ioctls, KIND_CHOICE) X(evdev_sets, KIND_CHOICE) X(evdev_numbers, KIND_CHOICE) X(evdev_masks, KIND_CHOICE) \
+	X(loop_words, KIND_CHOICE) X(disk_words, KIND_CHOICE) X(part_words, KIND_CHOICE) X(block_asks, KIND_CHOICE)      \
+	X(block_ranges, KIND_CHOICE) X(block_sets, KIND_CHOICE) X(block_numbers, KIND_CHOICE) X(block_values, KIND_CHOICE) \
+	X(part_operations, KIND_CHOICE) X(loop_files, KIND_CHOICE) X(loop_configures, KIND_CHOICE) X(loop_flags, KIND_FLAGS) \
+	X(vduse_features, KIND_CHOICE) X(vduse_asks, KIND_CHOICE) X(vduse_sets, KIND_CHOICE) X(vduse_sizes, KIND_CHOICE) \
+	X(fuse_notices, KIND_CHOICE) X(fuse_ids, KIND_CHOICE) X(fuse_flags, KIND_FLAGS) X(fuse_modes, KIND_CHOICE) X(fuse_sizes, KIND_CHOICE)     \
+	X(vfio_numbers, KIND_CHOICE) X(vfio_structs, KIND_CHOICE)                                                        \
 	X(uring_maps, KIND_CHOICE) X(queue_counts, KIND_CHOICE) X(queue_sizes, KIND_CHOICE) X(parts, KIND_CHOICE)
 
 #define SET_KIND(set_name, how)                                                                    \
@@ -381,7 +426,8 @@ static struct kind kinds[] = {
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
 	RESOURCE("mqueue", R_MQUEUE), RESOURCE("listener", R_LISTENER), RESOURCE("uring", R_URING), RESOURCE("aio", R_AIO),
 	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG), RESOURCE("key", R_KEY),
-	RESOURCE("uinput", R_UINPUT), RESOURCE("evdev", R_EVDEV),
+	RESOURCE("uinput", R_UINPUT), RESOURCE("evdev", R_EVDEV), RESOURCE("block", R_BLOCK), RESOURCE("vduse", R_VDUSE),
+	RESOURCE("fuse", R_FUSE), RESOURCE("vfio", R_VFIO), RESOURCE("below", R_FILE | R_MEMFD | R_BLOCK),
 	SETS(SET_KIND)
 	STRUCT("mount_attr", 1, "mount_attrs mount_attrs propagations fd"),
 	STRUCT("key_type", 1, "key_type_words"),
@@ -463,6 +509,49 @@ static struct kind kinds[] = {
 	STRUCT("input_effect", 1, "input_codes:2 input_values:2 counts:2 counts:2 counts:2 counts:2 counts:2 c:0:2 input_codes:2 counts:2 "
 				  "counts:4 c:0 c:0 c:0"),
 	STRUCT("input_mask", 1, "input_codes:4 sizes8:4 page"),
+	/* Names: /dev/loop0, /dev/loop-control, /dev/vda1, /dev/vduse/control, /dev/vduse/a, /dev/fuse, /dev/cuse, /dev/vfio/vfio. */
+	STRUCT("loop_path", 1, "c:0x6f6f6c2f7665642f loop_words"),
+	STRUCT("loop_control_path", 1, "c:0x6f6f6c2f7665642f c:0x6f72746e6f632d70 c:0x6c"),
+	STRUCT("disk_path", 1, "disk_words part_words"),
+	STRUCT("vduse_control_path", 1, "c:0x7564762f7665642f c:0x72746e6f632f6573 c:0x6c6f"),
+	STRUCT("vduse_path", 1, "c:0x7564762f7665642f c:0x612f6573"),
+	STRUCT("fuse_path", 1, "c:0x7375662f7665642f c:0x65"),
+	STRUCT("cuse_path", 1, "c:0x7375632f7665642f c:0x65"),
+	STRUCT("vfio_path", 1, "c:0x6966762f7665642f c:0x6f6966762f6f"),
+	STRUCT("block_range", 1, "block_values block_values"),
+	STRUCT("block_set", 1, "block_values:4 c:0:4"),
+	STRUCT("part_entry", 1, "block_values block_values rights:4 c:0:4 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0"),
+	STRUCT("part_change", 1, "part_operations:4 c:0:4 c:152:4 c:0:4 part_entry"),
+	/* struct loop_config; what begins it is struct loop_info64's device and inode, which are not looked at. */
+	STRUCT("loop_config", 1, "below:4 block_values:4 c:0 c:0 c:0 block_values block_values c:0:4 c:0:4 c:0:4 loop_flags:4 "
+				 "c:0x61 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0x62 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 "
+				 "c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0"),
+	STRUCT("loop_status", 1, "c:0 c:0 c:0 block_values block_values c:0:4 c:0:4 c:0:4 loop_flags:4 "
+				 "c:0x61 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0x62 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0"),
+	/* struct vduse_dev_config with a disk's configuration: a name of 256 bytes, a disk of 2048 sectors. */
+	STRUCT("vduse_config", 1, "c:0x61 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 "
+				  "c:0 c:0 c:0 c:0 c:0 c:0:4 c:2:4 vduse_features rights:4 c:4096:4 c:0 c:0 c:0 c:0 c:0 c:0 c:0:4 c:60:4 "
+				  "c:2048 block_values:4 c:128:4 c:0:4 block_values:4 counts:2 counts:2 counts:4 c:0:2 rights:2 block_values:4 "
+				  "rights:4 block_values:4 block_values:4 rights:4"),
+	STRUCT("vduse_name", 1, "c:0x61 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 "
+				"c:0 c:0 c:0 c:0 c:0"),
+	/* What begins with a queue's index, or with an offset and a length. */
+	STRUCT("vduse_args", 1, "rights:4 vduse_sizes:4 block_values c:0 c:0 c:0 c:0"),
+	STRUCT("vduse_kick", 1, "rights:4 eventfd:4"),
+	STRUCT("vduse_range", 1, "c:0 rights block_values c:0 c:0 c:0 c:0"),
+	STRUCT("vduse_answer", 1, "counts:4 rights:4 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0 c:0"),
+	/* Of a mount whose connection is descriptor 3: fd=3,rootmode=40000,user_id=0,group_id=0 and allow_other. */
+	STRUCT("fuse_type", 1, "c:0x65737566"),
+	STRUCT("fuse_options", 1, "c:0x6f6f722c333d6466 c:0x30343d65646f6d74 c:0x726573752c303030 c:0x72672c303d64695f c:0x303d64695f70756f c:0"),
+	STRUCT("fuse_options_all", 1, "c:0x6f6f722c333d6466 c:0x30343d65646f6d74 c:0x726573752c303030 c:0x72672c303d64695f "
+				      "c:0x303d64695f70756f c:0x6f5f776f6c6c612c c:0x72656874"),
+	/* Answers: to INIT; about a node, with room for what is open; a notice. */
+	STRUCT("fuse_init", 1, "c:0x50:4 c:0:4 fuse_ids c:7:4 c:31:4 block_values:4 fuse_flags:4 counts:2 counts:2 block_values:4 counts:4 counts:2 c:0:2 c:0 "
+			       "c:0 c:0 c:0"),
+	STRUCT("fuse_entry", 1, "fuse_sizes:4 fuse_notices:4 fuse_ids counts counts counts counts counts:4 counts:4 counts block_values counts counts counts "
+				"counts counts:4 counts:4 counts:4 fuse_modes:4 counts:4 c:0:4 c:0:4 c:0:4 counts:4 c:0:4 counts counts"),
+	STRUCT("fuse_fd", 1, "fuse:4"),
+	STRUCT("vfio_struct", 1, "c:0x28:4 rights:4 block_values page advice_sizes block_values"),
 };
 static unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);
 

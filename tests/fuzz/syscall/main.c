@@ -10,15 +10,19 @@
  * On standard output: "stat KEY=N ...", "program" ... "end" around one for the corpus, "finding: ...".
  * Status: 0 all well, 3 a finding, 2 a mistake in the arguments.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/loop.h>
+#include <linux/vduse.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -30,6 +34,7 @@
 #include "shared.h"
 
 #define COUNTERS      256
+#define LOOPS         3
 
 struct shared *shared;
 unsigned int worker_count = 2;
@@ -166,6 +171,68 @@ clear_keyrings(void)
 	}
 }
 
+/* Disks of daemons that are gone, and loop devices, outlive the programs that made them. A few loop devices are always there. */
+static void
+renew_disks(void)
+{
+	int vduse = open("/dev/vduse/control", O_RDWR | O_CLOEXEC), loops = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	DIR *names = opendir("/sys/class/vduse");
+
+	for (struct dirent *e; names && (e = readdir(names));) {
+		char name[VDUSE_NAME_MAX] = "";
+
+		snprintf(name, sizeof(name), "%.255s", e->d_name);
+		if (name[0] != '.' && strcmp(name, "control") != 0 && ioctl(vduse, VDUSE_DESTROY_DEV, name))
+			report("stat %s stays: %s", name, strerror(errno));
+	}
+	if (names)
+		closedir(names);
+	names = opendir("/sys/block");
+	for (struct dirent *e; names && (e = readdir(names));) {
+		char path[300];
+		int number, fd;
+
+		if (sscanf(e->d_name, "loop%d", &number) != 1)
+			continue;
+		snprintf(path, sizeof(path), "/dev/%s", e->d_name);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0) {
+			ioctl(fd, LOOP_CLR_FD, 0);
+			close(fd);
+		}
+		ioctl(loops, LOOP_CTL_REMOVE, number);
+	}
+	if (names)
+		closedir(names);
+	for (int number = 0; number < LOOPS; number++)
+		ioctl(loops, LOOP_CTL_ADD, number);
+	close(vduse);
+	close(loops);
+}
+
+/* A program waits for its disk as long as this says; the fuzzer waits for no program so long. */
+static void
+hurry_disks(void)
+{
+	DIR *names = opendir("/sys/block");
+
+	for (struct dirent *e; names && (e = readdir(names));) {
+		char path[300];
+		int fd;
+
+		if (strncmp(e->d_name, "vd", 2) != 0)
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/%s/queue/io_timeout", e->d_name);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		(void)!write(fd, "100", 3);
+		close(fd);
+	}
+	if (names)
+		closedir(names);
+}
+
 /*
  * What lives, with "frames": those in use but for caches. What is freed late is freed first. Sockets that keep each
  * other in flight go when another one closes.
@@ -181,6 +248,7 @@ read_counters(struct counter *c)
 	if (last >= 0)
 		close(last);
 	clear_keyrings();
+	renew_disks();
 	syscall(SYS_acct, NULL); /* the file that a program had the kernel write to stays open for ever */
 	if (f)
 		(void)!pwrite(fileno(f), "settle", 6, 0);
@@ -387,11 +455,13 @@ main(int argc, char **argv)
 	if (corpus)
 		read_corpus(corpus);
 	protect();
+	renew_disks();
 	report("stat seed=%lu workers=%u corpus=%u", seed, worker_count, shared->corpus_count);
 	for (unsigned int i = 0; i < worker_count; i++)
 		start_worker(i);
 	while (seconds() - start < limit && !found) {
 		usleep(50000);
+		hurry_disks();
 		if (!look_after_workers() && replay)
 			break;
 		if (seconds() - told > 5) {

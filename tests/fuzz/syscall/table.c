@@ -50,6 +50,37 @@ struct desc descs[] = {
 	CALL3(SYS_ioctl, evdev_number, int, fd, unsigned int, command, unsigned long, arg)
 	CALL3(SYS_ioctl, evdev_mask, int, fd, unsigned int, command, void *, arg)
 	CALL3(SYS_write, write_events, int, fd, void *, events, size_t, n)
+	CALL3(SYS_open, open_loop, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_loop_control, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_disk, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_vduse, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_vduse_control, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_fuse, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_cuse, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_open, open_vfio, void *, name, int, flags, mode_t, mode)
+	CALL3(SYS_ioctl, block_ask, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, block_range, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, block_set, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, block_number, int, fd, unsigned int, command, unsigned long, arg)
+	CALL3(SYS_ioctl, block_part, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, loop_file, int, fd, unsigned int, command, int, arg)
+	CALL3(SYS_ioctl, loop_configure, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, loop_status, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, vduse_create, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, vduse_destroy, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, vduse_ask, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, vduse_set, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, vduse_kick, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, vduse_memory, int, fd, unsigned int, command, void *, arg)
+	CALL2(SYS_ioctl, vduse_changed, int, fd, unsigned int, command)
+	CALL3(SYS_write, vduse_answer, int, fd, void *, answer, size_t, n)
+	CALL5(SYS_mount, mount_fuse, const char *, source, const char *, target, void *, type, unsigned long, flags, void *, options)
+	CALL5(SYS_mount, mount_fuse_all, const char *, source, const char *, target, void *, type, unsigned long, flags, void *, options)
+	CALL3(SYS_ioctl, fuse_clone, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_write, fuse_init, int, fd, void *, answer, size_t, n)
+	CALL3(SYS_write, fuse_answer, int, fd, void *, answer, size_t, n)
+	CALL3(SYS_ioctl, vfio_number, int, fd, unsigned int, command, unsigned long, arg)
+	CALL3(SYS_ioctl, vfio_struct, int, fd, unsigned int, command, void *, arg)
 	CALL2(PSEUDO_FRAME, sigframe, edits, edits, count, many)
 	/* Entries by what their address is: a buffer, a path, a message, a time. */
 	CALL4(PSEUDO_URING, uring_rw, int, fd, void *, sqes, unsigned int, count, unsigned int, flags)
@@ -115,6 +146,37 @@ static const char *const refinements[] = {
 	"evdev_number fd=evdev command=evdev_numbers arg=rights",
 	"evdev_mask fd=evdev command=evdev_masks arg=input_mask",
 	"write_events fd=uinput events=input_events n=c:96",
+	"open_loop name=loop_path flags=c:0x802 mode=c:0 > block",
+	"open_loop_control name=loop_control_path flags=c:0x802 mode=c:0 > block",
+	"open_disk name=disk_path flags=open_flags mode=c:0 > block",
+	"open_vduse name=vduse_path flags=c:0x802 mode=c:0 > vduse",
+	"open_vduse_control name=vduse_control_path flags=c:0x802 mode=c:0 > vduse",
+	"open_fuse name=fuse_path flags=c:0x802 mode=c:0 > fuse",
+	"open_cuse name=cuse_path flags=c:0x802 mode=c:0 > fuse",
+	"open_vfio name=vfio_path flags=c:0x802 mode=c:0 > vfio",
+	"block_ask fd=block command=block_asks arg=out256",
+	"block_range fd=block command=block_ranges arg=block_range",
+	"block_set fd=block command=block_sets arg=block_set",
+	"block_number fd=block command=block_numbers arg=block_values",
+	"block_part fd=block command=c:0x1269 arg=part_change",
+	"loop_file fd=block command=loop_files arg=below",
+	"loop_configure fd=block command=c:0x4c0a arg=loop_config",
+	"loop_status fd=block command=loop_configures arg=loop_status",
+	"vduse_create fd=vduse command=c:0x41508102 arg=vduse_config",
+	"vduse_destroy fd=vduse command=c:0x41008103 arg=vduse_name",
+	"vduse_ask fd=vduse command=vduse_asks arg=vduse_range",
+	"vduse_set fd=vduse command=vduse_sets arg=vduse_args",
+	"vduse_kick fd=vduse command=c:0x40088116 arg=vduse_kick",
+	"vduse_memory fd=vduse command=c:0xc0208110 arg=vduse_range > file",
+	"vduse_changed fd=vduse command=c:0x8113",
+	"vduse_answer fd=vduse answer=vduse_answer n=c:152",
+	"mount_fuse source=path target=path type=fuse_type flags=mount_flags options=fuse_options",
+	"mount_fuse_all source=path target=path type=fuse_type flags=mount_flags options=fuse_options_all",
+	"fuse_clone fd=fuse command=c:0x8004e500 arg=fuse_fd",
+	"fuse_init fd=fuse answer=fuse_init n=c:0x50",
+	"fuse_answer fd=fuse answer=fuse_entry n=fuse_sizes",
+	"vfio_number fd=vfio command=vfio_numbers arg=rights",
+	"vfio_struct fd=vfio command=vfio_structs arg=vfio_struct",
 	"pipe fds=out8 > pipe:fds",
 	"pipe2 fds=out8 flags=fd_flags > pipe:fds",
 	"readv vec=iovec segments=counts",
@@ -355,6 +417,15 @@ const char *const producers[][2] = {
 	{ "uinput", "open_uinput(&{0x6e69752f7665642f, 0x747570}, O_RDWR|O_NONBLOCK, 0)" },
 	{ "evdev", "open_event(&{0x706e692f7665642f, 0x746e6576652f7475, 0x30}, O_RDWR|O_NONBLOCK, 0)" },
 	{ "evdev", "open_mice(&{0x706e692f7665642f, 0x6563696d2f7475}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "block", "open_loop(&{0x6f6f6c2f7665642f, 0x3070}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "block", "open_loop(&{0x6f6f6c2f7665642f, 0x3170}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "block", "open_loop_control(&{0x6f6f6c2f7665642f, 0x6f72746e6f632d70, 0x6c}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "block", "open_disk(&{0x6164762f7665642f, 0}, O_RDWR, 0)" },
+	{ "vduse", "open_vduse_control(&{0x7564762f7665642f, 0x72746e6f632f6573, 0x6c6f}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "vduse", "open_vduse(&{0x7564762f7665642f, 0x612f6573}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "fuse", "open_fuse(&{0x7375662f7665642f, 0x65}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "fuse", "open_cuse(&{0x7375632f7665642f, 0x65}, O_RDWR|O_NONBLOCK, 0)" },
+	{ "vfio", "open_vfio(&{0x6966762f7665642f, 0x6f6966762f6f}, O_RDWR|O_NONBLOCK, 0)" },
 	{ "pid", "fork()" },
 	{ "pid", "clone(SIGCHLD, 0, 0, 0, 0)" },
 	{ "pid", "clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, @0x8000, 0, 0, 0)" },
