@@ -166,3 +166,36 @@ def test_what_is_typed_reaches_a_shell(events, tmp_path):
     host = Host(tmp_path, [words("Hi!\n"), words("x-y z\n")])
     ended = run_vm(SHELL, "--add", f"{DRIVERS}:/drivers", "--add", f"{TOP}/build/console:/console", *host.options())
     assert (ended.status, ended.out) == (0, "Hi!\nx-y z\n/dev/pts/0\n"), str(ended)
+
+
+CONTROL = WAIT + """
+/drivers/ps2 --pci i8042 2>/tmp/log & p=$!
+cat > /tmp/program <<'END'
+trap : INT
+echo sleeping > /tmp/lines
+sleep 1000
+echo $? >> /tmp/lines
+while read line; do echo "$line" >> /tmp/lines; done
+echo end >> /tmp/lines
+exec sleep 1000
+END
+/console --output /tmp/screen -- sh /tmp/program 2>/tmp/said & c=$!
+wait_for 'types' /tmp/said
+wait_for sleeping /tmp/lines
+while ! ps ax | grep -q '[s]leep 1000'; do busybox usleep 20000; done
+step 0 /tmp/lines 2
+step 1 /tmp/lines 3
+step 2 /tmp/lines 4
+cat /tmp/lines
+grep -oF '^C' /tmp/screen
+kill $p $c
+"""
+
+
+def test_control_keys_are_the_terminals(tmp_path):
+    """Ctrl-C interrupts who is in front, erasing edits the line, Ctrl-D ends the input."""
+    control = {name: key("ctrl", True) + key(name) + key("ctrl", False) for name in "cd"}
+    edited = words("by") + key("backspace")
+    host = Host(tmp_path, [control["c"], edited + words("e\n"), control["d"]])
+    ended = run_vm(CONTROL, "--add", f"{DRIVERS}:/drivers", "--add", f"{TOP}/build/console:/console", *host.options())
+    assert (ended.status, ended.out) == (0, "sleeping\n130\nbe\nend\n^C\n"), str(ended)

@@ -82,6 +82,9 @@ start(void)
 		sigset_t none;
 		int fd;
 
+		/* Whoever started us in the background may have us ignore what the terminal's keys send. */
+		for (int number = 1; number < NSIG; number++)
+			(void)signal(number, SIG_DFL);
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		setsid();
