@@ -98,37 +98,50 @@ KTEST(equal_threads_share_by_slices)
 /* --- real-time priorities -------------------------------------------------------------------------- */
 
 struct order_test {
-	uint32_t started, place; /* [a] */
+	struct wait_queue queue;
+	uint32_t go, place;      /* [a] */
 	uint32_t ran_as[4];      /* index by member: when it ran */
 };
+
+static uint32_t
+queued(struct wait_queue *q)
+{
+	uint64_t flags = spin_lock_irq(&q->lock);
+	struct waiter *w;
+	uint32_t n = 0;
+
+	list_for_each(w, &q->waiters, node)
+		n++;
+	spin_unlock_irq(&q->lock, flags);
+	return n;
+}
 
 static void
 order_member(void *arg, uint32_t index)
 {
 	struct order_test *o = arg;
 	struct thread *t = current_thread();
-	/* Priorities 10, 30, 20 for members 1, 2, 3; member 0 keeps the CPU until all are ready. */
+	/* Priorities 10, 30, 20 for members 1, 2, 3; member 0 wakes them, and keeps the CPU until it is gone. */
 	static const int priority[4] = { 90, 10, 30, 20 };
 
 	sched_set_affinity(t, only(0));
+	sched_set_policy(t, SCHED_FIFO, priority[index]);
 	if (index == 0) {
-		sched_set_policy(t, SCHED_FIFO, priority[0]);
-		while (atomic_load(&o->started) < 3)
+		while (queued(&o->queue) < 3)
 			ktest_sleep_ns(NSEC_PER_MSEC);
-		/* They sleep now, or are about to; keep the CPU while their time comes. */
-		spin_ns(60 * NSEC_PER_MSEC);
+		atomic_store(&o->go, 1);
+		wake_all(&o->queue);
 		return;
 	}
-	sched_set_policy(t, SCHED_FIFO, priority[index]);
-	atomic_add(&o->started, 1);
-	ktest_sleep_ns(30 * NSEC_PER_MSEC);
+	wait_event(&o->queue, atomic_load(&o->go));
 	o->ran_as[index] = atomic_add_fetch(&o->place, 1);
 }
 
 KTEST(higher_priority_runs_first)
 {
-	struct order_test o = { .started = 0 };
+	struct order_test o = { .go = 0 };
 
+	wait_queue_init(&o.queue);
 	ktest_parallel(4, order_member, &o);
 	kcheck_equal(o.ran_as[2], 1);
 	kcheck_equal(o.ran_as[3], 2);
