@@ -23,6 +23,7 @@ from conftest import TOP, run_vm
 FOLDER = Path(TOP, "tests/programs")
 TERMINAL = FOLDER / "terminals/terminal.py"
 UNASKED = bool(os.environ.get("TESSERA_TEST_ALL"))
+PATIENCE = 3  # as in tests/programs/run: the host may do other things meanwhile
 KEYS = {"packages": "", "modules": "", "adds": "", "cpus": "2", "mem": "", "when": "always", "seconds": "60", "judge": "same"}
 
 
@@ -53,7 +54,7 @@ class Machine:
         while left:
             seconds = sum(int(header(s)["seconds"]) for s in scripts if s.stem in left)
             ended = run_vm(
-                f"exec /programs/run {' '.join(left)}", *self.vm_options(kernel), timeout=60 + seconds
+                f"exec /programs/run {' '.join(left)}", *self.vm_options(kernel), timeout=60 + PATIENCE * seconds
             )
             parse(ended.out, answers)
             left = [name for name in left if name not in answers]
