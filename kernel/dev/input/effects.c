@@ -171,10 +171,23 @@ effects_erase(struct input_device *d, const struct evdev_client *c, int id)
 	return error;
 }
 
+static bool
+owns_any(struct input_device *d, const struct evdev_client *c)
+{
+	bool any = false;
+
+	spin_lock(&d->lock);
+	for (uint32_t id = 0; id < d->effects->count; id++)
+		any |= d->effects->slots[id].owner == c;
+	spin_unlock(&d->lock);
+	return any;
+}
+
+/* The client is revoked: it gets no more. Who has none does not wait for a provider that others ask. */
 void
 effects_flush(struct input_device *d, const struct evdev_client *c)
 {
-	if (!d->effects)
+	if (!d->effects || !owns_any(d, c))
 		return;
 	mutex_lock(&d->effects->lock);
 	for (uint32_t id = 0; id < d->effects->count; id++)
