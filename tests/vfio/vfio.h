@@ -166,14 +166,14 @@ irqs(int device, uint32_t index, uint32_t flags, uint32_t start, uint32_t count,
 	return ioctl(device, VFIO_DEVICE_SET_IRQS, &o);
 }
 
-/* The eventfd's count within 5 s; 0: none came. */
+/* The eventfd's count; 0: none came within a minute. */
 static inline uint64_t
 waited(int fd)
 {
 	struct pollfd p = { fd, POLLIN, 0 };
 	uint64_t n = 0;
 
-	if (poll(&p, 1, 5000) == 1)
+	if (poll(&p, 1, 60000) == 1)
 		(void)!read(fd, &n, sizeof(n));
 	return n;
 }
