@@ -196,7 +196,7 @@ block_device_add(struct block_disk *d, uint32_t number, uint64_t start, uint64_t
 	return 0;
 
 remove_sysfs:
-	devfs_remove(b->name);
+	devfs_remove(b->name, b->dev);
 	block_sysfs_remove(b);
 leave:
 	leave_number(b);
@@ -210,7 +210,7 @@ block_device_remove(struct block_device *b)
 {
 	assert_mutex_held(&b->disk->lock);
 	WRITE_ONCE(b->gone, true);
-	devfs_remove(b->name);
+	devfs_remove(b->name, b->dev);
 	block_sysfs_remove(b);
 	leave_number(b);
 	list_del(&b->disk_node);

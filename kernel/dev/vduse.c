@@ -326,7 +326,7 @@ remove_names(struct vduse *v)
 	char path[VDUSE_NAME_SIZE + 8];
 
 	snprintf(path, sizeof(path), "vduse/%s", v->name);
-	devfs_remove(path);
+	devfs_remove(path, DEV(MAJOR_VDUSE, v->minor));
 	sysfs_remove(v->dir);
 }
 

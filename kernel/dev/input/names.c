@@ -283,7 +283,7 @@ remove_node(struct input_node *n)
 	if (!n->minor)
 		return;
 	snprintf(path, sizeof(path), "input/%s", n->name);
-	devfs_remove(path);
+	devfs_remove(path, DEV(MAJOR_INPUT, n->minor));
 }
 
 int

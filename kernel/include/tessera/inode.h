@@ -576,9 +576,10 @@ int chrdev_register(const char *name, dev_t dev, mode_t mode, const struct file_
 /* The same for `count` minors of which the nodes come and go: devfs_add(), and `open` knows which are there. */
 int chrdev_register_range(const char *name, dev_t dev, uint32_t count, const struct file_ops *ops,
 			  int (*open)(struct inode *i, struct file *f));
-/* A node in /dev, of root; `name` may lead through folders, which are made. 0, -EEXIST, -ENOMEM. And away with it. */
+/* A node in /dev, of root; `name` may lead through folders, which are made. 0, -EEXIST, -ENOMEM. And away with it, if
+ * it is there. */
 int devfs_add(const char *name, mode_t mode, dev_t dev);
-void devfs_remove(const char *name);
+void devfs_remove(const char *name, dev_t dev);
 /* procfs: files with a show function; see vfs/procfs/. */
 struct process;
 /* The process whose directory /proc/PID is open as f, with a reference; NULL: f is something else, or the

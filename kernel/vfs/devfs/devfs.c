@@ -145,10 +145,35 @@ unmake_node(const struct device_node *n)
 	dentry_put(folder);
 }
 
+/* The first entry of the device that is called so; it leaves the list. */
+static struct device_node *
+take_entry(const char *name, dev_t device)
+{
+	struct device_node *n, *found = NULL;
+
+	spin_lock(&chrdevs_lock);
+	list_for_each(n, &nodes, node)
+		if (n->device == device && strcmp(n->name, name) == 0) {
+			found = n;
+			list_del(&n->node);
+			break;
+		}
+	spin_unlock(&chrdevs_lock);
+	return found;
+}
+
+static void
+free_entry(struct device_node *n)
+{
+	kfree(n->name);
+	kfree(n);
+}
+
 int
 devfs_add(const char *name, mode_t mode, dev_t device)
 {
 	struct device_node *n = kzalloc(sizeof(*n));
+	int error;
 
 	if (!n)
 		return -ENOMEM;
@@ -162,28 +187,25 @@ devfs_add(const char *name, mode_t mode, dev_t device)
 	spin_lock(&chrdevs_lock);
 	list_add_tail(&nodes, &n->node);
 	spin_unlock(&chrdevs_lock);
-	return devfs ? make_node(name, mode, device) : 0;
+	error = devfs ? make_node(name, mode, device) : 0;
+	if (error) {
+		n = take_entry(name, device);
+		if (n)
+			free_entry(n);
+	}
+	return error;
 }
 
 void
-devfs_remove(const char *name)
+devfs_remove(const char *name, dev_t device)
 {
-	struct device_node *n, *found = NULL;
+	struct device_node *n = take_entry(name, device);
 
-	spin_lock(&chrdevs_lock);
-	list_for_each(n, &nodes, node)
-		if (strcmp(n->name, name) == 0) {
-			found = n;
-			list_del(&n->node);
-			break;
-		}
-	spin_unlock(&chrdevs_lock);
-	if (!found)
+	if (!n)
 		return;
 	if (devfs)
-		unmake_node(found);
-	kfree(found->name);
-	kfree(found);
+		unmake_node(n);
+	free_entry(n);
 }
 
 /* Where /sys shows a device: by its major number, as Linux has them. */
@@ -268,7 +290,7 @@ chrdev_unregister(dev_t device)
 	if (!found)
 		return;
 	sysfs_remove_device(device);
-	devfs_remove(found->name);
+	devfs_remove(found->name, device);
 	kfree((void *)found->name);
 	kfree(found);
 }

@@ -26,7 +26,7 @@
 /* [I] once registered  [d] devices_lock */
 struct cuse_device {
 	struct list node;              /* [d] */
-	struct fuse_connection *conn;  /* reference */
+	struct fuse_connection *conn;  /* whose it is */
 	dev_t device;
 	char name[NAME_SIZE];
 	bool unrestricted;             /* ioctls may ask for other pieces of memory */
@@ -62,7 +62,7 @@ find(dev_t device)
 
 	spin_lock(&devices_lock);
 	list_for_each(d, &devices, node)
-		if (d->device == device) {
+		if (READ_ONCE(d->registered) && d->device == device) {
 			c = d->conn;
 			fuse_connection_get(c);
 			break;
@@ -160,17 +160,28 @@ device_name(const char *info, size_t size)
 	return NULL;
 }
 
+/* Its name is its own from now on. False: another device's. */
 static bool
-name_is_taken(const char *name)
+take_name(struct cuse_device *d)
 {
-	struct cuse_device *d;
+	struct cuse_device *other;
 	bool taken = false;
 
 	spin_lock(&devices_lock);
-	list_for_each(d, &devices, node)
-		taken = taken || strcmp(d->name, name) == 0;
+	list_for_each(other, &devices, node)
+		taken = taken || strcmp(other->name, d->name) == 0;
+	if (!taken)
+		list_add_tail(&devices, &d->node);
 	spin_unlock(&devices_lock);
-	return taken;
+	return !taken;
+}
+
+static void
+leave_name(struct cuse_device *d)
+{
+	spin_lock(&devices_lock);
+	list_del(&d->node);
+	spin_unlock(&devices_lock);
 }
 
 /* Its number, as asked for or a free one. */
@@ -196,18 +207,18 @@ enlist(struct cuse_device *d, const struct cuse_init_out *out, const char *name)
 	int error;
 
 	memcpy(d->name, name, strlen(name) + 1);
-	if (name_is_taken(name) || out->dev_major > 0xfff || out->dev_minor > 0xfffff)
+	if (out->dev_major > 0xfff || out->dev_minor > 0xfffff || !take_name(d))
 		return -EINVAL;
 	error = take_number(d, out->dev_major, out->dev_minor);
-	if (error)
+	if (error) {
+		leave_name(d);
 		return error;
-	spin_lock(&devices_lock);
-	list_add_tail(&devices, &d->node);
-	spin_unlock(&devices_lock);
-	d->registered = true;
+	}
+	WRITE_ONCE(d->registered, true);
 	if (sysfs_add_device("devices/virtual", "cuse", d->name, d->device, 0600))
 		pr_warn("cuse: no place in /sys for %s\n", d->name);
-	return devfs_add(d->name, S_IFCHR | 0600, d->device);
+	error = devfs_add(d->name, S_IFCHR | 0600, d->device);
+	return error == -EEXIST ? 0 : error; /* another's node of that name stays, and is not ours */
 }
 
 static void
@@ -215,12 +226,8 @@ delist(struct cuse_device *d)
 {
 	if (!d->registered)
 		return;
-	spin_lock(&devices_lock);
-	list_del(&d->node);
-	spin_unlock(&devices_lock);
-	devfs_remove(d->name);
-	sysfs_remove_device(d->device);
-	chrdev_unregister(d->device);
+	leave_name(d);
+	chrdev_unregister(d->device); /* and its node, and its place in /sys */
 	d->registered = false;
 }
 

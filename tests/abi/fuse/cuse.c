@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/sysmacros.h>
 
 #define NAME "abi-cuse"
 
@@ -125,6 +126,24 @@ TEST(cuse_makes_a_device_that_its_daemon_serves)
 	CHECK_ERRNO(read(fd, buf, 1), ENOTCONN);
 	CHECK_ERRNO(access("/sys/class/cuse/" NAME "/dev", F_OK), ENOENT);
 	close(fd);
+}
+
+/* The node of another device is not its own, and stays when it goes. */
+TEST(cuse_leaves_the_nodes_of_others_alone)
+{
+	static const char info[] = "DEVNAME=null";
+	struct stat st;
+
+	start(info, sizeof(info), 0, 0);
+	CHECK_OK(access("/sys/class/cuse/null/dev", F_OK));
+	CHECK_OK(stat("/dev/null", &st));
+	CHECK_EQ(st.st_rdev, makedev(1, 3));
+	close(channel);
+	while (access("/sys/class/cuse/null/dev", F_OK) == 0)
+		usleep(500);
+	CHECK_OK(stat("/dev/null", &st));
+	CHECK_EQ(st.st_rdev, makedev(1, 3));
+	CHECK_OK(access("/sys/class/mem/null/dev", F_OK));
 }
 
 TEST(cuse_wants_a_name)
