@@ -16,13 +16,14 @@
  * dirty for dirty_expire, when too much is dirty (then all is written until it is not), and when
  * the backing is dead, which is fast.
  *
- * backing_sync() makes a round of its own and waits for each object. `pass` keeps two from moving
- * objects about under each other; it is held while waiting for the store, but only by them.
+ * backing_sync() makes a round of its own, marks what is listed then and waits for each of
+ * that. `pass` keeps two rounds from moving objects about under each other, `syncing` two that
+ * wait. A page that is never written holds up who waits for it, and not the rounds.
  *
  * References: the owner's, and one of each object. With the last the flusher, which may be who
  * drops it, is told to end, and frees the backing on its way out.
  *
- * Locks: all_lock (LEAF) for the list of backings. pass, then pages_lock, then backing->lock.
+ * Locks: all_lock (LEAF) for the list of backings. syncing, then pass, then pages_lock, then backing->lock.
  * Whoever calls into this file from a page has a reference to the object, and by it to the backing.
  */
 #include <tessera/errno.h>
@@ -59,6 +60,7 @@ backing_create(const char *name, void *private)
 	b->max_ratio = 100;
 	b->private = private;
 	spin_init(&b->lock, LOCK_BACKING);
+	mutex_init(&b->syncing, LOCK_BACKING_SYNC);
 	mutex_init(&b->pass, LOCK_BACKING_PASS);
 	list_init(&b->objects);
 	list_init(&b->clean);
@@ -216,6 +218,8 @@ unlist_clean(struct backing *b)
 		spin_unlock(&b->lock);
 		if (!o)
 			return;
+		if (o->ops->cleaned)
+			o->ops->cleaned(o);
 		if (i)
 			inode_put(i);
 		if (atomic_sub_fetch(&b->pins, 1) == 0)
@@ -348,45 +352,75 @@ backing_start_flusher(struct backing *b)
 
 /* --- sync(2) and its like ------------------------------------------------------------------------------ */
 
-/* The next object that this sync has not waited for. */
-static struct memory_object *
-next_unsynced(struct backing *b, uint64_t id)
+/* Those that are listed now are to be waited for. */
+static void
+mark_all(struct backing *b)
 {
 	struct object_store *s;
 
 	spin_lock(&b->lock);
-	s = list_first(&b->objects, struct object_store, node);
-	if (s && s->synced != id) {
-		s->synced = id;
-		s->dirtied_when = clock_monotonic_ns();
-		list_del(&s->node);
-		list_add_tail(&b->objects, &s->node);
-		object_get(s->object);
-	} else {
-		s = NULL;
-	}
+	list_for_each(s, &b->objects, node)
+		s->awaited = true;
 	spin_unlock(&b->lock);
-	return s ? s->object : NULL;
 }
 
-int
-backing_sync(struct backing *b, bool wait)
+/* One of those, referenced, and no longer one. The flusher may have moved it among the others. NULL: there is none. */
+static struct memory_object *
+next_marked(struct backing *b)
 {
-	uint64_t id = atomic_add_fetch(&sync_id, 1), now = clock_monotonic_ns();
+	struct object_store *s, *found = NULL;
+
+	spin_lock(&b->lock);
+	list_for_each(s, &b->objects, node)
+		if (s->awaited) {
+			found = s;
+			break;
+		}
+	if (found) {
+		found->awaited = false;
+		found->dirtied_when = clock_monotonic_ns();
+		list_del(&found->node);
+		list_add_tail(&b->objects, &found->node);
+		object_get(found->object);
+	}
+	spin_unlock(&b->lock);
+	return found ? found->object : NULL;
+}
+
+/* Start to write all that was dirty before `now`. */
+static int
+write_all(struct backing *b, uint64_t now)
+{
 	int error = mutex_lock_killable(&b->pass);
 	struct memory_object *o;
 
 	if (error != 0)
 		return error;
 	while (error == 0 && (o = next_due(b, now)) != NULL) {
-		error = object_write_start(o, 0, UINT64_MAX, wait);
-		object_put(o);
-	}
-	while (error == 0 && wait && (o = next_unsynced(b, id)) != NULL) {
-		error = object_write_wait(o, 0, UINT64_MAX);
+		error = object_write_start(o, 0, UINT64_MAX, false);
 		object_put(o);
 	}
 	mutex_unlock(&b->pass);
+	return error;
+}
+
+int
+backing_sync(struct backing *b, bool wait)
+{
+	uint64_t now = clock_monotonic_ns();
+	int error = mutex_lock_killable(&b->syncing);
+	struct memory_object *o;
+
+	if (error != 0)
+		return error;
+	error = write_all(b, now);
+	if (wait)
+		mark_all(b);
+	while (error == 0 && wait && (o = next_marked(b)) != NULL) {
+		error = object_sync(o, 0, UINT64_MAX);
+		object_put(o);
+	}
+	mutex_unlock(&b->syncing);
 	if (error == 0 && b->flush && !atomic_load(&b->dead))
 		error = b->flush(b, wait);
 	return error;
@@ -394,19 +428,29 @@ backing_sync(struct backing *b, bool wait)
 
 #define PATIENCE (5 * NSEC_PER_SEC)
 
-int
-backing_sync_patiently(struct backing *b)
+/* A condition to sleep on: no lock. */
+static bool
+has_dirty(struct backing *b)
 {
+	return atomic_load(&b->dirty) + atomic_load(&b->writeback) > 0;
+}
+
+int
+backing_sync_patiently(struct backing *b, bool killable)
+{
+	enum wait_mode mode = killable ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
 	uint64_t start = atomic_load(&b->written), due = (uint64_t)(atomic_load(&b->dirty) + atomic_load(&b->writeback));
 	uint64_t now = start;
 	int error = 0;
 
-	while (error == 0 && now - start < due && atomic_load(&b->dirty) + atomic_load(&b->writeback) > 0) {
+	while (error == 0 && now - start < due && has_dirty(b)) {
 		uint64_t before = now;
 
 		kick_all(b);
-		error = wait_event_deadline(&b->progress, (now = atomic_load(&b->written)) != before || atomic_load(&b->dead),
-					    WAIT_KILLABLE, deadline_after(PATIENCE));
+		/* What is truncated is written by nobody. */
+		error = wait_event_deadline(&b->progress, (now = atomic_load(&b->written)) != before ||
+								  atomic_load(&b->dead) || !has_dirty(b),
+					    mode, deadline_after(PATIENCE));
 		if (atomic_load(&b->dead))
 			break;
 	}
@@ -421,7 +465,7 @@ sync_one(struct backing *b, bool wait)
 	if (!b->untrusted)
 		return backing_sync(b, wait);
 	if (wait)
-		return backing_sync_patiently(b);
+		return backing_sync_patiently(b, true);
 	kick_all(b);
 	return 0;
 }
@@ -460,6 +504,18 @@ backing_sync_all(void)
 		}
 	}
 	return error == -EINTR ? error : 0;
+}
+
+void
+backing_write_all(void)
+{
+	uint64_t id = atomic_add_fetch(&sync_id, 1);
+	struct backing *b;
+
+	while ((b = next_backing(id)) != NULL) {
+		kick_all(b);
+		backing_put(b);
+	}
 }
 
 void

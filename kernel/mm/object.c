@@ -209,20 +209,36 @@ zero_part(struct memory_object *o, uint64_t index, size_t from, size_t to)
 	page_put(p);
 }
 
+/* o->lock is held. */
+static void
+drop_from(struct memory_object *o, uint64_t size)
+{
+	uint64_t first = DIV_ROUND_UP(size, PAGE_SIZE);
+
+	page_cache_remove(o, first, UINT64_MAX);           /* (2) (4) */
+	object_unmap_range(o, first, UINT64_MAX, false);   /* (3) */
+	if (size % PAGE_SIZE)
+		zero_part(o, size / PAGE_SIZE, size % PAGE_SIZE, PAGE_SIZE);
+}
+
 void
 object_truncate(struct memory_object *o, uint64_t size)
 {
-	uint64_t first = DIV_ROUND_UP(size, PAGE_SIZE), old;
+	uint64_t old;
 
 	mutex_lock(&o->lock);
 	old = atomic_load_relaxed(&o->size);
 	atomic_store(&o->size, size); /* (1) */
-	if (size < old) {
-		page_cache_remove(o, first, UINT64_MAX);           /* (2) (4) */
-		object_unmap_range(o, first, UINT64_MAX, false);   /* (3) */
-		if (size % PAGE_SIZE)
-			zero_part(o, size / PAGE_SIZE, size % PAGE_SIZE, PAGE_SIZE);
-	}
+	if (size < old)
+		drop_from(o, size);
+	mutex_unlock(&o->lock);
+}
+
+void
+object_drop_behind(struct memory_object *o)
+{
+	mutex_lock(&o->lock);
+	drop_from(o, atomic_load(&o->size));
 	mutex_unlock(&o->lock);
 }
 

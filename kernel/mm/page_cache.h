@@ -27,7 +27,7 @@ struct object_store {
 	bool listed;                   /* [b] and references are held: to the object and to */
 	struct inode *pinned;          /* [b] this inode, or NULL */
 	uint64_t dirtied_when;         /* [b] monotonic ns: has been dirty since, or a round wrote it then */
-	uint64_t synced;               /* backing->pass: the last backing_sync() that has been here */
+	bool awaited;                  /* backing->lock: backing_sync() is to wait for it */
 };
 
 /* --- page_cache.c ------------------------------------------------------------------------------- */

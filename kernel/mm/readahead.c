@@ -137,10 +137,12 @@ readahead_read(struct file *f, uint64_t index)
 void
 object_readahead(struct memory_object *o, struct file *f, uint64_t first, uint64_t count)
 {
-	uint64_t pages = pages_of(o);
+	uint64_t pages = pages_of(o), most;
 
-	if (o->store && first < pages)
-		(void)fill_start(o, f, first, MIN(count, pages - first), UINT64_MAX, false);
+	if (!o->store || first >= pages)
+		return;
+	most = MAX(READ_ONCE(o->store->backing->readahead_pages), o->store->backing->run_pages);
+	(void)fill_start(o, f, first, MIN(MIN(count, pages - first), most), UINT64_MAX, false);
 }
 
 /* --- open files ------------------------------------------------------------------------------------ */

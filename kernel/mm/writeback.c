@@ -133,6 +133,17 @@ writeback_forget_dirty(struct memory_object *o, struct page *p)
 }
 
 bool
+object_is_dirty_now(struct memory_object *o)
+{
+	bool dirty;
+
+	spin_lock(&o->pages_lock);
+	dirty = object_is_dirty(o);
+	spin_unlock(&o->pages_lock);
+	return dirty;
+}
+
+bool
 object_is_dirty(const struct memory_object *o)
 {
 	return o->store && READ_ONCE(o->store->dirty) + READ_ONCE(o->store->writeback) > 0;
@@ -235,7 +246,7 @@ write_complete(struct page_run *run, uint32_t from, uint32_t count, int error)
 	struct memory_object *o = run->object;
 	struct object_store *s = o->store;
 	struct backing *b = s->backing;
-	bool idle;
+	bool idle, left;
 
 	if (error != 0) {
 		error_sequence_set(&s->errors, error);
@@ -250,6 +261,7 @@ write_complete(struct page_run *run, uint32_t from, uint32_t count, int error)
 	WRITE_ONCE(s->writeback, s->writeback - count);
 	dirty_count(b, 0, -(int64_t)count);
 	idle = s->writeback == 0;
+	left = s->dirty > 0;
 	if (idle && s->dirty == 0)
 		backing_object_clean(s);
 	spin_unlock(&o->pages_lock);
@@ -258,6 +270,8 @@ write_complete(struct page_run *run, uint32_t from, uint32_t count, int error)
 		page_wake(run->pages[i]);
 	if (idle && !wait_queue_is_empty(&s->idle))
 		wake_all(&s->idle);
+	if (left && atomic_load(&b->dead)) /* the last round passed over what was being written and dirty again */
+		backing_kick(b);
 	writeback_progress(b);
 }
 

@@ -126,6 +126,7 @@ struct backing {
 	/* [I] After all pages were written, by sync and syncfs: what was written shall last. 0 or an errno; killable.
 	 * Empty: nothing to do. */
 	int (*flush)(struct backing *b, bool wait);
+	struct mutex syncing;          /* class BACKING_SYNC: one waits for all objects */
 	struct mutex pass;             /* class BACKING_PASS: one goes over all objects */
 	struct spinlock lock;          /* class BACKING */
 	struct list objects;           /* [b] object_store.node, the longest dirty first */
@@ -171,10 +172,12 @@ void backing_settle(struct backing *b);
 /* Write all that is dirty; wait for it, if asked. 0 or -EINTR; errors are told by b->errors. */
 int backing_sync(struct backing *b, bool wait);
 /* The same of a store that may never answer: waits while it gets on with what was dirty, and leaves it to the flusher when
- * nothing was written for some seconds. 0 or -EINTR. */
-int backing_sync_patiently(struct backing *b);
+ * nothing was written for some seconds. 0, or -EINTR where `killable`. */
+int backing_sync_patiently(struct backing *b, bool killable);
 /* sync(2): all backings. */
 int backing_sync_all(void);
+/* Start to write all that is dirty anywhere; waits for nothing. */
+void backing_write_all(void);
 void backing_dump_all(void); /* to the log; takes no locks */
 
 /* --- runs: see above ----------------------------------------------------------------------------- */
@@ -233,10 +236,12 @@ uint64_t object_invalidate(struct memory_object *o, uint64_t start, uint64_t end
 uint64_t object_drop_clean(struct memory_object *o, uint64_t start, uint64_t end);
 /* The store has [offset, offset + n) = data now (a write through): pages that are there show it. */
 void object_update(struct memory_object *o, uint64_t offset, const void *data, size_t n);
-/* Fetch pages [first, first + count) if they are not there; waits for none of them. */
+/* Fetch pages [first, first + count) if they are not there, no more than a window or a run of them; waits for none. */
 void object_readahead(struct memory_object *o, struct file *f, uint64_t first, uint64_t count);
-/* Has it dirty pages or pages on their way? A hint. */
+/* Has it dirty pages or pages on their way? A hint: a page that moves from one to the other may be missed. */
 bool object_is_dirty(const struct memory_object *o);
+/* The same, for who gives something up because there are none. */
+bool object_is_dirty_now(struct memory_object *o);
 
 /* --- open files ------------------------------------------------------------------------------------ */
 

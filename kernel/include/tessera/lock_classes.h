@@ -14,6 +14,7 @@
 #define LOCK_CLASSES(C)                                                                            \
 	C(EXEC,           MUTEX,    "process->exec_lock: one exec at a time")       \
 	C(ACCOUNTING,     MUTEX,    "records of processes that ended are written")                 \
+	C(BACKING_SYNC,   MUTEX,    "backing->syncing: one waits for all its dirty objects")       \
 	C(BACKING_PASS,   MUTEX,    "backing->pass: one goes over all its dirty objects")          \
 	C(URING_SUBMIT,   MUTEX,    "uring->submit_lock: one thread submits, in order")            \
 	C(PIPE,           MUTEX,    "pipe->lock")                                                  \

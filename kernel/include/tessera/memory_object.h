@@ -48,6 +48,9 @@ struct memory_object_ops {
 	/* A mapped clean page is about to be written. The address space is locked for reading: no waiting for a
 	 * daemon. 0 or an errno (the program gets SIGBUS). Empty: it may. */
 	int (*page_mkwrite)(struct memory_object *o, struct page *p);
+	/* Nothing of it was dirty or leaving, some time after it was: written, or dropped. The flusher calls it, with
+	 * the object and its inode held; may sleep, waits for no answer. May be empty. */
+	void (*cleaned)(struct memory_object *o);
 
 	/* --- of others ----------------------------------------------------------------------------- */
 
@@ -107,6 +110,8 @@ void page_written(struct page *p);
 /* Drop all pages whose first byte is at or past `size` (zeroing the tail of the last), unmapping
  * them everywhere. Sets o->size. Never waits for the store. */
 void object_truncate(struct memory_object *o, uint64_t size);
+/* Pages behind the size that it has now go: for who sets the size under a lock of his own, before. */
+void object_drop_behind(struct memory_object *o);
 /* Drop the pages wholly inside [start, end), zero the partial edges. */
 void object_punch(struct memory_object *o, uint64_t start, uint64_t end);
 /* A device object shows nothing from now on: no leaf is left, and an access is SIGBUS. Or it shows its pages again. */

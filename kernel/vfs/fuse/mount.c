@@ -19,6 +19,7 @@
 #include "fuse.h"
 
 #define BLOCK_SIZE 512u
+#define DESTROY_PATIENCE (5 * NSEC_PER_SEC)
 
 struct options {
 	uint32_t fd, rootmode, user, group;
@@ -262,6 +263,9 @@ mount_with(struct filesystem *fs, const struct options *o)
 	if (error) {
 		fuse_connection_unlist(c);
 		fuse_abort(c);
+		write_lock(&c->alive); /* the device may have it still */
+		c->fs = NULL;
+		write_unlock(&c->alive);
 		if (fs->root)
 			dentry_put(fs->root);
 		fs->root = NULL;
@@ -269,6 +273,12 @@ mount_with(struct filesystem *fs, const struct options *o)
 	}
 	file_put(f);
 	return error;
+}
+
+static bool
+is_block_size(uint32_t n)
+{
+	return n >= BLOCK_SIZE && n <= PAGE_SIZE && (n & (n - 1)) == 0;
 }
 
 static int
@@ -283,7 +293,7 @@ mount_options(struct filesystem *fs, const char *options, bool of_device)
 	o->block_size = BLOCK_SIZE;
 	o->of_device = of_device;
 	error = mount_options_each(options, take, o);
-	if (!error && !(o->has_fd && o->has_rootmode && o->has_user && o->has_group))
+	if (!error && !(o->has_fd && o->has_rootmode && o->has_user && o->has_group && is_block_size(o->block_size)))
 		error = -EINVAL;
 	if (!error)
 		error = mount_with(fs, o);
@@ -321,6 +331,7 @@ fuseblk_mount(struct filesystem *fs, const char *source, const char *options)
 
 /* --- the end ---------------------------------------------------------------------------------------- */
 
+/* Who is being killed waits for the daemon some time, too: it may be the last of a namespace, and this the unmount. */
 static void
 send_destroy(struct fuse_connection *c)
 {
@@ -329,7 +340,10 @@ send_destroy(struct fuse_connection *c)
 	if (!r)
 		return;
 	fuse_request_force(r);
-	(void)fuse_request_do(r);
+	if (fuse_request_call(r) == -EINTR)
+		(void)wait_event_deadline(&r->done, atomic_load(&r->state) == FUSE_DONE, WAIT_UNINTERRUPTIBLE,
+					  deadline_after(DESTROY_PATIENCE));
+	fuse_request_put(r);
 }
 
 /* Before anything of it is forgotten. Afterwards no request and no notice holds an inode. */
@@ -339,7 +353,7 @@ fuse_leave(struct filesystem *fs)
 	struct fuse_connection *c = fs->private;
 
 	fuse_connection_unlist(c);
-	(void)backing_sync_patiently(c->backing);
+	(void)backing_sync_patiently(c->backing, false);
 	if (c->destroy)
 		send_destroy(c);
 	fuse_abort(c);

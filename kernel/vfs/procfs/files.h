@@ -87,6 +87,8 @@ int show_dirty_ratio(struct text *t, struct target *at);            /* vm.c */
 int show_dirty_background_ratio(struct text *t, struct target *at);
 int show_dirty_bytes(struct text *t, struct target *at);
 int show_dirty_background_bytes(struct text *t, struct target *at);
+int show_dirty_writeback(struct text *t, struct target *at);
+ssize_t write_dirty_writeback(struct target *at, char *data, size_t n);
 ssize_t write_dirty_ratio(struct target *at, char *data, size_t n);
 ssize_t write_dirty_background_ratio(struct target *at, char *data, size_t n);
 ssize_t write_dirty_bytes(struct target *at, char *data, size_t n);

@@ -396,7 +396,7 @@ static const struct entry vm_entries[] = {
 	SETTING("dirty_bytes", show_dirty_bytes, write_dirty_bytes),
 	NUMBER("dirty_expire_centisecs", dirty_expire_centisecs, 0, INT32_MAX),
 	SETTING("dirty_ratio", show_dirty_ratio, write_dirty_ratio),
-	NUMBER("dirty_writeback_centisecs", dirty_writeback_centisecs, 0, INT32_MAX),
+	SETTING("dirty_writeback_centisecs", show_dirty_writeback, write_dirty_writeback),
 	{ .name = "drop_caches", .mode = S_IFREG | 0200, .flags = ENTRY_SETTING, .write = write_drop_caches },
 	CONSTANT("hugetlb_shm_group", "0"),
 	NUMBER("laptop_mode", laptop_mode, 0, INT32_MAX),

@@ -58,6 +58,29 @@ write_bytes(const char *data, size_t n, int *ratio, uint64_t *bytes, uint64_t lo
 }
 
 int
+show_dirty_writeback(struct text *t, struct target *at)
+{
+	text_print(t, "%d\n", READ_ONCE(dirty_writeback_centisecs));
+	return 0;
+}
+
+/* With another interval all is written, as on Linux: flushers that slept by the old one wake up. */
+ssize_t
+write_dirty_writeback(struct target *at, char *data, size_t n)
+{
+	uint64_t v;
+	ssize_t used = parse_setting(data, n, 0, INT32_MAX, &v);
+	int old;
+
+	if (used < 0)
+		return used;
+	old = atomic_exchange(&dirty_writeback_centisecs, (int)v);
+	if (v != 0 && old != (int)v)
+		backing_write_all();
+	return used;
+}
+
+int
 show_dirty_ratio(struct text *t, struct target *at)
 {
 	return show_ratio(t, &dirty_ratio);
