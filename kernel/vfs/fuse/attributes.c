@@ -205,18 +205,29 @@ set_attributes(struct inode *i, struct fuse_setattr_in *in)
 	return error;
 }
 
-/* Giving a file away, writing and cutting take its set-id bits, where the daemon does not see to that. */
-static void
+static mode_t
+without_set_ids(mode_t mode)
+{
+	return mode & ~(S_ISUID | (mode & 0010 ? S_ISGID : 0u));
+}
+
+/*
+ * Giving a file away, writing and cutting take its set-id bits, where the daemon does not see to that. What is told is
+ * the whole mode, so it is asked for before: the one that is known here may give rights that the daemon has taken.
+ */
+static int
 add_mode_without_set_ids(struct inode *i, struct fuse_setattr_in *in)
 {
-	mode_t mode = i->mode, less = mode & ~S_ISUID;
+	int error;
 
-	if (mode & 0010)
-		less &= ~S_ISGID;
-	if ((in->valid & FUSE_SET_MODE) || less == mode || !S_ISREG(mode))
-		return;
+	if ((in->valid & FUSE_SET_MODE) || !S_ISREG(i->mode) || without_set_ids(i->mode) == i->mode)
+		return 0;
+	error = get_attributes(i, NULL);
+	if (error || without_set_ids(i->mode) == i->mode)
+		return error;
 	in->valid |= FUSE_SET_MODE;
-	in->mode = less;
+	in->mode = without_set_ids(i->mode);
+	return 0;
 }
 
 static void
@@ -279,12 +290,17 @@ int
 fuse_tell_times(struct inode *i, struct fuse_file *ff)
 {
 	struct fuse_setattr_in in = { .valid = FUSE_SET_FH, .fh = ff->fh };
+	struct fuse_node *n = fuse_node_of(i);
+	int error;
 
-	if (!atomic_exchange(&fuse_node_of(i)->times_ours, false))
+	if (!atomic_exchange(&n->times_ours, false))
 		return 0;
 	put_modified(&in, i->modified);
 	put_changed(&in, i->changed);
-	return set_attributes(i, &in);
+	error = set_attributes(i, &in);
+	if (error == -EINTR) /* who was to tell it is being killed: the next does */
+		WRITE_ONCE(n->times_ours, true);
+	return error;
 }
 
 /* Where writes are kept the times are ours. i->lock is held for writing. */
@@ -324,9 +340,10 @@ fuse_change(struct inode *i, const struct inode_change *ch)
 	if ((in.valid & (FUSE_SET_UID | FUSE_SET_GID)) && S_ISREG(i->mode) &&
 	    !fuse_has(c, FUSE_HANDLE_KILLPRIV | FUSE_HANDLE_KILLPRIV_V2)) {
 		error = get_attributes(i, NULL);
+		if (!error)
+			error = add_mode_without_set_ids(i, &in);
 		if (error)
 			return error;
-		add_mode_without_set_ids(i, &in);
 	}
 	if (!in.valid)
 		return 0;
@@ -345,11 +362,12 @@ int
 fuse_drop_set_ids(struct inode *i)
 {
 	struct fuse_setattr_in in = { 0 };
+	int error;
 
 	if (fuse_has(fuse_of(i), FUSE_HANDLE_KILLPRIV | FUSE_HANDLE_KILLPRIV_V2) || capable(CAP_FSETID))
 		return 0;
-	add_mode_without_set_ids(i, &in);
-	return in.valid ? set_attributes(i, &in) : 0;
+	error = add_mode_without_set_ids(i, &in);
+	return !error && in.valid ? set_attributes(i, &in) : error;
 }
 
 static int
@@ -398,7 +416,7 @@ fuse_truncate(struct inode *i, struct file *f, uint64_t size)
 	if (!error && fuse_has(c, FUSE_HANDLE_KILLPRIV_V2) && !capable(CAP_FSETID))
 		in.valid |= FUSE_SET_KILL_SUIDGID;
 	else if (!error && !fuse_has(c, FUSE_HANDLE_KILLPRIV) && !capable(CAP_FSETID))
-		add_mode_without_set_ids(i, &in);
+		error = add_mode_without_set_ids(i, &in);
 	if (fuse_keeps_writes(i) && size != inode_size(i)) {
 		put_modified(&in, inode_now());
 		put_changed(&in, inode_now());

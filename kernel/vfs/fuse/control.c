@@ -243,12 +243,10 @@ set_limit(struct fuse_connection *c, enum control what, const char *text)
 		n = n * 10 + (uint64_t)(*at++ - '0');
 	if (at == text || (*at && !(*at == '\n' && !at[1])) || n > UINT16_MAX)
 		return -EINVAL;
-	spin_lock(&c->lock);
-	if (what == MAX_BACKGROUND && c->connected)
-		c->max_background = (uint32_t)n;
-	else if (what == CONGESTION)
-		c->congestion = (uint32_t)n;
-	spin_unlock(&c->lock);
+	if (what == MAX_BACKGROUND)
+		fuse_background_limit(c, (uint32_t)n);
+	else
+		WRITE_ONCE(c->congestion, (uint32_t)n);
 	return 0;
 }
 

@@ -203,11 +203,16 @@ static void
 read_done(struct fuse_request *r)
 {
 	struct fuse_connection *c = r->conn;
+	bool interrupted;
 
 	spin_lock(&c->lock);
-	if (r->interrupted)
+	r->was_read = true;
+	interrupted = r->interrupted;
+	if (interrupted)
 		fuse_interrupt_locked(r);
 	spin_unlock(&c->lock);
+	if (interrupted)
+		wake_queue(&c->input, POLLIN | POLLRDNORM, 1);
 }
 
 /* The first request. 0: it did not fit, look again. conn->lock as above. */

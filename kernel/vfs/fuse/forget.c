@@ -4,9 +4,10 @@
  *
  * Each answer that names a node counts as one look-up of it, and the daemon keeps the node until as many have been
  * forgotten. An inode gives its counts back when it goes, with memory that was taken when it came. An answer that nobody
- * waits for any more brought a count, or an open file, too: whoever receives it gives that back.
+ * waits for any more brought a count, an open file or a lock, too: whoever receives it gives that back.
  */
 #include <tessera/errno.h>
+#include <tessera/file_lock.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
 
@@ -43,8 +44,16 @@ fuse_forget_one(struct fuse_connection *c, uint64_t node, uint64_t count)
 		fuse_forget_queue(c, f, node, count);
 }
 
+static void
+forget_released(struct fuse_request *r)
+{
+	fuse_forget_one(r->conn, r->head.node, 1);
+}
+
+/* A daemon may look for the node when it is told of the RELEASE: the count goes back when that is answered. */
 void
-fuse_release_unused(struct fuse_connection *c, uint64_t node, const struct fuse_open_out *open, bool directory)
+fuse_release_unused(struct fuse_connection *c, uint64_t node, const struct fuse_open_out *open, bool directory,
+		    bool counted)
 {
 	struct fuse_release_in in = { .fh = open->fh };
 	struct fuse_request *r = fuse_request_make(c, directory ? FUSE_RELEASEDIR : FUSE_RELEASE, node, &in, sizeof(in),
@@ -52,6 +61,28 @@ fuse_release_unused(struct fuse_connection *c, uint64_t node, const struct fuse_
 
 	if (!r)
 		return;
+	if (counted)
+		r->end = forget_released;
+	fuse_request_force(r);
+	fuse_request_start(r);
+}
+
+/* A lock that nobody waits for any more: its owner's FLUSH was before it. */
+static void
+unlock_again(struct fuse_request *granted)
+{
+	struct fuse_lk_in in = *(const struct fuse_lk_in *)granted->args;
+	struct fuse_request *r;
+
+	if (in.lock.type == FILE_LOCK_UNLOCK)
+		return;
+	in.lock.type = FILE_LOCK_UNLOCK;
+	in.lock.pid = 0;
+	r = fuse_request_make(granted->conn, FUSE_SETLK, granted->head.node, &in, sizeof(in), NULL, NULL);
+	if (!r)
+		return;
+	r->file = granted->file; /* RELEASE comes behind it */
+	fuse_file_get(r->file);
 	fuse_request_force(r);
 	fuse_request_start(r);
 }
@@ -72,12 +103,15 @@ fuse_answer_orphan(struct fuse_request *r)
 		break;
 	case FUSE_CREATE:
 	case FUSE_TMPFILE:
-		fuse_release_unused(c, created->entry.node, &created->open, false);
-		fuse_forget_one(c, created->entry.node, 1);
+		fuse_release_unused(c, created->entry.node, &created->open, false, true);
 		break;
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
-		fuse_release_unused(c, r->head.node, r->out, r->head.opcode == FUSE_OPENDIR);
+		fuse_release_unused(c, r->head.node, r->out, r->head.opcode == FUSE_OPENDIR, false);
+		break;
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+		unlock_again(r);
 		break;
 	case FUSE_READDIRPLUS:
 		fuse_forget_entries(c, r->out, r->got);

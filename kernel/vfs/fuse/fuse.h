@@ -5,10 +5,12 @@
  * A connection joins one file system (or one CUSE device) to the daemon that serves it. The daemon holds it by one
  * or more devices, open /dev/fuse files. Callers make requests; a device's reader takes them, its writer answers.
  *
- *	        queue        read             answer
- *	MADE ---------> PENDING ----> SENT ------------> DONE
- *	   \--> WAITING --^            |
- *	  (background, over the limit) +-- abort, the device's end --> DONE with an error
+ *	        queue        read             answer          what it brought is seen to
+ *	MADE ---------> PENDING ----> SENT ------------> ENDING -----------------------> DONE
+ *	   \--> WAITING --^            |                   ^
+ *	  (background, over the limit) +-- abort, the device's end, with an error
+ *
+ * Who waits goes on at DONE, and finds nobody else at what the request was about.
  *
  * A request owns all memory that the daemon's side touches: its arguments, its answer, references to its pages. So a
  * caller that is killed walks away at once: what the late answer brings (a node's count, an open file) is given
@@ -97,9 +99,11 @@ struct fuse_connection {
 	struct list waiting_background;    /* [l] background requests over the limit */
 	struct fuse_forget *forgets, **forgets_end; /* [l] */
 	int32_t forget_turn;               /* [l] >= 0: forgets go first */
-	uint32_t background, active;       /* [l] background requests in all, and those queued or sent */
-	uint32_t max_background, congestion; /* [l] */
+	uint32_t active;                   /* [l] background requests that are queued or sent */
+	uint32_t max_background;           /* [l] of those */
+	uint32_t congestion;               /* [a] told by the control file system, and no more */
 	uint32_t waiting;                  /* [a] requests not done: for `waiting` */
+	uint32_t replies;                  /* [a] bytes of cached data that its daemon asked for and has not read */
 	struct list devices;               /* [l] */
 	struct list pollers;               /* [l] open files somebody polls */
 	struct wait_queue input;           /* readers of devices */
@@ -126,7 +130,7 @@ struct fuse_device {
 	struct list sent;                  /* conn->lock: requests read and not answered */
 };
 
-enum fuse_state { FUSE_MADE, FUSE_WAITING, FUSE_PENDING, FUSE_SENT, FUSE_DONE };
+enum fuse_state { FUSE_MADE, FUSE_WAITING, FUSE_PENDING, FUSE_SENT, FUSE_ENDING, FUSE_DONE };
 
 /* Bytes of a request or an answer beside its arguments. */
 struct fuse_pages {
@@ -159,13 +163,14 @@ struct fuse_request {
 	bool force;                        /* [o] asked even when nobody else may ask */
 	bool in_background;                /* [o] */
 	bool no_answer;                    /* [o] done as soon as it is read */
+	bool was_read;                     /* [l] the daemon has all of it: an INTERRUPT may follow */
 	bool interrupted;                  /* [l] its caller got a signal */
 	bool abandoned;                    /* [l] ... that killed it: nobody waits */
 	bool busy;                         /* [l] an answer is being copied */
 	int error;                         /* [o] of the answer */
 	uint32_t got;                      /* [o] bytes of the answer behind the head */
 	struct wait_queue done;
-	void (*end)(struct fuse_request *r); /* [o] once, when DONE; may be empty */
+	void (*end)(struct fuse_request *r); /* [o] once, when ENDING; may be empty */
 	void *context;                     /* [o] end's */
 	struct fuse_file *file;            /* [o] a reference until DONE: not released before; or NULL */
 	char inline_args[FUSE_INLINE];
@@ -192,9 +197,8 @@ struct fuse_node {
 	bool times_ours;                   /* [a] written later: the daemon has not been told of the times yet */
 	struct fuse_file *keeper;          /* [f] a reference, while pages are dirty that nobody else has open for writing */
 	char *link;                        /* [f] a symlink's body, where it may be kept */
-	bool plus_wanted, plus_init;       /* [a] readdirplus is of use */
+	bool plus_wanted;                  /* [a] readdirplus is of use */
 	uint64_t acl_until;                /* [f] access control lists were fetched, good so long */
-	uint32_t writing;                  /* [f] writes under way that the daemon does not count yet */
 };
 
 /* An open file as the daemon knows it: file->private. Requests about it keep it; with the last reference it is released. */
@@ -274,6 +278,8 @@ int fuse_request_call(struct fuse_request *r);
 int fuse_request_do(struct fuse_request *r);
 /* Send it in the background; `end` hears of its end, which may come at once. Takes over the reference. */
 void fuse_request_start(struct fuse_request *r);
+/* So many may be with the daemon at once in the background; those that waited for that are sent. */
+void fuse_background_limit(struct fuse_connection *c, uint32_t most);
 /* It ends with `error`, unless it has ended. conn->lock is free. */
 void fuse_request_finish(struct fuse_request *r, int error);
 /* An INTERRUPT for `r` is to be read. conn->lock is held. */
@@ -286,8 +292,9 @@ void fuse_request_dump(const struct fuse_request *r);
 void fuse_forget_queue(struct fuse_connection *c, struct fuse_forget *f, uint64_t node, uint64_t count);
 /* The same with memory of its own; none: the count is lost, the daemon keeps the node until the end. */
 void fuse_forget_one(struct fuse_connection *c, uint64_t node, uint64_t count);
-/* An open file that nobody got is released. */
-void fuse_release_unused(struct fuse_connection *c, uint64_t node, const struct fuse_open_out *open, bool directory);
+/* An open file that nobody got is released. `counted`: and one look-up of its node is given back afterwards. */
+void fuse_release_unused(struct fuse_connection *c, uint64_t node, const struct fuse_open_out *open, bool directory,
+			 bool counted);
 /* What nobody waits for any more: give back what came with it. */
 void fuse_answer_orphan(struct fuse_request *r);
 
@@ -319,9 +326,11 @@ fuse_of(const struct inode *i)
 {
 	return i->fs->private;
 }
-/* The inode of what an answer names, one look-up counted, with a reference. ERR_PTR: -EIO nonsense (the count is given
- * back), -ENOMEM. `version`: conn->attr_version when it was asked. */
+/* The inode of what an answer names, one look-up counted, with a reference. ERR_PTR: -EIO nonsense, -ENOMEM; the count
+ * is given back then. `version`: conn->attr_version when it was asked. */
 struct inode *fuse_node_get(struct filesystem *fs, const struct fuse_entry_out *e, uint64_t version);
+/* The same, but with an error the count stays the caller's to give back. */
+struct inode *fuse_node_try(struct filesystem *fs, const struct fuse_entry_out *e, uint64_t version);
 /* The count that an answer brought is another inode's. */
 void fuse_node_uncount(struct inode *i);
 /* The node `id` that is known, with a reference; NULL. */
@@ -359,6 +368,8 @@ int fuse_ask_alone(struct inode *dir, struct fuse_request *r);
 extern const struct inode_ops fuse_dir_ops, fuse_link_ops, fuse_file_inode_ops, fuse_special_ops;
 /* The node `id` of a daemon that finds nodes by number, with a reference. ERR_PTR: -ESTALE, there is none. */
 struct inode *fuse_node_by_number(struct filesystem *fs, uint64_t id);
+/* A symlink's body is asked for again. Other files are left alone. */
+void fuse_link_stale(struct inode *i);
 /* As an answer says it: until when the name may be believed. */
 void fuse_dentry_until(struct dentry *d, const struct fuse_entry_out *e);
 
@@ -402,7 +413,6 @@ fuse_keeps_writes(const struct inode *i)
 }
 /* `ff` is being closed: pages are dirty that are written by it. True: the node has its reference now. */
 bool fuse_keeper_take(struct fuse_file *ff);
-void fuse_keeper_let_go(struct fuse_node *n);
 struct memory_object *fuse_object_create(struct fuse_connection *c, uint64_t size);
 int fuse_pages_init(struct fuse_connection *c);
 
@@ -414,7 +424,7 @@ void fuse_wrote(struct inode *i, uint64_t end);
 ssize_t fuse_direct_read(struct file *f, struct iov_iter *to, loff_t *pos);
 ssize_t fuse_direct_write(struct file *f, struct iov_iter *from, loff_t *pos);
 
-/* --- extras.c, lock.c, ioctl.c, xattr.c, poll.c */
+/* --- extras.c, lock.c, ioctl.c, xattr.c */
 loff_t fuse_seek(struct file *f, loff_t offset, int whence);
 int fuse_fallocate(struct file *f, int mode, loff_t offset, loff_t length);
 ssize_t fuse_copy_range(struct file *in, loff_t in_pos, struct file *out, loff_t out_pos, size_t length);

@@ -22,6 +22,7 @@ lock_request(struct fuse_file *ff, enum fuse_opcode op, const struct file_lock_r
 {
 	struct fuse_connection *c = ff->conn;
 	bool names = op != FUSE_GETLK && r->type != FILE_LOCK_UNLOCK;
+	struct fuse_request *made;
 	struct fuse_lk_in in = {
 		.fh = ff->fh,
 		.owner = fuse_lock_owner(c, owner),
@@ -34,7 +35,12 @@ lock_request(struct fuse_file *ff, enum fuse_opcode op, const struct file_lock_r
 		.flags = flock ? FUSE_LK_FLOCK : 0,
 	};
 
-	return fuse_request_make(c, op, ff->node, &in, sizeof(in), NULL, NULL);
+	made = fuse_request_make(c, op, ff->node, &in, sizeof(in), NULL, NULL);
+	if (made) {
+		made->file = ff;
+		fuse_file_get(ff);
+	}
+	return made;
 }
 
 static int

@@ -96,7 +96,6 @@ dir_lookup(struct inode *dir, struct dentry *d)
 		if (IS_ERR(i))
 			return (int)PTR_ERR(i);
 		dentry_attach(d, i);
-		WRITE_ONCE(fuse_node_of(dir)->plus_init, true);
 	}
 	fuse_dentry_until(d, &e);
 	return 0;
@@ -324,14 +323,12 @@ take_created(struct inode *dir, struct fuse_request *r, uint32_t flags, struct f
 	const struct fuse_create_out *made = r->out;
 	struct inode *i = ERR_PTR(-EIO);
 
-	if (S_ISREG(made->entry.attr.mode)) {
-		i = fuse_node_get(dir->fs, &made->entry, 0);
-	} else {
+	if (S_ISREG(made->entry.attr.mode))
+		i = fuse_node_try(dir->fs, &made->entry, 0);
+	else
 		fuse_complain(r->conn, "made another kind of file than was asked for", made->entry.node);
-		fuse_forget_one(r->conn, made->entry.node, 1);
-	}
 	if (IS_ERR(i)) {
-		fuse_release_unused(r->conn, made->entry.node, &made->open, false);
+		fuse_release_unused(r->conn, made->entry.node, &made->open, false, true);
 		fuse_file_discard(f->private);
 		f->private = NULL;
 		return (int)PTR_ERR(i);
@@ -528,6 +525,19 @@ keep_link(struct fuse_node *n, const char *body)
 	}
 	spin_unlock(&n->lock);
 	kfree(copy);
+}
+
+void
+fuse_link_stale(struct inode *i)
+{
+	struct fuse_node *n = fuse_node_of(i);
+	char *old;
+
+	spin_lock(&n->lock);
+	old = n->link;
+	n->link = NULL;
+	spin_unlock(&n->lock);
+	kfree(old);
 }
 
 static ssize_t

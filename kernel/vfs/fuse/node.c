@@ -141,7 +141,6 @@ fuse_node_bad(struct inode *i)
 {
 	struct fuse_connection *c = fuse_of(i);
 	struct fuse_node *n = fuse_node_of(i);
-
 	struct fuse_file *keeper;
 
 	WRITE_ONCE(n->bad, true);
@@ -201,12 +200,13 @@ apply_locked(struct inode *i, const struct fuse_attr *a)
  * us, by a truncation or a write that the daemon now tells of. No lock is held.
  */
 static void
-contents_changed(struct inode *i, uint64_t size, bool same_size, bool newer)
+contents_changed(struct inode *i, bool shorter, bool same_size, bool newer)
 {
 	const struct fuse_connection *c = fuse_of(i);
 
-	if (!same_size)
-		object_truncate(i->object, size);
+	/* A write may have made it longer since: what that left in the pages stays. */
+	if (shorter)
+		object_drop_behind(i->object);
 	if ((!same_size && !fuse_has(c, FUSE_EXPLICIT_INVAL_DATA)) || (newer && fuse_has(c, FUSE_AUTO_INVAL_DATA)))
 		object_drop_clean(i->object, 0, UINT64_MAX);
 }
@@ -215,12 +215,11 @@ void
 fuse_node_update(struct inode *i, const struct fuse_attr *a, uint64_t valid_until, uint64_t version)
 {
 	struct fuse_node *n = fuse_node_of(i);
-	bool newer, old, keeps = fuse_keeps_writes(i);
-	uint64_t size;
+	bool newer, sized = i->object && !fuse_keeps_writes(i);
+	uint64_t size = a->size;
 
 	spin_lock(&n->lock);
-	old = (version && n->attr_version > version) || n->writing;
-	if (old) {
+	if (version && n->attr_version > version) {
 		/* It was asked for before a change here: believed in nothing but what no change here touches. */
 		WRITE_ONCE(n->valid_until, 0);
 		spin_unlock(&n->lock);
@@ -232,10 +231,13 @@ fuse_node_update(struct inode *i, const struct fuse_attr *a, uint64_t valid_unti
 	n->stale_times = false;
 	apply_locked(i, a);
 	WRITE_ONCE(n->valid_until, valid_until);
-	size = i->object ? READ_ONCE(i->object->size) : a->size;
+	if (sized) {
+		size = READ_ONCE(i->object->size);
+		atomic_store(&i->object->size, a->size);
+	}
 	spin_unlock(&n->lock);
-	if (i->object && !keeps)
-		contents_changed(i, a->size, size == a->size, newer);
+	if (sized)
+		contents_changed(i, a->size < size, size == a->size, newer);
 }
 
 /* --- birth and death ---------------------------------------------------------------------------------- */
@@ -338,22 +340,28 @@ get_or_create(struct filesystem *fs, const struct fuse_entry_out *e)
 }
 
 struct inode *
-fuse_node_get(struct filesystem *fs, const struct fuse_entry_out *e, uint64_t version)
+fuse_node_try(struct filesystem *fs, const struct fuse_entry_out *e, uint64_t version)
 {
-	struct fuse_connection *c = fs->private;
 	struct inode *i;
 
 	if (e->node == 0 || e->node == FUSE_ROOT_ID || !fuse_attr_is_valid(&e->attr)) {
-		fuse_complain(c, "an answer names no possible file", e->node);
-		fuse_forget_one(c, e->node, 1);
+		fuse_complain(fs->private, "an answer names no possible file", e->node);
 		return ERR_PTR(-EIO);
 	}
 	i = get_or_create(fs, e);
-	if (!i) {
-		fuse_forget_one(c, e->node, 1);
+	if (!i)
 		return ERR_PTR(-ENOMEM);
-	}
 	fuse_node_update(i, &e->attr, fuse_deadline(e->attr_valid, e->attr_valid_ns), version);
+	return i;
+}
+
+struct inode *
+fuse_node_get(struct filesystem *fs, const struct fuse_entry_out *e, uint64_t version)
+{
+	struct inode *i = fuse_node_try(fs, e, version);
+
+	if (IS_ERR(i))
+		fuse_forget_one(fs->private, e->node, 1);
 	return i;
 }
 

@@ -13,6 +13,15 @@
 
 #include "fuse.h"
 
+#define REPLIES_MAX (2u * FUSE_PAGES_MAX * PAGE_SIZE) /* bytes of cached data that wait to be read by the daemon */
+
+/* What a reply is counted as, small ones too. */
+static uint32_t
+reply_weight(const struct fuse_request *r)
+{
+	return (uint32_t)(r->data_size + PAGE_SIZE);
+}
+
 /* The notice's struct, alone or with more behind it. */
 static int
 take(struct iov_iter *from, void *out, size_t size, bool alone)
@@ -33,13 +42,6 @@ poll_notice(struct fuse_connection *c, struct iov_iter *from)
 	return error;
 }
 
-/* Pages that show what is not so any more. What a program changed by a mapping and was not written yet stays. */
-static void
-drop_pages(struct memory_object *o, uint64_t start, uint64_t end)
-{
-	object_drop_clean(o, start, end);
-}
-
 static int
 inval_inode(struct fuse_connection *c, struct iov_iter *from)
 {
@@ -58,8 +60,11 @@ inval_inode(struct fuse_connection *c, struct iov_iter *from)
 	if (n.offset >= 0 && i->object) {
 		uint64_t end = n.length <= 0 ? UINT64_MAX : (uint64_t)n.offset + (uint64_t)n.length;
 
-		drop_pages(i->object, (uint64_t)n.offset, end);
+		/* What a program changed by a mapping and was not written yet stays. */
+		object_drop_clean(i->object, (uint64_t)n.offset, end);
 	}
+	if (n.offset >= 0)
+		fuse_link_stale(i);
 	inode_put(i);
 	return 0;
 }
@@ -267,30 +272,57 @@ store(struct fuse_connection *c, struct iov_iter *from)
 	return error;
 }
 
-/* What is cached of [offset, offset + size) as an answer that is a request: NOTIFY_REPLY. */
+/* The daemon has read what it wanted to have, or will not. */
+static void
+reply_done(struct fuse_request *r)
+{
+	atomic_sub(&r->conn->replies, reply_weight(r));
+}
+
+/* `n` bytes that are cached, in memory of just that size; NULL: none, or no memory. */
+static void *
+copy_cached(struct inode *i, uint64_t offset, size_t size, size_t *n)
+{
+	void *room = kvmalloc(size), *data = NULL;
+	struct iov_iter it;
+	ssize_t got;
+
+	*n = 0;
+	if (!room)
+		return NULL;
+	iov_iter_kernel(&it, room, size);
+	got = object_read(i->object, NULL, offset, READ_ONCE(i->object->size), &it, RW_NOWAIT);
+	if (got > 0)
+		data = kvmalloc((size_t)got);
+	if (data) {
+		*n = (size_t)got;
+		memcpy(data, room, *n);
+	}
+	kvfree(room);
+	return data;
+}
+
+/*
+ * What is cached of [offset, offset + size) as an answer that is a request: NOTIFY_REPLY. A daemon that asks and does
+ * not read fills no memory: -ENOMEM when what waits for it is too much.
+ */
 static int
 send_cached(struct fuse_connection *c, struct inode *i, const struct fuse_notice_retrieve *n)
 {
 	size_t most = MIN((size_t)c->max_write, (size_t)c->max_pages * PAGE_SIZE), size = MIN((size_t)n->size, most);
 	struct fuse_retrieve_in in = { .offset = n->offset };
 	struct fuse_request *r;
-	struct iov_iter it;
-	ssize_t got = 0;
-	void *data = kvmalloc(MAX(size, 1ul));
 
-	if (!data)
+	if (atomic_load(&c->replies) >= REPLIES_MAX)
 		return -ENOMEM;
-	iov_iter_kernel(&it, data, size);
-	if (size)
-		got = object_read(i->object, NULL, n->offset, READ_ONCE(i->object->size), &it, RW_NOWAIT);
-	in.size = (uint32_t)MAX(got, (ssize_t)0);
 	r = fuse_request_make(c, FUSE_NOTIFY_REPLY, n->node, &in, sizeof(in), NULL, NULL);
-	if (!r) {
-		kvfree(data);
+	if (!r)
 		return -ENOMEM;
-	}
-	r->data = data;
-	r->data_size = in.size;
+	if (size)
+		r->data = copy_cached(i, n->offset, size, &r->data_size);
+	((struct fuse_retrieve_in *)r->args)->size = (uint32_t)r->data_size;
+	atomic_add(&c->replies, reply_weight(r));
+	r->end = reply_done;
 	fuse_request_force(r);
 	r->no_answer = true;
 	r->head.unique = n->unique;

@@ -231,20 +231,14 @@ opened(struct inode *i, struct file *f, uint32_t flags)
 	}
 }
 
-int
-fuse_open(struct inode *i, struct file *f)
+static int
+open_now(struct inode *i, struct file *f, uint32_t flags)
 {
-	struct fuse_connection *c = fuse_of(i);
-	uint32_t flags = daemon_flags(c, f);
 	struct fuse_file *ff;
 	int error;
 
-	if (fuse_node_is_bad(i)) {
-		error = -EIO;
-		goto discard;
-	}
 	if (!f->private) { /* else CREATE has opened it */
-		ff = fuse_file_create(c, S_ISDIR(i->mode));
+		ff = fuse_file_create(fuse_of(i), S_ISDIR(i->mode));
 		if (!ff)
 			return -ENOMEM;
 		error = open_at_daemon(ff, i, flags);
@@ -256,10 +250,35 @@ fuse_open(struct inode *i, struct file *f)
 		f->mode |= FILE_OPENED;
 	}
 	opened(i, f, flags);
-	error = i->object ? cached_file_attach(f, i->object) : 0;
+	return 0;
+}
+
+/* The daemon cuts as it opens: as in cut() of attributes.c, no write may come after that. */
+static int
+open_and_cut(struct inode *i, struct file *f, uint32_t flags)
+{
+	int error;
+
+	write_lock(&i->lock);
+	error = object_hold_writes(i->object);
+	if (!error) {
+		error = open_now(i, f, flags);
+		object_release_writes(i->object);
+	}
+	write_unlock(&i->lock);
 	return error;
-discard:
-	return error;
+}
+
+int
+fuse_open(struct inode *i, struct file *f)
+{
+	uint32_t flags = daemon_flags(fuse_of(i), f);
+	int error;
+
+	if (fuse_node_is_bad(i))
+		return -EIO;
+	error = i->object && (flags & O_TRUNC) ? open_and_cut(i, f, flags) : open_now(i, f, flags);
+	return error || !i->object ? error : cached_file_attach(f, i->object);
 }
 
 void

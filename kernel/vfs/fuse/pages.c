@@ -20,19 +20,26 @@
 /* --- who keeps a file open whose pages are dirty ---------------------------------------------------------- */
 
 /* Nobody needs the keeper any more, if there is one. */
-void
-fuse_keeper_let_go(struct fuse_node *n)
+static void
+let_go(struct fuse_node *n)
 {
 	struct fuse_file *ff = NULL;
 
 	spin_lock(&n->lock);
-	if (n->keeper && !object_is_dirty(n->inode->object)) {
+	if (n->keeper && !object_is_dirty_now(n->inode->object)) {
 		ff = n->keeper;
 		n->keeper = NULL;
 	}
 	spin_unlock(&n->lock);
 	if (ff)
 		fuse_file_put(ff);
+}
+
+/* All was written, or dropped. */
+static void
+cleaned(struct memory_object *o)
+{
+	let_go(fuse_node_of(o->inode));
 }
 
 bool
@@ -42,7 +49,7 @@ fuse_keeper_take(struct fuse_file *ff)
 	struct fuse_node *n;
 	bool taken = false;
 
-	if (!i || !i->object || (ff->flags & O_ACCMODE) == O_RDONLY || !object_is_dirty(i->object))
+	if (!i || !i->object || (ff->flags & O_ACCMODE) == O_RDONLY || !object_is_dirty_now(i->object))
 		return false;
 	n = fuse_node_of(i);
 	spin_lock(&n->lock);
@@ -55,7 +62,7 @@ fuse_keeper_take(struct fuse_file *ff)
 		return false;
 	inode_get(i);
 	(void)object_write_start(i->object, 0, UINT64_MAX, false);
-	fuse_keeper_let_go(n); /* it may all have been written meanwhile */
+	let_go(n); /* it may all have been written meanwhile */
 	inode_put(i);
 	return true;
 }
@@ -156,7 +163,6 @@ write_done(struct fuse_request *r)
 	}
 	WRITE_ONCE(fuse_node_of(run->object->inode)->stale_times, true);
 	page_run_complete_all(run, error);
-	fuse_keeper_let_go(fuse_node_of(r->file->inode));
 }
 
 static void
@@ -190,10 +196,23 @@ write_pages(struct page_run *run)
 	fuse_request_start(r);
 }
 
+/* Where the times are ours a store by a mapping changes them as a write does. */
+static int
+page_mkwrite(struct memory_object *o, struct page *p)
+{
+	if (fuse_keeps_writes(o->inode)) {
+		inode_touch_modified(o->inode);
+		WRITE_ONCE(fuse_node_of(o->inode)->times_ours, true);
+	}
+	return 0;
+}
+
 static const struct memory_object_ops fuse_object_ops = {
 	.name = "fuse",
 	.read_pages = read_pages,
 	.write_pages = write_pages,
+	.page_mkwrite = page_mkwrite,
+	.cleaned = cleaned,
 };
 
 struct memory_object *
@@ -208,7 +227,9 @@ fuse_pages_init(struct fuse_connection *c)
 	char name[BACKING_NAME_SIZE];
 	int error;
 
-	snprintf(name, sizeof(name), "fuse 0:%u", c->number);
+	/* As Linux names it: the number that stat(2) tells. */
+	snprintf(name, sizeof(name), "fuse %u:%u%s", DEV_MAJOR(c->fs->device), DEV_MINOR(c->fs->device),
+		 c->destroy ? "-fuseblk" : "");
 	c->backing = backing_create(name, c);
 	if (!c->backing)
 		return -ENOMEM;

@@ -21,7 +21,7 @@
 
 static const char *const state_names[] = {
 	[FUSE_MADE] = "made", [FUSE_WAITING] = "waiting", [FUSE_PENDING] = "pending", [FUSE_SENT] = "sent",
-	[FUSE_DONE] = "done",
+	[FUSE_ENDING] = "ending", [FUSE_DONE] = "done",
 };
 
 /* Who asks, in the words of who mounted it. -EOVERFLOW: there is no such word. */
@@ -126,27 +126,47 @@ queue_locked(struct fuse_connection *c, struct fuse_request *r)
 	c->requests++;
 }
 
-/* As many in the background as may be. True: somebody is to be woken. */
-static bool
+/* As many in the background as may be: how many more are to be read. */
+static int
 flush_background_locked(struct fuse_connection *c)
 {
 	struct fuse_request *r;
-	bool any = false;
+	int moved = 0;
 
 	while (c->active < c->max_background &&
 	       (r = list_first(&c->waiting_background, struct fuse_request, node)) != NULL) {
 		list_del_init(&r->node);
 		c->active++;
 		queue_locked(c, r);
-		any = true;
+		moved++;
 	}
-	return any;
+	return moved;
+}
+
+static void
+wake_readers(struct fuse_connection *c, int n)
+{
+	if (n > 0)
+		wake_queue(&c->input, POLLIN | POLLRDNORM, (uint32_t)n);
 }
 
 static void
 wake_reader(struct fuse_connection *c)
 {
-	wake_queue(&c->input, POLLIN | POLLRDNORM, 1);
+	wake_readers(c, 1);
+}
+
+void
+fuse_background_limit(struct fuse_connection *c, uint32_t most)
+{
+	int moved;
+
+	spin_lock(&c->lock);
+	if (c->connected)
+		c->max_background = most;
+	moved = flush_background_locked(c);
+	spin_unlock(&c->lock);
+	wake_readers(c, moved);
 }
 
 void
@@ -154,7 +174,9 @@ fuse_interrupt_locked(struct fuse_request *r)
 {
 	struct fuse_connection *c = r->conn;
 
-	if (r->state != FUSE_SENT || !list_is_empty(&r->interrupt_node) || fuse_lacks(c, LACK_INTERRUPT))
+	if (r->state != FUSE_SENT || !r->was_read || !list_is_empty(&r->interrupt_node))
+		return;
+	if (fuse_lacks(c, LACK_INTERRUPT))
 		return;
 	list_add_tail(&c->interrupts, &r->interrupt_node);
 }
@@ -169,15 +191,14 @@ fuse_wait_ready(struct fuse_connection *c)
 	return atomic_load(&c->refused) ? -ECONNREFUSED : 0;
 }
 
-/* Of those in the background one is done. True: a reader is to be woken. */
-static bool
+/* Of those in the background one is done. How many others are to be read for it. */
+static int
 background_done_locked(struct fuse_request *r, enum fuse_state was)
 {
 	struct fuse_connection *c = r->conn;
 
 	if (!r->in_background || was == FUSE_MADE)
-		return false;
-	c->background--;
+		return 0;
 	if (was != FUSE_WAITING)
 		c->active--;
 	return flush_background_locked(c);
@@ -187,12 +208,13 @@ void
 fuse_request_finish(struct fuse_request *r, int error)
 {
 	struct fuse_connection *c = r->conn;
-	bool wake, orphan, was_queued;
+	bool orphan, was_queued;
 	enum fuse_state was;
+	int moved;
 
 	spin_lock(&c->lock);
 	was = r->state;
-	if (was == FUSE_DONE) {
+	if (was >= FUSE_ENDING) {
 		spin_unlock(&c->lock);
 		return;
 	}
@@ -201,12 +223,11 @@ fuse_request_finish(struct fuse_request *r, int error)
 	r->device = NULL;
 	r->error = error;
 	was_queued = was != FUSE_MADE;
-	wake = background_done_locked(r, was);
+	moved = background_done_locked(r, was);
 	orphan = r->abandoned;
-	atomic_store_release(&r->state, FUSE_DONE);
+	r->state = FUSE_ENDING;
 	spin_unlock(&c->lock);
-	if (wake)
-		wake_reader(c);
+	wake_readers(c, moved);
 	if (r->end)
 		r->end(r);
 	if (orphan && !error)
@@ -214,10 +235,11 @@ fuse_request_finish(struct fuse_request *r, int error)
 	if (r->file)
 		fuse_file_put(r->file);
 	r->file = NULL;
-	wake_all(&r->done);
 	/* The last that is done of it: who waits for none to be under way may free what it is about. */
 	if (was_queued && atomic_sub_fetch(&c->waiting, 1) == 0)
 		wake_all(&c->room);
+	atomic_store_release(&r->state, FUSE_DONE);
+	wake_all(&r->done);
 	if (was_queued || r->in_background)
 		fuse_request_put(r);
 }
@@ -226,7 +248,8 @@ void
 fuse_request_start(struct fuse_request *r)
 {
 	struct fuse_connection *c = r->conn;
-	bool wake = false, queued;
+	bool queued;
+	int moved = 0;
 
 	r->in_background = true;
 	fuse_connection_get(c); /* as soon as it is queued `r` may be done and gone, and with it its reference */
@@ -234,16 +257,14 @@ fuse_request_start(struct fuse_request *r)
 	queued = c->connected;
 	if (queued) {
 		r->state = FUSE_WAITING;
-		c->background++;
 		atomic_add(&c->waiting, 1);
 		list_add_tail(&c->waiting_background, &r->node);
-		wake = flush_background_locked(c);
+		moved = flush_background_locked(c);
 	}
 	spin_unlock(&c->lock);
 	if (!queued)
 		fuse_request_finish(r, -ENOTCONN);
-	else if (wake)
-		wake_reader(c);
+	wake_readers(c, moved);
 	fuse_connection_put(c);
 }
 
@@ -269,7 +290,7 @@ interrupt(struct fuse_request *r)
 }
 
 /*
- * The caller is being killed. It leaves the request to those who have it; true: it was done already. What nobody has read
+ * The caller is being killed. It leaves the request to those who have it; true: it is done. What nobody has read
  * is taken back, but for what the daemon has to hear: a FLUSH by one who was killed.
  */
 static bool
@@ -279,7 +300,7 @@ leave(struct fuse_request *r)
 	bool done, unread;
 
 	spin_lock(&c->lock);
-	done = r->state == FUSE_DONE;
+	done = r->state >= FUSE_ENDING;
 	unread = r->state == FUSE_PENDING && !r->force;
 	r->abandoned = !done && !unread;
 	if (unread) /* no reader finds it any more */
@@ -287,6 +308,8 @@ leave(struct fuse_request *r)
 	spin_unlock(&c->lock);
 	if (unread)
 		fuse_request_finish(r, -EINTR);
+	if (done) /* who ends it waits for no daemon */
+		wait_event(&r->done, is_done(r));
 	return done;
 }
 

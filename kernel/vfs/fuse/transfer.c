@@ -102,7 +102,7 @@ fuse_read_short(struct inode *i, uint64_t end, uint64_t version)
 	if (fuse_keeps_writes(i))
 		return false;
 	spin_lock(&n->lock);
-	cut = n->attr_version <= version && !n->writing && end < READ_ONCE(i->object->size);
+	cut = n->attr_version <= version && end < READ_ONCE(i->object->size);
 	if (cut)
 		WRITE_ONCE(i->object->size, end);
 	spin_unlock(&n->lock);

@@ -367,6 +367,7 @@ do_write(const struct fuse_in_header *in, struct node *n, const struct fuse_writ
 {
 	struct fuse_write_out o = { .size = w->size };
 
+	usleep(shared->write_pause);
 	if (w->size > shared->max_write_size)
 		shared->max_write_size = w->size;
 	if (w->offset + w->size > DATA_MAX) {
@@ -483,6 +484,8 @@ do_forget(const struct fuse_in_header *in, const char *body)
 	const struct fuse_batch_forget_in *b = (const struct fuse_batch_forget_in *)body;
 	const struct fuse_forget_one *one = (const struct fuse_forget_one *)(b + 1);
 
+	if (shared->opened > shared->released)
+		shared->forgot_open = true;
 	if (in->opcode == FUSE_FORGET) {
 		uint64_t n = ((const struct fuse_forget_in *)body)->nlookup;
 
@@ -663,6 +666,10 @@ serve(const struct fuse_in_header *in, const char *body)
 		answer(in, 0, &copied, sizeof(copied));
 		return;
 	case FUSE_FLUSH:
+		if (((const struct fuse_flush_in *)body)->lock_owner == shared->held_owner)
+			shared->held.type = F_UNLCK;
+		answer(in, 0, NULL, 0);
+		return;
 	case FUSE_FSYNC:
 	case FUSE_FSYNCDIR:
 	case FUSE_ACCESS:

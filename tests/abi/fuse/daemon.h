@@ -46,6 +46,7 @@ struct shared {
 	bool ignore_interrupts, interrupt_eagain;
 	_Atomic int close_after;           /* leave (without an answer) at this opcode */
 	bool no_poll_events;
+	uint32_t write_pause;              /* microseconds, before a WRITE is done */
 	uint32_t ioctl_retry;
 	/* what a wrong daemon does: see wrong() */
 	_Atomic int wrong;
@@ -66,6 +67,7 @@ struct shared {
 	_Atomic int end_errno;
 	_Atomic int write_errno;           /* of its last write to the device */
 	_Atomic uint64_t opened, released, max_read_size, max_write_size;
+	_Atomic bool forgot_open;          /* a node was forgotten while a file was open */
 	_Atomic uint64_t lock_owner;
 	struct fuse_file_lock held;        /* one lock, for GETLK and SETLK */
 	uint64_t held_owner;

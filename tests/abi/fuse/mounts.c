@@ -116,9 +116,19 @@ TEST(on_a_device_it_has_the_devices_number_and_is_told_of_its_end)
 	snprintf(text, sizeof(text), "fd=%d,rootmode=40000,user_id=0,group_id=0,blksize=1024", device);
 	CHECK_ERRNO(mount("image", MNT, "fuseblk", 0, text), ENOTBLK);
 	CHECK_ERRNO(mount("absent", MNT, "fuseblk", 0, text), ENOENT);
+	for (unsigned int i = 0; i < 4; i++) {
+		static const int sizes[] = { 0, 256, 1000, 8192 };
+		char wrong[128];
+
+		snprintf(wrong, sizeof(wrong), "fd=%d,rootmode=40000,user_id=0,group_id=0,blksize=%d", device,
+			 sizes[i]);
+		CHECK_ERRNO(mount(name, MNT, "fuseblk", 0, wrong), EINVAL);
+	}
 	CHECK_OK(mount(name, MNT, "fuseblk", 0, text));
 	daemon_start();
 	CHECK_OK(stat(name, &dev));
+	snprintf(text, sizeof(text), "/sys/class/bdi/%u:%u-fuseblk", major(dev.st_rdev), minor(dev.st_rdev));
+	CHECK_OK(access(text, F_OK));
 	CHECK_OK(stat(MNT "/hello", &st));
 	CHECK_EQ(st.st_dev, dev.st_rdev);
 	fd = CHECK_OK(open(MNT "/hello", O_RDONLY));

@@ -212,6 +212,28 @@ TEST(links_are_kept_only_if_agreed)
 	daemon_end();
 }
 
+TEST(a_link_that_is_kept_is_read_again_after_a_notice)
+{
+	struct fuse_notify_inval_inode_out n = { 0 };
+	int notices;
+
+	daemon_prepare();
+	shared->init_flags = FUSE_CACHE_SYMLINKS;
+	CHECK_EQ(daemon_mount(NULL), 0);
+	notices = CHECK_OK(fcntl(device, F_DUPFD_CLOEXEC, 200));
+	daemon_start();
+	CHECK_EQ(CHECK_OK(readlink(MNT "/link", buf, 100)), 5);
+	memcpy(node_find(1, "link")->data, "other", 5);
+	CHECK_EQ(CHECK_OK(readlink(MNT "/link", buf, 100)), 5);
+	CHECK_MEM(buf, "hello", 5);
+	n.ino = node_id(node_find(1, "link"));
+	CHECK_EQ(device_notice(notices, FUSE_NOTIFY_INVAL_INODE, &n, sizeof(n), NULL, 0), 0);
+	CHECK_EQ(CHECK_OK(readlink(MNT "/link", buf, 100)), 5);
+	CHECK_MEM(buf, "other", 5);
+	close(notices);
+	daemon_end();
+}
+
 /* How often each kind is asked for when a directory of several pages is listed, names looked at (`look`) or not. */
 static void
 list_all(bool look)
@@ -307,6 +329,26 @@ TEST(times_of_files_that_are_written_back_are_told_to_the_daemon)
 	daemon_end();
 }
 
+TEST(times_of_what_a_mapping_changed_are_told_to_the_daemon)
+{
+	struct stat st;
+	char *p;
+	int fd;
+
+	run_with(FUSE_WRITEBACK_CACHE);
+	fd = CHECK_OK(open(MNT "/hello", O_RDWR));
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	p[0] = 'H';
+	CHECK_OK(fsync(fd));
+	CHECK_OK(fstat(fd, &st));
+	CHECK(st.st_mtim.tv_sec > 1000);
+	CHECK_EQ(HELLO->attr.mtime, (uint64_t)st.st_mtim.tv_sec);
+	CHECK_OK(munmap(p, 4096));
+	close(fd);
+	daemon_end();
+}
+
 TEST(times_that_are_set_stand_where_writes_are_kept)
 {
 	struct timespec ts[2] = { { 0, UTIME_OMIT }, { 5000, 77 } };
@@ -373,6 +415,21 @@ TEST(set_id_bits_go_with_a_write)
 	as_nobody_writes();
 	CHECK_EQ(HELLO->attr.mode, S_IFREG | 0777);
 	CHECK_EQ(LAST(SETATTR, fuse_setattr_in)->valid & FATTR_MODE, FATTR_MODE);
+	daemon_end();
+}
+
+/* The mode that is told with it is not an old one. */
+TEST(set_id_bits_go_from_the_mode_as_it_is)
+{
+	struct stat st;
+
+	daemon_prepare();
+	HELLO->attr.mode = S_IFREG | 04755;
+	daemon_run("allow_other");
+	CHECK_OK(stat(MNT "/hello", &st));
+	HELLO->attr.mode = S_IFREG | 04600;
+	as_nobody_writes();
+	CHECK_EQ(HELLO->attr.mode, S_IFREG | 0600);
 	daemon_end();
 }
 
