@@ -74,7 +74,9 @@ open_vduse(struct managed *m, const struct manager_request *r)
 	bool is_new = r->unit >= m->units;
 	int control, error, fd;
 
-	if (r->unit >= UNITS_MAX || r->unit > m->units || r->kind.config_size > VDUSE_CONFIG_MAX || r->kind.queues > VDUSE_QUEUES_MAX)
+	if (r->unit >= UNITS_MAX || r->unit > m->units) /* their counts are read one after the other */
+		return -EINVAL;
+	if (r->kind.config_size > VDUSE_CONFIG_MAX || r->kind.queues > VDUSE_QUEUES_MAX)
 		return -EINVAL;
 	vduse_name(m, r->unit, name, sizeof(name));
 	if (is_new) {
