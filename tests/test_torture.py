@@ -255,6 +255,7 @@ STORMS = {
     "events": (14, 4),
     "processes": (10, 4),
     "fuse": (2, 3),
+    "disks": (2, 3),
 }
 
 
