@@ -22,8 +22,8 @@ def check(*words):
     )
 
 
-# These two read one compilation: who comes second finds what it said.
-TOGETHER = {name: [pytest.mark.xdist_group("static-compiled")] for name in ("warnings", "stack")}
+# These read the same compilations: who comes second finds what was said.
+TOGETHER = {name: [pytest.mark.xdist_group("static-compiled")] for name in ("warnings", "user", "stack", "unused")}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=TOGETHER.get(name, [])) for name in CHECKS])

@@ -168,7 +168,7 @@ create_bus(uint16_t segment, uint8_t number, struct pci_bus *parent, struct pci_
 	struct pci_bus *b;
 
 	if (parent && parent->depth + 1 == DEPTH_MAX) {
-		pr_warn("pci %s: buses nest deeper than %u\n", bridge->name, DEPTH_MAX);
+		pr_warn("pci %s: buses nest deeper than %d\n", bridge->name, DEPTH_MAX);
 		return NULL;
 	}
 	b = kzalloc(sizeof(*b));

@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from check import TOP, Finding, for_each, makefile_words, remembered, file_digest, run, sources
+from check import TOP, Finding, ask_each, for_each, makefile_words, remembered, file_digest, run, sources
 from compilation import compile_all, kernel_flags, version
 
 C_FOLDERS = ("kernel", "boot")
@@ -146,19 +146,23 @@ def compiler_lines(check, path, text):
 
 
 def warnings(sample):
-    """gcc's come from the compilation that the depth of stacks needs as well."""
-    flags = kernel_flags("clang")
-
-    def look(path):
-        text = run(["clang", *flags, *CLANG_WARNINGS, "-Wno-unused-parameter", "-fsyntax-only", path]).stderr
-        return compiler_lines("warnings", path, text)
-
-    found = for_each(
-        chosen(sample, *C_FOLDERS), "warnings-clang", [*flags, *CLANG_WARNINGS], version("clang"), look
-    )
-    for path, made in compile_all(chosen(sample, *C_FOLDERS)).items():
+    """gcc's come from the compilation that the depth of stacks needs as well, clang's from one with `user`."""
+    paths, found = chosen(sample, *C_FOLDERS), []
+    for path, text in read_by_clang(paths).items():
+        found += [f for f in compiler_lines("warnings", path, text) if f.rule not in ("noderef", "address-space")]
+    for path, made in compile_all(paths).items():
         found += compiler_lines("warnings", path, made["said"])
     return found
+
+
+def read_by_clang(paths):
+    """What clang's compiler says of each file, in which __user is an address space of its own."""
+    flags = [*kernel_flags("clang"), *CLANG_WARNINGS, "-Wnoderef", "-Wno-unused-parameter", "-DTESSERA_CHECK_USER"]
+
+    def look(path):
+        return run(["clang", *flags, "-fsyntax-only", path]).stderr
+
+    return ask_each(paths, "read-clang", flags, version("clang"), look)
 
 
 # ------------------------------------------------------------------------------------ pointers of programs
@@ -167,18 +171,18 @@ def warnings(sample):
 def user_pointers(sample):
     """__user is address space 1, never dereferenced. clang sees a dereference and an assignment; sparse also a cast
     that takes the mark away."""
-    flags = [w for w in kernel_flags("clang") if not w.startswith("-W")] + ["-DTESSERA_CHECK_USER"]
-    plain = [w for w in flags if w[:2] in ("-I", "-D")] + ["-std=gnu17"]
+    plain = [w for w in kernel_flags("clang") if w[:2] in ("-I", "-D")] + ["-std=gnu17", "-DTESSERA_CHECK_USER"]
+    paths, found = chosen(sample, *C_FOLDERS), []
 
     def look(path):
-        text = run(["clang", *flags, "-w", "-Wnoderef", "-Wincompatible-pointer-types", "-fsyntax-only", path]).stderr
-        found = compiler_lines("user", path, text)
         # sparse knows less C than the compilers; only what it says about these pointers counts.
         done = run(["sparse", *plain, path])
         said = [m for m in (done.stdout + done.stderr).splitlines() if re.search(r"address space|noderef|deref", m)]
-        return found + compiler_lines("user", path, "\n".join(said))
+        return compiler_lines("user", path, "\n".join(said))
 
-    return for_each(chosen(sample, *C_FOLDERS), "user", flags, [version("clang"), version("sparse")], look)
+    for path, text in read_by_clang(paths).items():
+        found += [f for f in compiler_lines("user", path, text) if f.rule in ("noderef", "address-space", "error")]
+    return found + for_each(paths, "user", plain, version("sparse"), look)
 
 
 # ------------------------------------------------------------------------------------------------ cppcheck

@@ -10,6 +10,7 @@ The answers of each tool are kept in build/static by what went into them (the so
 tool's version and options), so a second run looks only at what has changed.
 """
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -80,6 +81,7 @@ def sources(*folders, suffixes=(".c",)):
     )
 
 
+@functools.cache
 def makefile_words(name):
     """A variable of the Makefile: the checks read the code with the options that build it."""
     said = run(["make", "-s", "--no-print-directory", f"print-{name}"]).stdout.split()
@@ -87,8 +89,9 @@ def makefile_words(name):
     return said
 
 
-def includes_of(path, flags):
-    """The source and every header of ours that it includes."""
+def includes_of(path):
+    """The source and every header of ours that it includes, which is the same for all checks."""
+    flags = makefile_words("CPPFLAGS_kernel")
     keep = KEPT / "includes" / digest(path, flags)
     if keep.exists():
         known = json.loads(keep.read_text())
@@ -123,16 +126,19 @@ def remembered(what, inputs, make):
 
 def for_each(paths, check, flags, version, look):
     """look(path) -> findings, for every path, on all workers, from the cache where nothing has changed."""
+    answers = ask_each(paths, check, flags, version, lambda path: [asdict(f) for f in look(path)])
+    return [Finding(**f) for found in answers.values() for f in found]
+
+
+def ask_each(paths, check, flags, version, look):
+    """The same for look(path) -> JSON: the answer of each path."""
 
     def one(path):
-        inputs = [includes_of(path, flags), flags, version]
-        made = remembered(
-            f"{check}/{path}", inputs, lambda: [asdict(f) for f in look(path)]
-        )
-        return [Finding(**f) for f in made]
+        inputs = [includes_of(path), flags, version]
+        return remembered(f"{check}/{path}", inputs, lambda: look(path))
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        return [f for found in pool.map(one, paths) for f in found]
+        return dict(zip(paths, pool.map(one, paths)))
 
 
 # ------------------------------------------------------------------------------------ what is accepted

@@ -5,6 +5,7 @@ One compilation of every file tells three things, each by an option more: gcc's 
 check `warnings`), which section of which function refers to which (`unused`), and gcc's call graph with the frames of
 functions (`stack`).
 """
+import functools
 import re
 import shutil
 from collections import defaultdict
@@ -24,12 +25,13 @@ EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)" label:
 OURS = file_digest("tools/static/compilation.py") + file_digest("tools/static/analysers.py")
 
 
+@functools.cache
 def kernel_flags(compiler):
     """The options that build the kernel, for one compiler, without those that make a warning an error."""
     include = run([compiler, "-print-file-name=include"]).stdout.strip()
     words = [w for w in makefile_words("CPPFLAGS_kernel") if w not in ("-nostdinc", "-isystem")]
     words = ["-nostdinc", "-isystem", include, *(w for w in words if not w.startswith("/"))]
-    words += [w for w in makefile_words("CFLAGS_both") if w != "-Werror"]
+    words += [w for w in makefile_words("CFLAGS_both") if w not in ("-Werror", "-g")]
     return words + makefile_words(f"CFLAGS_{compiler}")
 
 
@@ -56,7 +58,7 @@ def compiled(path, flags, ver):
             return {"error": done.stderr[-300:], "said": done.stderr}
         return {"graph": read_graph(Path(f"{out}.ci")), "said": done.stderr, **read_sections(obj)}
 
-    inputs = [includes_of(path, flags), flags, ver]
+    inputs = [includes_of(path), flags, ver]
     return remembered(f"link/{digest(flags)}/{path}", inputs, make)
 
 

@@ -18,7 +18,7 @@ import re
 from collections import defaultdict
 
 from check import TOP, Finding, sources
-from compilation import compiled, kernel_flags, whole_kernel
+from compilation import compile_all, compiled, kernel_flags, whole_kernel
 
 FRAME_LIMIT = 1024   # bytes of one function: as Linux asks of its own
 TRAP_FRAME = 256     # registers on the stack, padding, and the stub's return address
@@ -98,11 +98,26 @@ ENDS = re.compile(
 
 
 def unused(sample):
-    """Functions with external linkage that no section reaches from one the linker script keeps. Asked of the debug
-    build, which uses most: what only a check of that build calls is not forgotten."""
-    files = {sample: compiled(sample, kernel_flags("gcc"), "")} if sample else whole_kernel("debug")
+    """Functions with external linkage that no section reaches from one the linker script keeps. What only the debug
+    build calls is not forgotten: files that name what the release build does not reach are asked there as well."""
+    files = {sample: compiled(sample, kernel_flags("gcc"), "")} if sample else whole_kernel()
     found = [Finding("unused", p, 1, "failed", f["error"]) for p, f in files.items() if "error" in f]
     files = {p: f for p, f in files.items() if "error" not in f}
+    left = unreached(files)
+    names = re.compile(r"\b(" + "|".join(name for _, name in left) + r")\b")
+    inline = re.compile(r"^[ \t].*?" + names.pattern, re.M)  # what a header's own functions call
+    called = {n for p in sources("kernel", "boot", suffixes=(".h",)) for n in inline.findall((TOP / p).read_text())}
+    for path, more in compile_all([p for p in files if names.search((TOP / p).read_text())], "debug").items():
+        for section, refers in more.get("refers", {}).items():
+            files[path]["refers"].setdefault(section, []).extend(refers)
+    for path, name in unreached(files, called):
+        line = files[path]["graph"]["functions"].get(name, [path, 1, 0])[1]
+        found.append(Finding("unused", path, line, "function", f"nothing calls {name}()", name))
+    return found
+
+
+def unreached(files, called=()):
+    """The functions, as (path, name), to which nothing in these files leads, nor in those of these names."""
     home = {n: (p, s) for p, f in files.items() for n, s in f["defines"].items() if not n.startswith("local ")}
 
     def target(path, name):
@@ -114,7 +129,7 @@ def unused(sample):
     plain = re.compile(r"^\.(text|data|rodata|bss|tbss|data\.rel\.ro)\b(\.local)?\.")
     known = {(p, s) for p, f in files.items() for s in {*f["defines"].values(), *f["refers"]}}
     todo = [n for n in known if not plain.match(n[1]) or n[0].endswith(".S")]
-    todo += [home[n] for n in ("kernel_main", "boot_main", "main") if n in home]
+    todo += [home[n] for n in ("kernel_main", "boot_main", "main", *called) if n in home]
     seen = set(todo)
     while todo:
         path, section = todo.pop()
@@ -123,12 +138,12 @@ def unused(sample):
             if there not in seen:
                 seen.add(there)
                 todo.append(there)
-    for path, f in files.items():
-        for name in f["global"]:
-            if home.get(name) not in seen and home.get(name, ("",))[0] == path and not used_at_home(path, name):
-                line = f["graph"]["functions"].get(name, [path, 1, 0])[1]
-                found.append(Finding("unused", path, line, "function", f"nothing calls {name}()", name))
-    return found
+    return [
+        (path, name)
+        for path, f in files.items()
+        for name in f["global"]
+        if home.get(name) not in seen and home.get(name, ("",))[0] == path and not used_at_home(path, name)
+    ]
 
 
 def used_at_home(path, name):
