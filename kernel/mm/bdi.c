@@ -52,22 +52,38 @@ show_max_ratio(struct text *t, void *object)
 	return 0;
 }
 
-static ssize_t
-store_max_ratio(void *object, char *data, size_t n)
+/* Both ratios at once, of which one is new. ratio_lock is held. */
+static int
+set_ratios_locked(struct backing *b, uint32_t min, uint32_t max)
 {
-	struct backing *b = object;
+	assert_held(&ratio_lock);
+	if (min > max || promised - b->min_ratio + min > 100)
+		return -EINVAL;
+	promised += min - b->min_ratio;
+	WRITE_ONCE(b->min_ratio, min);
+	WRITE_ONCE(b->max_ratio, max);
+	return 0;
+}
+
+static ssize_t
+store_ratio(struct backing *b, char *data, size_t n, bool is_max)
+{
 	uint64_t ratio, flags;
 	ssize_t used = sysfs_parse_number(data, n, 100, &ratio);
+	int error;
 
 	if (used < 0)
 		return used;
 	flags = spin_lock_irq(&ratio_lock);
-	if (ratio < b->min_ratio)
-		used = -EINVAL;
-	else
-		WRITE_ONCE(b->max_ratio, (uint32_t)ratio);
+	error = set_ratios_locked(b, is_max ? b->min_ratio : (uint32_t)ratio, is_max ? (uint32_t)ratio : b->max_ratio);
 	spin_unlock_irq(&ratio_lock, flags);
-	return used;
+	return error ? error : used;
+}
+
+static ssize_t
+store_max_ratio(void *object, char *data, size_t n)
+{
+	return store_ratio(object, data, n, true);
 }
 
 static int
@@ -82,21 +98,7 @@ show_min_ratio(struct text *t, void *object)
 static ssize_t
 store_min_ratio(void *object, char *data, size_t n)
 {
-	struct backing *b = object;
-	uint64_t ratio, flags;
-	ssize_t used = sysfs_parse_number(data, n, 100, &ratio);
-
-	if (used < 0)
-		return used;
-	flags = spin_lock_irq(&ratio_lock);
-	if (ratio > b->max_ratio || promised - b->min_ratio + ratio > 100) {
-		used = -EINVAL;
-	} else {
-		promised += (uint32_t)ratio - b->min_ratio;
-		WRITE_ONCE(b->min_ratio, (uint32_t)ratio);
-	}
-	spin_unlock_irq(&ratio_lock, flags);
-	return used;
+	return store_ratio(object, data, n, false);
 }
 
 static int

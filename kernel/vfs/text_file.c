@@ -6,6 +6,7 @@
  * at the file's position holds it already.
  */
 #include <tessera/errno.h>
+#include <tessera/slab.h>
 
 #include "text_file.h"
 
@@ -44,4 +45,21 @@ text_file_read(struct file *f, struct text_file *t, int (*make)(struct file *f, 
 	if (unlocked)
 		mutex_unlock(&f->position_lock);
 	return result;
+}
+
+int
+text_file_open(struct inode *i, struct file *f)
+{
+	f->private = kzalloc(sizeof(struct text_file));
+	return f->private ? 0 : -ENOMEM;
+}
+
+void
+text_file_release(struct file *f)
+{
+	struct text_file *t = f->private;
+
+	if (t)
+		text_free(&t->text);
+	kfree(t);
 }

@@ -19,4 +19,8 @@ struct text_file {
 ssize_t text_file_read(struct file *f, struct text_file *t, int (*make)(struct file *f, struct text *out),
 		       struct iov_iter *to, loff_t *pos);
 
+/* inode_ops.open and file_ops.release of a file that is nothing else: f->private is its struct text_file. */
+int text_file_open(struct inode *i, struct file *f);
+void text_file_release(struct file *f);
+
 #endif

@@ -32,12 +32,9 @@
 
 #define SYSROOT "/sysroot"
 
-#ifndef MOVE_MOUNT_F_EMPTY_PATH /* as in <linux/mount.h> */
-#define MOVE_MOUNT_F_EMPTY_PATH 4
-#endif
-
 enum { ASKED_MS = 3000, KILLED_MS = 10000, DAEMONS_MS = 60000, STEP_MS = 10 };
 enum { PROCESSES_MAX = 64 };
+enum { FROM_EMPTY_PATH = 4 }; /* MOVE_MOUNT_F_EMPTY_PATH of <linux/mount.h>, which <sys/mount.h> does not bear */
 
 /* What a process is to us. */
 enum kind { GONE, ORDINARY, SERVES_FILES, SERVES_DISKS };
@@ -156,7 +153,7 @@ leave_root(void)
 
 	if (fchdir(disks_initramfs) < 0 || chroot(".") < 0)
 		complain("back to the initramfs");
-	if (top < 0 || syscall(SYS_move_mount, top, "", AT_FDCWD, SYSROOT, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (top < 0 || syscall(SYS_move_mount, top, "", AT_FDCWD, SYSROOT, FROM_EMPTY_PATH) < 0)
 		complain("move the root to " SYSROOT);
 	if (top >= 0)
 		close(top);

@@ -12,18 +12,13 @@
  * FILE is new, and nobody else writes to it.
  */
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "files.h"
-
-#ifndef FALLOC_FL_KEEP_SIZE
-#define FALLOC_FL_KEEP_SIZE  1
-#define FALLOC_FL_PUNCH_HOLE 2
-#define FALLOC_FL_ZERO_RANGE 16
-#endif
 
 enum { PAGE = 4096, ONCE = 65536, HISTORY = 24 };
 

@@ -190,23 +190,6 @@ dir_readdir(struct file *f, struct dir_context *ctx)
 /* --- files -------------------------------------------------------------------------------------------- */
 
 static int
-file_open(struct inode *i, struct file *f)
-{
-	f->private = kzalloc(sizeof(struct text_file));
-	return f->private ? 0 : -ENOMEM;
-}
-
-static void
-text_release(struct file *f)
-{
-	struct text_file *o = f->private;
-
-	if (o)
-		text_free(&o->text);
-	kfree(o);
-}
-
-static int
 make_text(struct file *f, struct text *out)
 {
 	const struct place *p = place_of(f->inode);
@@ -276,7 +259,7 @@ static const struct file_ops text_file_ops = {
 	.read = text_read,
 	.write = text_write,
 	.seek = seek_without_end,
-	.release = text_release,
+	.release = text_file_release,
 };
 
 static const struct file_ops dir_file_ops = {
@@ -302,7 +285,7 @@ static const struct inode_ops dir_ops = {
 
 static const struct inode_ops file_inode_ops = {
 	.name = "fusectl file",
-	.open = file_open,
+	.open = text_file_open,
 	.evict = control_evict,
 };
 

@@ -219,18 +219,7 @@ file_open(struct inode *i, struct file *f)
 		return -EACCES;
 	if (a->bytes)
 		return 0;
-	f->private = kzalloc(sizeof(struct text_file));
-	return f->private ? 0 : -ENOMEM;
-}
-
-static void
-text_release(struct file *f)
-{
-	struct text_file *o = f->private;
-
-	if (o)
-		text_free(&o->text);
-	kfree(o);
+	return text_file_open(i, f);
 }
 
 static int
@@ -396,7 +385,7 @@ static const struct file_ops text_file_ops = {
 	.read = text_read,
 	.write = text_write,
 	.seek = seek_without_end,
-	.release = text_release,
+	.release = text_file_release,
 };
 
 static const struct file_ops dir_file_ops = {

@@ -7,9 +7,8 @@
 
 #include "disk.h"
 
-#ifndef BLKGETDISKSEQ
-#define BLKGETDISKSEQ _IOR(0x12, 128, uint64_t)
-#endif
+/* BLKGETDISKSEQ, which Debian's <linux/fs.h> has and <sys/mount.h> has not. */
+#define GET_DISK_SEQUENCE _IOR(0x12, 128, uint64_t)
 
 TEST(stat_says_block_device_and_number)
 {
@@ -139,7 +138,7 @@ TEST(sizes_and_limits_are_told)
 	CHECK(s >= 8);
 	CHECK_OK(ioctl(d.fd, BLKBSZGET, &i));
 	CHECK_EQ(i, 4096);
-	CHECK_OK(ioctl(d.fd, BLKGETDISKSEQ, &sequence));
+	CHECK_OK(ioctl(d.fd, GET_DISK_SEQUENCE, &sequence));
 	CHECK(sequence > 0);
 	CHECK_ERRNO(ioctl(d.fd, HDIO_GETGEO, &size), ENOTTY);
 	CHECK_ERRNO(ioctl(d.fd, BLKGETSIZE64, NULL), EFAULT);

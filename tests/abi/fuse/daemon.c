@@ -782,3 +782,25 @@ daemon_gone(void)
 {
 	CHECK_OK(waitpid(daemon_pid, NULL, 0));
 }
+
+void
+daemon_still_fine(void)
+{
+	static int n;
+	char name[32], path[64];
+	struct stat st;
+
+	daemon_right();
+	snprintf(name, sizeof(name), "fine-%d", n++);
+	CHECK(node_make(1, name, S_IFREG | 0600, "fine"));
+	snprintf(path, sizeof(path), MNT "/%s", name);
+	CHECK_OK(stat(path, &st));
+	CHECK_EQ(st.st_size, 4);
+}
+
+void
+daemon_fine_end(void)
+{
+	daemon_still_fine();
+	daemon_end();
+}

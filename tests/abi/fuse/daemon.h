@@ -98,6 +98,9 @@ node_id(const struct node *n)
 /* From now on requests of this kind are answered with these bytes; daemon_right(): as any good daemon does. */
 void daemon_reply(int opcode, const void *data, size_t n);
 void daemon_right(void);
+/* Nothing has been broken: the good daemon is asked something new. daemon_fine_end(): and then it ends. */
+void daemon_still_fine(void);
+void daemon_fine_end(void);
 /* What a good daemon says of `n`. */
 struct fuse_entry_out node_entry(const struct node *n);
 /* The daemon is to leave at this opcode, before it answers; and is waited for. */

@@ -10,37 +10,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
-#include <sys/uio.h>
 #include <sys/xattr.h>
 
 #define HELLO (&shared->node[2])
 #define DIR3  (&shared->node[3])
 
 static char buf[65536];
-
-/* Nothing has been broken: the good daemon is asked something new. */
-static void
-still_fine(void)
-{
-	static int n;
-	char name[32];
-	struct stat st;
-
-	daemon_right();
-	snprintf(name, sizeof(name), "fine-%d", n++);
-	CHECK(node_make(1, name, S_IFREG | 0600, "fine"));
-	memmove(buf, MNT "/", sizeof(MNT));
-	snprintf(buf, sizeof(buf), MNT "/%s", name);
-	CHECK_OK(stat(buf, &st));
-	CHECK_EQ(st.st_size, 4);
-}
-
-static void
-fine_end(void)
-{
-	still_fine();
-	daemon_end();
-}
 
 /* --- look-up ------------------------------------------------------------------------------------------------ */
 
@@ -57,7 +32,7 @@ TEST(node_zero_is_an_absent_name_whatever_else_is_said)
 	CHECK_ERRNO(stat(MNT "/hello", &st), ENOENT);
 	CHECK_ERRNO(stat(MNT "/hello", &st), ENOENT);
 	CHECK_EQ(COUNT(LOOKUP), 1); /* until the end of time */
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(all_ones_are_no_file)
@@ -73,7 +48,7 @@ TEST(all_ones_are_no_file)
 	CHECK_ERRNO(open(MNT "/hello", O_RDONLY), EIO);
 	CHECK_ERRNO(unlink(MNT "/hello"), EIO);
 	CHECK_ERRNO(open(MNT "/hello/below", O_RDONLY), EIO);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(numbers_at_their_limits_are_shown_or_cut)
@@ -110,7 +85,7 @@ TEST(numbers_at_their_limits_are_shown_or_cut)
 	CHECK_EQ(st.st_mode, S_IFREG | 07777);
 	CHECK_OK(stat(MNT "/hello", &st));
 	CHECK_EQ(COUNT(LOOKUP), 1);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(a_block_size_of_nothing_is_a_page)
@@ -130,7 +105,7 @@ TEST(a_block_size_of_nothing_is_a_page)
 	daemon_reply(FUSE_LOOKUP, &e, sizeof(e));
 	CHECK_OK(stat(MNT "/dir", &st));
 	CHECK_EQ(st.st_blksize, 1024);
-	fine_end();
+	daemon_fine_end();
 }
 
 /* A directory that is said to lie in itself, or in what lies in it. */
@@ -154,7 +129,7 @@ TEST(a_directory_in_itself_is_eloop)
 	CHECK_ERRNO(stat(MNT "/dir/sub/x/y/z", &st), ELOOP);
 	daemon_right();
 	CHECK_OK(stat(MNT "/dir/inside", &st));
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(a_directory_at_two_places_is_at_the_one_asked_for_last)
@@ -181,7 +156,7 @@ TEST(a_directory_at_two_places_is_at_the_one_asked_for_last)
 	CHECK(getcwd(path, sizeof(path)));
 	CHECK_STR(strrchr(path, '/') - 3, "mnt/dir");
 	CHECK_OK(chdir("../.."));
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(a_file_told_as_a_directory_elsewhere_is_no_longer_the_old_one)
@@ -209,7 +184,7 @@ TEST(a_file_told_as_a_directory_elsewhere_is_no_longer_the_old_one)
 	CHECK_ERRNO(fsetxattr(fd, "user.a", "b", 1, 0), EIO);
 	CHECK_ERRNO(ioctl(fd, _IO('f', 1), 0), EIO);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(a_mapped_file_that_becomes_another_keeps_or_loses_its_pages_with_sigbus)
@@ -235,7 +210,7 @@ TEST(a_mapped_file_that_becomes_another_keeps_or_loses_its_pages_with_sigbus)
 	}
 	CHECK_KILLED(pid, SIGBUS);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 /* --- making --------------------------------------------------------------------------------------------------- */
@@ -268,7 +243,7 @@ TEST(what_was_made_is_no_possible_file)
 		daemon_reply(FUSE_LINK, &e, sizeof(e));
 		CHECK_ERRNO(link(MNT "/hello", MNT "/l"), EIO);
 	}
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(another_kind_than_was_to_be_made_is_eio)
@@ -291,7 +266,7 @@ TEST(another_kind_than_was_to_be_made_is_eio)
 	e.nodeid = 23;
 	daemon_reply(FUSE_LINK, &e, sizeof(e));
 	CHECK_ERRNO(link(MNT "/hello", MNT "/l"), EIO);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(a_new_directory_that_is_one_above_is_eloop)
@@ -308,7 +283,7 @@ TEST(a_new_directory_that_is_one_above_is_eloop)
 	daemon_right();
 	CHECK_ERRNO(stat(MNT "/dir/new", &st), ENOENT);
 	CHECK_OK(stat(MNT "/dir/inside", &st));
-	fine_end();
+	daemon_fine_end();
 }
 
 /* Where that directory was before is a question of its own. */
@@ -330,7 +305,7 @@ TEST(a_new_directory_that_is_known_already_is_made)
 	node_find(1, "dir")->parent = 0;
 	CHECK_ERRNO(stat(MNT "/dir", &st), ENOENT);
 	close(old);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(what_create_opened_is_no_possible_file)
@@ -360,7 +335,7 @@ TEST(what_create_opened_is_no_possible_file)
 		daemon_reply(FUSE_CREATE, &a, sizeof(a));
 		CHECK_ERRNO(open(MNT "/c", O_RDWR | O_CREAT, 0600), EIO);
 	}
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(a_made_name_may_be_a_file_that_is_known)
@@ -384,7 +359,7 @@ TEST(a_made_name_may_be_a_file_that_is_known)
 	daemon_right();
 	CHECK_EQ(CHECK_OK(pread(fd, buf, 16, 0)), 6);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 /* --- attributes ------------------------------------------------------------------------------------------------- */
@@ -415,7 +390,7 @@ TEST(attributes_that_cannot_be_make_a_file_bad_for_good)
 	/* The names lead to the files again, which are new ones to the kernel. */
 	CHECK_OK(stat(MNT "/hello", &st));
 	CHECK_OK(stat(MNT "/dir/inside", &st));
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(an_answer_to_chmod_of_another_kind_is_eio)
@@ -429,7 +404,7 @@ TEST(an_answer_to_chmod_of_another_kind_is_eio)
 	CHECK_ERRNO(chmod(MNT "/hello", 0600), EIO);
 	daemon_right();
 	CHECK_OK(chmod(MNT "/hello", 0600));
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(a_truncation_may_lead_to_another_size)
@@ -452,7 +427,7 @@ TEST(a_truncation_may_lead_to_another_size)
 	CHECK_EQ(CHECK_OK(pread(fd, buf, 100, 0)), 6);
 	CHECK_MEM(buf, "hello\n", 6);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(statfs_of_nonsense_is_shown)
@@ -471,7 +446,7 @@ TEST(statfs_of_nonsense_is_shown)
 	daemon_reply(FUSE_STATFS, &o, sizeof(o));
 	CHECK_OK(statfs(MNT, &st));
 	CHECK_EQ(st.f_bsize, 0);
-	fine_end();
+	daemon_fine_end();
 }
 
 /* --- links ------------------------------------------------------------------------------------------------------ */
@@ -498,7 +473,7 @@ TEST(links_to_nothing_or_too_far)
 	CHECK_ERRNO(stat(MNT "/link", &st), ELOOP);
 	daemon_reply(FUSE_READLINK, "link/", 5);
 	CHECK_ERRNO(stat(MNT "/link", &st), ELOOP);
-	fine_end();
+	daemon_fine_end();
 }
 
 /* --- directories ------------------------------------------------------------------------------------------------ */
@@ -511,6 +486,22 @@ put_entry(char *at, uint64_t off, const void *name, uint32_t length)
 	*d = (struct fuse_dirent){ .ino = 5, .off = off, .namelen = length, .type = DT_REG };
 	memcpy(d->name, name, length);
 	return FUSE_DIRENT_SIZE(d);
+}
+
+/* The same of READDIRPLUS: an entry with its file. */
+static size_t
+put_entry_plus(char *at, const struct fuse_entry_out *e, uint64_t off, const char *name)
+{
+	memcpy(at, e, sizeof(*e));
+	return sizeof(*e) + put_entry(at + sizeof(*e), off, name, (uint32_t)strlen(name));
+}
+
+/* A daemon that gives entries with their files. */
+static void
+run_plus(void)
+{
+	shared->init_flags = FUSE_DO_READDIRPLUS;
+	daemon_run(NULL);
 }
 
 /* The bytes that one getdents64 gives, or -errno. */
@@ -559,7 +550,7 @@ TEST(names_that_none_can_be_end_a_listing_with_eio)
 	CHECK_EQ(entries(list_once(fd)), 1);
 	CHECK_EQ(list_once(fd), 24); /* asked at position 1, it says the same */
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(long_names_and_dots_are_told_as_they_are)
@@ -585,7 +576,7 @@ TEST(long_names_and_dots_are_told_as_they_are)
 	daemon_reply(FUSE_READDIR, data, n);
 	CHECK_EQ(entries(list_once(fd)), 4);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(half_an_entry_is_none)
@@ -610,7 +601,7 @@ TEST(half_an_entry_is_none)
 	daemon_reply(FUSE_READDIR, data, n);
 	CHECK_EQ(list_once(fd), -EIO);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(positions_that_go_in_circles_do_not_hold_the_kernel)
@@ -634,7 +625,7 @@ TEST(positions_that_go_in_circles_do_not_hold_the_kernel)
 	CHECK_EQ(entries(list_once(fd)), 2);
 	CHECK_EQ(LAST(READDIR, fuse_read_in)->offset, 1ull << 63);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 /* What is wrong with an entry's file concerns the file, not its name. */
@@ -647,8 +638,7 @@ TEST(readdirplus_with_impossible_files_lists_their_names)
 	int fd;
 
 	daemon_prepare();
-	shared->init_flags = FUSE_DO_READDIRPLUS;
-	daemon_run(NULL);
+	run_plus();
 	CHECK_OK(stat(MNT "/dir", &st));
 	fd = CHECK_OK(open(MNT, O_RDONLY | O_DIRECTORY));
 	for (int i = 0; i < 5; i++) {
@@ -663,16 +653,14 @@ TEST(readdirplus_with_impossible_files_lists_their_names)
 			e.attr.mode = 1;
 		else if (i == 3)
 			e.attr.size = ~0ull;
-		memcpy(data + n, &e, sizeof(e));
-		n += sizeof(e);
-		n += put_entry(data + n, (unsigned)i + 1, names[i], (uint32_t)strlen(names[i]));
+		n += put_entry_plus(data + n, &e, (unsigned)i + 1, names[i]);
 	}
 	daemon_reply(FUSE_READDIRPLUS, data, n);
 	CHECK_EQ(entries(list_once(fd)), 5);
 	CHECK_OK(stat(MNT "/hello", &st));
 	CHECK_EQ(COUNT(LOOKUP), 1);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(readdirplus_with_directories_that_go_in_circles)
@@ -684,17 +672,14 @@ TEST(readdirplus_with_directories_that_go_in_circles)
 	int fd;
 
 	daemon_prepare();
-	shared->init_flags = FUSE_DO_READDIRPLUS;
 	node_make(3, "sub", S_IFDIR | 0755, NULL);
 	node_make(1, "other", S_IFDIR | 0755, NULL);
-	daemon_run(NULL);
+	run_plus();
 	CHECK_OK(stat(MNT "/dir/sub", &st));
 	fd = CHECK_OK(open(MNT "/dir/sub", O_RDONLY | O_DIRECTORY));
 	for (int i = 0; i < 3; i++) {
 		e = node_entry(i == 2 ? node_find(1, "other") : i ? node_find(3, "sub") : DIR3);
-		memcpy(data + n, &e, sizeof(e));
-		n += sizeof(e);
-		n += put_entry(data + n, (unsigned)i + 1, i == 2 ? "cc" : i ? "bb" : "aa", 2);
+		n += put_entry_plus(data + n, &e, (unsigned)i + 1, i == 2 ? "cc" : i ? "bb" : "aa");
 	}
 	daemon_reply(FUSE_READDIRPLUS, data, n);
 	CHECK_EQ(entries(list_once(fd)), 3);
@@ -705,7 +690,7 @@ TEST(readdirplus_with_directories_that_go_in_circles)
 	CHECK_OK(stat(MNT "/other", &st));
 	CHECK_OK(rename(MNT "/dir/inside", MNT "/dir/sub/moved"));
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 /* --- contents --------------------------------------------------------------------------------------------------- */
@@ -726,7 +711,7 @@ TEST(reads_and_writes_that_take_nothing)
 	daemon_reply(FUSE_READ, "", 0);
 	CHECK_EQ(CHECK_OK(pread(fd, buf, 6, 0)), 0);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(direct_writes_that_take_nothing_or_too_much)
@@ -751,7 +736,7 @@ TEST(direct_writes_that_take_nothing_or_too_much)
 	CHECK_ERRNO(pread(fd, buf, 100, 0), EIO);
 	CHECK_EQ(CHECK_OK(pread(fd, buf, 200, 0)), 200);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(written_back_too_much_or_too_little_is_eio)
@@ -775,7 +760,7 @@ TEST(written_back_too_much_or_too_little_is_eio)
 	CHECK_OK(fsync(fd));
 	CHECK_MEM(HELLO->data, "abcdef", 6);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(open_flags_of_all_ones_are_borne)
@@ -797,7 +782,7 @@ TEST(open_flags_of_all_ones_are_borne)
 	fd = CHECK_OK(open(MNT "/dir", O_RDONLY | O_DIRECTORY));
 	CHECK(list_once(fd) > 0);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(seeking_to_nonsense_is_einval)
@@ -819,7 +804,7 @@ TEST(seeking_to_nonsense_is_einval)
 	CHECK_EQ(CHECK_OK(lseek(fd, 0, SEEK_DATA)), INT64_MAX);
 	CHECK_ERRNO(lseek(fd, 1, SEEK_CUR), EINVAL);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(a_lock_that_cannot_be_is_eio)
@@ -847,7 +832,7 @@ TEST(a_lock_that_cannot_be_is_eio)
 	CHECK_EQ(l.l_len, 0);
 	CHECK_EQ(l.l_pid, 0);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 /* --- attributes by name, ioctl, poll --------------------------------------------------------------------------- */
@@ -871,7 +856,7 @@ TEST(attribute_lists_that_are_none)
 	memset(buf, 'x', 101);
 	daemon_reply(FUSE_GETXATTR, buf, 101);
 	CHECK_ERRNO(getxattr(MNT "/hello", "user.a", buf, 100), EIO);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(access_lists_that_are_none)
@@ -897,7 +882,7 @@ TEST(access_lists_that_are_none)
 		CHECK_EXIT(pid, 0);
 		CHECK_OK(stat(MNT "/hello", &st));
 	}
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(ioctl_answers_that_are_none)
@@ -927,7 +912,7 @@ TEST(ioctl_answers_that_are_none)
 	daemon_reply(FUSE_IOCTL, &a, sizeof(a.o));
 	CHECK_ERRNO(ioctl(fd, _IOR('f', 77, char[8]), data), ENOTBLK);
 	close(fd);
-	fine_end();
+	daemon_fine_end();
 }
 
 TEST(poll_events_of_all_ones)
@@ -944,280 +929,5 @@ TEST(poll_events_of_all_ones)
 	CHECK_EQ(CHECK_OK(poll(&p, 1, -1)), 1);
 	CHECK_EQ(p.revents, POLLIN | POLLOUT | POLLERR | POLLHUP);
 	close(fd);
-	fine_end();
-}
-
-/* --- the first answer ------------------------------------------------------------------------------------------- */
-
-static void
-init_with(const struct fuse_init_out *o, size_t n, int want)
-{
-	struct stat st;
-
-	daemon_prepare();
-	daemon_reply(FUSE_INIT, o, n);
-	daemon_run(NULL);
-	if (want) {
-		CHECK_ERRNO(stat(MNT "/hello", &st), want);
-		daemon_right();
-		daemon_end();
-		return;
-	}
-	CHECK_OK(stat(MNT "/hello", &st));
-	CHECK_EQ(st.st_size, 6);
-	fine_end();
-}
-
-TEST(an_empty_first_answer_is_refused)
-{
-	struct fuse_init_out o = { 0 };
-
-	init_with(&o, 0, ECONNREFUSED);
-}
-
-TEST(a_first_answer_of_zeroes_is_refused)
-{
-	struct fuse_init_out o = { 0 };
-
-	init_with(&o, sizeof(o), ECONNREFUSED);
-}
-
-TEST(a_first_answer_without_anything_agreed_is_enough)
-{
-	struct fuse_init_out o = { .major = 7, .minor = 38 };
-
-	init_with(&o, 24, 0);
-}
-
-TEST(a_first_answer_that_is_too_long_is_refused)
-{
-	char o[sizeof(struct fuse_init_out) + 8] = { 7 };
-
-	init_with((const void *)o, sizeof(o), ECONNREFUSED);
-}
-
-TEST(a_first_answer_with_limits_of_all_ones_is_borne)
-{
-	struct fuse_init_out o = {
-		.major = 7, .minor = 38, .max_readahead = ~0u, .flags = FUSE_MAX_PAGES | FUSE_ASYNC_READ | FUSE_BIG_WRITES,
-		.max_background = ~0, .congestion_threshold = ~0, .time_gran = ~0u, .max_pages = ~0,
-		.max_write = 128 * 1024,
-	};
-
-	init_with(&o, sizeof(o), 0);
-}
-
-/* --- the device ------------------------------------------------------------------------------------------------- */
-
-/* The case is its own daemon: the first request of its own, with the INIT done. */
-static char space[300000];
-static pid_t caller;
-
-static struct fuse_in_header
-first_request(void (*call)(void))
-{
-	struct fuse_init_out o = { .major = 7, .minor = 31, .max_write = 4096 };
-	struct fuse_in_header in;
-
-	daemon_prepare();
-	CHECK_EQ(daemon_mount(NULL), 0);
-	CHECK(CHECK_OK(read(device, space, sizeof(space))) > 0);
-	memcpy(&in, space, sizeof(in));
-	CHECK_EQ(device_answer(device, in.unique, 0, &o, sizeof(o)), 0);
-	caller = check_fork();
-	if (caller == 0) {
-		close(device);
-		call();
-		_exit(0);
-	}
-	CHECK(CHECK_OK(read(device, space, sizeof(space))) > 0);
-	memcpy(&in, space, sizeof(in));
-	return in;
-}
-
-static void
-stat_is_eio(void)
-{
-	struct stat st;
-
-	CHECK_ERRNO(stat(MNT "/x", &st), EIO);
-}
-
-static void
-stat_fails(void)
-{
-	struct stat st;
-
-	CHECK(stat(MNT "/x", &st) < 0 && errno == 511);
-}
-
-static void
-last_answer(const struct fuse_in_header *in)
-{
-	CHECK_EQ(device_answer(device, in->unique, -EIO, NULL, 0), 0);
-	CHECK_EXIT(caller, 0);
-	CHECK_OK(umount2(MNT, MNT_DETACH));
-}
-
-TEST(answers_to_interrupts_that_were_not_sent)
-{
-	struct fuse_in_header in = first_request(stat_is_eio);
-
-	CHECK_EQ(device_answer(device, in.unique | 1, -EAGAIN, NULL, 0), EINVAL);
-	CHECK_EQ(device_answer(device, in.unique | 1, -EINTR, NULL, 0), 0);
-	CHECK_EQ(device_answer(device, in.unique | 1, -ENOSYS, "four", 4), EINVAL);
-	CHECK_EQ(device_answer(device, (in.unique + 2) | 1, -EAGAIN, NULL, 0), ENOENT);
-	last_answer(&in);
-}
-
-TEST(answers_to_nobody)
-{
-	struct fuse_in_header in = first_request(stat_fails);
-
-	CHECK_EQ(device_answer(device, in.unique + 2, 0, NULL, 0), ENOENT);
-	CHECK_EQ(device_answer(device, ~0ull, 0, NULL, 0), ENOENT);
-	CHECK_EQ(device_answer(device, in.unique - 2, 0, NULL, 0), ENOENT);
-	CHECK_EQ(device_answer(device, in.unique, 1, NULL, 0), EINVAL);
-	CHECK_EQ(device_answer(device, in.unique, -512, NULL, 0), EINVAL);
-	CHECK_EQ(device_answer(device, in.unique, INT32_MIN, NULL, 0), EINVAL);
-	CHECK_EQ(device_answer(device, in.unique, -511, NULL, 0), 0);
-	CHECK_EXIT(caller, 0);
-	CHECK_EQ(device_answer(device, in.unique, -EIO, NULL, 0), ENOENT);
-	CHECK_OK(umount2(MNT, MNT_DETACH));
-}
-
-TEST(an_answer_from_where_nothing_can_be_read)
-{
-	struct fuse_in_header in = first_request(stat_is_eio);
-	struct fuse_out_header h = { .len = sizeof(h) + sizeof(struct fuse_entry_out), .unique = in.unique };
-	struct iovec v[2] = { { &h, sizeof(h) }, { (void *)16, sizeof(struct fuse_entry_out) } };
-
-	CHECK_ERRNO(writev(device, v, 2), EFAULT);
-	CHECK_EXIT(caller, 0);
-	CHECK_ERRNO(writev(device, v, 2), ENOENT);
-	CHECK_ERRNO(write(device, (void *)16, 16), EFAULT);
-	CHECK_OK(umount2(MNT, MNT_DETACH));
-}
-
-TEST(a_request_to_where_nothing_can_be_written)
-{
-	struct fuse_init_out o = { .major = 7, .minor = 31, .max_write = 4096 };
-	const struct fuse_in_header *in = (const void *)space;
-	struct iovec v[2] = { { space, 16 }, { (void *)16, 100000 } };
-
-	daemon_prepare();
-	CHECK_EQ(daemon_mount(NULL), 0);
-	CHECK(CHECK_OK(read(device, space, sizeof(space))) > 0);
-	CHECK_EQ(device_answer(device, in->unique, 0, &o, sizeof(o)), 0);
-	caller = check_fork();
-	if (caller == 0) {
-		close(device);
-		stat_is_eio();
-		_exit(0);
-	}
-	CHECK_ERRNO(readv(device, v, 2), EFAULT);
-	CHECK_EXIT(caller, 0);
-	CHECK_OK(umount2(MNT, MNT_DETACH));
-}
-
-TEST(pipes_with_other_bytes_than_an_answer)
-{
-	struct fuse_in_header in = first_request(stat_is_eio);
-	struct fuse_out_header h = { .len = sizeof(h), .unique = in.unique, .error = -EIO };
-	int p[2];
-
-	CHECK_OK(pipe(p));
-	CHECK_OK(fcntl(p[1], F_SETPIPE_SZ, 262144));
-	/* Fewer bytes than are said to be there. */
-	CHECK_OK(write(p[1], &h, sizeof(h)));
-	CHECK_ERRNO(splice(p[0], NULL, device, NULL, sizeof(h) + 1, 0), EINVAL);
-	CHECK_ERRNO(splice(p[0], NULL, device, NULL, 8, 0), EINVAL); /* a part of the head, which is gone then */
-	CHECK_EQ(CHECK_OK(read(p[0], space, 100)), 8);
-	/* Byte by byte, from as many writes. */
-	CHECK_OK(fcntl(p[0], F_SETFL, O_NONBLOCK));
-	for (size_t i = 0; i < sizeof(h); i++) {
-		int one[2];
-
-		CHECK_OK(pipe(one));
-		CHECK_OK(write(one[1], (char *)&h + i, 1));
-		CHECK_EQ(CHECK_OK(splice(one[0], NULL, p[1], NULL, 1, SPLICE_F_MOVE)), 1);
-		close(one[0]);
-		close(one[1]);
-	}
-	CHECK_EQ(CHECK_OK(splice(p[0], NULL, device, NULL, sizeof(h), SPLICE_F_MOVE)), sizeof(h));
-	CHECK_EXIT(caller, 0);
-	CHECK_ERRNO(splice(p[0], NULL, device, NULL, sizeof(h), 0), EINVAL);
-	CHECK_OK(umount2(MNT, MNT_DETACH));
-}
-
-TEST(notices_of_nonsense)
-{
-	struct fuse_notify_inval_inode_out ino = { .ino = 1, .off = INT64_MAX, .len = INT64_MAX };
-	struct fuse_notify_inval_entry_out ent = { .parent = 1, .namelen = 4 };
-	struct fuse_notify_store_out st = { .nodeid = 2, .size = 4 };
-	struct fuse_notify_retrieve_out re = { .nodeid = 2, .size = ~0u };
-	struct fuse_notify_delete_out de = { .parent = 1, .child = 2, .namelen = 4 };
-	char name[2000];
-	int d;
-
-	daemon_prepare();
-	CHECK_EQ(daemon_mount(NULL), 0);
-	d = CHECK_OK(fcntl(device, F_DUPFD_CLOEXEC, 200));
-	daemon_start();
-	CHECK_OK(access(MNT "/hello", F_OK));
-	CHECK_OK(access(MNT "/dir", F_OK));
-	memset(name, 'n', sizeof(name));
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_INODE, &ino, sizeof(ino), NULL, 0), 0);
-	ino = (struct fuse_notify_inval_inode_out){ .ino = 2, .off = INT64_MIN, .len = -1 };
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_INODE, &ino, sizeof(ino), NULL, 0), 0);
-	ino = (struct fuse_notify_inval_inode_out){ .ino = 2, .off = INT64_MAX - 1, .len = 100 };
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_INODE, &ino, sizeof(ino), NULL, 0), 0);
-	/* Names: longer, shorter than said, of no length, too long, with a slash, dots. */
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_ENTRY, &ent, sizeof(ent), name, 4), -EINVAL);
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_ENTRY, &ent, sizeof(ent), name, 6), -EINVAL);
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_ENTRY, &ent, sizeof(ent), NULL, 0), -EINVAL);
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_ENTRY, &ent, sizeof(ent), "a/b", 5), -ENOENT);
-	ent.namelen = 2000;
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_ENTRY, &ent, sizeof(ent), name, 1900), -ENAMETOOLONG);
-	ent.namelen = ~0u;
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_ENTRY, &ent, sizeof(ent), name, 4), -ENAMETOOLONG);
-	ent.namelen = 1;
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_INVAL_ENTRY, &ent, sizeof(ent), ".", 2), -ENOENT);
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_DELETE, &de, sizeof(de), "hell", 4), -EINVAL);
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_DELETE, &de, sizeof(de), "hell", 5), -ENOENT);
-	de.parent = 2;
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_DELETE, &de, sizeof(de), "hell", 5), -ENOTDIR);
-	/* Contents: of what is none, beyond all ends, more or less than said. */
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_STORE, &st, sizeof(st), "abc", 3), -EINVAL);
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_STORE, &st, sizeof(st), "abcde", 5), -EINVAL);
-	st.nodeid = 99;
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_STORE, &st, sizeof(st), "abcd", 4), -ENOENT);
-	re.nodeid = 99;
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_RETRIEVE, &re, sizeof(re), NULL, 0), -ENOENT);
-	re.nodeid = 2;
-	re.offset = ~0ull;
-	(void)device_notice(d, FUSE_NOTIFY_RETRIEVE, &re, sizeof(re), NULL, 0);
-	re.offset = 0;
-	CHECK_EQ(device_notice(d, FUSE_NOTIFY_RETRIEVE, &re, sizeof(re), NULL, 0), 0);
-	close(d);
-	fine_end();
-}
-
-TEST(a_stored_page_may_not_reach_beyond_all_files)
-{
-	struct fuse_notify_store_out st = { .nodeid = 2, .size = 4, .offset = INT64_MAX - 3 };
-	struct stat s;
-	int d;
-
-	daemon_prepare();
-	CHECK_EQ(daemon_mount(NULL), 0);
-	d = CHECK_OK(fcntl(device, F_DUPFD_CLOEXEC, 200));
-	daemon_start();
-	CHECK_OK(access(MNT "/hello", F_OK));
-	st.offset = ~0ull;
-	(void)device_notice(d, FUSE_NOTIFY_STORE, &st, sizeof(st), "abcd", 4);
-	CHECK_OK(stat(MNT "/hello", &s));
-	CHECK(s.st_size >= 0);
-	close(d);
-	fine_end();
+	daemon_fine_end();
 }

@@ -324,6 +324,13 @@ TEST(strangers_are_kept_out)
 	daemon_end();
 }
 
+static void
+become_nobody(void)
+{
+	CHECK_OK(setgid(CHECK_NOBODY));
+	CHECK_OK(setuid(CHECK_NOBODY));
+}
+
 TEST(allow_other_lets_all_in_and_the_daemon_judges)
 {
 	pid_t pid;
@@ -332,8 +339,7 @@ TEST(allow_other_lets_all_in_and_the_daemon_judges)
 	daemon_run("allow_other");
 	pid = check_fork();
 	if (pid == 0) {
-		CHECK_OK(setgid(CHECK_NOBODY));
-		CHECK_OK(setuid(CHECK_NOBODY));
+		become_nobody();
 		CHECK_OK(close(CHECK_OK(open(MNT "/dir/inside", O_RDWR)))); /* mode 0600 of root */
 		_exit(0);
 	}
@@ -350,8 +356,7 @@ TEST(default_permissions_are_checked_here)
 	daemon_run("allow_other,default_permissions");
 	pid = check_fork();
 	if (pid == 0) {
-		CHECK_OK(setgid(CHECK_NOBODY));
-		CHECK_OK(setuid(CHECK_NOBODY));
+		become_nobody();
 		CHECK_ERRNO(open(MNT "/dir/inside", O_RDONLY), EACCES);
 		CHECK_OK(close(CHECK_OK(open(MNT "/hello", O_RDONLY))));
 		CHECK_ERRNO(chmod(MNT "/hello", 0777), EPERM);

@@ -16,10 +16,6 @@
 #define HELLO  (&shared->node[2])
 #define INSIDE (&shared->node[4])
 
-#ifndef FUSE_TMPFILE
-#define FUSE_TMPFILE 51
-#endif
-
 static char buf[DATA_MAX];
 
 static void
