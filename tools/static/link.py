@@ -87,6 +87,7 @@ WITHIN = {
     (r"kernel/proc/core\w*\.c", "file_write"): (CACHED, "a core is a new regular file"),
     (r".*", "devfs_add"): (DEVFS, "its file system is a tmpfs"),
     (r".*", "devfs_remove"): (DEVFS, "its file system is a tmpfs"),
+    (r".*", "chrdev_unregister"): (DEVFS, "its file system is a tmpfs"),
 }
 # Where a chain ends, because it does not come back: the machine stops.
 ENDS = re.compile(
