@@ -108,7 +108,7 @@ def programs(tmp_path_factory):
 
 
 EDU = "/vfio/edu 0000:00:05.0 || exit 1; dmesg | grep -i 'iommu\\|DMAR'"
-TESTS = ["registers", "configuration", "line", "message", "groups", "mappings", "transfers", "outside", "killed"]
+TESTS = ["registers", "configuration", "line", "message", "doorbell", "groups", "mappings", "transfers", "outside", "killed"]
 
 
 def passed(out):

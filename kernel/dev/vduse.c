@@ -227,12 +227,8 @@ create(const struct vduse_create *c)
 		vduse_put(v);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < c->queues; i++) {
-		spin_init(&v->queues[i].lock, LOCK_VDUSE_QUEUE);
-		list_init(&v->queues[i].waiting);
-		v->queues[i].device = v;
-		v->queues[i].index = i;
-	}
+	for (uint32_t i = 0; i < c->queues; i++)
+		vduse_ring_init(v, i);
 	if (vduse_arena_create(v)) {
 		vduse_put(v);
 		return NULL;
@@ -464,6 +460,9 @@ device_release(struct file *f)
 		struct vduse_queue *q = &v->queues[i];
 		struct file *kick;
 
+		mutex_lock(&v->lock);
+		vduse_ring_listen(q, NULL);
+		mutex_unlock(&v->lock);
 		vduse_ring_take(q); /* what it has answered and not said */
 		spin_lock(&q->lock);
 		kick = q->kick;
@@ -542,11 +541,11 @@ static const struct file_ops arena_ops = {
 int
 vduse_region_info(struct vduse *v, struct vduse_region *r)
 {
-	uint64_t end = v->page_count * PAGE_SIZE;
+	uint64_t last = ARENA_START + v->page_count * PAGE_SIZE - 1;
 
-	if (r->start > r->last || r->start >= end)
+	if (r->start > r->last || r->start > last || r->last < ARENA_START)
 		return -EINVAL;
-	*r = (struct vduse_region){ .start = 0, .last = end - 1 };
+	*r = (struct vduse_region){ .start = ARENA_START, .last = last };
 	return 0;
 }
 
@@ -644,7 +643,7 @@ vduse_queue_info(struct vduse *v, struct vduse_queue_info *i)
 	if (i->index >= v->queue_count)
 		return -EINVAL;
 	q = &v->queues[i->index];
-	at = (uint64_t)i->index * 2 * PAGE_SIZE;
+	at = ARENA_START + (uint64_t)i->index * 2 * PAGE_SIZE;
 	spin_lock(&q->lock);
 	i->ready = q->ready;
 	i->size = q->ready ? q->size : 0;
@@ -684,8 +683,31 @@ vduse_queue_interrupt(struct vduse *v, uint32_t index)
 		return -EINVAL;
 	if (!(READ_ONCE(v->status) & STATUS_DRIVER_OK) || !READ_ONCE(v->queues[index].ready))
 		return -EINVAL;
+	WRITE_ONCE(v->queues[index].answered_by, arch_cpu_id());
 	vduse_ring_take(&v->queues[index]);
 	return 0;
+}
+
+int
+vduse_queue_direct(struct vduse *v, uint32_t index, struct file *answers)
+{
+	struct vduse_queue *q;
+	int error = 0;
+
+	if (index >= v->queue_count)
+		return -EINVAL;
+	q = &v->queues[index];
+	mutex_lock(&v->lock);
+	if (!READ_ONCE(q->ready)) {
+		error = -EINVAL;
+	} else {
+		vduse_ring_restart(q);
+		vduse_ring_listen(q, answers);
+	}
+	mutex_unlock(&v->lock);
+	if (!error)
+		vduse_ring_kick(q);
+	return error;
 }
 
 void

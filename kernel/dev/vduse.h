@@ -19,6 +19,7 @@
 #define SLOTS         (RING_SIZE / 3u) /* requests in a ring: each is header, data, status */
 #define BOUNCE_PAGES  1024u          /* 4 MiB for data in flight, all queues together */
 #define QUEUES_MAX    16u
+#define ARENA_START   0x80000000ull  /* its first byte, as rings name it; not 0: for devices that is none */
 #define MESSAGE_SIZE  152u           /* of struct vduse_dev_request and of its answer */
 
 /* VIRTIO 1.2, 2.1: device status */
@@ -88,12 +89,16 @@ struct vduse_queue {
 	uint16_t avail;              /* [q] what ring->avail.index should say */
 	uint16_t used;               /* [q] up to where answers were taken */
 	uint32_t in_ring;            /* [q] slots BUSY or ABANDONED */
+	uint32_t answered_by;        /* [a] the CPU that was told of the last answer; UINT32_MAX: none was */
 	uint64_t sequence;           /* [q] */
 	bool kick_due;               /* [q] the daemon does not know of all yet */
 	uint16_t told;               /* [q] `avail` when we last thought of telling it */
 	struct file *kick;           /* [q] a reference; NULL: none */
 	uint64_t oldest;             /* the watch's: the oldest request when it looked last, its sequence; 0: none */
 	uint64_t oldest_since;       /* the watch's: when it was that first, ns */
+	struct file *told_by;        /* [v] a reference: an eventfd that tells of answers; NULL: the daemon does */
+	struct waiter teller;        /* on its queue */
+	struct continuation telling; /* what that begins, with a reference to the device */
 	struct list waiting;         /* [q] struct block_io.node: no slot or no memory for them yet */
 	struct vduse_slot slots[SLOTS];
 };
@@ -194,6 +199,10 @@ void vduse_ring_submit(struct vduse *v, struct block_io *io);
 void vduse_ring_commit(struct vduse *v);
 void vduse_ring_take(struct vduse_queue *q);    /* answers that are there */
 void vduse_ring_attach(struct vduse *v);        /* a daemon has come: what is not answered is before it again */
+void vduse_ring_restart(struct vduse_queue *q); /* the same of one queue, whose indices begin at 0 */
+/* Listen to an eventfd, or to none; vduse->lock is held. */
+void vduse_ring_listen(struct vduse_queue *q, struct file *f);
+void vduse_ring_init(struct vduse *v, uint32_t index);
 void vduse_ring_fail(struct vduse *v);          /* all that is under way gets EIO */
 void vduse_ring_kick(struct vduse_queue *q);    /* if it is due */
 bool vduse_ring_is_busy(struct vduse *v);       /* something is in a ring */

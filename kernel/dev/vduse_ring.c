@@ -3,7 +3,7 @@
  * vduse_ring.c - the driver's side of the split virtqueues (VIRTIO 1.2, 2.7), in memory that the daemon maps.
  *
  * The arena is one object. Page 2i is the ring of queue i, page 2i + 1 the headers of its requests; behind them
- * lie the bounce pages through which data go. Addresses are offsets in it. Slot n of a queue is always
+ * lie the bounce pages through which data go. Addresses are offsets in it, from ARENA_START. Slot n of a queue is always
  * descriptors 3n, 3n + 1 and 3n + 2: header, data, status.
  *
  * The daemon is not trusted. It can write all of the arena at any time; so the kernel keeps for itself what is in the
@@ -23,6 +23,10 @@
  *
  *	FREE -> FILLING -> BUSY ----------> DONE -> FREE
  *	                     \-> ABANDONED --^
+ *
+ * A daemon may have a device serve a queue: one that understands such rings itself (VDUSE_VQ_DIRECT). Then the ring
+ * begins anew at index 0, as a device does after its reset; the kick goes to the device (VFIO_DEVICE_IOEVENTFD), and its
+ * interrupt comes here, by an eventfd. What is trusted is the same: the device could always write to the arena.
  *
  * Locks: queue->lock (VDUSE_QUEUE), then bounce_lock (LEAF). Data are copied, and the daemon is kicked, without them.
  */
@@ -192,10 +196,9 @@ copy(struct vduse *v, const struct block_io *io, const struct vduse_slot *s, boo
 /* --- into the ring ------------------------------------------------------------------------------------ */
 
 static uint64_t
-address_of(const struct vduse *v, uint32_t page)
+address_of(uint32_t page)
 {
-	(void)v;
-	return (uint64_t)page * PAGE_SIZE;
+	return ARENA_START + (uint64_t)page * PAGE_SIZE;
 }
 
 /* The three descriptors of slot n. */
@@ -204,7 +207,7 @@ describe(struct vduse_queue *q, uint32_t n, bool in)
 {
 	struct vduse_slot *s = &q->slots[n];
 	struct vring_descriptor *d = &q->ring->descriptors[n * 3];
-	uint64_t header = address_of(q->device, q->index * 2 + 1) + n * sizeof(struct request_header);
+	uint64_t header = address_of(q->index * 2 + 1) + n * sizeof(struct request_header);
 	bool ranged = s->bytes == sizeof(((struct request_header *)NULL)->range) && s->pages == 0;
 
 	d[0] = (struct vring_descriptor){
@@ -215,7 +218,7 @@ describe(struct vduse_queue *q, uint32_t n, bool in)
 	};
 	d[1] = (struct vring_descriptor){
 		.address = ranged ? header + offsetof(struct request_header, range)
-				  : address_of(q->device, q->device->bounce + s->run),
+				  : address_of(q->device->bounce + s->run),
 		.length = s->bytes,
 		.flags = (uint16_t)(DESCRIPTOR_NEXT | (in ? DESCRIPTOR_WRITE : 0)),
 		.next = (uint16_t)(n * 3 + 2),
@@ -375,10 +378,22 @@ pump(struct vduse_queue *q)
 	}
 }
 
+/* The queue whose answers come to this CPU, which then need not wake another one; else any, each CPU another one. */
+static struct vduse_queue *
+queue_here(struct vduse *v)
+{
+	uint32_t cpu = arch_cpu_id();
+
+	for (uint32_t i = 0; i < v->queue_count; i++)
+		if (READ_ONCE(v->queues[i].answered_by) == cpu)
+			return &v->queues[i];
+	return &v->queues[cpu % v->queue_count];
+}
+
 void
 vduse_ring_submit(struct vduse *v, struct block_io *io)
 {
-	struct vduse_queue *q = &v->queues[arch_cpu_id() % v->queue_count];
+	struct vduse_queue *q = queue_here(v);
 	bool offline;
 
 	spin_lock(&q->lock);
@@ -595,45 +610,126 @@ next_in_ring(const struct vduse_queue *q, uint64_t after)
 	return found;
 }
 
+/* Everything that is not answered lies in the ring again, the first of it at `first`. */
+static void
+begin_at(struct vduse_queue *q, uint16_t first)
+{
+	uint64_t after = 0;
+	int n;
+
+	assert_held(&q->lock);
+	q->avail = q->used = first;
+	while ((n = next_in_ring(q, after)) >= 0) {
+		struct vduse_slot *s = &q->slots[n];
+
+		after = s->sequence;
+		/* Whatever the last one wrote there. */
+		describe(q, (uint32_t)n, s->io && s->io->doing == BLOCK_READ);
+		if (s->io) {
+			memset(header_of(q, (uint32_t)n), 0, sizeof(struct request_header));
+			vduse_block_header(q->device, s->io, header_of(q, (uint32_t)n));
+		}
+		header_of(q, (uint32_t)n)->status = 0xff;
+		q->ring->avail.ring[q->avail % q->size] = (uint16_t)(n * 3);
+		q->avail++;
+	}
+	q->ring->avail.flags = 0;
+	q->ring->used.flags = 0;
+	q->told = q->used;
+	if (uses_events(q)) {
+		*used_event(q) = q->used;
+		q->ring->used.ring[q->size].id = q->used;
+	}
+	q->ring->used.index = q->used;
+	atomic_store_release(&q->ring->avail.index, q->avail);
+	q->kick_due = q->in_ring > 0;
+}
+
 void
 vduse_ring_attach(struct vduse *v)
 {
 	for (uint32_t i = 0; i < v->queue_count; i++) {
 		struct vduse_queue *q = &v->queues[i];
-		uint64_t after = 0;
-		int n;
 
 		/* The last one could write over these, too. They stay in the ring: there is nobody to answer. */
-		for (n = 0; n < (int)q->slot_count; n++)
+		for (uint32_t n = 0; n < q->slot_count; n++)
 			if (READ_ONCE(q->slots[n].state) == SLOT_BUSY && q->slots[n].io->doing == BLOCK_WRITE)
 				copy(v, q->slots[n].io, &q->slots[n], false);
 		spin_lock(&q->lock);
-		q->avail = q->used;
-		while ((n = next_in_ring(q, after)) >= 0) {
-			struct vduse_slot *s = &q->slots[n];
-
-			after = s->sequence;
-			/* Whatever the last one wrote there. */
-			describe(q, (uint32_t)n, s->io && s->io->doing == BLOCK_READ);
-			if (s->io) {
-				memset(header_of(q, (uint32_t)n), 0, sizeof(struct request_header));
-				vduse_block_header(v, s->io, header_of(q, (uint32_t)n));
-			}
-			header_of(q, (uint32_t)n)->status = 0xff;
-			q->ring->avail.ring[q->avail % q->size] = (uint16_t)(n * 3);
-			q->avail++;
-			atomic_add(&v->replayed, 1);
-		}
-		q->ring->avail.flags = 0;
-		q->ring->used.flags = 0;
-		q->told = q->used;
-		if (uses_events(q)) {
-			*used_event(q) = q->used;
-			q->ring->used.ring[q->size].id = q->used;
-		}
-		q->ring->used.index = q->used;
-		atomic_store_release(&q->ring->avail.index, q->avail);
-		q->kick_due = q->in_ring > 0;
+		begin_at(q, q->used);
+		atomic_add(&v->replayed, q->in_ring);
 		spin_unlock(&q->lock);
 	}
+}
+
+void
+vduse_ring_restart(struct vduse_queue *q)
+{
+	spin_lock(&q->lock);
+	begin_at(q, 0);
+	spin_unlock(&q->lock);
+}
+
+/* --- answers that an eventfd tells of ------------------------------------------------------------------- */
+
+static void
+answers_told(struct continuation *c)
+{
+	struct vduse_queue *q = container_of(c, struct vduse_queue, telling);
+
+	vduse_ring_take(q);
+	vduse_put(q->device);
+}
+
+static void
+tell_later(struct vduse_queue *q)
+{
+	vduse_get(q->device);
+	if (!continuation_run(&q->telling))
+		vduse_put(q->device); /* not the last: whoever listens has one */
+}
+
+/* The eventfd's queue is locked; mostly in a device's interrupt. */
+static bool
+answers_come(struct waiter *w, uint32_t key)
+{
+	struct vduse_queue *q = container_of(w, struct vduse_queue, teller);
+
+	if (key & POLLIN) {
+		eventfd_drain(q->told_by);
+		WRITE_ONCE(q->answered_by, arch_cpu_id());
+		tell_later(q);
+	}
+	return false;
+}
+
+void
+vduse_ring_listen(struct vduse_queue *q, struct file *f)
+{
+	if (q->told_by) {
+		waiter_remove(&q->teller);
+		file_put(q->told_by);
+	}
+	q->told_by = f;
+	if (!f)
+		return;
+	file_get(f);
+	waiter_add(eventfd_queue(f), &q->teller);
+	if (file_poll(f, NULL) & POLLIN)
+		tell_later(q);
+}
+
+void
+vduse_ring_init(struct vduse *v, uint32_t index)
+{
+	struct vduse_queue *q = &v->queues[index];
+
+	spin_init(&q->lock, LOCK_VDUSE_QUEUE);
+	list_init(&q->waiting);
+	q->device = v;
+	q->index = index;
+	q->answered_by = UINT32_MAX;
+	waiter_init(&q->teller, NULL);
+	q->teller.wake = answers_come;
+	continuation_init(&q->telling, answers_told);
 }

@@ -27,6 +27,7 @@
 #define VFIO_IOMMU_GET_INFO       VFIO_COMMAND(12)
 #define VFIO_IOMMU_MAP_DMA        VFIO_COMMAND(13)
 #define VFIO_IOMMU_UNMAP_DMA      VFIO_COMMAND(14)
+#define VFIO_DEVICE_IOEVENTFD     VFIO_COMMAND(16)
 /* Ours: memory of the kernel's for devices without an IOMMU. */
 #define VFIO_IOMMU_ALLOC_DMA      VFIO_COMMAND(64)
 
@@ -107,6 +108,15 @@ struct vfio_dependent {
 struct vfio_hot_reset {
 	uint32_t argsz, flags, count;
 };
+
+struct vfio_ioeventfd_order {
+	uint32_t argsz, flags;         /* flags: the size of the write */
+	uint64_t offset, data;
+	int32_t fd;                    /* -1: no longer */
+	uint32_t reserved;
+};
+#define VFIO_IOEVENTFD_MIN   28u
+#define VFIO_IOEVENTFD_SIZES 15u
 
 struct vfio_iommu_info {
 	uint32_t argsz, flags;

@@ -177,8 +177,8 @@ get_region_info(struct vfio_pci *vp, struct vfio_region_info __user *arg)
 
 /* --- reading and writing --------------------------------------------------------------------------- */
 
-static uint8_t *
-map_bar(struct vfio_pci *vp, uint32_t region)
+uint8_t *
+vfio_map_bar(struct vfio_pci *vp, uint32_t region)
 {
 	const struct pci_resource *r = &vp->device->resource[region];
 
@@ -217,7 +217,7 @@ bar_access(struct vfio_pci *vp, uint32_t region, uint64_t at, uint8_t *buf, size
 	if (ports ? !vfio_ports_are_on(vp) : !vfio_memory_is_on(vp))
 		return -EIO;
 	if (!ports) {
-		map = map_bar(vp, region);
+		map = vfio_map_bar(vp, region);
 		if (!map)
 			return -ENOMEM;
 	}
@@ -501,6 +501,17 @@ set_irqs(struct vfio_pci *vp, const void __user *arg)
 }
 
 static long
+ioeventfd(struct vfio_pci *vp, const void __user *arg)
+{
+	long error;
+
+	mutex_lock(&vp->lock);
+	error = vfio_ioeventfd_request(vp, arg);
+	mutex_unlock(&vp->lock);
+	return error;
+}
+
+static long
 vfio_pci_ioctl(struct vfio_device *d, unsigned int command, void __user *arg)
 {
 	struct vfio_pci *vp = pci_of(d);
@@ -520,6 +531,8 @@ vfio_pci_ioctl(struct vfio_device *d, unsigned int command, void __user *arg)
 		return get_hot_reset_info(vp, arg);
 	case VFIO_DEVICE_PCI_HOT_RESET:
 		return hot_reset(vp, arg);
+	case VFIO_DEVICE_IOEVENTFD:
+		return ioeventfd(vp, arg);
 	default:
 		return -ENOTTY;
 	}
@@ -582,6 +595,7 @@ vfio_pci_close(struct vfio_device *d)
 	pci_set_command(vp->device, 0, PCI_COMMAND_MASTER);
 	spin_unlock_irq(&vp->irq_lock, flags);
 	vfio_pci_irqs_off(vp);
+	vfio_ioeventfds_off(vp);
 	device_object_hide(&vp->memory);
 	for (uint32_t i = 0; i < PCI_RESOURCES; i++) {
 		if (vp->bar_map[i])
@@ -660,6 +674,7 @@ probe(struct pci_driver *driver, struct pci_device *d)
 	}
 	mutex_init(&vp->lock, LOCK_VFIO_DEVICE);
 	spin_init(&vp->irq_lock, LOCK_DEVICE);
+	list_init(&vp->ioeventfds);
 	vp->device = d;
 	vp->mode = VFIO_PCI_IRQS;
 	vp->table_bar = VFIO_PCI_REGIONS;

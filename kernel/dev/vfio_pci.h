@@ -60,6 +60,7 @@ struct vfio_pci {
 	bool intx_hidden;              /* [i] by the program, in the command register */
 	struct vfio_unmask *unmask;    /* [d] */
 	struct file *error, *request;  /* [d] references */
+	struct list ioeventfds;        /* [d] struct vfio_ioeventfd.node */
 };
 
 /* vfio_config.c: vp->lock is held but for the first two */
@@ -73,6 +74,14 @@ bool vfio_memory_is_on(struct vfio_pci *vp);
 uint32_t vfio_lend_memory(struct vfio_pci *vp);
 void vfio_take_memory(struct vfio_pci *vp, uint32_t lent);
 bool vfio_ports_are_on(struct vfio_pci *vp);
+
+/* vfio_pci.c: its registers, mapped for us until it is closed; NULL: no memory. vp->lock is held. */
+uint8_t *vfio_map_bar(struct vfio_pci *vp, uint32_t region);
+
+/* vfio_ioeventfd.c: vp->lock is held. VFIO_DEVICE_IOEVENTFD: 0, -EINVAL, -EFAULT, -EEXIST, -ENODEV (to be removed, and
+ * is not there), -ENOSPC, -EBADF, -ENOMEM. */
+long vfio_ioeventfd_request(struct vfio_pci *vp, const void __user *arg);
+void vfio_ioeventfds_off(struct vfio_pci *vp);
 
 /* vfio_pci_irq.c: vp->lock is held */
 long vfio_pci_set_irqs(struct vfio_pci *vp, const struct vfio_irq_set *set, const struct vfio_irq_request *r);

@@ -164,6 +164,14 @@ eventfd_take(struct file *f, uint64_t *n)
 	return true;
 }
 
+void
+eventfd_drain(struct file *f)
+{
+	uint64_t n;
+
+	(void)take(eventfd_of(f), &n);
+}
+
 struct wait_queue *
 eventfd_queue(struct file *f)
 {

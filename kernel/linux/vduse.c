@@ -26,6 +26,8 @@
 #define VDUSE_VQ_SETUP_KICKFD       0x40088116u
 #define VDUSE_VQ_INJECT_IRQ         0x40048117u
 #define VDUSE_IOTLB_GET_INFO        0xc030811au
+/* Ours (docs/drivers.md): _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd) */
+#define VDUSE_VQ_DIRECT             0x40088140u
 
 #define API_VERSION 0u
 #define ACCESS_RW   3u
@@ -276,6 +278,23 @@ set_kick(struct vduse *v, const struct linux_vduse_eventfd __user *in)
 	return error;
 }
 
+static long
+set_direct(struct vduse *v, const struct linux_vduse_eventfd __user *in)
+{
+	struct linux_vduse_eventfd e;
+	struct file *f;
+	int error = 0;
+
+	if (copy_from_user(&e, in, sizeof(e)))
+		return -EFAULT;
+	f = handle_get(e.fd, RIGHT_NONE, &error);
+	if (!f)
+		return error;
+	error = file_is_eventfd(f) ? vduse_queue_direct(v, e.index, f) : -EINVAL;
+	file_put(f);
+	return error;
+}
+
 long
 vduse_command(struct vduse *v, unsigned int command, uintptr_t arg)
 {
@@ -299,6 +318,8 @@ vduse_command(struct vduse *v, unsigned int command, uintptr_t arg)
 		return get_queue(v, p);
 	case VDUSE_VQ_SETUP_KICKFD:
 		return set_kick(v, p);
+	case VDUSE_VQ_DIRECT:
+		return set_direct(v, p);
 	case VDUSE_VQ_INJECT_IRQ:
 		if (get_user(index, (uint32_t __user *)p))
 			return -EFAULT;

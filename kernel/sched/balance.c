@@ -9,7 +9,8 @@
  * But waking a CPU costs: an interrupt, the way out of halt, on a guest a wait for the hypervisor. When
  * the waker and the woken both run for less than that between their sleeps, and the waker is alone on
  * its CPU, the woken thread waits there for the waker to sleep: two ends of a pipe that pass one word to
- * and fro share a CPU. If the guess was wrong, the tick offers the thread to an idle CPU after 1 ms.
+ * and fro share a CPU. If the guess was wrong, the tick offers the thread to an idle CPU after 1 ms. And an
+ * interrupt that finds its CPU idle has woken one already: who waited for it runs there.
  *
  * A CPU that becomes idle pulls a waiting thread from the next busy one. A busy CPU with
  * waiting threads looks from its tick whether somebody idles, or has far less to do.
@@ -144,7 +145,7 @@ balance_choose_cpu(struct thread *t, bool is_new)
 		t->roams = false;
 		return next_in(allowed, (here + 1 + (uint32_t)t->involuntary_switches) % cpu_count);
 	}
-	if ((allowed & BIT(here)) && waker_makes_way(t))
+	if ((allowed & BIT(here)) && (waker_makes_way(t) || (this_cpu()->irq_depth > 0 && claim(here))))
 		return here;
 	if (!is_new && (allowed & BIT(last)) && claim(last))
 		return last;

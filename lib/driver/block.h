@@ -68,7 +68,19 @@ struct block_disk {
 	char id[21];
 };
 
+struct virtio_ring;
+
 struct block_ops {
+	/* Begin: the first request may follow. May be empty. A failure ends the process. */
+	void (*go)(struct block_driver *b);
+	/*
+	 * For a virtio disk, else empty: can the device serve the kernel's ring of `size` as its queue? The descriptor of the
+	 * queue's interrupts, or a negative errno. Then, before go(), lend() gives it the ring, and after go() `kick`
+	 * rings the queue's doorbell.
+	 */
+	int (*may_lend)(struct block_driver *b, unsigned queue, unsigned size);
+	void (*lend)(struct block_driver *b, unsigned queue, const struct virtio_ring *ring);
+	void (*lent)(struct block_driver *b, unsigned queue, int kick);
 	/* Begin `r`: 0, -EAGAIN (no room; it comes again), or another negative errno, which ends it. */
 	int (*submit)(struct block_driver *b, struct block_request *r);
 	/* Tell the device of all submitted on this queue since the last time. */
@@ -81,6 +93,7 @@ struct block_driver {
 	const struct block_ops *ops;
 	struct device *device;
 	struct block_disk disk;
+	uint64_t features; /* a virtio disk's, agreed upon */
 	/* block.c's */
 	unsigned in_flight;
 	bool to_commit[BLOCK_QUEUES_MAX];

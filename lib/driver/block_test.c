@@ -274,6 +274,8 @@ test_disk(struct test *t, const char *words)
 
 	if (make_requests(t) < 0)
 		return -ENOMEM;
+	if (t->block->ops->go)
+		t->block->ops->go(t->block);
 	while (strcmp(words, "loop") == 0 && t->errors == 0) {
 		sweep(t, BLOCK_WRITE, half, disk->sectors, false);
 		sweep(t, BLOCK_READ, half, disk->sectors, true);

@@ -6,12 +6,18 @@
  * device when it is first met; where that is not possible, block.c copies.
  *
  * What the kernel writes is checked as if it came from anybody: lengths, ranges, a status byte to answer into.
+ *
+ * A virtio disk can serve the kernel's rings by itself, where the kernel has what that takes: rings at the addresses at
+ * which the device reaches them (with an IOMMU), a kick that rings the device's doorbell (VFIO_DEVICE_IOEVENTFD), and
+ * an interrupt that tells the kernel (VDUSE_VQ_DIRECT, Tessera's extension). The rings are lent then: no request comes here,
+ * and what is left to us is to watch that the device answers.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "block.h"
@@ -19,8 +25,16 @@
 #include "manager.h"
 #include "virtio_blk_hw.h"
 #include "vduse.h"
+#include "virtio.h"
 
 #define QUEUE_SIZE 128
+
+/* Tessera's: the queue begins anew at index 0, and `fd` tells of what is used of it. */
+#define VDUSE_VQ_DIRECT _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd)
+
+#define TICK	   1000 /* ms: of the watch over rings that are lent */
+#define SLOW_TICKS 2
+#define HANG_TICKS 20
 
 struct front {
 	struct vduse vduse;
@@ -34,6 +48,10 @@ struct front {
 	struct vduse_kind kind;
 	struct manager_lent lent; /* memory that the device reaches for all instances of us */
 	struct ring_chain chain; /* the one being read */
+	bool started, rings_lent;
+	struct watch watchdog; /* of rings that are lent */
+	unsigned silent[VDUSE_QUEUES_MAX]; /* for so many ticks the device has answered nothing of what is there */
+	uint16_t seen[VDUSE_QUEUES_MAX]; /* how far it was */
 };
 
 static void
@@ -303,6 +321,8 @@ kicked(struct vduse *v, struct vduse_queue *q)
 	struct front *f = container_of(v, struct front, vduse);
 	unsigned index = q->ring.index;
 
+	if (f->rings_lent)
+		return;
 	f->starved[index] = false;
 	do {
 		int there;
@@ -326,11 +346,109 @@ publish(struct front *f)
 			vduse_publish(&f->vduse, &f->vduse.queues[i]);
 }
 
+/* ------------------------------------------------------------------------------------------- rings lent */
+
+static bool
+is_silent(struct front *f, unsigned index)
+{
+	const struct device_ring *r = &f->vduse.queues[index].ring;
+	uint16_t used;
+
+	if (!f->vduse.queues[index].ready)
+		return false;
+	used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	if (used == __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE) || used != f->seen[index])
+		f->silent[index] = 0;
+	else
+		f->silent[index]++;
+	f->seen[index] = used;
+	return f->silent[index] >= SLOW_TICKS;
+}
+
+/* As block.c's, which has nothing to watch here. */
+static void
+watch_rings(struct watch *w)
+{
+	struct front *f = container_of(w, struct front, watchdog);
+
+	for (uint32_t i = 0; i < f->vduse.queue_count; i++) {
+		if (!is_silent(f, i))
+			continue;
+		f->block->ops->poll(f->block);
+		manager_tell_waiting(f->manager_fd);
+		if (f->silent[i] > HANG_TICKS) {
+			log_error("the device does not answer what is in queue %u: giving up", i);
+			_exit(DRIVER_EXIT_DEVICE);
+		}
+	}
+}
+
+/* Does all that it takes exist? Its rings then lie where the device finds them, as it likes them. */
+static bool
+can_lend(struct front *f, struct vduse_vq_info *info, int *answers)
+{
+	uint64_t both = 1ull << VIRTIO_EVENT_IDX | 1ull << VIRTIO_BLK_FLUSH | 1ull << VIRTIO_BLK_RO |
+			1ull << VIRTIO_BLK_DISCARD | 1ull << VIRTIO_BLK_WRITE_ZEROES;
+	struct vduse_vq_eventfd none = { .fd = -1 };
+	struct block_driver *b = f->block;
+
+	if (!b->ops->may_lend || !b->device->iommu || !f->lent.last || f->lent.bus != f->lent.start)
+		return false;
+	if ((f->vduse.features ^ b->features) & both)
+		return false;
+	if (ioctl(f->fd, VDUSE_VQ_DIRECT, &none) == 0 || errno != EBADF)
+		return false;
+	for (unsigned i = 0; i < f->vduse.queue_count; i++) {
+		info[i] = (struct vduse_vq_info){ .index = i };
+		if (ioctl(f->fd, VDUSE_VQ_GET_INFO, &info[i]) < 0 || !info[i].ready)
+			return false;
+		answers[i] = b->ops->may_lend(b, i, info[i].num);
+		if (answers[i] < 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+lend_rings(struct front *f, const struct vduse_vq_info *info, const int *answers)
+{
+	f->rings_lent = true;
+	for (unsigned i = 0; i < f->vduse.queue_count; i++) {
+		struct vduse_vq_eventfd event = { .index = i, .fd = answers[i] };
+		struct virtio_ring ring = {
+			.desc = info[i].desc_addr, .avail = info[i].driver_addr, .used = info[i].device_addr, .size = info[i].num,
+		};
+
+		loop_forget(&f->vduse.queues[i].kick);
+		if (ioctl(f->fd, VDUSE_VQ_DIRECT, &event) < 0) {
+			log_error("queue %u cannot be lent: %s", i, strerror(errno));
+			_exit(DRIVER_EXIT_DEVICE);
+		}
+		f->block->ops->lend(f->block, i, &ring);
+	}
+	f->watchdog.ready = watch_rings;
+	if (loop_watch_timer(&f->watchdog, TICK) < 0)
+		log_error("no watchdog: there is no timer");
+}
+
 static void
 begun(struct vduse *v)
 {
-	log_info("serving%s", v->adopted ? ": going on where another stopped" : "");
-	manager_tell_running(container_of(v, struct front, vduse)->manager_fd);
+	struct front *f = container_of(v, struct front, vduse);
+	struct vduse_vq_info info[VDUSE_QUEUES_MAX];
+	int answers[VDUSE_QUEUES_MAX];
+
+	if (!f->started) {
+		f->started = true;
+		if (can_lend(f, info, answers))
+			lend_rings(f, info, answers);
+		if (f->block->ops->go)
+			f->block->ops->go(f->block);
+		for (unsigned i = 0; f->rings_lent && i < v->queue_count; i++)
+			f->block->ops->lent(f->block, i, v->queues[i].kick.fd);
+	}
+	log_info("serving%s%s", v->adopted ? ": going on where another stopped" : "", f->rings_lent ? ", by the device itself" : "");
+	manager_tell_running(f->manager_fd);
 }
 
 static bool

@@ -318,6 +318,30 @@ device_reset(struct device *d)
 	return ioctl(d->fd, VFIO_DEVICE_RESET) < 0 ? -errno : 0;
 }
 
+int
+device_doorbell(struct device *d, volatile uint8_t *at, uint16_t value, int eventfd)
+{
+	struct vfio_device_ioeventfd order = {
+		.argsz = sizeof(order), .flags = VFIO_DEVICE_IOEVENTFD_16, .data = value, .fd = eventfd,
+	};
+	const struct region *r = d->bars;
+
+	while (r < d->bars + DEVICE_BARS && (!r->base || at < r->base || at >= r->base + r->size))
+		r++;
+	if (r == d->bars + DEVICE_BARS)
+		return -EINVAL;
+	order.offset = r->offset + (at - r->base);
+	if (ioctl(d->fd, VFIO_DEVICE_IOEVENTFD, &order) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	/* A predecessor's, of an eventfd that nobody writes to any more. */
+	order.fd = -1;
+	(void)ioctl(d->fd, VFIO_DEVICE_IOEVENTFD, &order);
+	order.fd = eventfd;
+	return ioctl(d->fd, VFIO_DEVICE_IOEVENTFD, &order) < 0 ? -errno : 0;
+}
+
 volatile uint8_t *
 device_registers(struct device *d, unsigned bar, size_t size)
 {

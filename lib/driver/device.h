@@ -91,6 +91,12 @@ int device_interrupts(struct device *d, unsigned wanted);
 unsigned device_on_interrupt(struct device *d, unsigned vector,
 	void (*handler)(struct device *d, unsigned vector, void *argument), void *argument);
 
+/*
+ * Whoever writes to `eventfd` writes `value` to the register `at` of 16 bits, which is mapped; this process is not asked. A
+ * negative errno where the kernel cannot.
+ */
+int device_doorbell(struct device *d, volatile uint8_t *at, uint16_t value, int eventfd);
+
 /* A platform device's interrupt line `line`: `handler` is called for each edge. The vector's number, or an errno. */
 int device_line(struct device *d, unsigned line, void (*handler)(struct device *d, unsigned vector, void *argument),
 	void *argument);

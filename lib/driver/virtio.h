@@ -24,6 +24,12 @@ struct virtio {
 	uint64_t features; /* agreed upon */
 };
 
+/* Where the parts of a queue lie, as the device sees them. */
+struct virtio_ring {
+	uint64_t desc, avail, used;
+	unsigned size;
+};
+
 struct virtio_queue {
 	struct virtio *virtio;
 	unsigned index, size, vector;
@@ -58,6 +64,10 @@ unsigned virtio_queue_count(struct virtio *v);
  */
 int virtio_queue_begin(struct virtio *v, struct virtio_queue *q, unsigned index, unsigned size, int vector,
 	unsigned table_size);
+/* The same with rings that lie elsewhere, at addresses that the device reaches; nobody here uses them. */
+int virtio_queue_lend(struct virtio *v, struct virtio_queue *q, unsigned index, const struct virtio_ring *ring, int vector);
+/* How many descriptors queue `index` may have. */
+unsigned virtio_queue_most(struct virtio *v, unsigned index);
 /* The device may begin. */
 void virtio_go(struct virtio *v);
 /* True when the device has given up and wants to be reset. */

@@ -51,17 +51,49 @@ make_rings(struct virtio_queue *q, struct dma *m)
 	return 0;
 }
 
+unsigned
+virtio_queue_most(struct virtio *v, unsigned index)
+{
+	write16(v->common, VIRTIO_QUEUE_SELECT, index);
+	return read16(v->common, VIRTIO_QUEUE_SIZE);
+}
+
+/* Tell the device of the rings of the selected queue. */
+static int
+enable(struct virtio *v, struct virtio_queue *q, const struct virtio_ring *ring, int vector)
+{
+	volatile uint8_t *common = v->common;
+
+	write16(common, VIRTIO_QUEUE_SIZE, ring->size);
+	write64(common, VIRTIO_QUEUE_DESC, ring->desc);
+	write64(common, VIRTIO_QUEUE_AVAIL, ring->avail);
+	write64(common, VIRTIO_QUEUE_USED, ring->used);
+	if (v->device->irq_index != VFIO_PCI_MSIX_IRQ_INDEX)
+		vector = -1; /* the pin serves all queues: 4.1.5.3 */
+	write16(common, VIRTIO_QUEUE_VECTOR, vector < 0 ? VIRTIO_NO_VECTOR : vector);
+	if (vector >= 0 && read16(common, VIRTIO_QUEUE_VECTOR) != vector)
+		return -ENOSPC; /* 4.1.5.1.2.1: the device had no room for the vector */
+	q->doorbell = v->notify + (uint64_t)read16(common, VIRTIO_QUEUE_NOTIFY_OFFSET) * v->notify_scale;
+	write16(common, VIRTIO_QUEUE_ENABLE, 1);
+	return 0;
+}
+
+int
+virtio_queue_lend(struct virtio *v, struct virtio_queue *q, unsigned index, const struct virtio_ring *ring, int vector)
+{
+	*q = (struct virtio_queue){ .virtio = v, .index = index, .vector = vector };
+	write16(v->common, VIRTIO_QUEUE_SELECT, index);
+	return enable(v, q, ring, vector);
+}
+
 int
 virtio_queue_begin(struct virtio *v, struct virtio_queue *q, unsigned index, unsigned size, int vector, unsigned table_size)
 {
-	volatile uint8_t *common = v->common;
-	uint16_t most;
+	unsigned most = virtio_queue_most(v, index);
 	struct dma m;
 	int error;
 
 	*q = (struct virtio_queue){ .virtio = v, .index = index, .vector = vector };
-	write16(common, VIRTIO_QUEUE_SELECT, index);
-	most = read16(common, VIRTIO_QUEUE_SIZE);
 	if (most == 0) {
 		log_error("the device has no queue %u", index);
 		return -ENODEV;
@@ -79,18 +111,10 @@ virtio_queue_begin(struct virtio *v, struct virtio_queue *q, unsigned index, uns
 	q->cookies = calloc(q->size, sizeof(void *));
 	if (error || !q->cookies)
 		return error ? error : -ENOMEM;
-	write16(common, VIRTIO_QUEUE_SIZE, q->size);
-	write64(common, VIRTIO_QUEUE_DESC, m.bus);
-	write64(common, VIRTIO_QUEUE_AVAIL, m.bus + ((char *)q->avail - (char *)m.addr));
-	write64(common, VIRTIO_QUEUE_USED, m.bus + ((char *)q->used - (char *)m.addr));
-	if (v->device->irq_index != VFIO_PCI_MSIX_IRQ_INDEX)
-		vector = -1; /* the pin serves all queues: 4.1.5.3 */
-	write16(common, VIRTIO_QUEUE_VECTOR, vector < 0 ? VIRTIO_NO_VECTOR : vector);
-	if (vector >= 0 && read16(common, VIRTIO_QUEUE_VECTOR) != vector)
-		return -ENOSPC; /* 4.1.5.1.2.1: the device had no room for the vector */
-	q->doorbell = v->notify + (uint64_t)read16(common, VIRTIO_QUEUE_NOTIFY_OFFSET) * v->notify_scale;
-	write16(common, VIRTIO_QUEUE_ENABLE, 1);
-	return 0;
+	return enable(v, q, &(struct virtio_ring){
+		.size = q->size, .desc = m.bus, .avail = m.bus + ((char *)q->avail - (char *)m.addr),
+		.used = m.bus + ((char *)q->used - (char *)m.addr),
+	}, vector);
 }
 
 /* Fill `desc` from its index `at` on: by the chain of the free ones, or one after the other in a table. */

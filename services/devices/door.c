@@ -42,14 +42,15 @@ lend_memory(struct managed *m, unsigned unit, int vduse)
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
 		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.iova = DEVICE_BUS_END + unit * LENT_STEP,
 	};
-	struct vduse_iotlb_entry entry = { 0 };
+	struct vduse_iotlb_entry entry = { .last = UINT64_MAX };
 	int fd = ioctl(vduse, VDUSE_IOTLB_GET_FD, &entry);
 	void *at;
 
 	if (fd < 0)
 		return;
+	/* Where the rings' own addresses will do, the device finds by them what the kernel means. */
+	map.iova = (entry.start < DEVICE_BUS_END ? DEVICE_BUS_END : entry.start) + unit * LENT_STEP;
 	map.size = entry.last - entry.start + 1;
 	at = map.size <= LENT_STEP ? mmap(NULL, map.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, entry.offset) : MAP_FAILED;
 	close(fd);

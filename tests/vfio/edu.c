@@ -232,6 +232,47 @@ message(void)
 	close(other);
 }
 
+static int
+ring(int32_t fd, uint32_t size, uint64_t offset, uint64_t data)
+{
+	struct vfio_device_ioeventfd order = { .argsz = sizeof(order), .flags = size, .offset = offset, .data = data, .fd = fd };
+
+	return ioctl(h.device, VFIO_DEVICE_IOEVENTFD, &order);
+}
+
+// Who writes to an eventfd writes to a register; the count is gone then.
+static void
+doorbell(void)
+{
+	uint64_t at = region(h.device, 0).offset + EDU_INVERT, one = 1;
+	int fd = eventfd(0, EFD_NONBLOCK), early = eventfd(7, EFD_NONBLOCK);
+
+	edu[EDU_INVERT / 4] = 0;
+	CHECK(ring(fd, 4, at, 0x12345678) == 0);
+	CHECK(edu[EDU_INVERT / 4] == ~0u);
+	CHECK(write(fd, &one, sizeof(one)) == sizeof(one));
+	CHECK(edu[EDU_INVERT / 4] == ~0x12345678u);
+	FAILS(read(fd, &one, sizeof(one)), EAGAIN);
+	CHECK(ring(early, 4, at, 0x77) == 0); // what was written before counts
+	CHECK(edu[EDU_INVERT / 4] == ~0x77u);
+	FAILS(ring(fd, 4, at, 0x12345678), EEXIST);
+	CHECK(ring(-1, 4, at, 0x12345678) == 0);
+	FAILS(ring(-1, 4, at, 0x12345678), ENODEV);
+	CHECK(write(fd, &one, sizeof(one)) == sizeof(one));
+	CHECK(edu[EDU_INVERT / 4] == ~0x77u);
+	CHECK(read(fd, &one, sizeof(one)) == sizeof(one) && one == 1);
+	FAILS(ring(fd, 0, at, 0), EINVAL);
+	FAILS(ring(fd, 3, at, 0), EINVAL);
+	FAILS(ring(fd, 16, at, 0), EINVAL);
+	FAILS(ring(-2, 4, at, 0), EINVAL);
+	FAILS(ring(fd, 4, region(h.device, 0).offset + (1 << 20), 0), EINVAL);
+	FAILS(ring(fd, 4, region(h.device, VFIO_PCI_CONFIG_REGION_INDEX).offset, 0), EINVAL);
+	FAILS(ring(h.container, 4, at, 1), EINVAL);
+	FAILS(ring(999, 4, at, 1), EBADF);
+	close(fd);
+	close(early); // it stays registered, and goes with the device
+}
+
 // Have the engine move n bytes; `out`: from memory into the device.
 static void
 move(uint64_t bus, uint32_t n, bool out)
@@ -464,8 +505,9 @@ static const struct {
 	bool iommu;
 } tests[] = {
 	{ "registers", registers, false }, { "configuration", configuration, false }, { "line", line, false },
-	{ "message", message, false },     { "groups", groups, false },               { "mappings", mappings, true },
-	{ "transfers", transfers, true },  { "outside", outside, true },              { "killed", killed, false },
+	{ "message", message, false },     { "doorbell", doorbell, false },           { "groups", groups, false },
+	{ "mappings", mappings, true },    { "transfers", transfers, true },          { "outside", outside, true },
+	{ "killed", killed, false },
 };
 
 int

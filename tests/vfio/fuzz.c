@@ -76,6 +76,15 @@ call_device(struct state *s, uint32_t *w)
 		for (int i = 5; i < 13; i++)
 			w[i] = (uint32_t)some_fd(s);
 	}
+	if (order == VFIO_DEVICE_IOEVENTFD && below(s, 4)) {
+		*(struct vfio_device_ioeventfd *)w = (struct vfio_device_ioeventfd){
+			.argsz = sizeof(struct vfio_device_ioeventfd),
+			.flags = 1u << below(s, 4),
+			.offset = below(s, 2) << 40 | (4 + below(s, 4)), /* no register that interrupts: who hears could write again */
+			.data = below(s, 4),
+			.fd = some_fd(s),
+		};
+	}
 	ioctl(h.device, order, below(s, 40) ? (void *)w : (void *)number(s));
 }
 

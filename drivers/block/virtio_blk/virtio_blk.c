@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/vfio.h>
+
 #include "driver.h"
 #include "virtio.h"
 #include "virtio_blk_hw.h"
@@ -30,12 +32,14 @@ struct slot {
 
 struct queue {
 	struct virtio_queue ring;
+	int vector;
 	struct slot *slots, *free;
 	struct dma memory, status; /* slot_memory and a byte for each slot */
 };
 
 struct virtio_blk {
 	struct virtio virtio;
+	bool lent; /* the queues are the kernel's: the device serves them, and we only watch */
 	struct block_driver block;
 	struct queue queues[BLOCK_QUEUES_MAX];
 };
@@ -120,7 +124,7 @@ interrupt(struct device *d, unsigned vector, void *argument)
 	struct virtio_blk *v = argument;
 
 	(void)virtio_isr(&v->virtio);
-	for (unsigned i = 0; i < v->block.disk.queues; i++)
+	for (unsigned i = 0; !v->lent && i < v->block.disk.queues; i++)
 		if (v->queues[i].ring.vector == vector)
 			reap(&v->queues[i]);
 }
@@ -130,7 +134,7 @@ poll_all(struct block_driver *b)
 {
 	struct virtio_blk *v = container_of(b, struct virtio_blk, block);
 
-	for (unsigned i = 0; i < b->disk.queues; i++)
+	for (unsigned i = 0; !v->lent && i < b->disk.queues; i++)
 		reap(&v->queues[i]);
 	if (virtio_is_broken(&v->virtio)) {
 		log_error("the device asks for a reset");
@@ -138,13 +142,11 @@ poll_all(struct block_driver *b)
 	}
 }
 
-static const struct block_ops ops = { .submit = submit, .commit = commit, .poll = poll_all };
-
 static int
-queue_begin(struct virtio_blk *v, unsigned index, int vector)
+queue_begin(struct virtio_blk *v, unsigned index)
 {
 	struct queue *q = &v->queues[index];
-	int error = virtio_queue_begin(&v->virtio, &q->ring, index, QUEUE_SIZE, vector, v->block.disk.segments_max + 2);
+	int error = virtio_queue_begin(&v->virtio, &q->ring, index, QUEUE_SIZE, q->vector, v->block.disk.segments_max + 2);
 
 	if (error)
 		return error;
@@ -159,6 +161,57 @@ queue_begin(struct virtio_blk *v, unsigned index, int vector)
 	}
 	return 0;
 }
+
+static void
+go(struct block_driver *b)
+{
+	struct virtio_blk *v = container_of(b, struct virtio_blk, block);
+
+	for (unsigned i = 0; !v->lent && i < b->disk.queues; i++)
+		if (queue_begin(v, i) < 0)
+			exit(DRIVER_EXIT_DEVICE);
+	virtio_go(&v->virtio);
+}
+
+static int
+may_lend(struct block_driver *b, unsigned queue, unsigned size)
+{
+	struct virtio_blk *v = container_of(b, struct virtio_blk, block);
+
+	if (v->virtio.device->irq_index != VFIO_PCI_MSIX_IRQ_INDEX || virtio_queue_most(&v->virtio, queue) < size)
+		return -EOPNOTSUPP;
+	return v->virtio.device->vector[v->queues[queue].vector].watch.fd;
+}
+
+static void
+lend(struct block_driver *b, unsigned queue, const struct virtio_ring *ring)
+{
+	struct virtio_blk *v = container_of(b, struct virtio_blk, block);
+	struct queue *q = &v->queues[queue];
+
+	v->lent = true;
+	loop_forget(&v->virtio.device->vector[q->vector].watch);
+	if (virtio_queue_lend(&v->virtio, &q->ring, queue, ring, q->vector) < 0)
+		exit(DRIVER_EXIT_DEVICE);
+}
+
+/* What came before the kick rings by itself is not told again. */
+static void
+lent(struct block_driver *b, unsigned queue, int kick)
+{
+	struct virtio_blk *v = container_of(b, struct virtio_blk, block);
+	struct virtio_queue *q = &v->queues[queue].ring;
+
+	if (device_doorbell(v->virtio.device, q->doorbell, queue, kick) < 0) {
+		log_error("queue %u: its doorbell cannot be rung by others", queue);
+		exit(DRIVER_EXIT_DEVICE);
+	}
+	write16(q->doorbell, 0, queue);
+}
+
+static const struct block_ops ops = {
+	.go = go, .may_lend = may_lend, .lend = lend, .lent = lent, .submit = submit, .commit = commit, .poll = poll_all,
+};
 
 /* 5.2.4: what the device says of its disk. */
 static void
@@ -199,14 +252,13 @@ run(struct device *d, const struct driver_options *o)
 		return DRIVER_EXIT_DEVICE;
 	v.block.device = d;
 	v.block.ops = &ops;
+	v.block.features = v.virtio.features;
 	read_disk(&v, o);
 	vectors = device_interrupts(d, v.block.disk.queues);
 	for (unsigned i = 0; i < v.block.disk.queues && vectors > 0; i++)
-		if (queue_begin(&v, i, device_on_interrupt(d, i, interrupt, &v)) < 0)
-			return DRIVER_EXIT_DEVICE;
+		v.queues[i].vector = device_on_interrupt(d, i, interrupt, &v);
 	if (vectors < 0)
 		return DRIVER_EXIT_DEVICE;
-	virtio_go(&v.virtio);
 	return block_serve(disks, 1, o);
 }
 

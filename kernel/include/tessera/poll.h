@@ -74,6 +74,9 @@ void eventfd_signal(struct file *f, uint64_t n);
 /* What read(2) would give, without waiting; false: the counter is zero. The queue that is woken when it no longer is. */
 bool eventfd_take(struct file *f, uint64_t *n);
 struct wait_queue *eventfd_queue(struct file *f);
+/* For a waiter on that queue, woken with its lock held: the counter is zero again. Who waits to write, because it would
+ * overflow, is not told. */
+void eventfd_drain(struct file *f);
 struct file *timerfd_create_file(int clock, uint32_t flags);
 struct file *signalfd_create_file(uint64_t mask, uint32_t flags);
 bool file_is_epoll(const struct file *f);

@@ -51,6 +51,9 @@ int vduse_queue_setup(struct vduse *v, uint32_t index, uint32_t max_size);
 int vduse_queue_info(struct vduse *v, struct vduse_queue_info *i);
 /* `kick` NULL: none any more. A reference of the caller's stays his. */
 int vduse_queue_kick_file(struct vduse *v, uint32_t index, struct file *kick);
+/* Begin the ring anew at index 0, and take answers when the eventfd `answers` says so. -EINVAL: there is no such queue,
+ * or it is not ready. */
+int vduse_queue_direct(struct vduse *v, uint32_t index, struct file *answers);
 int vduse_queue_interrupt(struct vduse *v, uint32_t index);
 
 void vduse_init(void);

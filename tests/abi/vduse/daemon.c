@@ -9,9 +9,10 @@
 
 struct daemon {
 	struct disk *disk;
-	int fd, kick;
+	int fd, kick, answers; /* answers: -1, or an eventfd that tells of them */
 	unsigned char *arena;
 	size_t size;
+	uint64_t start;
 	unsigned int num;
 	struct vring_desc *desc;
 	struct vring_avail *avail;
@@ -116,6 +117,7 @@ wait_for_state(const struct disk *d, const char *word)
 static void *
 at(struct daemon *m, uint64_t address, uint32_t length)
 {
+	address -= m->start;
 	return address <= m->size && length <= m->size - address ? m->arena + address : NULL;
 }
 
@@ -123,7 +125,7 @@ static void
 enable(struct daemon *m)
 {
 	struct vduse_vq_info info = { .index = 0 };
-	struct vduse_iotlb_entry entry = { .start = 0, .last = 1 };
+	struct vduse_iotlb_entry entry = { .last = UINT64_MAX };
 	struct vduse_vq_eventfd kick = { .index = 0 };
 	int fd;
 
@@ -132,6 +134,7 @@ enable(struct daemon *m)
 	fd = ioctl(m->fd, VDUSE_IOTLB_GET_FD, &entry);
 	if (fd < 0)
 		_exit(20);
+	m->start = entry.start;
 	m->size = entry.last - entry.start + 1;
 	m->arena = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)entry.offset);
 	if (m->arena == MAP_FAILED)
@@ -143,6 +146,15 @@ enable(struct daemon *m)
 	m->taken = info.split.avail_index;
 	if (!m->desc || !m->avail || !m->used || m->taken != m->used->idx)
 		_exit(22);
+	if (m->disk->direct) {
+		struct vduse_vq_eventfd event = { .fd = m->answers = eventfd(0, EFD_NONBLOCK) };
+
+		if (ioctl(m->fd, VDUSE_VQ_DIRECT, &event))
+			_exit(27);
+		m->taken = 0;
+		if (m->used->idx != 0)
+			_exit(28);
+	}
 	kick.fd = m->kick;
 	if (ioctl(m->fd, VDUSE_VQ_SETUP_KICKFD, &kick))
 		_exit(23);
@@ -163,7 +175,10 @@ give_back(struct daemon *m, unsigned int id, unsigned int length)
 	m->used->ring[m->used->idx % m->num].id = id;
 	m->used->ring[m->used->idx % m->num].len = length;
 	__atomic_store_n(&m->used->idx, (uint16_t)(m->used->idx + 1), __ATOMIC_RELEASE);
-	ioctl(m->fd, VDUSE_VQ_INJECT_IRQ, &index);
+	if (m->answers < 0)
+		ioctl(m->fd, VDUSE_VQ_INJECT_IRQ, &index);
+	else if (eventfd_write(m->answers, 1))
+		_exit(29);
 }
 
 static unsigned char
@@ -304,7 +319,7 @@ static void
 run(struct disk *d)
 {
 	struct vduse_vq_config c = { .index = 0, .max_size = 128 };
-	struct daemon m = { .disk = d, .kick = eventfd(0, EFD_NONBLOCK), .random = (unsigned int)getpid() };
+	struct daemon m = { .disk = d, .kick = eventfd(0, EFD_NONBLOCK), .answers = -1, .random = (unsigned int)getpid() };
 	char path[64];
 
 	snprintf(path, sizeof(path), "/dev/vduse/%s", d->name);

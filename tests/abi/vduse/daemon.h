@@ -21,6 +21,9 @@
 #define LOG_SIZE  1024
 #define FEATURES  (1ull << 33 | 1ull << 32 | 1ull << 14 | 1ull << 13 | 1ull << 9 | 1ull << 6)
 
+/* Tessera's: the ring begins anew, and an eventfd tells of answers. */
+#define VDUSE_VQ_DIRECT _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd)
+
 enum behaviour {
 	SERVE,
 	HOLD,        /* take no notice of requests */
@@ -39,6 +42,7 @@ struct disk {
 	char path[64];               /* of its block device */
 	unsigned char data[DISK_SIZE];
 	volatile int behaviour;
+	volatile bool direct;        /* the next daemon serves as a device: VDUSE_VQ_DIRECT */
 	volatile unsigned int seen;  /* requests that are before the daemon */
 	volatile unsigned int logged;
 	volatile unsigned long long log[LOG_SIZE]; /* sectors, in the order of doing */

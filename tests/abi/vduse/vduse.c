@@ -87,6 +87,7 @@ TEST(one_daemon_at_a_time)
 	char name[VDUSE_NAME_MAX] = "";
 	struct vduse_dev_request request;
 	struct vduse_vq_info info = { .index = 1 };
+	struct vduse_vq_eventfd direct = { .fd = -1 };
 	uint32_t index = 0;
 
 	snprintf(path, sizeof(path), "/dev/vduse/%s", d->name);
@@ -105,6 +106,12 @@ TEST(one_daemon_at_a_time)
 	CHECK_EQ(info.ready, 0);
 	CHECK_ERRNO(ioctl(fd, VDUSE_VQ_INJECT_IRQ, &index), EINVAL);
 	CHECK_ERRNO(ioctl(fd, VDUSE_DEV_INJECT_CONFIG_IRQ), EINVAL);
+	CHECK_ERRNO(ioctl(fd, VDUSE_VQ_DIRECT, &direct), EBADF);
+	direct.fd = fd;
+	CHECK_ERRNO(ioctl(fd, VDUSE_VQ_DIRECT, &direct), EINVAL);
+	direct.fd = CHECK_OK(eventfd(0, 0));
+	CHECK_ERRNO(ioctl(fd, VDUSE_VQ_DIRECT, &direct), EINVAL); /* it is not ready */
+	close(direct.fd);
 	close(fd);
 	disk_destroy(d);
 	CHECK_ERRNO(open(path, O_RDWR), ENOENT);
@@ -164,13 +171,18 @@ TEST(what_is_written_is_there)
 	disk_destroy(d);
 }
 
-TEST(a_dead_daemons_requests_go_to_the_next_in_order)
+/* Daemons that may serve as devices do: the ring begins anew for each. */
+static void
+die_and_be_replaced(bool direct)
 {
 	struct disk *d = disk_create(0);
-	pid_t daemon = daemon_start(d, true), writers[8];
-	int fd = open_disk(d, O_RDWR | O_DIRECT);
 	unsigned char *buf = aligned(512);
+	pid_t daemon, writers[8];
+	int fd;
 
+	d->direct = direct;
+	daemon = daemon_start(d, true);
+	fd = open_disk(d, O_RDWR | O_DIRECT);
 	CHECK_EQ(pread(fd, buf, 512, 0), 512);
 	for (int life = 0; life < 3; life++) {
 		d->behaviour = HOLD;
@@ -201,6 +213,16 @@ TEST(a_dead_daemons_requests_go_to_the_next_in_order)
 	close(fd);
 	daemon_kill(daemon);
 	disk_destroy(d);
+}
+
+TEST(a_dead_daemons_requests_go_to_the_next_in_order)
+{
+	die_and_be_replaced(false);
+}
+
+TEST(a_ring_that_a_device_serves_begins_anew)
+{
+	die_and_be_replaced(true);
 }
 
 /* Requests get an error, nobody hangs; the next daemon, an honest one, is believed again. */
