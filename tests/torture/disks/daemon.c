@@ -34,6 +34,7 @@ struct server {
 	int fd;
 	uint64_t seed;
 	unsigned char *arena;
+	uint64_t start;              /* of the arena, as rings name it */
 	size_t size;
 	struct queue queue[QUEUES_MAX];
 };
@@ -181,6 +182,7 @@ disk_patience(const struct disk *d, int ms)
 static void *
 at(const struct server *s, uint64_t address, uint64_t length)
 {
+	address -= s->start;
 	return address <= s->size && length <= s->size - address ? s->arena + address : NULL;
 }
 
@@ -189,7 +191,7 @@ enable(struct server *s, uint32_t index)
 {
 	struct queue *q = &s->queue[index];
 	struct vduse_vq_info info = { .index = index };
-	struct vduse_iotlb_entry entry = { .start = 0, .last = 1 };
+	struct vduse_iotlb_entry entry = { .last = UINT64_MAX };
 	struct vduse_vq_eventfd kick = { .index = index, .fd = q->kick };
 
 	if (q->ready || ioctl(s->fd, VDUSE_VQ_GET_INFO, &info) || !info.ready)
@@ -200,6 +202,7 @@ enable(struct server *s, uint32_t index)
 		if (fd < 0)
 			return;
 		s->size = entry.last - entry.start + 1;
+		s->start = entry.start;
 		s->arena = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)entry.offset);
 		close(fd);
 		if (s->arena == MAP_FAILED)
