@@ -405,9 +405,9 @@ configure_locked(struct loop *lo, struct file *f, bool writable, uint32_t block,
 	struct block_device *below;
 	int error = 0;
 
-	if (!error && (s->flags & ~CONFIGURE_FLAGS))
-		error = -EINVAL;
-	if (!error && block)
+	if (s->flags & ~CONFIGURE_FLAGS)
+		return -EINVAL;
+	if (block)
 		error = check_block_size(block);
 	if (!error)
 		error = take_status(lo, s);

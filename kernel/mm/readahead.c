@@ -142,7 +142,8 @@ object_readahead(struct memory_object *o, struct file *f, uint64_t first, uint64
 	if (!o->store || first >= pages)
 		return;
 	most = MAX(READ_ONCE(o->store->backing->readahead_pages), o->store->backing->run_pages);
-	(void)fill_start(o, f, first, MIN(MIN(count, pages - first), most), UINT64_MAX, false);
+	most = MIN(most, pages - first);
+	(void)fill_start(o, f, first, MIN(count, most), UINT64_MAX, false);
 }
 
 /* --- open files ------------------------------------------------------------------------------------ */

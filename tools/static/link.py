@@ -82,7 +82,7 @@ CIRCLES = {
 # Calls, by the caller's file, below which a pointer reaches less than its type says: the files of what it may reach.
 WITHIN = {
     (r"kernel/dev/vduse\w*\.c", "file_put"): (EVENTFD, "a kick is an eventfd, set_kick() sees to that"),
-    (r"kernel/dev/vfio_(pci_irq|legacy)\.c", "file_put"): (EVENTFD, "triggers come from vfio_eventfd()"),
+    (r"kernel/dev/vfio_(pci_irq|ioeventfd|legacy)\.c", "file_put"): (EVENTFD, "triggers come from vfio_eventfd()"),
     (r"kernel/dev/vduse_ring\.c", "object_put"): ("", "the arena is an anonymous object, which has no release"),
     (r"kernel/proc/core\w*\.c", "file_write"): (CACHED, "a core is a new regular file"),
     (r".*", "devfs_add"): (DEVFS, "its file system is a tmpfs"),
