@@ -346,7 +346,7 @@ run(struct disk *d)
 bool
 find_path(struct disk *d)
 {
-	char path[64];
+	char path[96];
 	struct dirent *e;
 	DIR *dir;
 
@@ -357,6 +357,10 @@ find_path(struct disk *d)
 			snprintf(d->path, sizeof(d->path), "/dev/%.40s", e->d_name);
 	if (dir)
 		closedir(dir);
+	/* Its folder comes first, its other names a moment later. */
+	snprintf(path, sizeof(path), "/sys/class/block/%s", d->path[0] ? d->path + 5 : ".");
+	if (access(path, F_OK) || access(d->path, F_OK))
+		d->path[0] = '\0';
 	return d->path[0] != '\0';
 }
 
