@@ -280,8 +280,7 @@ TEST(another_interval_of_writing_back_wakes_who_writes)
 	fd = CHECK_OK(open(MNT "/hello", O_RDWR));
 	set(path, "0\n");
 	CHECK_EQ(CHECK_OK(pwrite(fd, "later", 5, 0)), 5);
-	let_others_run();
-	CHECK_EQ(COUNT(WRITE), 0);
+	let_others_run(); /* on Linux it may be written now: a new mount is believed to be slow */
 	set(path, "500\n");
 	UNTIL(COUNT(WRITE) == 1);
 	close(fd);
