@@ -154,7 +154,7 @@ pin(struct object_store *s)
 {
 	struct inode *i = s->object->inode;
 
-	if (i && !ref_get_unless_zero(&i->refs))
+	if (s->orphan || (i && !ref_get_unless_zero(&i->refs)))
 		return false;
 	s->pinned = i;
 	object_get(s->object);
@@ -428,28 +428,30 @@ backing_sync(struct backing *b, bool wait)
 
 #define PATIENCE (5 * NSEC_PER_SEC)
 
-/* A condition to sleep on: no lock. */
-static bool
-has_dirty(struct backing *b)
+/* Pages that are dirty or leaving; none is missed that goes from one to the other: dirty_count(). */
+static uint64_t
+count_due(struct backing *b)
 {
-	return atomic_load(&b->dirty) + atomic_load(&b->writeback) > 0;
+	int64_t dirty = atomic_load(&b->dirty);
+
+	return (uint64_t)(dirty + atomic_load(&b->writeback));
 }
 
 int
 backing_sync_patiently(struct backing *b, bool killable)
 {
 	enum wait_mode mode = killable ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
-	uint64_t start = atomic_load(&b->written), due = (uint64_t)(atomic_load(&b->dirty) + atomic_load(&b->writeback));
+	uint64_t start = atomic_load(&b->written), due = count_due(b);
 	uint64_t now = start;
 	int error = 0;
 
-	while (error == 0 && now - start < due && has_dirty(b)) {
+	while (error == 0 && now - start < due && count_due(b) > 0) {
 		uint64_t before = now;
 
 		kick_all(b);
 		/* What is truncated is written by nobody. */
 		error = wait_event_deadline(&b->progress, (now = atomic_load(&b->written)) != before ||
-								  atomic_load(&b->dead) || !has_dirty(b),
+								  atomic_load(&b->dead) || count_due(b) == 0,
 					    mode, deadline_after(PATIENCE));
 		if (atomic_load(&b->dead))
 			break;

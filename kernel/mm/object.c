@@ -169,6 +169,7 @@ object_inode_gone(struct memory_object *o)
 {
 	spin_lock(&o->pages_lock);
 	o->inode = NULL;
+	o->store->orphan = true;
 	spin_unlock(&o->pages_lock);
 }
 

@@ -16,6 +16,7 @@
 
 #define QUEUES       64u
 #define REMOVE_BATCH 32u
+#define LOOK_BATCH   512u /* pages that are looked at under the lock, of which most may stay */
 
 static struct wait_queue queues[QUEUES];
 
@@ -135,10 +136,10 @@ remove_pages(struct memory_object *o, uint64_t first, uint64_t last, bool clean)
 
 	while (more) {
 		struct page *batch[REMOVE_BATCH];
-		uint32_t n = 0;
+		uint32_t n = 0, looked = 0;
 
 		spin_lock(&o->pages_lock);
-		while (n < REMOVE_BATCH) {
+		while (n < REMOVE_BATCH && looked++ < LOOK_BATCH) {
 			struct page *p = radix_next(&o->pages, &first);
 
 			more = p && first <= last;

@@ -21,13 +21,14 @@ struct object_store {
 	struct backing *backing;       /* [I] a reference */
 	uint64_t dirty, writeback;     /* [p] pages; read without it */
 	uint32_t holds;                /* [p] object_hold_writes(): no write starts */
+	bool orphan;                   /* [p] its inode has gone: there is nobody by whom to write */
 	struct wait_queue idle;        /* nothing is on its way, or the last hold is over */
 	struct error_sequence errors;  /* [a] */
 	struct list node;              /* [b] while listed: in backing->objects (dirty or leaving pages) or ->clean */
 	bool listed;                   /* [b] and references are held: to the object and to */
 	struct inode *pinned;          /* [b] this inode, or NULL */
 	uint64_t dirtied_when;         /* [b] monotonic ns: has been dirty since, or a round wrote it then */
-	bool awaited;                  /* backing->lock: backing_sync() is to wait for it */
+	bool awaited;                  /* [b] backing_sync() is to wait for it */
 };
 
 /* --- page_cache.c ------------------------------------------------------------------------------- */

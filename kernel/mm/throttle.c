@@ -42,8 +42,10 @@ static struct wait_queue any_progress = WAIT_QUEUE_INIT(any_progress);
 void
 dirty_count(struct backing *b, int64_t dirty, int64_t writeback)
 {
-	atomic_add_relaxed(&b->dirty, dirty);
-	atomic_add_relaxed(&b->writeback, writeback);
+	/* Up before down: who looks at dirty and then at writeback misses nothing that goes from one to the other. */
+	assert(writeback >= 0 || dirty == 0);
+	atomic_add(&b->writeback, writeback);
+	atomic_add(&b->dirty, dirty);
 	atomic_add_relaxed(&all_dirty, dirty);
 	atomic_add_relaxed(&all_writeback, writeback);
 	if (dirty > 0)

@@ -19,6 +19,7 @@
  */
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/print.h>
 #include <tessera/signal.h>
 #include <tessera/thread.h>
 #include <tessera/time.h>
@@ -26,6 +27,8 @@
 #include "mm.h"
 #include "page_cache.h"
 
+#define MEMORY_TRIES 1000u /* of a write that has to be, */
+#define MEMORY_PAUSE (10 * NSEC_PER_MSEC) /* where there is no memory for it */
 #define IN_FLIGHT_MAX (4u * BACKING_RUN_MAX) /* pages with one store at once; more wait here, not there */
 
 /* --- errors ---------------------------------------------------------------------------------------- */
@@ -146,12 +149,17 @@ object_is_dirty_now(struct memory_object *o)
 bool
 object_is_dirty(const struct memory_object *o)
 {
-	return o->store && READ_ONCE(o->store->dirty) + READ_ONCE(o->store->writeback) > 0;
+	const struct object_store *s = o->store;
+
+	return s && (atomic_load(&s->dirty) > 0 || atomic_load(&s->writeback) > 0); /* in this order: see take() */
 }
 
 /* --- leaving ---------------------------------------------------------------------------------------- */
 
-/* (1) for `p`, which is dirty and not being written; it joins the run. pages_lock held. */
+/*
+ * (1) for `p`, which is dirty and not being written; it joins the run. pages_lock held. Others look at the counts without
+ * it, first at `dirty` and then at `writeback`: they count up here before they count down, and so no page is in neither.
+ */
 static void
 take(struct object_store *s, struct page_run *run, struct page *p)
 {
@@ -159,8 +167,8 @@ take(struct object_store *s, struct page_run *run, struct page *p)
 	atomic_and(&p->flags, ~(uint32_t)PAGE_DIRTY);
 	radix_mark(&s->object->pages, p->index, MARK_WRITEBACK);
 	radix_unmark(&s->object->pages, p->index, MARK_DIRTY);
-	WRITE_ONCE(s->dirty, s->dirty - 1);
 	WRITE_ONCE(s->writeback, s->writeback + 1);
+	atomic_store_release(&s->dirty, s->dirty - 1);
 	page_get(p);
 	run->pages[run->count++] = p;
 }
@@ -372,8 +380,18 @@ object_write_wait(struct memory_object *o, uint64_t start, uint64_t end)
 void
 object_sync_unkillably(struct memory_object *o)
 {
-	if (write_start(o, 0, UINT64_MAX, true, WAIT_UNINTERRUPTIBLE) == 0)
-		(void)write_wait(o, 0, UINT64_MAX, WAIT_UNINTERRUPTIBLE);
+	struct object_store *s = o->store;
+	uint32_t tries = 0;
+
+	while (write_start(o, 0, UINT64_MAX, true, WAIT_UNINTERRUPTIBLE) == -ENOMEM) {
+		if (tries++ == MEMORY_TRIES) {
+			pr_err("backing %s: no memory to write %lu pages of what is being closed\n",
+			       s->backing->name, s->dirty);
+			break;
+		}
+		(void)wait_event_deadline(&s->idle, false, WAIT_UNINTERRUPTIBLE, deadline_after(MEMORY_PAUSE));
+	}
+	(void)write_wait(o, 0, UINT64_MAX, WAIT_UNINTERRUPTIBLE);
 }
 
 int

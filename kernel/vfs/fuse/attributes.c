@@ -181,17 +181,28 @@ fuse_permission(struct inode *i, int mask)
 
 /* --- changing --------------------------------------------------------------------------------------- */
 
+/* NULL: no memory. */
+static struct fuse_request *
+setattr_request(struct inode *i, const struct fuse_setattr_in *in)
+{
+	struct fuse_request *r =
+		fuse_request_make(fuse_of(i), FUSE_SETATTR, fuse_node_of(i)->id, in, sizeof(*in), NULL, NULL);
+
+	if (r && fuse_request_wants(r, sizeof(struct fuse_attr_out), false))
+		return r;
+	fuse_request_put(r);
+	return NULL;
+}
+
 /* in->size: what the daemon says it is then. */
 static int
 set_attributes(struct inode *i, struct fuse_setattr_in *in)
 {
+	struct fuse_request *r = setattr_request(i, in);
 	struct fuse_connection *c = fuse_of(i);
-	struct fuse_request *r = fuse_request_make(c, FUSE_SETATTR, fuse_node_of(i)->id, in, sizeof(*in), NULL, NULL);
 	const struct fuse_attr_out *out;
-	int error = -ENOMEM;
+	int error = r ? fuse_request_call(r) : -ENOMEM;
 
-	if (r && fuse_request_wants(r, sizeof(struct fuse_attr_out), false))
-		error = fuse_request_call(r);
 	if (!error) {
 		out = r->out;
 		/* It was asked under the inode's lock: nothing here is newer. */
@@ -286,21 +297,51 @@ put_changed(struct fuse_setattr_in *in, struct timespec64 t)
 	in->ctime_ns = (uint32_t)t.tv_nsec;
 }
 
+/* The times as they are; nothing is believed of the answer, because the inode's lock is not held. NULL: no memory. */
+static struct fuse_request *
+times_request(struct inode *i, const struct fuse_file *ff)
+{
+	struct fuse_setattr_in in = { .valid = FUSE_SET_FH, .fh = ff->fh };
+
+	put_modified(&in, i->modified);
+	put_changed(&in, i->changed);
+	return setattr_request(i, &in);
+}
+
 int
 fuse_tell_times(struct inode *i, struct fuse_file *ff)
 {
-	struct fuse_setattr_in in = { .valid = FUSE_SET_FH, .fh = ff->fh };
 	struct fuse_node *n = fuse_node_of(i);
+	struct fuse_request *r;
 	int error;
 
 	if (!atomic_exchange(&n->times_ours, false))
 		return 0;
-	put_modified(&in, i->modified);
-	put_changed(&in, i->changed);
-	error = set_attributes(i, &in);
-	if (error == -EINTR) /* who was to tell it is being killed: the next does */
+	r = times_request(i, ff);
+	error = r ? fuse_request_call(r) : -ENOMEM;
+	if (error == -EINTR || error == -ENOMEM) /* who was to tell it is being killed: the next does */
 		WRITE_ONCE(n->times_ours, true);
+	fuse_request_put(r);
 	return error;
+}
+
+void
+fuse_tell_times_late(struct inode *i, struct fuse_file *ff)
+{
+	struct fuse_node *n = fuse_node_of(i);
+	struct fuse_request *r;
+
+	if (!atomic_exchange(&n->times_ours, false))
+		return;
+	r = times_request(i, ff);
+	if (!r) {
+		WRITE_ONCE(n->times_ours, true);
+		return;
+	}
+	fuse_file_get(ff);
+	r->file = ff;
+	fuse_request_force(r);
+	fuse_request_start(r);
 }
 
 /* Where writes are kept the times are ours. i->lock is held for writing. */

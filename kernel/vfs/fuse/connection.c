@@ -285,7 +285,7 @@ fuse_send_init(struct fuse_connection *c)
 
 /* --- the end ---------------------------------------------------------------------------------------- */
 
-/* Somebody's requests onto `out`, each with a reference of ours. conn->lock is held. */
+/* Somebody's requests onto `out`, where others may still end them. conn->lock is held. */
 static void
 take_all_locked(struct list *from, struct list *out)
 {
@@ -294,7 +294,6 @@ take_all_locked(struct list *from, struct list *out)
 	while ((r = list_first(from, struct fuse_request, node)) != NULL) {
 		list_del(&r->node);
 		list_add_tail(out, &r->node);
-		ref_get(&r->refs);
 	}
 }
 
@@ -306,8 +305,10 @@ fail_all(struct fuse_connection *c, struct list *failed, int error)
 
 		spin_lock(&c->lock);
 		r = list_first(failed, struct fuse_request, node);
-		if (r)
+		if (r) {
 			list_del_init(&r->node);
+			ref_get(&r->refs); /* who ends it takes it off the list first, and then gives up its own */
+		}
 		spin_unlock(&c->lock);
 		if (!r)
 			return;

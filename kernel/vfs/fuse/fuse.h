@@ -356,6 +356,8 @@ int fuse_change(struct inode *i, const struct inode_change *ch);
 int fuse_truncate(struct inode *i, struct file *f, uint64_t size);
 /* The times of what was written here and is, or will be, at the daemon. ff: by which it is open. 0 or an errno. */
 int fuse_tell_times(struct inode *i, struct fuse_file *ff);
+/* The same, and nobody waits: of stores by a mapping, when the file is closed and all is written. */
+void fuse_tell_times_late(struct inode *i, struct fuse_file *ff);
 /* Before a write: set-id bits go, unless the daemon sees to that. i->lock is held for writing. */
 int fuse_drop_set_ids(struct inode *i);
 

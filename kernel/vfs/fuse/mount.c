@@ -352,10 +352,10 @@ fuse_leave(struct filesystem *fs)
 {
 	struct fuse_connection *c = fs->private;
 
-	fuse_connection_unlist(c);
-	(void)backing_sync_patiently(c->backing, false);
+	(void)backing_sync_patiently(c->backing, false); /* until somebody aborts it, if the daemon is slow */
 	if (c->destroy)
 		send_destroy(c);
+	fuse_connection_unlist(c);
 	fuse_abort(c);
 	wait_event(&c->room, atomic_load(&c->waiting) == 0);
 	backing_kill(c->backing, -ENOTCONN);

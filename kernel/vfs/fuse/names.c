@@ -155,14 +155,6 @@ dir_revalidate(struct dentry *d)
 
 /* --- making ------------------------------------------------------------------------------------------- */
 
-/* The directory has other names than before. */
-static void
-directory_changed(struct inode *dir)
-{
-	fuse_change_begin(fuse_of(dir));
-	fuse_node_stale(dir);
-}
-
 /* A mode as the daemon gets it. */
 static uint32_t
 masked(const struct fuse_connection *c, mode_t mode)
@@ -240,7 +232,7 @@ make(struct inode *dir, struct dentry *d, struct fuse_request *r, mode_t kind)
 	if (!error)
 		error = attach_made(dir, d, r->out, kind);
 	if (!error || error == -EINTR)
-		directory_changed(dir);
+		fuse_node_stale(dir);
 	fuse_request_put(r);
 	return error;
 }
@@ -363,7 +355,7 @@ create_open(struct inode *dir, enum fuse_opcode op, const char *name, mode_t mod
 		error = take_created(dir, r, in.flags & ~(O_CREAT | O_EXCL | O_TRUNC), f, out);
 	}
 	if (!error || error == -EINTR)
-		directory_changed(dir);
+		fuse_node_stale(dir);
 	fuse_request_put(r);
 	return error;
 }
@@ -415,7 +407,6 @@ name_gone(struct inode *i, bool directory)
 {
 	struct fuse_node *n = fuse_node_of(i);
 
-	fuse_change_begin(fuse_of(i));
 	spin_lock(&n->lock);
 	if (directory) {
 		i->links = 0;
@@ -436,7 +427,7 @@ take_name(struct inode *dir, struct dentry *d, enum fuse_opcode op)
 		return -EIO;
 	error = fuse_request_do(request_in(dir, op, NULL, 0, d->name, NULL));
 	if (!error) {
-		directory_changed(dir);
+		fuse_node_stale(dir);
 		name_gone(d->inode, op == FUSE_RMDIR);
 	} else if (error == -EINTR || error == -ENOENT) {
 		WRITE_ONCE(d->expires, 0);
@@ -487,8 +478,8 @@ dir_rename(struct inode *dir, struct dentry *from, struct inode *to_dir, struct 
 	}
 	if (error)
 		return error;
-	directory_changed(dir);
-	directory_changed(to_dir);
+	fuse_node_stale(dir);
+	fuse_node_stale(to_dir);
 	fuse_node_stale(from->inode);
 	if (to->inode && !(flags & RENAME_EXCHANGE))
 		name_gone(to->inode, S_ISDIR(to->inode->mode));
@@ -513,13 +504,14 @@ kept_link(struct fuse_node *n, char *buf, size_t size)
 	return length;
 }
 
+/* `version`: conn->attr_version when it was asked for. What was called stale since is not kept: it has no time limit. */
 static void
-keep_link(struct fuse_node *n, const char *body)
+keep_link(struct fuse_node *n, const char *body, uint64_t version)
 {
 	char *copy = kstrdup(body);
 
 	spin_lock(&n->lock);
-	if (!n->link && copy) {
+	if (!n->link && copy && n->attr_version <= version) {
 		n->link = copy;
 		copy = NULL;
 	}
@@ -546,6 +538,7 @@ link_readlink(struct inode *i, char *buf, size_t size)
 	struct fuse_connection *c = fuse_of(i);
 	struct fuse_node *n = fuse_node_of(i);
 	ssize_t length = kept_link(n, buf, size);
+	uint64_t version = atomic_load(&c->attr_version);
 	struct fuse_request *r;
 	int error = -ENOMEM;
 
@@ -566,7 +559,7 @@ link_readlink(struct inode *i, char *buf, size_t size)
 		length = (ssize_t)MIN(strlen(body), size);
 		memcpy(buf, body, (size_t)length);
 		if (fuse_has(c, FUSE_CACHE_SYMLINKS))
-			keep_link(n, body);
+			keep_link(n, body, version);
 	}
 	fuse_request_put(r);
 	return length;

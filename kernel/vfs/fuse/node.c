@@ -127,7 +127,12 @@ fuse_node_find(struct fuse_connection *c, uint64_t id)
 void
 fuse_node_stale(struct inode *i)
 {
-	WRITE_ONCE(fuse_node_of(i)->valid_until, 0);
+	struct fuse_node *n = fuse_node_of(i);
+
+	spin_lock(&n->lock);
+	n->attr_version = fuse_change_begin(fuse_of(i));
+	WRITE_ONCE(n->valid_until, 0);
+	spin_unlock(&n->lock);
 }
 
 bool

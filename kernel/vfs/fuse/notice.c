@@ -54,7 +54,6 @@ inval_inode(struct fuse_connection *c, struct iov_iter *from)
 	i = fuse_node_find(c, n.node);
 	if (!i)
 		return -ENOENT;
-	fuse_change_begin(c);
 	fuse_node_stale(i);
 	fuse_acl_stale(i);
 	if (n.offset >= 0 && i->object) {
@@ -128,7 +127,6 @@ forget_entry(struct fuse_connection *c, uint64_t parent, const char *name, bool 
 
 	if (error)
 		return error;
-	fuse_change_begin(c);
 	fuse_node_stale(dir);
 	if (expire || READ_ONCE(d->mounted))
 		WRITE_ONCE(d->expires, 0); /* what is mounted there stays; the name is asked for again */
@@ -175,7 +173,6 @@ entry_deleted(struct fuse_connection *c, uint64_t parent, uint64_t child, const 
 	if (error == -ENOENT) /* one of us is wrong about it */
 		dentry_drop(d);
 	if (!error) {
-		fuse_change_begin(c);
 		fuse_node_stale(dir);
 		if (S_ISDIR(d->inode->mode))
 			WRITE_ONCE(d->inode->links, 0);

@@ -222,9 +222,8 @@ opened(struct inode *i, struct file *f, uint32_t flags)
 	if (!i->object)
 		return;
 	if (flags & O_TRUNC) {
-		fuse_change_begin(ff->conn);
+		fuse_node_stale(i); /* first: who asked before is not to bring the old size back */
 		object_truncate(i->object, 0);
-		fuse_node_stale(i);
 		f->mode &= ~FILE_TRUNCATE;
 	} else if (!(ff->open_flags & FUSE_OPEN_KEEP_CACHE)) {
 		object_drop_clean(i->object, 0, UINT64_MAX);
@@ -263,6 +262,8 @@ open_and_cut(struct inode *i, struct file *f, uint32_t flags)
 	error = object_hold_writes(i->object);
 	if (!error) {
 		error = open_now(i, f, flags);
+		if (error == -EINTR)
+			fuse_node_stale(i); /* it may be cut all the same */
 		object_release_writes(i->object);
 	}
 	write_unlock(&i->lock);

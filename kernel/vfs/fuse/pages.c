@@ -31,8 +31,10 @@ let_go(struct fuse_node *n)
 		n->keeper = NULL;
 	}
 	spin_unlock(&n->lock);
-	if (ff)
-		fuse_file_put(ff);
+	if (!ff)
+		return;
+	fuse_tell_times_late(n->inode, ff);
+	fuse_file_put(ff);
 }
 
 /* All was written, or dropped. */
@@ -113,7 +115,7 @@ fill_done(struct fuse_request *r)
 	cut = cut && fuse_read_short(i, end, version);
 	page_run_complete_all(run, r->error);
 	if (cut)
-		object_punch(o, end, UINT64_MAX);
+		object_drop_behind(o); /* a write may have made it longer since */
 }
 
 static void

@@ -230,6 +230,63 @@ TEST(a_link_that_is_kept_is_read_again_after_a_notice)
 	daemon_end();
 }
 
+/* Somebody asks by `op` about /link, and before that is answered the daemon says that what it knows is stale. */
+static void
+ask_and_say_stale(int notices, int op)
+{
+	struct fuse_notify_inval_inode_out n = { .ino = node_id(node_find(1, "link")) };
+	uint64_t before = shared->count[op];
+	pid_t asking, telling;
+	struct stat st;
+
+	shared->release_silent = false;
+	shared->silent = op;
+	asking = check_fork();
+	if (asking == 0) {
+		if (op == FUSE_GETATTR)
+			CHECK_OK(lstat(MNT "/link", &st));
+		else
+			CHECK_EQ(CHECK_OK(readlink(MNT "/link", buf, 100)), 5);
+		_exit(0);
+	}
+	UNTIL(shared->count[op] == before + 1);
+	telling = check_fork(); /* Linux lets it wait for the link */
+	if (telling == 0) {
+		CHECK_EQ(device_notice(notices, FUSE_NOTIFY_INVAL_INODE, &n, sizeof(n), NULL, 0), 0);
+		_exit(0);
+	}
+	usleep(200000);
+	shared->silent = -2;
+	shared->release_silent = true;
+	CHECK_EXIT(asking, 0);
+	CHECK_EXIT(telling, 0);
+}
+
+/* An answer that was on its way when the daemon said so is not kept, whatever it says of its time. */
+TEST(what_was_called_stale_while_it_was_asked_for_is_asked_for_again)
+{
+	struct stat st;
+	int notices;
+
+	daemon_prepare();
+	shared->init_flags = FUSE_CACHE_SYMLINKS;
+	shared->entry_valid = 1000;
+	CHECK_EQ(daemon_mount(NULL), 0);
+	notices = CHECK_OK(fcntl(device, F_DUPFD_CLOEXEC, 200));
+	daemon_start();
+	ask_and_say_stale(notices, FUSE_READLINK);
+	memcpy(node_find(1, "link")->data, "other", 5);
+	CHECK_EQ(CHECK_OK(readlink(MNT "/link", buf, 100)), 5);
+	CHECK_MEM(buf, "other", 5);
+	shared->attr_valid = 1000;
+	ask_and_say_stale(notices, FUSE_GETATTR);
+	node_find(1, "link")->attr.mtime = 4711;
+	CHECK_OK(lstat(MNT "/link", &st));
+	CHECK_EQ(st.st_mtime, 4711);
+	close(notices);
+	daemon_end();
+}
+
 /* How often each kind is asked for when a directory of several pages is listed, names looked at (`look`) or not. */
 static void
 list_all(bool look)
