@@ -139,8 +139,7 @@ TEST(cuse_leaves_the_nodes_of_others_alone)
 	CHECK_OK(stat("/dev/null", &st));
 	CHECK_EQ(st.st_rdev, makedev(1, 3));
 	close(channel);
-	while (access("/sys/class/cuse/null/dev", F_OK) == 0)
-		usleep(500);
+	UNTIL(access("/sys/class/cuse/null/dev", F_OK) < 0);
 	CHECK_OK(stat("/dev/null", &st));
 	CHECK_EQ(st.st_rdev, makedev(1, 3));
 	CHECK_OK(access("/sys/class/mem/null/dev", F_OK));

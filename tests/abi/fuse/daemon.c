@@ -15,6 +15,7 @@ pid_t daemon_pid;
 
 static char buffer[BUFFER], out[BUFFER];
 static struct fuse_in_header held_request;
+static char held_body[BUFFER];
 
 static void *
 shared_memory(size_t n)
@@ -289,6 +290,13 @@ do_make(const struct fuse_in_header *in, uint32_t mode, uint32_t rdev, const cha
 }
 
 static void
+opened(struct node *n)
+{
+	atomic_fetch_add(&n->opened, 1);
+	atomic_fetch_add(&shared->opened, 1);
+}
+
+static void
 do_create(const struct fuse_in_header *in, const struct fuse_create_in *c)
 {
 	const char *name = (const char *)(c + 1);
@@ -301,7 +309,7 @@ do_create(const struct fuse_in_header *in, const struct fuse_create_in *c)
 		n = node_make(in->opcode == FUSE_CREATE ? in->nodeid : 0, name, c->mode, NULL);
 	n->attr.uid = in->uid;
 	n->attr.gid = in->gid;
-	atomic_fetch_add(&shared->opened, 1);
+	opened(n);
 	fill_entry(&e, n);
 	memcpy(at, &e, sizeof(e));
 	memcpy(at + sizeof(e), &open, sizeof(open));
@@ -479,24 +487,26 @@ do_setxattr(const struct fuse_in_header *in, struct node *n, const char *body)
 }
 
 static void
+forget_node(uint64_t id, uint64_t count)
+{
+	struct node *n = &shared->node[id % NODES];
+
+	if (n->opened > 0)
+		shared->forgot_open = true;
+	atomic_fetch_sub(&n->lookups, count);
+	atomic_fetch_add(&shared->forgotten, count);
+}
+
+static void
 do_forget(const struct fuse_in_header *in, const char *body)
 {
 	const struct fuse_batch_forget_in *b = (const struct fuse_batch_forget_in *)body;
 	const struct fuse_forget_one *one = (const struct fuse_forget_one *)(b + 1);
 
-	if (shared->opened > shared->released)
-		shared->forgot_open = true;
-	if (in->opcode == FUSE_FORGET) {
-		uint64_t n = ((const struct fuse_forget_in *)body)->nlookup;
-
-		atomic_fetch_sub(&shared->node[in->nodeid % NODES].lookups, n);
-		atomic_fetch_add(&shared->forgotten, n);
-		return;
-	}
-	for (uint32_t i = 0; i < b->count; i++) {
-		atomic_fetch_sub(&shared->node[one[i].nodeid % NODES].lookups, one[i].nlookup);
-		atomic_fetch_add(&shared->forgotten, one[i].nlookup);
-	}
+	if (in->opcode == FUSE_FORGET)
+		forget_node(in->nodeid, ((const struct fuse_forget_in *)body)->nlookup);
+	for (uint32_t i = 0; in->opcode == FUSE_BATCH_FORGET && i < b->count; i++)
+		forget_node(one[i].nodeid, one[i].nlookup);
 }
 
 static void
@@ -610,7 +620,7 @@ serve(const struct fuse_in_header *in, const char *body)
 		return;
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
-		atomic_fetch_add(&shared->opened, 1);
+		opened(n);
 		answer(in, 0, &open, sizeof(open));
 		return;
 	case FUSE_CREATE:
@@ -628,6 +638,7 @@ serve(const struct fuse_in_header *in, const char *body)
 		return;
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
+		atomic_fetch_sub(&n->opened, 1);
 		atomic_fetch_add(&shared->released, 1);
 		answer(in, 0, NULL, 0);
 		return;
@@ -701,6 +712,7 @@ handle(const struct fuse_in_header *in, const char *body, size_t n)
 		_exit(0);
 	if ((int)in->opcode == shared->silent || (shared->silent == -1 && in->opcode != FUSE_INIT)) {
 		held_request = *in;
+		memcpy(held_body, body, n);
 		return;
 	}
 	if ((int)in->opcode == shared->spoil)
@@ -725,7 +737,7 @@ loop(void)
 			struct fuse_in_header h = held_request;
 
 			held_request.unique = 0;
-			serve(&h, shared->body[h.opcode]);
+			serve(&h, held_body);
 		}
 		if (poll(&p, 1, 20) == 0)
 			continue;

@@ -31,6 +31,7 @@ struct node {
 	char xattr[256];
 	uint32_t xattr_size;
 	_Atomic uint64_t lookups;
+	_Atomic int opened;          /* and not released */
 };
 
 struct shared {
@@ -67,7 +68,7 @@ struct shared {
 	_Atomic int end_errno;
 	_Atomic int write_errno;           /* of its last write to the device */
 	_Atomic uint64_t opened, released, max_read_size, max_write_size;
-	_Atomic bool forgot_open;          /* a node was forgotten while a file was open */
+	_Atomic bool forgot_open;          /* a node was forgotten that somebody had open */
 	_Atomic uint64_t lock_owner;
 	struct fuse_file_lock held;        /* one lock, for GETLK and SETLK */
 	uint64_t held_owner;
