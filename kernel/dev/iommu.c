@@ -195,26 +195,6 @@ group_for(struct pci_device *d)
 }
 
 void
-iommu_add_device(struct pci_device *d)
-{
-	struct iommu_group *g;
-
-	assert_mutex_held(&pci_lock);
-	if (!there || d->group)
-		return;
-	if (is_port(d))
-		enable_isolation(d);
-	g = group_for(d);
-	if (!g)
-		g = create_group(false);
-	if (!g)
-		return;
-	join(d, g);
-	if (g->domain && iommu_set_devices(d, g->domain))
-		pr_warn("iommu: no memory for %s: it reaches nothing\n", d->name);
-}
-
-void
 iommu_show_device(struct pci_device *d)
 {
 	if (d->group)
@@ -272,6 +252,28 @@ forget_names(struct pci_device *d)
 			shared |= other != d && has_name(other, name);
 		if (!shared)
 			vtd_set_domain(d->segment, name.bus, name.devfn, NULL);
+	}
+}
+
+void
+iommu_add_device(struct pci_device *d)
+{
+	struct iommu_group *g;
+
+	assert_mutex_held(&pci_lock);
+	if (!there || d->group)
+		return;
+	if (is_port(d))
+		enable_isolation(d);
+	g = group_for(d);
+	if (!g)
+		g = create_group(false);
+	if (!g)
+		return;
+	join(d, g);
+	if (g->domain && iommu_set_devices(d, g->domain)) {
+		forget_names(d); /* some it may have by now */
+		pr_warn("iommu: no memory for %s: it reaches nothing\n", d->name);
 	}
 }
 

@@ -99,6 +99,8 @@ int vfio_container_join(struct vfio_container *c, struct vfio_group *g);
 /* vfio_lock, pci_lock. What the last group leaves behind, NULL: nothing: to be put without these locks. */
 struct vfio_space *vfio_container_leave(struct vfio_container *c, struct vfio_group *g);
 void vfio_space_put(struct vfio_space *s);
+/* The same, where these locks are held: a worker does it. */
+void vfio_space_put_late(struct vfio_space *s);
 bool vfio_container_is_ready(struct vfio_container *c); /* an IOMMU, or none, was chosen */
 void vfio_container_init(void);
 void vfio_container_dump(struct vfio_container *c);
@@ -127,7 +129,7 @@ struct vfio_irq_request {
  * *buf. */
 int vfio_irq_decode(const void __user *arg, const uint32_t *counts, uint32_t indices, struct vfio_irq_set *set,
 		    struct vfio_irq_request *r, void **buf);
-struct file *vfio_eventfd(int fd, int *error);
+struct file *vfio_eventfd(int fd, uint64_t right, int *error);
 
 void vfio_pci_init(void);
 void vfio_legacy_init(void);

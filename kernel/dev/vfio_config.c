@@ -326,6 +326,7 @@ command_written(struct vfio_pci *vp, uint32_t old)
 		vfio_pci_irqs_reset(vp); /* its interrupts may have moved while nothing could be written there */
 		device_object_show(&vp->memory);
 	}
+	vfio_ioeventfds_resume(vp);
 }
 
 static void
@@ -345,6 +346,7 @@ write_command(struct vfio_pci *vp, uint32_t at, const uint8_t *in, size_t n)
 	allowed = COMMAND_PASSED;
 	value = (old & ~allowed) | (value & allowed);
 	put(vp->shown, PCI_COMMAND, 2, hidden);
+	vfio_ioeventfds_hold(vp);
 	if ((old & PCI_COMMAND_MEMORY) && !(value & PCI_COMMAND_MEMORY))
 		device_object_hide(&vp->memory);
 	/* The line's bit is set and cleared by interrupts meanwhile. */

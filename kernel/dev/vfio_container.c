@@ -14,6 +14,7 @@
  */
 #include <tessera/address_space.h>
 #include <tessera/cred.h>
+#include <tessera/continuation.h>
 #include <tessera/errno.h>
 #include <tessera/panic.h>
 #include <tessera/print.h>
@@ -44,6 +45,7 @@ struct vfio_space {
 	struct iommu_domain *domain;   /* [I] its tables: [s] */
 	struct mutex lock;             /* class SLEEP_LEAF */
 	struct vfio_mappings mappings; /* [s] */
+	struct continuation letting_go; /* of the container's reference, late */
 };
 
 /* [I] immutable  [V] vfio_lock  [c] lock  [V+c] both to change, either to read */
@@ -99,6 +101,12 @@ vfio_container_is_ready(struct vfio_container *c)
 
 /* --- groups -------------------------------------------------------------------------------------- */
 
+static void
+let_go_late(struct continuation *c)
+{
+	vfio_space_put(container_of(c, struct vfio_space, letting_go));
+}
+
 static struct vfio_space *
 create_space(bool strict)
 {
@@ -114,6 +122,7 @@ create_space(bool strict)
 	ref_init(&s->refs);
 	mutex_init(&s->lock, LOCK_SLEEP_LEAF);
 	s->strict = strict;
+	continuation_init(&s->letting_go, let_go_late);
 	return s;
 }
 
@@ -128,6 +137,13 @@ vfio_space_put(struct vfio_space *s)
 	vfio_dma_unmap(&s->mappings, s->domain, 0, 0, true, false, &unmapped);
 	iommu_domain_free(s->domain);
 	kfree(s);
+}
+
+void
+vfio_space_put_late(struct vfio_space *s)
+{
+	if (s)
+		(void)continuation_run(&s->letting_go);
 }
 
 /* What it is, and what devices reach by it; a choice is both at once. */

@@ -174,7 +174,7 @@ vfio_remove(struct vfio_device *d)
 		}
 	}
 	mutex_unlock(&vfio_lock);
-	vfio_space_put(left);
+	vfio_space_put_late(left); /* pci_lock is held */
 	if (!error)
 		vfio_device_put(d);
 	return error;

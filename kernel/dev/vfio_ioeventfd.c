@@ -3,16 +3,16 @@
  * vfio_ioeventfd.c - VFIO_DEVICE_IOEVENTFD: who writes to an eventfd writes a value to one of the device's registers.
  *
  * So a doorbell is rung by whoever fills the queue, without waking the program that has the device. The write happens
- * inside of the eventfd's wake-up, in any context, and takes what was counted. It does not ask whether the registers
- * are switched on: one that is not there takes no write.
+ * inside of the eventfd's wake-up, in any context, and takes what was counted. While the program has switched the registers
+ * off, or a reset runs, it goes nowhere: what nobody claims may be an error that stops the machine.
  *
- * Locks: vp->lock for the list. waiter_remove() waits for a wake-up under way.
+ * Locks: vp->lock for the list. waiter_remove() waits for a wake-up under way. A doorbell's own lock is held while it is
+ * rung, so that vfio_ioeventfds_hold() waits for that.
  */
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/poll.h>
 #include <tessera/slab.h>
-#include <tessera/uaccess.h>
 
 #include "vfio_pci.h"
 
@@ -22,6 +22,8 @@
 struct vfio_ioeventfd {
 	struct list node;              /* [d] vp->ioeventfds */
 	struct waiter waiter;
+	struct spinlock lock;          /* class LEAF */
+	bool answers;                  /* lock: the register is there */
 	struct file *eventfd;          /* a reference */
 	struct vfio_pci *device;
 	uint32_t region, size;
@@ -47,16 +49,26 @@ write_register(const struct vfio_ioeventfd *e)
 		*(volatile uint64_t *)e->reg = data;
 }
 
+static void
+ring(struct vfio_ioeventfd *e)
+{
+	uint64_t flags;
+
+	eventfd_drain(e->eventfd);
+	flags = spin_lock_irq(&e->lock);
+	if (e->answers)
+		write_register(e);
+	spin_unlock_irq(&e->lock, flags);
+}
+
 /* The eventfd's queue is locked. */
 static bool
 written(struct waiter *w, uint32_t key)
 {
-	const struct vfio_ioeventfd *e = container_of(w, struct vfio_ioeventfd, waiter);
+	struct vfio_ioeventfd *e = container_of(w, struct vfio_ioeventfd, waiter);
 
-	if (key & POLLIN) {
-		eventfd_drain(e->eventfd);
-		write_register(e);
-	}
+	if (key & POLLIN)
+		ring(e);
 	return false;
 }
 
@@ -83,6 +95,12 @@ find(struct vfio_pci *vp, uint32_t region, uint64_t at, uint32_t size, uint64_t 
 	return found;
 }
 
+static bool
+answers(const struct vfio_ioeventfd *e)
+{
+	return e->reg ? vfio_memory_is_on(e->device) : vfio_ports_are_on(e->device);
+}
+
 static long
 add(struct vfio_pci *vp, const struct vfio_ioeventfd *like, int fd)
 {
@@ -91,41 +109,38 @@ add(struct vfio_pci *vp, const struct vfio_ioeventfd *like, int fd)
 
 	if (!e)
 		return -ENOMEM;
-	e->eventfd = vfio_eventfd(fd, &error);
+	e->eventfd = vfio_eventfd(fd, RIGHT_READ, &error);
 	if (!e->eventfd) {
 		kfree(e);
 		return error;
 	}
+	spin_init(&e->lock, LOCK_LEAF);
+	e->answers = answers(e);
 	waiter_init(&e->waiter, NULL);
 	e->waiter.wake = written;
 	list_add_tail(&vp->ioeventfds, &e->node);
 	waiter_add(eventfd_queue(e->eventfd), &e->waiter);
-	if (file_poll(e->eventfd, NULL) & POLLIN) { /* written before we listened */
-		eventfd_drain(e->eventfd);
-		write_register(e);
-	}
+	if (file_poll(e->eventfd, NULL) & POLLIN) /* written before we listened */
+		ring(e);
 	return 0;
 }
 
 long
-vfio_ioeventfd_request(struct vfio_pci *vp, const void __user *arg)
+vfio_ioeventfd_request(struct vfio_pci *vp, const struct vfio_ioeventfd_order *o)
 {
-	struct vfio_ioeventfd_order o;
 	struct vfio_ioeventfd like = { .device = vp }, *old;
 	const struct pci_resource *r;
 	uint8_t *map = NULL;
 	uint32_t count;
 
 	assert_mutex_held(&vp->lock);
-	if (copy_from_user(&o, arg, VFIO_IOEVENTFD_MIN))
-		return -EFAULT;
-	if (o.argsz < VFIO_IOEVENTFD_MIN || (o.flags & ~VFIO_IOEVENTFD_SIZES) || !o.flags ||
-	    (o.flags & (o.flags - 1)) || o.fd < -1)
+	if (o->argsz < VFIO_IOEVENTFD_MIN || (o->flags & ~VFIO_IOEVENTFD_SIZES) || !o->flags ||
+	    (o->flags & (o->flags - 1)) || o->fd < -1)
 		return -EINVAL;
-	like.size = o.flags;
-	like.data = o.data;
-	like.region = (uint32_t)MIN(o.offset >> VFIO_REGION_SHIFT, (uint64_t)VFIO_PCI_REGIONS);
-	like.at = o.offset & (BIT(VFIO_REGION_SHIFT) - 1);
+	like.size = o->flags;
+	like.data = o->data;
+	like.region = (uint32_t)MIN(o->offset >> VFIO_REGION_SHIFT, (uint64_t)VFIO_PCI_REGIONS);
+	like.at = o->offset & (BIT(VFIO_REGION_SHIFT) - 1);
 	if (like.region >= PCI_BARS)
 		return -EINVAL;
 	r = &vp->device->resource[like.region];
@@ -143,14 +158,43 @@ vfio_ioeventfd_request(struct vfio_pci *vp, const void __user *arg)
 	}
 	old = find(vp, like.region, like.at, like.size, like.data, &count);
 	if (old) {
-		if (o.fd >= 0)
+		if (o->fd >= 0)
 			return -EEXIST;
 		remove(old);
 		return 0;
 	}
-	if (o.fd < 0)
+	if (o->fd < 0)
 		return -ENODEV;
-	return count >= IOEVENTFDS_MAX ? -ENOSPC : add(vp, &like, o.fd);
+	return count >= IOEVENTFDS_MAX ? -ENOSPC : add(vp, &like, o->fd);
+}
+
+static void
+set_answers(struct vfio_ioeventfd *e, bool there)
+{
+	uint64_t flags = spin_lock_irq(&e->lock);
+
+	e->answers = there;
+	spin_unlock_irq(&e->lock, flags);
+}
+
+void
+vfio_ioeventfds_hold(struct vfio_pci *vp)
+{
+	struct vfio_ioeventfd *e;
+
+	assert_mutex_held(&vp->lock);
+	list_for_each (e, &vp->ioeventfds, node)
+		set_answers(e, false);
+}
+
+void
+vfio_ioeventfds_resume(struct vfio_pci *vp)
+{
+	struct vfio_ioeventfd *e;
+
+	assert_mutex_held(&vp->lock);
+	list_for_each (e, &vp->ioeventfds, node)
+		set_answers(e, answers(e));
 }
 
 void

@@ -11,9 +11,9 @@
 #include "vfio.h"
 
 struct file *
-vfio_eventfd(int fd, int *error)
+vfio_eventfd(int fd, uint64_t right, int *error)
 {
-	struct file *f = handle_get(fd, RIGHT_WRITE, error);
+	struct file *f = handle_get(fd, right, error);
 
 	if (f && !file_is_eventfd(f)) {
 		file_put(f);

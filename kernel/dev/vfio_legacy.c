@@ -11,6 +11,7 @@
  */
 #include <tessera/arch.h>
 #include <tessera/errno.h>
+#include <tessera/handle.h>
 #include <tessera/panic.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
@@ -111,7 +112,7 @@ set_trigger(struct legacy *l, uint32_t index, int fd)
 		line_off(n);
 		return 0;
 	}
-	f = vfio_eventfd(fd, &error);
+	f = vfio_eventfd(fd, RIGHT_WRITE, &error);
 	if (!f)
 		return error;
 	swap_trigger(n, f);

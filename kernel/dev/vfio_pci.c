@@ -273,6 +273,7 @@ vfio_pci_access(struct vfio_device *d, uint32_t region, uint64_t at, void *buf, 
 static void
 reset_begin(struct vfio_pci *vp)
 {
+	vfio_ioeventfds_hold(vp);
 	device_object_hide(&vp->memory);
 }
 
@@ -284,6 +285,7 @@ reset_end(struct vfio_pci *vp)
 	vfio_intx_hide(vp, false);
 	if (vfio_memory_is_on(vp))
 		device_object_show(&vp->memory);
+	vfio_ioeventfds_resume(vp);
 }
 
 static long
@@ -503,10 +505,13 @@ set_irqs(struct vfio_pci *vp, const void __user *arg)
 static long
 ioeventfd(struct vfio_pci *vp, const void __user *arg)
 {
+	struct vfio_ioeventfd_order o;
 	long error;
 
+	if (copy_from_user(&o, arg, VFIO_IOEVENTFD_MIN))
+		return -EFAULT;
 	mutex_lock(&vp->lock);
-	error = vfio_ioeventfd_request(vp, arg);
+	error = vfio_ioeventfd_request(vp, &o);
 	mutex_unlock(&vp->lock);
 	return error;
 }

@@ -78,9 +78,12 @@ bool vfio_ports_are_on(struct vfio_pci *vp);
 /* vfio_pci.c: its registers, mapped for us until it is closed; NULL: no memory. vp->lock is held. */
 uint8_t *vfio_map_bar(struct vfio_pci *vp, uint32_t region);
 
-/* vfio_ioeventfd.c: vp->lock is held. VFIO_DEVICE_IOEVENTFD: 0, -EINVAL, -EFAULT, -EEXIST, -ENODEV (to be removed, and
- * is not there), -ENOSPC, -EBADF, -ENOMEM. */
-long vfio_ioeventfd_request(struct vfio_pci *vp, const void __user *arg);
+/* vfio_ioeventfd.c: vp->lock is held. VFIO_DEVICE_IOEVENTFD: 0, -EINVAL, -EEXIST, -ENODEV (to be removed, and is not
+ * there), -ENOSPC, -EBADF, -ENOMEM. */
+long vfio_ioeventfd_request(struct vfio_pci *vp, const struct vfio_ioeventfd_order *o);
+/* No register is written from here on, until they are looked at anew: the command register says which answer. */
+void vfio_ioeventfds_hold(struct vfio_pci *vp);
+void vfio_ioeventfds_resume(struct vfio_pci *vp);
 void vfio_ioeventfds_off(struct vfio_pci *vp);
 
 /* vfio_pci_irq.c: vp->lock is held */

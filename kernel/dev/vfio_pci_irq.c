@@ -12,6 +12,7 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
+#include <tessera/handle.h>
 #include <tessera/panic.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
@@ -160,7 +161,7 @@ unmask_by(struct vfio_pci *vp, int fd)
 	u = kzalloc(sizeof(*u));
 	if (!u)
 		return -ENOMEM;
-	u->eventfd = vfio_eventfd(fd, &error);
+	u->eventfd = vfio_eventfd(fd, RIGHT_READ, &error);
 	if (!u->eventfd) {
 		kfree(u);
 		return error;
@@ -204,7 +205,7 @@ intx_set(struct vfio_pci *vp, int fd)
 	int error = 0;
 
 	if (fd >= 0) {
-		f = vfio_eventfd(fd, &error);
+		f = vfio_eventfd(fd, RIGHT_WRITE, &error);
 		if (!f)
 			return error;
 	}
@@ -370,7 +371,7 @@ vector_on(struct vfio_pci *vp, uint32_t index, int fd)
 	vector_off(vp, index);
 	if (fd < 0)
 		return 0;
-	v->trigger = vfio_eventfd(fd, &error);
+	v->trigger = vfio_eventfd(fd, RIGHT_WRITE, &error);
 	if (!v->trigger)
 		return error;
 	if (vp->mode == VFIO_PCI_MSIX) {
@@ -576,7 +577,7 @@ single_request(struct file **slot, const struct vfio_irq_request *r)
 		if (r->fds[0] == -1) {
 			f = NULL;
 		} else {
-			f = vfio_eventfd(r->fds[0], &error);
+			f = vfio_eventfd(r->fds[0], RIGHT_WRITE, &error);
 			if (!f)
 				return error;
 		}

@@ -5,6 +5,7 @@
  *
  *	edu 0000:00:05.0 [TEST..]
  */
+#include <linux/pci_regs.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -261,6 +262,19 @@ doorbell(void)
 	CHECK(write(fd, &one, sizeof(one)) == sizeof(one));
 	CHECK(edu[EDU_INVERT / 4] == ~0x77u);
 	CHECK(read(fd, &one, sizeof(one)) == sizeof(one) && one == 1);
+	// Registers that are switched off are not written to.
+	off_t order = ((off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40) + PCI_COMMAND;
+	uint16_t on, off;
+	CHECK(ring(fd, 4, at, 0x99) == 0);
+	CHECK(pread(h.device, &on, 2, order) == 2 && (on & PCI_COMMAND_MEMORY));
+	off = on & ~PCI_COMMAND_MEMORY;
+	CHECK(pwrite(h.device, &off, 2, order) == 2);
+	CHECK(write(fd, &one, sizeof(one)) == sizeof(one));
+	CHECK(pwrite(h.device, &on, 2, order) == 2);
+	CHECK(edu[EDU_INVERT / 4] == ~0x77u);
+	CHECK(write(fd, &one, sizeof(one)) == sizeof(one));
+	CHECK(edu[EDU_INVERT / 4] == ~0x99u);
+	CHECK(ring(-1, 4, at, 0x99) == 0);
 	FAILS(ring(fd, 0, at, 0), EINVAL);
 	FAILS(ring(fd, 3, at, 0), EINVAL);
 	FAILS(ring(fd, 16, at, 0), EINVAL);
