@@ -97,8 +97,10 @@ struct vduse_queue {
 	uint64_t oldest;             /* the watch's: the oldest request when it looked last, its sequence; 0: none */
 	uint64_t oldest_since;       /* the watch's: when it was that first, ns */
 	struct file *told_by;        /* [v] a reference: an eventfd that tells of answers; NULL: the daemon does */
-	struct waiter teller;        /* on its queue */
+	struct waiter teller;        /* on its queue, and under the lock of that `told_by` may be read */
 	struct continuation telling; /* what that begins, with a reference to the device */
+	uint32_t taking;             /* [a] of these that run */
+	struct wait_queue taken;     /* none does */
 	struct list waiting;         /* [q] struct block_io.node: no slot or no memory for them yet */
 	struct vduse_slot slots[SLOTS];
 };

@@ -230,6 +230,17 @@ describe(struct vduse_queue *q, uint32_t n, bool in)
 	};
 }
 
+/* Slot n, whose request has failed, stays in the ring as a flush. */
+static void
+describe_abandoned(struct vduse_queue *q, uint32_t n)
+{
+	struct request_header *h = header_of(q, n);
+
+	memset(h, 0, sizeof(*h));
+	h->type = 4; /* VIRTIO_BLK_T_FLUSH */
+	describe(q, n, false);
+}
+
 /* Slot n is ready: the daemon may have it. q->lock is held. */
 static void
 publish(struct vduse_queue *q, uint32_t n)
@@ -369,8 +380,8 @@ pump(struct vduse_queue *q)
 			describe(q, (uint32_t)n, io->doing == BLOCK_READ);
 			publish(q, (uint32_t)n);
 		}
+		vduse_watch_begin(v); /* before it can be answered, and the disk go */
 		spin_unlock(&q->lock);
-		vduse_watch_begin(v);
 		if (!known || offline) {
 			free_slot(q, (uint32_t)n);
 			answer(io, known ? -EIO : -EOPNOTSUPP);
@@ -565,7 +576,6 @@ fail_one(struct vduse_queue *q)
 	}
 	for (uint32_t n = 0; n < q->slot_count && !io; n++) {
 		struct vduse_slot *s = &q->slots[n];
-		struct request_header *h = header_of(q, n);
 
 		if (s->state != SLOT_BUSY)
 			continue;
@@ -573,9 +583,7 @@ fail_one(struct vduse_queue *q)
 		s->io = NULL;
 		s->bytes = 0;
 		s->state = SLOT_ABANDONED;
-		memset(h, 0, sizeof(*h));
-		h->type = 4; /* VIRTIO_BLK_T_FLUSH */
-		describe(q, n, false);
+		describe_abandoned(q, n);
 	}
 	spin_unlock(&q->lock);
 	return io;
@@ -624,10 +632,12 @@ begin_at(struct vduse_queue *q, uint16_t first)
 
 		after = s->sequence;
 		/* Whatever the last one wrote there. */
-		describe(q, (uint32_t)n, s->io && s->io->doing == BLOCK_READ);
 		if (s->io) {
+			describe(q, (uint32_t)n, s->io->doing == BLOCK_READ);
 			memset(header_of(q, (uint32_t)n), 0, sizeof(struct request_header));
 			vduse_block_header(q->device, s->io, header_of(q, (uint32_t)n));
+		} else {
+			describe_abandoned(q, (uint32_t)n);
 		}
 		header_of(q, (uint32_t)n)->status = 0xff;
 		q->ring->avail.ring[q->avail % q->size] = (uint16_t)(n * 3);
@@ -672,12 +682,26 @@ vduse_ring_restart(struct vduse_queue *q)
 
 /* --- answers that an eventfd tells of ------------------------------------------------------------------- */
 
+/*
+ * Answers are taken for the daemon that told where to listen, never for its successor, which takes the ring over and
+ * believes that nobody answers meanwhile:
+ *
+ *   here:                              vduse_ring_listen(q, NULL):
+ *   (1) taking + 1                     (3) told_by = NULL
+ *   (2) told_by? if so, take           (4) wait until taking is 0
+ *
+ * Who is late finds at (2) what (3) wrote, or (4) waits for him.
+ */
 static void
 answers_told(struct continuation *c)
 {
 	struct vduse_queue *q = container_of(c, struct vduse_queue, telling);
 
-	vduse_ring_take(q);
+	atomic_add(&q->taking, 1u);
+	if (atomic_load(&q->told_by))
+		vduse_ring_take(q);
+	if (atomic_sub_fetch(&q->taking, 1u) == 0 && !wait_queue_is_empty(&q->taken))
+		wake_all(&q->taken);
 	vduse_put(q->device);
 }
 
@@ -706,13 +730,18 @@ answers_come(struct waiter *w, uint32_t key)
 void
 vduse_ring_listen(struct vduse_queue *q, struct file *f)
 {
-	if (q->told_by) {
+	struct file *old = q->told_by;
+
+	assert_mutex_held(&q->device->lock);
+	if (old)
 		waiter_remove(&q->teller);
-		file_put(q->told_by);
-	}
-	q->told_by = f;
-	if (!f)
+	atomic_store(&q->told_by, f);
+	if (old)
+		file_put(old);
+	if (!f) {
+		wait_event(&q->taken, atomic_load(&q->taking) == 0);
 		return;
+	}
 	file_get(f);
 	waiter_add(eventfd_queue(f), &q->teller);
 	if (file_poll(f, NULL) & POLLIN)
@@ -729,6 +758,7 @@ vduse_ring_init(struct vduse *v, uint32_t index)
 	q->device = v;
 	q->index = index;
 	q->answered_by = UINT32_MAX;
+	wait_queue_init(&q->taken);
 	waiter_init(&q->teller, NULL);
 	q->teller.wake = answers_come;
 	continuation_init(&q->telling, answers_told);

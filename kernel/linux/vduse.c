@@ -270,7 +270,7 @@ set_kick(struct vduse *v, const struct linux_vduse_eventfd __user *in)
 		return -EFAULT;
 	if (e.fd == NO_EVENTFD)
 		return vduse_queue_kick_file(v, e.index, NULL);
-	f = handle_get(e.fd, RIGHT_NONE, &error);
+	f = handle_get(e.fd, RIGHT_WRITE, &error);
 	if (!f)
 		return error;
 	error = file_is_eventfd(f) ? vduse_queue_kick_file(v, e.index, f) : -EINVAL;
@@ -287,7 +287,7 @@ set_direct(struct vduse *v, const struct linux_vduse_eventfd __user *in)
 
 	if (copy_from_user(&e, in, sizeof(e)))
 		return -EFAULT;
-	f = handle_get(e.fd, RIGHT_NONE, &error);
+	f = handle_get(e.fd, RIGHT_READ, &error);
 	if (!f)
 		return error;
 	error = file_is_eventfd(f) ? vduse_queue_direct(v, e.index, f) : -EINVAL;

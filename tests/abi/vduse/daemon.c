@@ -209,6 +209,7 @@ perform(struct daemon *m, const struct virtio_blk_outhdr *h, const struct vring_
 	case VIRTIO_BLK_T_WRITE_ZEROES: {
 		struct virtio_blk_discard_write_zeroes *r = (void *)p;
 
+		d->senseless |= !r;
 		if (!r || r->sector * 512 + r->num_sectors * 512ull > DISK_SIZE)
 			return VIRTIO_BLK_S_IOERR;
 		memset(d->data + r->sector * 512, 0, r->num_sectors * 512ull);
@@ -264,6 +265,17 @@ scribble(struct daemon *m)
 }
 
 static void
+change_all(struct daemon *m)
+{
+	for (unsigned short n = m->taken; n != __atomic_load_n(&m->avail->idx, __ATOMIC_ACQUIRE); n++) {
+		struct virtio_blk_outhdr *h = at(m, m->desc[m->avail->ring[n % m->num]].addr, sizeof(*h));
+
+		h->type = VIRTIO_BLK_T_DISCARD;
+	}
+	m->disk->changed = true;
+}
+
+static void
 work(struct daemon *m)
 {
 	struct disk *d = m->disk;
@@ -271,6 +283,9 @@ work(struct daemon *m)
 	d->seen = (uint16_t)(__atomic_load_n(&m->avail->idx, __ATOMIC_ACQUIRE) - m->taken);
 	switch (d->behaviour) {
 	case HOLD:
+		return;
+	case HOLD_CHANGE:
+		change_all(m);
 		return;
 	case SCRIBBLE:
 		scribble(m);

@@ -27,6 +27,7 @@
 enum behaviour {
 	SERVE,
 	HOLD,        /* take no notice of requests */
+	HOLD_CHANGE, /* the same, and write another order into each: a discard of nothing */
 	HOLD_DATA,   /* of those about data; it says who it is */
 	BAD_ID,      /* answer what was not asked */
 	BAD_INDEX,   /* claim more answers than there are questions */
@@ -43,6 +44,8 @@ struct disk {
 	unsigned char data[DISK_SIZE];
 	volatile int behaviour;
 	volatile bool direct;        /* the next daemon serves as a device: VDUSE_VQ_DIRECT */
+	volatile bool changed;       /* HOLD_CHANGE has */
+	volatile bool senseless;     /* a discard of nothing was asked for */
 	volatile unsigned int seen;  /* requests that are before the daemon */
 	volatile unsigned int logged;
 	volatile unsigned long long log[LOG_SIZE]; /* sectors, in the order of doing */
