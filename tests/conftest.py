@@ -39,7 +39,7 @@ EVERYDAY = {
     "leaks": "", "boot": "", "command": "", "drivers": "", "files": "of_a_size|spoilt_disks|power_cut",
     "static": r"\[(rules|unused|user|stack|python|shell)\]|sample|stale|needs",
     "build": "iso|image|includes|conditional|licence|commands",
-    "programs": r"\[(shells|terminals)-|page",
+    "programs": r"\[(shells|terminals)-|page|can_run",
 }
 
 
