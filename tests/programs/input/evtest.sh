@@ -39,6 +39,8 @@ E: 0.020000 0001 0110 0000
 E: 0.020000 0002 0008 -001
 E: 0.020000 0000 0000 0000
 END
+# What a background job writes is there before the job is.
+: >made; : >tested; : >grabbed; : >other
 evemu-device mouse >made & device=$!
 until grep -q event made; do sleep 0.1; done
 node=$(grep -o '/dev/input/event[0-9]*' made); sed 's/event[0-9]*/eventN/' made

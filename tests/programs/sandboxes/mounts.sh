@@ -34,7 +34,7 @@ unshare -m --propagation slave sh -c 'findmnt -n -o PROPAGATION /'
 unshare -m --propagation private sh -c 'findmnt -n -o PROPAGATION /'
 mkdir inside
 mkfifo ready
-unshare -m sh -c 'mount -t tmpfs t inside; touch inside/file; echo > ready; exec sleep 60' &
+unshare -m sh -c 'mount -t tmpfs t inside; touch inside/file; echo > ready; exec sleep 1000' &
 read line < ready
 ls inside
 nsenter -t $! -m -w sh -c 'ls inside' 2>/dev/null || nsenter -t $! -m ls "$PWD/inside"
