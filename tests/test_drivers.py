@@ -409,10 +409,10 @@ grep -E 'found|gone' /tmp/log
 """
 
 
-def plug(folder, machine):
+def plug(folder, machine, orders):
     """
-    What the host does: a disk comes when the machine has said that it is ready, and goes when it says so again: by a
-    register of the port's that concerns nobody, the line of its interrupt, and that QEMU shows.
+    What the host does, one order after the other, each when the machine has said that it is ready for it: by a register
+    of the port's that concerns nobody, the line of its interrupt, and that QEMU shows.
     """
     def wait_for(line):
         while machine.is_alive() and f"IRQ {line}," not in seen:
@@ -430,10 +430,9 @@ def plug(folder, machine):
         time.sleep(0.05)
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(str(folder / "monitor"))
-        wait_for(65)
-        ask(b"device_add nvme,id=plugged,serial=plugged,drive=plugged,bus=root\n")
-        wait_for(66)
-        ask(b"device_del plugged\n")
+        for line, order in enumerate(orders, 65):
+            wait_for(line)
+            ask(order.encode() + b"\n")
         machine.join()
 
 
@@ -446,9 +445,47 @@ def test_manager_notices_disks_that_are_plugged(kernel, tmp_path):
     ended = []
     machine = threading.Thread(target=lambda: ended.append(run_vm(PLUGGED, *words, timeout=240)))
     machine.start()
-    plug(tmp_path, machine)
+    plug(tmp_path, machine, ["device_add nvme,id=plugged,serial=plugged,drive=plugged,bus=root", "device_del plugged"])
     assert ended[0].status == 0, str(ended[0])
     assert re.search(r"\n1\n0\n(?s:.*)01:00.0: found, for nvme\ndevices: 0000:01:00.0: gone\n$", ended[0].out), str(ended[0])
+
+
+EXCHANGED = PLUGGED[: PLUGGED.index("/devices --daemon")] + """
+printf 'program /drivers/nvme\\nupper block\\nmatch class=010802\\n' > /etc/tessera/drivers/nvme.driver
+until_there() { for n in $(seq 1200); do [ -b $1 ] && return; busybox usleep 50000; done; echo "never: $1"; }
+/devices --daemon 2>/tmp/log
+say '\\101'
+until_there /dev/vda
+echo 3000 > /sys/block/vda/queue/io_timeout
+exec 9<>/dev/vda
+say '\\102'
+wait_until_not() { for n in $(seq 1200); do status | grep -q "$1" || return; busybox usleep 50000; done; cat /tmp/log; exit 1; }
+wait_until_not nvme
+say '\\103'
+until_there /dev/vdb
+echo not for this disk | dd of=/dev/vda bs=512 conv=sync,notrunc oflag=direct 2>/dev/null || echo refused
+busybox cmp /dev/vdb /new && echo untouched
+exec 9<&-
+for n in $(seq 1200); do [ -b /dev/vda -o -e /dev/vduse/pci-0000:01:00.0 ] || break; busybox usleep 50000; done
+echo /dev/vd? /dev/vduse/*
+"""
+
+
+def test_a_disk_in_the_place_of_another_does_not_get_what_was_meant_for_that(tmp_path):
+    """Somebody has the first one open still when it is pulled out; the next one is plugged into the same slot."""
+    make_disk(tmp_path / "old")
+    make_disk(tmp_path / "new", seed=8)
+    words = ["--device", "intel-iommu,intremap=on", "--device", "pcie-root-port,id=root,slot=1,chassis=1"]
+    words += ["--add", f"{DRIVERS}:/drivers", "--add", f"{TOP}/build/devices:/devices", "--add", f"{tmp_path}/new:/new"]
+    drives = " ".join(f"-drive if=none,id={x},format=raw,file={tmp_path}/{x}" for x in ("old", "new"))
+    words += ["--qemu", f"-monitor unix:{tmp_path}/monitor,server=on,wait=off {drives}"]
+    ended = []
+    machine = threading.Thread(target=lambda: ended.append(run_vm(EXCHANGED, *words, timeout=240)))
+    machine.start()
+    add = "device_add nvme,id=plugged,serial=same,bus=root,drive="
+    plug(tmp_path, machine, [add + "old", "device_del plugged", add + "new"])
+    assert ended[0].status == 0, str(ended[0])
+    assert ended[0].out == "refused\nuntouched\n/dev/vdb /dev/vduse/control /dev/vduse/pci-0000:01:00.0-1\n", str(ended[0])
 
 
 PATIENT = """

@@ -500,13 +500,17 @@ make_requests(struct front *f, unsigned queues)
 
 /* The descriptor of /dev/vduse/NAME: from the manager, or opened by ourselves. */
 static int
-open_door(const struct driver_options *o, unsigned unit, const struct vduse_kind *kind, struct manager_lent *lent)
+open_door(const struct driver_options *o, unsigned unit, const struct block_disk *disk, struct front *f)
 {
+	const struct vduse_kind *kind = &f->kind;
 	char name[64];
 	int control, error;
 
-	if (o->manager_fd >= 0)
-		return manager_ask_vduse(o->manager_fd, unit, kind, lent);
+	if (o->manager_fd >= 0) {
+		snprintf(name, sizeof(name), "%s, %llu sectors of %u, %u queues", disk->id, (unsigned long long)disk->sectors,
+			disk->block_size, disk->queues);
+		return manager_ask_vduse(o->manager_fd, name, kind, &f->lent);
+	}
 	if (!o->vduse) {
 		log_error("neither --vduse nor --test: nobody to serve");
 		return -EINVAL;
@@ -529,7 +533,7 @@ make_front(struct block_driver *b, unsigned unit, const struct driver_options *o
 	if (!f)
 		return -ENOMEM;
 	make_kind(&b->disk, &f->kind);
-	f->fd = open_door(o, unit, &f->kind, &f->lent);
+	f->fd = open_door(o, unit, &b->disk, f);
 	if (f->fd < 0)
 		return f->fd;
 	f->block = b;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* manager.c - both ends of the talk between a driver and the device manager. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,10 +44,11 @@ ask(int manager_fd, const struct manager_request *request, struct manager_lent *
 }
 
 int
-manager_ask_vduse(int manager_fd, unsigned unit, const struct vduse_kind *kind, struct manager_lent *lent)
+manager_ask_vduse(int manager_fd, const char *disk, const struct vduse_kind *kind, struct manager_lent *lent)
 {
-	struct manager_request request = { .what = MANAGER_WANTS_VDUSE, .unit = unit, .kind = *kind };
+	struct manager_request request = { .what = MANAGER_WANTS_VDUSE, .kind = *kind };
 
+	snprintf(request.disk, sizeof(request.disk), "%s", disk);
 	return ask(manager_fd, &request, lent);
 }
 

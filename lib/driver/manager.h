@@ -2,9 +2,11 @@
 /*
  * manager.h - what a driver and the device manager say to each other, over a socket of packets.
  *
- * A driver that knows its disk asks for the door; the answer brings the descriptor. The manager makes the VDUSE device
- * when it is asked first, and opens it anew for each instance of the driver. The memory of its rings it maps for the
- * device once, for all instances: that takes longer than all else that an instance does before it serves.
+ * A driver that knows its disk asks for the door, and says which disk it is; the answer brings the descriptor. The manager
+ * makes the VDUSE device when it hears of that disk first, and opens it anew for each instance of the driver: what waits
+ * behind a door is written to the disk that it was meant for, whatever else may be in its place by then. The memory of its
+ * rings it maps for the device once, for all instances: that takes longer than all else that an instance does before it
+ * serves.
  */
 #ifndef DRIVER_MANAGER_H
 #define DRIVER_MANAGER_H
@@ -18,9 +20,12 @@
 #define MANAGER_WANTS_INPUT  6 /* /dev/uinput, with the device that a predecessor made, if there was one */
 #define MANAGER_WANTS_TTY    4 /* the master of a terminal, which is /dev/hvc0, hvc1, ... for programs */
 
+#define MANAGER_DISK_MAX 64
+
 struct manager_request {
 	uint32_t what;
-	uint32_t unit; /* of several disks, or input devices, of one driver */
+	char disk[MANAGER_DISK_MAX]; /* MANAGER_WANTS_VDUSE: the same text for the same disk, another for another */
+	uint32_t unit; /* of several input devices of one driver */
 	struct vduse_kind kind;
 };
 
@@ -34,8 +39,8 @@ struct manager_answer {
 	struct manager_lent lent;
 };
 
-/* For a driver: the descriptor of the VDUSE device of its disk `unit`, or a negative errno. */
-int manager_ask_vduse(int manager_fd, unsigned unit, const struct vduse_kind *kind, struct manager_lent *lent);
+/* For a driver: the descriptor of the VDUSE device of `disk`, or a negative errno. */
+int manager_ask_vduse(int manager_fd, const char *disk, const struct vduse_kind *kind, struct manager_lent *lent);
 /* For a driver: the descriptor that it asks for by MANAGER_WANTS_RANDOM, _TTY or _INPUT, or a negative errno. */
 int manager_ask(int manager_fd, uint32_t what, unsigned unit);
 /* For a driver: tell that it serves now. Nothing happens without a manager (-1). */

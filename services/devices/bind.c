@@ -127,6 +127,7 @@ unbind_device(struct managed *m)
 	close(m->device);
 	close(m->group);
 	close(m->container);
-	memset(m->lent, 0, sizeof(m->lent));
+	for (unsigned i = 0; i < m->door_count; i++)
+		m->doors[i].lent = (struct manager_lent){ 0 };
 	m->bound = false;
 }

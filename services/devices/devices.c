@@ -107,7 +107,7 @@ static bool
 is_tried(const struct managed *m)
 {
 	if (m->state == RUNNING)
-		return !m->units || count_names("/sys/block", "vd") >= count_names("/dev/vduse", "pci-");
+		return !m->door_count || count_names("/sys/block", "vd") >= count_names("/dev/vduse", "pci-");
 	return m->state == RESTING || (m->state == WAITING && m->failures >= TRIES);
 }
 
@@ -271,6 +271,7 @@ start(struct watch *w)
 
 	if (m->state != WAITING)
 		return;
+	leave_doors(m);
 	if (bind_device(m) < 0 || (pid = start_driver(m)) < 0) {
 		failed(m);
 		return;
@@ -361,15 +362,26 @@ read_number(const char *address, const char *file)
 	return strtoul(text, NULL, 16);
 }
 
+static uint64_t
+node_of(const char *address, bool platform)
+{
+	char path[96];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s", platform ? "platform" : "pci", address);
+	return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
 static void
 found(const char *address, bool platform)
 {
 	const struct rule *rule;
+	uint64_t node = node_of(address, platform);
 	struct managed *m, **end;
 
 	for (m = all; m; m = m->next) {
 		if (strcmp(m->address, address) == 0) {
-			m->seen = true;
+			m->seen = m->node == node; /* another in its place is found when this one has been forgotten */
 			return;
 		}
 	}
@@ -385,6 +397,7 @@ found(const char *address, bool platform)
 	snprintf(m->address, sizeof(m->address), "%s", address);
 	m->rule = rule;
 	m->platform = platform;
+	m->node = node;
 	m->seen = true;
 	for (unsigned i = 0; i < INPUTS_MAX; i++)
 		m->inputs[i] = -1;
@@ -450,6 +463,7 @@ scan(void)
 {
 	scan_bus("/sys/bus/pci/devices", false);
 	scan_bus("/sys/bus/platform/devices", true);
+	destroy_left();
 }
 
 static void

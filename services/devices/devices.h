@@ -40,7 +40,15 @@ struct rule {
 
 enum state { WAITING, STARTING, RUNNING, RESTING };
 
-#define LENT_MAX 8 /* disks of one driver whose rings' memory is mapped for all its instances */
+#define DOORS_MAX 32 /* disks of one device */
+#define LENT_MAX  8  /* of them have the memory of their rings mapped for all instances */
+
+/* A VDUSE device that was made for a disk. */
+struct door {
+	char name[64], disk[MANAGER_DISK_MAX];
+	bool taken; /* by the instance that runs; else its disk is not there now */
+	struct manager_lent lent;
+};
 
 struct managed {
 	struct managed *next;
@@ -63,8 +71,10 @@ struct managed {
 	uint64_t wait;	     /* ms that the next start waits, after them */
 	unsigned starts;
 	uint64_t started; /* ms */
-	unsigned units;	  /* VDUSE devices made for it */
-	struct manager_lent lent[LENT_MAX]; /* of the first of these; as long as the container is open */
+	uint64_t node;	  /* the inode of its folder in /sys: another device in its place has another */
+	struct door doors[DOORS_MAX];
+	unsigned door_count;
+	struct door *opened; /* the last that was given to a driver */
 	int tty;	  /* the master of its terminal, or -1: it outlives the driver, so that nobody is hung up */
 	char tty_name[32];
 	/* /dev/uinput with the devices that it provides, or -1: these outlive it, so that readers see a pause. */
@@ -85,16 +95,19 @@ void unbind_device(struct managed *m);
 pid_t start_driver(struct managed *m);
 
 /* door.c: what a driver asks for. The descriptor, or a negative errno. */
-int open_door(struct managed *m, const struct manager_request *r);
-/* What of the memory behind that door its device reaches already, or NULL. */
+int open_door(struct managed *m, struct manager_request *r);
+/* What of the memory behind the door that was opened just now its device reaches already, or NULL. */
 const struct manager_lent *lent_at_door(const struct managed *m, const struct manager_request *r);
+/* Another instance begins: it has been given none of them. */
+void leave_doors(struct managed *m);
 /*
  * What the kernel says of the disks behind a driver: requests answered since they were made, and whether any waits for
  * an answer. False: there are none, or this kernel does not say.
  */
 bool count_at_doors(const struct managed *m, uint64_t *answered, bool *waiting);
-/* Take away what was made for a device that is gone. */
+/* Take away what was made for a device that is gone; a disk that is open still goes when destroy_left() finds it closed. */
 void destroy_doors(struct managed *m);
+void destroy_left(void);
 
 uint64_t now_ms(void);
 

@@ -2,7 +2,8 @@
 /*
  * door.c - what drivers are given besides their device: the way to those whom they serve.
  *
- * A disk gets /dev/vduse/pci-ADDRESS, opened anew for each instance. A terminal's master is kept and each instance gets
+ * A disk gets /dev/vduse/pci-ADDRESS, opened anew for each instance; another disk of the device, or in the place of the
+ * first, pci-ADDRESS-N. A terminal's master is kept and each instance gets
  * a duplicate: programs that have the terminal open notice nothing when the driver dies. So it is with input devices:
  * /dev/uinput stays open here, and each instance of the driver goes on with the devices of the one before.
  */
@@ -22,22 +23,21 @@
 #include "devices.h"
 #include "log.h"
 
-#define UNITS_MAX 32
 #define TTYS_MAX  16
 #define LENT_STEP 0x4000000ull /* of bus addresses between two disks of one device */
 
-static void
-vduse_name(const struct managed *m, unsigned unit, char *name, size_t size)
-{
-	snprintf(name, size, unit ? "pci-%s-%u" : "pci-%s", m->address, unit);
-}
+/* Doors of devices that are gone, whose disks somebody has open still: their users get errors, and they go when closed. */
+static struct left {
+	struct left *next;
+	char name[sizeof(((struct door *)NULL)->name)];
+} *left_doors;
 
 /*
  * Map the memory of the rings for the device, if the kernel has it before a driver answers; then it stays what it is.
  * The pages are held by that mapping, not by ours.
  */
 static void
-lend_memory(struct managed *m, unsigned unit, int vduse)
+lend_memory(struct managed *m, struct door *d, int vduse)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
@@ -50,7 +50,7 @@ lend_memory(struct managed *m, unsigned unit, int vduse)
 	if (fd < 0)
 		return;
 	/* Where the rings' own addresses will do, the device finds by them what the kernel means. */
-	map.iova = (entry.start < DEVICE_BUS_END ? DEVICE_BUS_END : entry.start) + unit * LENT_STEP;
+	map.iova = (entry.start < DEVICE_BUS_END ? DEVICE_BUS_END : entry.start) + (uint64_t)(d - m->doors) * LENT_STEP;
 	map.size = entry.last - entry.start + 1;
 	at = map.size <= LENT_STEP ? mmap(NULL, map.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, entry.offset) : MAP_FAILED;
 	close(fd);
@@ -58,41 +58,89 @@ lend_memory(struct managed *m, unsigned unit, int vduse)
 		return;
 	map.vaddr = (uintptr_t)at;
 	if (ioctl(m->container, VFIO_IOMMU_MAP_DMA, &map) == 0)
-		m->lent[unit] = (struct manager_lent){ .start = entry.start, .last = entry.last, .bus = map.iova };
+		d->lent = (struct manager_lent){ .start = entry.start, .last = entry.last, .bus = map.iova };
 	munmap(at, map.size);
+}
+
+/* Of disks that cannot be told from each other each instance finds the first first. */
+static struct door *
+find_door(struct managed *m, const char *disk)
+{
+	for (unsigned i = 0; i < m->door_count; i++)
+		if (!m->doors[i].taken && strcmp(m->doors[i].disk, disk) == 0)
+			return &m->doors[i];
+	return NULL;
 }
 
 const struct manager_lent *
 lent_at_door(const struct managed *m, const struct manager_request *r)
 {
-	return r->what == MANAGER_WANTS_VDUSE && r->unit < LENT_MAX ? &m->lent[r->unit] : NULL;
+	return r->what == MANAGER_WANTS_VDUSE ? &m->opened->lent : NULL;
+}
+
+void
+leave_doors(struct managed *m)
+{
+	for (unsigned i = 0; i < m->door_count; i++)
+		m->doors[i].taken = false;
+}
+
+/* A door for a disk that was not seen here before, under a name that nothing has. NULL: *error says why. */
+static struct door *
+make_door(struct managed *m, const struct manager_request *r, int *error)
+{
+	struct door *d = &m->doors[m->door_count];
+	int control, n = 0;
+	char path[96];
+
+	*error = -ENOSPC;
+	if (m->door_count == DOORS_MAX)
+		return NULL;
+	control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC);
+	if (control < 0) {
+		*error = -errno;
+		return NULL;
+	}
+	memset(d, 0, sizeof(*d));
+	snprintf(d->disk, sizeof(d->disk), "%s", r->disk);
+	for (unsigned i = m->door_count;; i++) {
+		snprintf(d->name, sizeof(d->name), i ? "pci-%s-%u" : "pci-%s", m->address, i);
+		snprintf(path, sizeof(path), "/dev/vduse/%s", d->name);
+		if (access(path, F_OK) < 0 || ++n == DOORS_MAX)
+			break;
+	}
+	*error = vduse_create(control, d->name, &r->kind);
+	close(control);
+	if (*error)
+		return NULL;
+	m->door_count++;
+	return d;
 }
 
 static int
-open_vduse(struct managed *m, const struct manager_request *r)
+open_vduse(struct managed *m, struct manager_request *r)
 {
-	char name[64];
-	bool is_new = r->unit >= m->units;
-	int control, error, fd;
+	struct door *d;
+	bool is_new;
+	int error, fd;
 
-	if (r->unit >= UNITS_MAX || r->unit > m->units) /* their counts are read one after the other */
-		return -EINVAL;
+	r->disk[sizeof(r->disk) - 1] = '\0';
 	if (r->kind.config_size > VDUSE_CONFIG_MAX || r->kind.queues > VDUSE_QUEUES_MAX)
 		return -EINVAL;
-	vduse_name(m, r->unit, name, sizeof(name));
+	d = find_door(m, r->disk);
+	is_new = !d;
 	if (is_new) {
-		control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC);
-		if (control < 0)
-			return -errno;
-		error = vduse_create(control, name, &r->kind);
-		close(control);
-		if (error)
+		d = make_door(m, r, &error);
+		if (!d)
 			return error;
-		m->units = r->unit + 1;
 	}
-	fd = vduse_open(name);
-	if (fd >= 0 && is_new && m->iommu && r->unit < LENT_MAX)
-		lend_memory(m, r->unit, fd);
+	fd = vduse_open(d->name);
+	if (fd < 0)
+		return fd;
+	d->taken = true;
+	m->opened = d;
+	if (is_new && m->iommu && m->door_count <= LENT_MAX)
+		lend_memory(m, d, fd);
 	return fd;
 }
 
@@ -146,7 +194,7 @@ open_input(struct managed *m, unsigned unit)
 }
 
 int
-open_door(struct managed *m, const struct manager_request *r)
+open_door(struct managed *m, struct manager_request *r)
 {
 	int fd;
 
@@ -170,13 +218,12 @@ count_at_doors(const struct managed *m, uint64_t *answered, bool *waiting)
 {
 	*answered = 0;
 	*waiting = false;
-	for (unsigned unit = 0; unit < m->units; unit++) {
-		char name[64], path[128], text[256] = "";
+	for (unsigned i = 0; i < m->door_count; i++) {
+		char path[128], text[256] = "";
 		const char *counts, *waits;
 		int fd;
 
-		vduse_name(m, unit, name, sizeof(name));
-		snprintf(path, sizeof(path), "/sys/class/vduse/%s/counts", name);
+		snprintf(path, sizeof(path), "/sys/class/vduse/%s/counts", m->doors[i].name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
 			text[0] = '\0';
@@ -187,25 +234,55 @@ count_at_doors(const struct managed *m, uint64_t *answered, bool *waiting)
 		if (!counts || !waits)
 			return false;
 		*answered += strtoull(counts + strlen("\nanswered "), NULL, 10);
-		*waiting |= waits[strlen("\nwaiting ")] != '0';
+		*waiting |= m->doors[i].taken && waits[strlen("\nwaiting ")] != '0';
 	}
-	return m->units > 0;
+	return m->door_count > 0;
+}
+
+static int
+destroy_door(const char *door)
+{
+	int control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC), error = 0;
+	char name[VDUSE_NAME_MAX] = "";
+
+	snprintf(name, sizeof(name), "%s", door);
+	if (control < 0 || ioctl(control, VDUSE_DESTROY_DEV, name) < 0)
+		error = -errno;
+	if (control >= 0)
+		close(control);
+	return error;
+}
+
+void
+destroy_left(void)
+{
+	struct left **at = &left_doors, *l;
+
+	while ((l = *at)) {
+		if (destroy_door(l->name) == -EBUSY) {
+			at = &l->next;
+			continue;
+		}
+		*at = l->next;
+		free(l);
+	}
 }
 
 void
 destroy_doors(struct managed *m)
 {
-	int control = m->units ? open("/dev/vduse/control", O_RDWR | O_CLOEXEC) : -1;
+	for (unsigned i = 0; i < m->door_count; i++) {
+		int error = destroy_door(m->doors[i].name);
+		struct left *l = error == -EBUSY ? calloc(1, sizeof(*l)) : NULL;
 
-	for (unsigned unit = 0; control >= 0 && unit < m->units; unit++) {
-		char name[VDUSE_NAME_MAX] = "";
-
-		vduse_name(m, unit, name, sizeof(name));
-		if (ioctl(control, VDUSE_DESTROY_DEV, name) < 0)
-			log_info("%s: its disk stays, without a device: %s", m->address, strerror(errno));
+		if (error)
+			log_info("%s: its disk stays, without a device: %s", m->address, strerror(-error));
+		if (l) {
+			strcpy(l->name, m->doors[i].name);
+			l->next = left_doors;
+			left_doors = l;
+		}
 	}
-	if (control >= 0)
-		close(control);
 	for (unsigned unit = 0; unit < INPUTS_MAX; unit++)
 		if (m->inputs[unit] >= 0)
 			close(m->inputs[unit]);
