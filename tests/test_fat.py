@@ -212,6 +212,11 @@ def test_image_on_a_disk_is_kept(tmp_path):
     assert (tmp_path / "numbers").read_text().split() == [str(n) for n in range(1, 1001)]
 
 
+def test_the_machine_is_stopped_from_the_ramdisk():
+    ended = machine("echo before; kill -USR2 1; read line </dev/console; echo after", "--append", "boot=ramdisk")
+    assert ended.out == "before\n" and "power off" in ended.console, str(ended)
+
+
 def test_nonsense_as_an_image(tmp_path):
     """The driver says what is wrong, and user space comes without a ramdisk."""
     image = tmp_path / "image"

@@ -180,8 +180,7 @@ exit_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* What process 1 waits for; blocked in it. */
-static void
+void
 wait_set(sigset_t *set)
 {
 	sigemptyset(set);
@@ -190,14 +189,20 @@ wait_set(sigset_t *set)
 	sigaddset(set, SIGTERM);
 }
 
-/* Either descriptor of set_standard() may be a standard one already; orphans are reaped on the way. */
-int
-wait_for(pid_t child)
+bool
+asks_to_stop(int number)
 {
-	sigset_t set;
+	if (number == SIGTERM)
+		stop_how = RB_AUTOBOOT;
+	return number == SIGTERM || number == SIGUSR2;
+}
+
+/* Until the child has ended, or one of `set` asks to stop. Orphans are reaped on the way. */
+static int
+reap_until(pid_t child, const sigset_t *set)
+{
 	int status;
 
-	wait_set(&set);
 	for (;;) {
 		pid_t pid = waitpid(-1, &status, WNOHANG);
 
@@ -209,14 +214,18 @@ wait_for(pid_t child)
 			complain("wait");
 			return 127;
 		}
-		switch (sigwaitinfo(&set, NULL)) {
-		case SIGTERM:
-			stop_how = RB_AUTOBOOT;
+		if (asks_to_stop(sigwaitinfo(set, NULL)))
 			return EXIT_STOPPED;
-		case SIGUSR2:
-			return EXIT_STOPPED;
-		}
 	}
+}
+
+int
+wait_for(pid_t child)
+{
+	sigset_t set;
+
+	wait_set(&set);
+	return reap_until(child, &set);
 }
 
 char *
@@ -274,6 +283,7 @@ int
 run_program(const char *program, char *const argv[], char *const environment[], const char *log)
 {
 	pid_t child = fork();
+	sigset_t set;
 
 	if (child == 0) {
 		int null = open("/dev/null", O_RDONLY), words = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644), fd;
@@ -286,7 +296,10 @@ run_program(const char *program, char *const argv[], char *const environment[], 
 		complain("%s", program);
 		_exit(127);
 	}
-	return child < 0 ? 127 : wait_for(child);
+	/* Whoever asks to stop meanwhile is heard later: who goes on believing that it has ended may start a second. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	return child < 0 ? 127 : reap_until(child, &set);
 }
 
 /* Start the device manager if the image has one; it comes back when each device has been tried. */
@@ -329,12 +342,15 @@ static void
 become_init_of_root(void)
 {
 	char *path = disks_initramfs >= 0 ? boot_value("rootinit=") : NULL;
+	sigset_t set;
 
 	if (!path)
 		return;
 	reset_signals();
 	execl(path, path, (char *)NULL);
 	complain("%s", path);
+	wait_set(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL); /* as before */
 	free(path);
 }
 

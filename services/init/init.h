@@ -9,6 +9,7 @@
 #ifndef INIT_INIT_H
 #define INIT_INIT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -22,6 +23,8 @@ char *boot_value(const char *key);    /* what follows `key` ("rows=") on the ker
 void reset_signals(void);	      /* become the child that programs expect */
 void set_standard(int in, int out);   /* `in` and `out` as descriptors 0, 1 and 2 */
 int exit_status(int status);	      /* as a shell has it: 128 + signal */
+void wait_set(sigset_t *set);	      /* what process 1 waits for; blocked in it */
+bool asks_to_stop(int number);	      /* does that signal? Then how is remembered */
 int wait_for(pid_t child);	      /* reap until it has ended; as a shell: 128 + signal; or EXIT_STOPPED */
 /* Run a program to its end with its words in `log`. Its status as a shell has it; 127: it cannot be started. */
 int run_program(const char *program, char *const argv[], char *const environment[], const char *log);

@@ -126,8 +126,7 @@ ramdisk_wait(pid_t child)
 	/* Blocked, so that neither is lost between looking and waiting; with handlers, so that neither is ignored. */
 	signal(SIGCHLD, nothing);
 	signal(SIGUSR1, nothing);
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
+	wait_set(&set);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	for (;;) {
@@ -138,6 +137,10 @@ ramdisk_wait(pid_t child)
 			break;
 		}
 		sent = sigwaitinfo(&set, NULL);
+		if (asks_to_stop(sent)) {
+			result = EXIT_STOPPED;
+			break;
+		}
 		if (sent != SIGUSR1)
 			continue;
 		/* The end of a session's leader takes the terminal from what is left of it. */
