@@ -232,7 +232,7 @@ prepare(struct block_driver *b)
 
 	if (disk->sectors == 0 || disk->queues == 0 || disk->queues > BLOCK_QUEUES_MAX || disk->block_size < SECTOR_SIZE ||
 		disk->segments_max == 0 || disk->sectors_max < disk->block_size / SECTOR_SIZE) {
-		log_error("the disk makes no sense");
+		log_error("%s: the disk makes no sense", disk->id);
 		return -EINVAL;
 	}
 	if (disk->segments_max > BLOCK_SEGMENTS_MAX)
@@ -248,8 +248,13 @@ prepare(struct block_driver *b)
 int
 block_serve(struct block_driver **disks, unsigned count, const struct driver_options *o)
 {
+	unsigned good = 0;
+
 	for (unsigned i = 0; i < count; i++)
-		if (prepare(disks[i]) < 0)
-			return DRIVER_EXIT_DEVICE;
+		if (prepare(disks[i]) == 0)
+			disks[good++] = disks[i];
+	count = good;
+	if (count == 0)
+		return DRIVER_EXIT_DEVICE;
 	return o->test ? block_serve_test(disks, count, o) : block_serve_vduse(disks, count, o);
 }

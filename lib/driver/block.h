@@ -121,7 +121,7 @@ void block_push(struct block_driver *b);
 
 /*
  * Serve the kernel through VDUSE until told to stop, or test. A driver has one disk or several, all on the same
- * device. Returns the process's status.
+ * device; one that makes no sense is left out. Returns the process's status.
  */
 struct driver_options;
 int block_serve(struct block_driver **disks, unsigned count, const struct driver_options *o);

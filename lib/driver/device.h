@@ -36,6 +36,7 @@ struct device {
 	char name[32]; /* the PCI address, or what the manager calls it */
 	int fd, group, container;
 	bool iommu;
+	bool low;	   /* it reaches 4 GiB only: for the driver to say before it asks for memory */
 	bool inherited;	   /* a predecessor's memory may be mapped still */
 	bool platform; /* no PCI device: ranges of ports are its first regions, interrupt lines its kinds of interrupts */
 	uint64_t next_bus; /* the next bus address to give out */

@@ -26,6 +26,7 @@ struct vfio_tessera_dma_alloc {
 };
 
 #define VFIO_TESSERA_ALLOC_DMA _IO(VFIO_TYPE, VFIO_BASE + 64)
+#define ALLOC_BELOW_4_GIB      1u
 
 #define PAGE_SIZE  4096ull
 #define ARENA_SIZE (128ull << 10)
@@ -77,7 +78,9 @@ dma_unmap(struct device *d, uint64_t bus, size_t size)
 static int
 new_memory_of_kernel(struct device *d, size_t size, void **addr, uint64_t *bus)
 {
-	struct vfio_tessera_dma_alloc alloc = { .argsz = sizeof(alloc), .size = size };
+	struct vfio_tessera_dma_alloc alloc = {
+		.argsz = sizeof(alloc), .flags = d->low ? ALLOC_BELOW_4_GIB : 0, .size = size,
+	};
 
 	if (ioctl(d->container, VFIO_TESSERA_ALLOC_DMA, &alloc) < 0)
 		return -errno;

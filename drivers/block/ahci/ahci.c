@@ -476,8 +476,7 @@ run(struct device *d, const struct driver_options *o)
 	a.registers = device_registers(d, 5, AHCI_PORT(1));
 	if (!a.registers || reset(&a) < 0)
 		return DRIVER_EXIT_DEVICE;
-	if (!(read32(a.registers, AHCI_CAP) & AHCI_CAP_64))
-		log_debug("the controller reaches 4 GiB");
+	d->low = !(read32(a.registers, AHCI_CAP) & AHCI_CAP_64);
 	ports = read32(a.registers, AHCI_PI);
 	for (unsigned i = 0; i < PORTS; i++)
 		if (ports >> i & 1 && AHCI_PORT(i) + AHCI_PORT_SIZE <= d->bars[5].size &&

@@ -235,6 +235,7 @@ read_disk(struct virtio_blk *v, const struct driver_options *o)
 	disk->zeroes_max = virtio_has(t, VIRTIO_BLK_WRITE_ZEROES) ? c.max_write_zeroes_sectors : 0;
 	disk->queues = virtio_has(t, VIRTIO_BLK_MQ) ? c.num_queues : 1;
 	disk->queues = disk->queues < left ? disk->queues : left;
+	disk->queues = disk->queues < BLOCK_QUEUES_MAX ? disk->queues : BLOCK_QUEUES_MAX;
 	snprintf(disk->id, sizeof(disk->id), "virtio-blk");
 }
 
