@@ -1,5 +1,6 @@
 #!/bin/sh
 # What GCC puts into programs: gcov and gprof's counters, the sanitizers of addresses, leaks, threads and undefined behaviour, stack protector, static and position-independent programs.
+# when: asked
 # seconds: 240
 cat >c.c <<'C'
 #include <stdio.h>

@@ -1,5 +1,6 @@
 #!/bin/sh
 # A project of C and C++ of twelve files as people build it: make -j4 with dependencies found by the compiler, changed a little, built again; precompiled headers; exceptions through C, threads and thread-local storage in libraries that are opened and closed.
+# when: asked
 # seconds: 300
 mkdir src && cd src
 for i in 1 2 3 4 5 6 7 8; do echo "#include \"all.h\"

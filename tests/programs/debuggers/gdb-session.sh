@@ -1,5 +1,6 @@
 #!/bin/sh
 # gdb as somebody works with it: next, step, finish and until, watchpoints, threads looked at, held and run one by one, frames and variables, signals, checkpoints, a core file made of a running program, gdbserver.
+# when: asked
 # seconds: 300
 
 # One processor for gdb and what it debugs, and no instruction that is stepped while it touches what is watched:

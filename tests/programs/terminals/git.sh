@@ -1,5 +1,6 @@
 #!/bin/sh
 # git at a terminal: vim writes the messages, add -p asks, log is paged by less, a conflict is resolved by hand, commits are reordered and joined by rebase -i.
+# when: asked
 # seconds: 240
 export PYTHONPATH=/programs PYTHONDONTWRITEBYTECODE=1 HOME="$PWD" GIT_CONFIG_NOSYSTEM=1 LESS=
 export GIT_AUTHOR_DATE="2026-01-01T00:00:00Z" GIT_COMMITTER_DATE="2026-01-01T00:00:00Z" EDITOR="vim.tiny -u NONE -i NONE" GIT_PAGER="less -X"
