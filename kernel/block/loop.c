@@ -49,7 +49,7 @@ struct loop {
 	struct list node;            /* [T] */
 	struct mutex lock;           /* class LOOP */
 	enum loop_state state;       /* [l] */
-	struct file *file;           /* [l] a reference; NULL: unbound */
+	struct file *file;           /* [l] a reference; NULL: unbound. Changed with queue_lock held, too */
 	uint64_t offset, size_limit; /* [l] bytes */
 	uint32_t flags;              /* [l] LOOP_* */
 	char name[LOOP_NAME], crypt_name[LOOP_NAME]; /* [l] what programs call it */
@@ -343,6 +343,15 @@ is_loop_file(const struct file *f)
 	return b && block_is_loop(b);
 }
 
+static void
+set_file(struct loop *lo, struct file *f)
+{
+	uint64_t flags = spin_lock_irq(&lo->queue_lock);
+
+	lo->file = f;
+	spin_unlock_irq(&lo->queue_lock, flags);
+}
+
 /*
  * May `f` be what the disk of `lo` shows? Not itself, by whatever chain of loop devices. Where `f` is one the chain
  * must not become longer before `lo` has its file: loops_lock is held from before this call to after that. That it may
@@ -359,17 +368,19 @@ check_file(const struct loop *lo, struct file *f)
 	while (!error && is_loop_file(f)) {
 		struct loop *below = loop_of(file_block_device(f));
 		struct file *next = NULL;
+		uint64_t flags;
 
 		assert_mutex_held(&loops_lock);
 		if (below == lo) {
 			error = -EBADF;
 			break;
 		}
-		mutex_lock(&below->lock);
+		/* Its own lock may be held for as long as its file, a hung daemon's maybe, takes to be written. */
+		flags = spin_lock_irq(&below->queue_lock);
 		next = below->file;
 		if (next)
 			file_get(next);
-		mutex_unlock(&below->lock);
+		spin_unlock_irq(&below->queue_lock, flags);
 		file_put_late(f);
 		if (!next)
 			return -EINVAL;
@@ -416,7 +427,7 @@ configure_locked(struct loop *lo, struct file *f, bool writable, uint32_t block,
 	lo->flags = s->flags;
 	if (!(f->mode & FILE_WRITE) || !writable || !f->ops->write)
 		lo->flags |= LOOP_READ_ONLY;
-	lo->file = f;
+	set_file(lo, f);
 	below = file_block_device(f);
 	if (!block)
 		block = (lo->flags & LOOP_DIRECT_IO) && below ? below->disk->limits.logical_block : BLOCK_SECTOR;
@@ -430,7 +441,7 @@ configure_locked(struct loop *lo, struct file *f, bool writable, uint32_t block,
 		error = start_worker(lo);
 	if (error) {
 		hide(lo);
-		lo->file = NULL;
+		set_file(lo, NULL);
 		lo->flags = 0;
 	} else {
 		file_get(f);
@@ -496,7 +507,7 @@ unbind(struct loop *lo)
 	block_disk_freeze(d);
 	stop_worker(lo);
 	hide(lo);
-	lo->file = NULL;
+	set_file(lo, NULL);
 	lo->offset = lo->size_limit = 0;
 	lo->flags = 0;
 	memset(lo->name, 0, sizeof(lo->name));
@@ -569,7 +580,7 @@ loop_change_file(struct block_device *b, struct file *f)
 		old = lo->file;
 		file_get(f);
 		hide(lo);
-		lo->file = f;
+		set_file(lo, f);
 		set_limits(lo, lo->disk->limits.logical_block);
 		if (!may_be_direct(lo))
 			lo->flags &= ~LOOP_DIRECT_IO;

@@ -443,16 +443,20 @@ backing_sync_patiently(struct backing *b, bool killable)
 	enum wait_mode mode = killable ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
 	uint64_t start = atomic_load(&b->written), due = count_due(b);
 	uint64_t now = start;
+	deadline_t last = DEADLINE_NEVER; /* for one who is being killed: of all, not of a step */
 	int error = 0;
 
 	while (error == 0 && now - start < due && count_due(b) > 0) {
 		uint64_t before = now;
 
+		if (last == DEADLINE_NEVER && signal_fatal_pending(current_thread()))
+			last = deadline_after(PATIENCE);
+
 		kick_all(b);
 		/* What is truncated is written by nobody. */
 		error = wait_event_deadline(&b->progress, (now = atomic_load(&b->written)) != before ||
 								  atomic_load(&b->dead) || count_due(b) == 0,
-					    mode, deadline_after(PATIENCE));
+					    mode, MIN(last, deadline_after(PATIENCE)));
 		if (atomic_load(&b->dead))
 			break;
 	}

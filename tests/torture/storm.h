@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 enum { STORM_TYPES = 160 };
 
@@ -102,6 +103,24 @@ static inline bool
 storm_over(long long end)
 {
 	return check_now_ms() >= end;
+}
+
+/* A child that takes memory and gives it back, so that there is little, until its parent or somebody ends it. */
+static inline void
+storm_hog(void)
+{
+	size_t size = 8 << 20;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			continue;
+		for (size_t i = 0; i < size; i += 4096)
+			p[i] = 1;
+		munmap(p, size);
+	}
 }
 
 /* What lives, not what has happened; magazines are made once for each CPU and cache. */

@@ -23,7 +23,7 @@ is_valid(const struct inode *i)
 	return clock_monotonic_ns() < READ_ONCE(fuse_node_of(i)->valid_until);
 }
 
-/* An answer with attributes of `i`. -EIO: they are of something else. */
+/* An answer with attributes of `i`. -EIO: they are of something else. 1: of before they were declared stale. */
 static int
 take_attributes(struct inode *i, const struct fuse_attr_out *out, uint64_t version)
 {
@@ -31,12 +31,13 @@ take_attributes(struct inode *i, const struct fuse_attr_out *out, uint64_t versi
 		fuse_node_bad(i);
 		return -EIO;
 	}
-	fuse_node_update(i, &out->attr, fuse_deadline(out->valid, out->valid_ns), version);
-	return 0;
+	return fuse_node_update(i, &out->attr, fuse_deadline(out->valid, out->valid_ns), version) ? 0 : 1;
 }
 
+#define ASKED_AGAIN 3 /* times at most: a daemon may declare a node stale with every answer */
+
 static int
-get_attributes(struct inode *i, struct file *f)
+ask_attributes(struct inode *i, struct file *f)
 {
 	struct fuse_connection *c = fuse_of(i);
 	struct fuse_getattr_in in = { 0 };
@@ -55,6 +56,16 @@ get_attributes(struct inode *i, struct file *f)
 		error = take_attributes(i, r->out, version);
 	fuse_request_put(r);
 	return error;
+}
+
+static int
+get_attributes(struct inode *i, struct file *f)
+{
+	int error = 1;
+
+	for (int n = 0; error > 0 && n < ASKED_AGAIN; n++)
+		error = ask_attributes(i, f);
+	return MIN(error, 0);
 }
 
 int

@@ -188,6 +188,7 @@ struct fuse_node {
 	uint64_t lookups;                  /* [f] */
 	uint64_t valid_until;              /* [f] monotonic ns: attributes may be believed; 0: no */
 	uint64_t attr_version;             /* [f] conn->attr_version of the last change */
+	uint64_t stale_version;            /* [f] the same of when what is known was last declared stale */
 	struct fuse_attr attr;             /* [f] as last told */
 	bool in_tree;                      /* [t] */
 	bool bad;                          /* [a] it turned out to be another file */
@@ -336,7 +337,8 @@ void fuse_node_uncount(struct inode *i);
 /* The node `id` that is known, with a reference; NULL. */
 struct inode *fuse_node_find(struct fuse_connection *c, uint64_t id);
 struct inode *fuse_node_root(struct filesystem *fs, mode_t mode);
-void fuse_node_update(struct inode *i, const struct fuse_attr *a, uint64_t valid_until, uint64_t version);
+/* What was asked for at `version`; 0: it is believed in any case. False: it was declared stale since, and is not taken. */
+bool fuse_node_update(struct inode *i, const struct fuse_attr *a, uint64_t valid_until, uint64_t version);
 void fuse_node_evict(struct inode *i);
 /* Attributes are not to be believed any more. */
 void fuse_node_stale(struct inode *i);

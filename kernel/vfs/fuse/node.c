@@ -130,7 +130,7 @@ fuse_node_stale(struct inode *i)
 	struct fuse_node *n = fuse_node_of(i);
 
 	spin_lock(&n->lock);
-	n->attr_version = fuse_change_begin(fuse_of(i));
+	n->attr_version = n->stale_version = fuse_change_begin(fuse_of(i));
 	WRITE_ONCE(n->valid_until, 0);
 	spin_unlock(&n->lock);
 }
@@ -216,19 +216,20 @@ contents_changed(struct inode *i, bool shorter, bool same_size, bool newer)
 		object_drop_clean(i->object, 0, UINT64_MAX);
 }
 
-void
+bool
 fuse_node_update(struct inode *i, const struct fuse_attr *a, uint64_t valid_until, uint64_t version)
 {
 	struct fuse_node *n = fuse_node_of(i);
-	bool newer, sized = i->object && !fuse_keeps_writes(i);
+	bool newer, fresh, sized = i->object && !fuse_keeps_writes(i);
 	uint64_t size = a->size;
 
 	spin_lock(&n->lock);
 	if (version && n->attr_version > version) {
 		/* It was asked for before a change here: believed in nothing but what no change here touches. */
 		WRITE_ONCE(n->valid_until, 0);
+		fresh = n->stale_version <= version;
 		spin_unlock(&n->lock);
-		return;
+		return fresh;
 	}
 	newer = a->mtime != n->attr.mtime || a->mtime_ns != n->attr.mtime_ns;
 	n->attr = *a;
@@ -243,6 +244,7 @@ fuse_node_update(struct inode *i, const struct fuse_attr *a, uint64_t valid_unti
 	spin_unlock(&n->lock);
 	if (sized)
 		contents_changed(i, a->size < size, size == a->size, newer);
+	return true;
 }
 
 /* --- birth and death ---------------------------------------------------------------------------------- */

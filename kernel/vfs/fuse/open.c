@@ -288,8 +288,16 @@ fuse_release(struct file *f)
 	struct fuse_file *ff = f->private;
 
 	f->private = NULL;
-	if (ff && !fuse_keeper_take(ff))
-		put(ff, ff->conn->destroy);
+	if (!ff || fuse_keeper_take(ff))
+		return;
+	/* A store by a mapping may have come after the last close(2), and been written since. */
+	if (ff->inode && (ff->flags & O_ACCMODE) != O_RDONLY && !fuse_node_is_bad(ff->inode)) {
+		if (ff->conn->destroy)
+			(void)fuse_tell_times(ff->inode, ff);
+		else
+			fuse_tell_times_late(ff->inode, ff);
+	}
+	put(ff, ff->conn->destroy);
 }
 
 /* --- flush, fsync --------------------------------------------------------------------------------------- */

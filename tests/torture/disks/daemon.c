@@ -19,6 +19,10 @@
 #define F_HONEST    (F_NEEDED | F_EVENT_IDX | 1ull << VIRTIO_BLK_F_WRITE_ZEROES | 1ull << VIRTIO_BLK_F_DISCARD | \
 		     1ull << VIRTIO_BLK_F_FLUSH | 1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_MQ)
 
+#ifndef VDUSE_VQ_DIRECT /* Tessera's: a device serves the ring itself */
+#define VDUSE_VQ_DIRECT _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd)
+#endif
+
 struct queue {
 	bool ready;
 	unsigned int num;
@@ -352,7 +356,7 @@ wrong_ioctl(struct server *s)
 
 	for (int i = 0; i < 8; i++)
 		c.data[i] = below(s, 4) ? DISK_SIZE / 512 : odd(s);
-	switch (below(s, 8)) {
+	switch (below(s, 9)) {
 	case 0:
 		ioctl(s->fd, VDUSE_VQ_SETUP, &queue);
 		break;
@@ -373,6 +377,9 @@ wrong_ioctl(struct server *s)
 			c.head = (struct vduse_config_data){ .offset = 0, .length = 8 };
 		ioctl(s->fd, VDUSE_DEV_SET_CONFIG, &c);
 		ioctl(s->fd, VDUSE_DEV_INJECT_CONFIG_IRQ);
+		break;
+	case 6: /* a queue that a device would serve, and none is there */
+		ioctl(s->fd, VDUSE_VQ_DIRECT, &kick);
 		break;
 	default:
 		ioctl(s->fd, VDUSE_VQ_INJECT_IRQ, &index);

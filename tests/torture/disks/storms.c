@@ -314,23 +314,6 @@ writer(struct disk *d, int which)
 }
 
 static void
-hog(void)
-{
-	size_t size = 8 << 20;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
-		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (p == MAP_FAILED)
-			continue;
-		for (size_t i = 0; i < size; i += 4096)
-			p[i] = 1;
-		munmap(p, size);
-	}
-}
-
-static void
 death_body(void)
 {
 	long long over = storm_end();
@@ -351,7 +334,7 @@ death_body(void)
 	eater = fork();
 	CHECK(eater >= 0);
 	if (eater == 0)
-		hog();
+		storm_hog();
 	while (!storm_over(over)) {
 		check_sleep_ms(5 + storm_below(60));
 		if (storm_below(4) == 0) {

@@ -324,23 +324,6 @@ writer(struct site *s, struct tree *t)
 }
 
 static void
-hog(void)
-{
-	size_t size = 8 << 20;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
-		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (p == MAP_FAILED)
-			continue;
-		for (size_t i = 0; i < size; i += 4096)
-			p[i] = 1;
-		munmap(p, size);
-	}
-}
-
-static void
 death_body(void)
 {
 	static const char *tops[MOUNTS];
@@ -369,7 +352,7 @@ death_body(void)
 	eater = fork();
 	CHECK(eater >= 0);
 	if (eater == 0)
-		hog();
+		storm_hog();
 	for (int i = 0; i < WORKERS; i++)
 		user[i] = start_worker(tops, 1); /* the first one: writers of the others are alone in their files */
 	while (!storm_over(over)) {
