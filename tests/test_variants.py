@@ -31,7 +31,7 @@ GROUPS = {
 
 # An emulator that changes over to another CPU whenever one waits makes watched accesses meet. Every access that is
 # watched waits for microseconds, which are thousands of instructions: two nanoseconds for each halve them, and the
-# CPU has still changed over hundreds of times. With sixteen, interrupts that are watched leave no time for anything else.
+# CPU has still changed over hundreds of times. With sixteen, interrupts that are watched leave no time for all else.
 HOW = {"kcsan": ("--icount", "--qemu", "-icount shift=1", "--cpus", "4")}
 
 
