@@ -348,12 +348,11 @@ vector_off(struct vfio_pci *vp, uint32_t index)
 	if (vp->mode == VFIO_PCI_MSIX) {
 		WRITE_ONCE(v->on, false);
 		arch_msi_tell(v->number);
-	}
-	arch_msi_unhandle(v->number);
-	if (vp->mode == VFIO_PCI_MSIX) {
-		arch_msi_free(v->number);
+		arch_msi_free(v->number); /* waits for its handler, too */
 		v->number = -1;
 		vp->numbers--;
+	} else {
+		arch_msi_unhandle(v->number);
 	}
 	v->trigger = NULL;
 	file_put(f);

@@ -49,6 +49,7 @@ struct front {
 	struct manager_lent lent; /* memory that the device reaches for all instances of us */
 	struct ring_chain chain; /* the one being read */
 	bool started, rings_lent;
+	bool to_tell; /* the manager that we serve: when the first requests are on their way */
 	struct watch watchdog; /* of rings that are lent */
 	unsigned silent[VDUSE_QUEUES_MAX]; /* for so many ticks the device has answered nothing of what is there */
 	uint16_t seen[VDUSE_QUEUES_MAX]; /* how far it was */
@@ -447,7 +448,15 @@ begun(struct vduse *v)
 		for (unsigned i = 0; f->rings_lent && i < v->queue_count; i++)
 			f->block->ops->lent(f->block, i, v->queues[i].kick.fd);
 	}
-	log_info("serving%s%s", v->adopted ? ": going on where another stopped" : "", f->rings_lent ? ", by the device itself" : "");
+	f->to_tell = true;
+}
+
+static void
+tell_running(struct front *f)
+{
+	f->to_tell = false;
+	log_info("serving%s%s", f->vduse.adopted ? ": going on where another stopped" : "",
+		f->rings_lent ? ", by the device itself" : "");
 	manager_tell_running(f->manager_fd);
 }
 
@@ -475,7 +484,7 @@ slow(struct block_driver *b)
 	manager_tell_waiting(((struct front *)b->source)->manager_fd);
 }
 
-/* After each batch: tell the kernel what is done. */
+/* After each batch, when block.c's hook has handed on what came: tell the kernel what is done. */
 static void
 after_batch(struct batch_hook *h)
 {
@@ -485,6 +494,8 @@ after_batch(struct batch_hook *h)
 	for (unsigned i = 0; i < f->vduse.queue_count; i++)
 		if (f->starved[i] && f->vduse.queues[i].ready && !f->vduse.draining)
 			kicked(&f->vduse, &f->vduse.queues[i]);
+	if (f->to_tell)
+		tell_running(f);
 }
 
 static int

@@ -191,14 +191,15 @@ device_open(struct device *d, const char *address)
 }
 
 /*
- * Of a predecessor: the device begins no access to memory, and its interrupts go nowhere. What it had mapped stays
- * until the driver has reset the device: what is under way may still come. An error says that there was nothing
- * to take away.
+ * Of a predecessor: the interrupts go nowhere, and without an IOMMU the device begins no access to memory. With one it
+ * reaches what the predecessor had mapped, and that stays until the driver has reset the device: it may go on, and is
+ * not switched off and on again, which takes an emulator long. An error says that there was nothing to take away.
  */
 static void
 silence(struct device *d)
 {
-	device_bus_master(d, false);
+	if (!d->iommu || !(device_config_read(d, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
+		device_bus_master(d, false);
 	for (uint32_t index = VFIO_PCI_INTX_IRQ_INDEX; index <= VFIO_PCI_MSIX_IRQ_INDEX; index++) {
 		struct vfio_irq_set none = {
 			.argsz = sizeof(none),
@@ -276,10 +277,13 @@ device_capability(struct device *d, uint8_t id, unsigned after)
 		return 0;
 	/* A list that runs in a circle ends by the count of what fits. */
 	for (unsigned left = 48; left && (at & ~3u) >= 0x40; left--) {
+		unsigned both; /* what it is, and where the next one lies */
+
 		at &= ~3u;
-		if (device_config_read(d, at, 1) == id)
+		both = device_config_read(d, at, 2);
+		if ((both & 0xff) == id)
 			return at;
-		at = device_config_read(d, at + 1, 1);
+		at = both >> 8;
 	}
 	return 0;
 }
@@ -287,13 +291,14 @@ device_capability(struct device *d, uint8_t id, unsigned after)
 void
 device_bus_master(struct device *d, bool on)
 {
-	uint32_t command;
+	uint32_t command, wanted;
 
 	if (d->platform)
 		return;
 	command = device_config_read(d, PCI_COMMAND, 2);
-	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	device_config_write(d, PCI_COMMAND, 2, on ? command : command & ~PCI_COMMAND_MASTER);
+	wanted = (command & ~PCI_COMMAND_MASTER) | PCI_COMMAND_MEMORY | (on ? PCI_COMMAND_MASTER : 0);
+	if (wanted != command)
+		device_config_write(d, PCI_COMMAND, 2, wanted);
 }
 
 uint8_t

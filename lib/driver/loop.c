@@ -92,6 +92,13 @@ loop_add_hook(struct batch_hook *h)
 	*end = h;
 }
 
+static void
+run_hooks(void)
+{
+	for (struct batch_hook *h = hooks; h; h = h->next)
+		h->run(h);
+}
+
 void
 loop_once(int milliseconds)
 {
@@ -108,8 +115,7 @@ loop_once(int milliseconds)
 		w->ready(w);
 	}
 	batches = batch.outer;
-	for (struct batch_hook *h = hooks; h; h = h->next)
-		h->run(h);
+	run_hooks();
 }
 
 static void
@@ -126,6 +132,7 @@ loop_run(void)
 
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
+	run_hooks();
 	while (!stopped)
 		loop_once(-1);
 	return stop_status;

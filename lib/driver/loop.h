@@ -44,7 +44,10 @@ void loop_add_hook(struct batch_hook *h);
 
 /* Wait once, up to `milliseconds` (-1: for ever), and serve what came. */
 void loop_once(int milliseconds);
-/* Serve until loop_stop(); returns what that was given. SIGTERM and SIGINT stop with 0. */
+/*
+ * Serve until loop_stop(); returns what that was given. SIGTERM and SIGINT stop with 0. Hooks run before the first
+ * wait, too: what was gathered by then goes out.
+ */
 int loop_run(void);
 void loop_stop(int status);
 

@@ -6,8 +6,9 @@
  * Where a queue has no slot for a namespace's request, block.c tries again after each batch, whosesoever completions
  * made room. Namespaces of formats that we cannot use are left out.
  *
- * A slot of a queue is a command's identifier, its PRP list (4.3) and its request. A queue has one slot less than
- * entries, so that it never fills. Pages are of 4 KiB: block.c brings data whose pieces meet at page borders.
+ * A slot of a queue is a command's identifier, its PRP list (4.3) and its request. A queue has fewer slots than
+ * entries, so that it never fills, and as many as one disk has requests: memory for the device costs a new instance
+ * time. The admin queue has none. Pages are of 4 KiB: block.c brings data whose pieces meet at page borders.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,14 +20,15 @@
 #include "driver.h"
 #include "nvme_hw.h"
 
-#define QUEUE_SIZE  128
+#define QUEUE_SIZE  64
+#define SLOTS_MAX   44 /* a ring of the kernel's holds 42 requests */
 #define PAGE	    4096u
 #define LIST_SIZE   1024 /* a PRP list: none crosses a page */
 #define SECTORS_MAX (LIST_SIZE / 8 * PAGE / SECTOR_SIZE)
 #define QUEUES_MAX  4
 #define NAMESPACES_MAX 16
 #define ADMIN_MS    10000
-#define SPIN_US     50 /* an answer is worth so much waiting awake */
+#define SPIN_US     200 /* an answer is worth so much waiting awake: the disk's users wait, too */
 
 struct slot {
 	struct block_request *request;
@@ -35,7 +37,7 @@ struct slot {
 };
 
 struct queue {
-	unsigned id, size, vector;
+	unsigned id, size, slot_count, vector;
 	uint16_t tail, told, head;
 	uint16_t phase;
 	struct nvme_command *commands;
@@ -65,25 +67,27 @@ struct nvme {
 /* ------------------------------------------------------------------------------------------- the queues */
 
 static int
-queue_make(struct nvme *n, struct queue *q, unsigned id, unsigned size)
+queue_make(struct nvme *n, struct queue *q, unsigned id, unsigned size, unsigned slots)
 {
 	unsigned most = NVME_CAP_MQES(n->cap), stride = NVME_CAP_STRIDE(n->cap);
 
 	q->id = id;
 	q->size = size < most ? size : most;
+	q->slot_count = slots < q->size ? slots : q->size - 1;
 	q->phase = 1;
 	if (dma_alloc(n->device, &q->commands_memory, q->size * sizeof(struct nvme_command)) < 0 ||
-		dma_alloc(n->device, &q->completions_memory, q->size * sizeof(struct nvme_completion)) < 0 ||
-		dma_alloc(n->device, &q->lists, q->size * LIST_SIZE) < 0)
+		dma_alloc(n->device, &q->completions_memory, q->size * sizeof(struct nvme_completion)) < 0)
 		return -ENOMEM;
 	q->commands = q->commands_memory.addr;
 	q->completions = q->completions_memory.addr;
 	q->tail_doorbell = n->registers + NVME_DOORBELLS + 2ul * id * stride;
 	q->head_doorbell = q->tail_doorbell + stride;
-	q->slots = calloc(q->size, sizeof(*q->slots));
-	if (!q->slots)
+	if (q->slot_count == 0)
+		return 0;
+	q->slots = calloc(q->slot_count, sizeof(*q->slots));
+	if (!q->slots || dma_alloc(n->device, &q->lists, q->slot_count * LIST_SIZE) < 0)
 		return -ENOMEM;
-	for (unsigned i = 0; i + 1 < q->size; i++) {
+	for (unsigned i = 0; i < q->slot_count; i++) {
 		q->slots[i].number = i;
 		q->slots[i].next = q->free;
 		q->free = &q->slots[i];
@@ -211,7 +215,7 @@ reap(struct queue *q)
 
 	while (take(q, &c)) {
 		unsigned code = NVME_STATUS_CODE(c.status);
-		struct slot *s = c.id < q->size ? &q->slots[c.id] : NULL;
+		struct slot *s = c.id < q->slot_count ? &q->slots[c.id] : NULL;
 		struct block_request *r;
 
 		if (!s || !s->request) {
@@ -343,7 +347,7 @@ enable(struct nvme *n)
 	write32(n->registers, NVME_CC, 0);
 	error = wait_ready(n, 0);
 	device_bus_master(n->device, true);
-	if (error || queue_make(n, &n->admin, 0, 16) < 0 || dma_alloc(n->device, &n->page, PAGE) < 0)
+	if (error || queue_make(n, &n->admin, 0, 16, 0) < 0 || dma_alloc(n->device, &n->page, PAGE) < 0)
 		return error ? error : -ENOMEM;
 	if (NVME_CAP_MPSMIN(n->cap) > PAGE) {
 		log_error("the controller has no pages of 4 KiB");
@@ -484,13 +488,13 @@ create_queues(struct nvme *n, unsigned wanted)
 	/* Vector 0 is the admin queue's too, which is polled. */
 	error = device_interrupts(n->device, wanted + 1);
 	for (unsigned i = 0; i < wanted && error >= 0; i++) {
-		error = queue_make(n, &n->queues[i], i + 1, QUEUE_SIZE);
+		error = queue_make(n, &n->queues[i], i + 1, QUEUE_SIZE, SLOTS_MAX);
 		n->queues[i].vector = device_on_interrupt(n->device, i + 1, interrupt, n);
 	}
 	if (error >= 0)
 		error = create_pairs(n, wanted);
 	n->queue_count = n->common.queues = wanted;
-	n->common.depth = n->queues[0].size - 1;
+	n->common.depth = n->queues[0].slot_count;
 	return error;
 }
 
