@@ -393,6 +393,49 @@ def test_driver_that_hangs_is_killed(tmp_path):
     assert (ended.status, ended.out) == (0, "read 0\n1\n"), str(ended)
 
 
+# A driver's successor is a process already: it holds nothing, serves when the driver dies, is not missed when it dies
+# itself, alone or with the driver, and is of the program's file as it is then.
+SPARE = """
+program=/usr/lib/tessera/drivers/virtio_blk
+all() { grep -las '^@virtio_blk' /proc/[0-9]*/cmdline | tr -dc '0-9\\n'; }
+running() { sed -n 's/.*virtio_blk running pid \\([0-9]*\\) .*/\\1/p' /run/devices/status; }
+# wait_until WORD..: a command that says yes; what is printed tells when none does.
+wait_until() { for n in $(seq 1200); do "$@" && return; busybox usleep 50000; done; echo "never: $*"; all; cat /run/devices/status /run/devices.log; }
+both() { d=$(running) && [ -n "$d" ] && [ "$(all | wc -l)" = 2 ] && s=$(all | grep -vx "$d") && [ "$(echo $s | wc -w)" = 1 ]; }
+runs() { [ "$(running)" = "$1" ]; }
+another() { d=$(running); [ -n "$d" ] && [ "$d" != "$1" ]; }
+read_disk() { dd if=/dev/vda bs=64k count=16 iflag=direct 2>/dev/null | cmp -n 1048576 - /tmp/was; }
+dd if=/dev/vda of=/tmp/was bs=64k count=16 2>/dev/null
+wait_until both
+echo holds $(ls /proc/$s/fd | sort -n)
+kill -9 $d; read_disk
+wait_until runs $s
+wait_until both
+kill -9 $s; read_disk
+kill -9 $d; read_disk
+wait_until another $d
+for n in 1 2 3 4 5; do
+	wait_until both
+	was=$d
+	kill -9 $s $d; read_disk
+	wait_until another $was
+done
+wait_until both
+cp $program /tmp/new && mv /tmp/new $program
+was=$d
+kill -9 $d; read_disk
+wait_until another $was
+[ $(stat -L -c %i /proc/$d/exe) = $(stat -c %i $program) ] && echo the new one
+true
+"""
+
+
+def test_next_driver_is_ready(tmp_path):
+    make_disk(tmp_path / "disk")
+    ended = run_vm(SPARE, "--disk", f"{tmp_path}/disk", timeout=600)
+    assert (ended.status, ended.out) == (0, "holds 0 1 2 5\nthe new one\n"), str(ended)
+
+
 PLUGGED = TABLE + """
 say() { printf "$1" | dd of=/sys/bus/pci/devices/0000:00:01.0/config bs=1 seek=60 conv=notrunc 2>/dev/null; }
 /devices --daemon 2>/tmp/log

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "driver.h"
+#include "manager.h"
 
 #define LET_GO_S 30
 
@@ -26,12 +27,13 @@ usage(const struct driver *driver)
 	       "  --verbose           say more\n"
 	       "  --no-confine        keep all system calls, for debuggers\n"
 	       "  --device-fd N --container-fd N --manager-fd N --name TEXT\n"
-	       "                      what the device manager has opened\n",
+	       "                      what the device manager has opened\n"
+	       "  --device-later      the manager sends the device and the container when they are to be driven\n",
 		driver->name, driver->about);
 }
 
 enum { OPTION_PCI = 256, OPTION_VDUSE, OPTION_TEST, OPTION_QUEUES, OPTION_VERBOSE, OPTION_NO_CONFINE, OPTION_DEVICE,
-	OPTION_CONTAINER, OPTION_MANAGER, OPTION_NAME, OPTION_FILE, OPTION_HELP };
+	OPTION_CONTAINER, OPTION_MANAGER, OPTION_LATER, OPTION_NAME, OPTION_FILE, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "pci", required_argument, NULL, OPTION_PCI },
@@ -44,6 +46,7 @@ static const struct option long_options[] = {
 	{ "device-fd", required_argument, NULL, OPTION_DEVICE },
 	{ "container-fd", required_argument, NULL, OPTION_CONTAINER },
 	{ "manager-fd", required_argument, NULL, OPTION_MANAGER },
+	{ "device-later", no_argument, NULL, OPTION_LATER },
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ 0 },
@@ -67,6 +70,7 @@ read_options(const struct driver *driver, struct driver_options *o, int argc, ch
 		case OPTION_DEVICE: o->device_fd = atoi(optarg); break;
 		case OPTION_CONTAINER: o->container_fd = atoi(optarg); break;
 		case OPTION_MANAGER: o->manager_fd = atoi(optarg); break;
+		case OPTION_LATER: o->device_later = true; break;
 		case OPTION_NAME: o->name = optarg; break;
 		case OPTION_HELP: usage(driver); exit(0);
 		default: return false;
@@ -76,6 +80,8 @@ read_options(const struct driver *driver, struct driver_options *o, int argc, ch
 		o->name = o->pci ? o->pci : "";
 	if (driver->without_device)
 		return optind == argc && o->file;
+	if (o->device_later)
+		return optind == argc && o->manager_fd >= 0;
 	return optind == argc && (o->pci || (o->device_fd >= 0 && o->container_fd >= 0));
 }
 
@@ -113,6 +119,8 @@ driver_main(const struct driver *driver, int argc, char **argv)
 		log_debug("memory is not locked: %s", strerror(errno));
 	if (driver->without_device)
 		return driver->run(NULL, &o);
+	if (o.device_later && manager_take_device(o.manager_fd, &o.device_fd, &o.container_fd) < 0)
+		return DRIVER_EXIT_DEVICE;
 	if (o.pci)
 		status = open_by_hand(&d, o.pci);
 	else

@@ -23,6 +23,7 @@ struct driver_options {
 	int device_fd, container_fd, manager_fd;
 	unsigned queues;	/* the most to use; 0: as many as the device has */
 	bool test, verbose, confine;
+	bool device_later; /* the manager sends it */
 	const char *test_words; /* of --test=WORDS */
 };
 

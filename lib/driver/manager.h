@@ -7,6 +7,8 @@
  * behind a door is written to the disk that it was meant for, whatever else may be in its place by then. The memory of its
  * rings it maps for the device once, for all instances: that takes longer than all else that an instance does before it
  * serves.
+ *
+ * A disk's next driver is a process already, which waits for its device here (--device-later).
  */
 #ifndef DRIVER_MANAGER_H
 #define DRIVER_MANAGER_H
@@ -49,5 +51,9 @@ void manager_tell_running(int manager_fd);
 void manager_tell_waiting(int manager_fd);
 /* For the manager: answer with a descriptor, or with an error when fd < 0. `lent` may be NULL. */
 int manager_answer(int driver_fd, int fd, const struct manager_lent *lent);
+/* For the manager: a spare process is to drive this device now. 0, or a negative errno: it is dead. */
+int manager_give_device(int driver_fd, int device, int container);
+/* For a spare process: wait for that. 0, or a negative errno: there is no manager any more. */
+int manager_take_device(int manager_fd, int *device, int *container);
 
 #endif

@@ -43,6 +43,7 @@
 #define TRIES	       3 /* of a device at first, before the next one's turn: it may have been killed */
 #define LONG_ENOUGH    20	   /* ms of service: its death is no failure to start */
 #define LONGEST_WAIT   30000
+#define SPARE_MS       10 /* of service: then its successor is made ready, when the first requests have passed */
 #define PATIENCE_MS    10000
 #define STATUS_FILE    "/run/devices/status"
 
@@ -159,13 +160,19 @@ stop_watching(struct watch *w)
 }
 
 static void
-wait_for_start(struct managed *m, uint64_t milliseconds)
+set_timer(struct managed *m, uint64_t milliseconds)
 {
 	struct itimerspec when = {
 		.it_value = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 + 1 },
 	};
 
 	timerfd_settime(m->timer.fd, 0, &when, NULL);
+}
+
+static void
+wait_for_start(struct managed *m, uint64_t milliseconds)
+{
+	set_timer(m, milliseconds);
 	m->wait = milliseconds;
 	change(m, WAITING);
 }
@@ -216,6 +223,7 @@ died(struct watch *w)
 	else
 		log_info("%s: %s ended with %d", m->address, m->rule->driver, WEXITSTATUS(status));
 	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == DRIVER_EXIT_USAGE)) {
+		drop_spare(m);
 		change(m, RESTING);
 		return;
 	}
@@ -252,6 +260,8 @@ heard(struct watch *w)
 		m->started = now_ms();
 		log_info("%s: %s runs, pid %d", m->address, m->rule->driver, m->pid);
 		change(m, RUNNING);
+		if (m->rule->door == MANAGER_WANTS_VDUSE)
+			set_timer(m, SPARE_MS);
 		return;
 	}
 	fd = r.what == m->rule->door ? open_door(m, &r) : -EPERM;
@@ -295,6 +305,17 @@ start(struct watch *w)
 	change(m, STARTING);
 }
 
+static void
+time_came(struct watch *w)
+{
+	struct managed *m = container_of(w, struct managed, timer);
+
+	if (m->state == RUNNING)
+		make_spare(m);
+	else
+		start(w);
+}
+
 /* Its death is dealt with as any other. */
 static void
 kill_silent(struct managed *m)
@@ -332,6 +353,7 @@ give_up(struct managed *m)
 	}
 	stop_watching(&m->child);
 	stop_watching(&m->socket);
+	drop_spare(m);
 	unbind_device(m);
 }
 
@@ -403,7 +425,7 @@ found(const char *address, bool platform)
 		m->inputs[i] = -1;
 	m->child.fd = m->socket.fd = m->request.fd = m->timer.fd = m->tty = -1;
 	m->request.ready = asked_back;
-	m->timer.ready = start;
+	m->timer.ready = time_came;
 	m->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (m->timer.fd < 0 || loop_watch_edge(&m->timer) < 0) {
 		free(m);

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "loop.h"
 #include "manager.h"
@@ -50,6 +51,17 @@ struct door {
 	struct manager_lent lent;
 };
 
+/* A process of the driver that waits for a device: start.c. */
+struct spare {
+	pid_t pid; /* 0: there is none, and nothing else here counts */
+	int socket;
+	struct watch child; /* a pidfd */
+	dev_t device;	    /* and so on: the program's file as it was */
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
 struct managed {
 	struct managed *next;
 	char address[32]; /* on PCI, or the name of an old device of the machine */
@@ -64,7 +76,8 @@ struct managed {
 	pid_t pid;
 	struct watch child;  /* a pidfd */
 	struct watch socket; /* to the driver */
-	struct watch timer;  /* of the next start */
+	struct watch timer;  /* of the next start, or of making the spare process */
+	struct spare spare;
 	unsigned failures;   /* deaths in a row that came too early */
 	uint64_t answered;   /* by all instances, when one had died and when it was looked at last */
 	uint64_t silent_since; /* ms: when it was seen first to have answered no more */
@@ -93,6 +106,9 @@ void unbind_device(struct managed *m);
 
 /* start.c: start the driver with nothing but its device. Returns its pid or a negative errno. */
 pid_t start_driver(struct managed *m);
+/* Have a process ready for the next start, if there is none; that there be one is not needed. Or have none. */
+void make_spare(struct managed *m);
+void drop_spare(struct managed *m);
 
 /* door.c: what a driver asks for. The descriptor, or a negative errno. */
 int open_door(struct managed *m, struct manager_request *r);
