@@ -78,7 +78,7 @@ def machine(request, tmp_path_factory):
             f"for n in 1 2 3 4; do {command(name, '--test=loop')} >/dev/null & usleep ${{n}}0000; kill -9 $!; wait $!; done\n"
             f"echo killed {name} $?; {command(name, '--test')}; echo after $?\n"
         )
-    return folder, sums, run_vm(text.replace("usleep", "busybox usleep"), *words)
+    return folder, sums, run_vm(text.replace("usleep", "busybox usleep"), *words, timeout=500)
 
 
 def part(out, begin, end):
