@@ -236,32 +236,43 @@ aml_integer(const uint8_t *aml, size_t size, size_t *at, uint8_t *value)
 	return true;
 }
 
+/* The package behind "_S5_" at `i`, if that is what it is. */
+static bool
+read_s5_at(struct acpi_info *a, const uint8_t *aml, size_t size, size_t i)
+{
+	size_t at = i + 4;
+	uint8_t type_a, type_b;
+
+	if (aml[at] != AML_PACKAGE)
+		return false;
+	if (aml[i - 1] != AML_NAME && !(aml[i - 1] == AML_ROOT && aml[i - 2] == AML_NAME))
+		return false;
+	at++;
+	at += 1 + (aml[at] >> 6); /* length: 1 to 4 bytes */
+	at++;                     /* number of elements */
+	if (!aml_integer(aml, size, &at, &type_a))
+		return false;
+	if (!aml_integer(aml, size, &at, &type_b))
+		type_b = type_a;
+	a->s5_type_a = type_a & 7;
+	a->s5_type_b = type_b & 7;
+	return true;
+}
+
 /*
  * Name (\_S5, Package () { type for PM1a, type for PM1b, ... }) is always written with constants,
- * so that finding its bytes needs no AML interpreter.
+ * so that finding its bytes needs no AML interpreter. A '5' is rare, and is looked for first.
  */
 void
 acpi_read_s5(struct acpi_info *a, const void *table, size_t size)
 {
 	const uint8_t *aml = table;
 
-	for (size_t i = ACPI_HEADER_SIZE + 1; i + 7 <= size && !a->has_s5; i++) {
-		size_t at = i + 4;
-		uint8_t type_a, type_b;
-
-		if (memcmp(aml + i, "_S5_", 4) || aml[at] != AML_PACKAGE)
-			continue;
-		if (aml[i - 1] != AML_NAME && !(aml[i - 1] == AML_ROOT && aml[i - 2] == AML_NAME))
-			continue;
-		at++;
-		at += 1 + (aml[at] >> 6); /* length: 1 to 4 bytes */
-		at++;                     /* number of elements */
-		if (!aml_integer(aml, size, &at, &type_a))
-			continue;
-		if (!aml_integer(aml, size, &at, &type_b))
-			type_b = type_a;
-		a->s5_type_a = type_a & 7;
-		a->s5_type_b = type_b & 7;
-		a->has_s5 = true;
-	}
+	if (a->has_s5)
+		return;
+	for (size_t i = ACPI_HEADER_SIZE + 1; i + 7 <= size; i++)
+		if (aml[i + 2] == '5' && !memcmp(aml + i, "_S5_", 4) && read_s5_at(a, aml, size, i)) {
+			a->has_s5 = true;
+			return;
+		}
 }

@@ -72,8 +72,12 @@ entry_for(vaddr_t va, unsigned int shift)
 static void
 map_pages(vaddr_t va, paddr_t pa, uint64_t size, uint64_t bits)
 {
-	for (uint64_t at = 0; at < size; at += PAGE_SIZE)
-		*entry_for(va + at, SHIFT_4K) = (pa + at) | bits;
+	uint64_t *entry = NULL;
+
+	for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
+		entry = entry && !IS_ALIGNED(va + at, HUGE_PAGE_SIZE) ? entry + 1 : entry_for(va + at, SHIFT_4K);
+		*entry = (pa + at) | bits;
+	}
 }
 
 /* --- the direct map ---------------------------------------------------------------------------- */
@@ -88,12 +92,14 @@ touches_image(paddr_t start, uint64_t size)
 static void
 direct_map_small(paddr_t start)
 {
+	uint64_t *entry = entry_for(direct_map_base + start, SHIFT_4K);
+
 	for (paddr_t p = start; p < start + HUGE_PAGE_SIZE; p += PAGE_SIZE) {
 		uint64_t bits = LEAF_BITS | X86_PTE_NX;
 
 		if (!touches_image(p, PAGE_SIZE))
 			bits |= X86_PTE_WRITE;
-		*entry_for(direct_map_base + p, SHIFT_4K) = p | bits;
+		*entry++ = p | bits;
 	}
 }
 

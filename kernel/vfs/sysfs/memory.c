@@ -213,6 +213,18 @@ static const struct sysfs_attribute nodes_attributes[] = {
 #define BLOCK_SIZE (128ul << 20)
 #define BLOCKS_MAX 1024 /* of 128 GiB */
 
+/* One more than the last that exists. */
+static uint64_t
+blocks_end(void)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < bootinfo.memory_count; i++)
+		if (bootinfo.memory[i].type == BOOT_MEMORY_USABLE)
+			end = MAX(end, (bootinfo.memory[i].end - 1) / BLOCK_SIZE + 1);
+	return MIN(end, (uint64_t)BLOCKS_MAX);
+}
+
 static bool
 block_exists(uint64_t block)
 {
@@ -271,9 +283,10 @@ add_blocks(struct sysfs_node *node)
 {
 	struct sysfs_node *all = sysfs_make_path("devices/system/memory"), *dir;
 	int error = sysfs_add_attributes(all, blocks_attributes);
+	uint64_t end = blocks_end();
 	char name[16];
 
-	for (uint64_t i = 0; i < BLOCKS_MAX && !error; i++) {
+	for (uint64_t i = 0; i < end && !error; i++) {
 		if (!block_exists(i))
 			continue;
 		snprintf(name, sizeof(name), "memory%lu", i);

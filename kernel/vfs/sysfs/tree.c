@@ -33,13 +33,20 @@ sysfs_node_put(struct sysfs_node *n)
 	kfree(n);
 }
 
+/* `length` bytes of `name` are all of `is`. Most names differ in their first byte. */
+static bool
+is_named(const char *is, const char *name, size_t length)
+{
+	return is[0] == name[0] && strncmp(is, name, length) == 0 && !is[length];
+}
+
 struct sysfs_node *
 sysfs_find_locked(struct sysfs_node *dir, const char *name, size_t length)
 {
 	struct sysfs_node *n;
 
 	list_for_each(n, &dir->children, sibling)
-		if (strlen(n->name) == length && memcmp(n->name, name, length) == 0)
+		if (is_named(n->name, name, length))
 			return n;
 	return NULL;
 }
@@ -51,8 +58,7 @@ sysfs_find_attribute_locked(struct sysfs_node *dir, const char *name, size_t len
 		const struct sysfs_attribute *a = dir->tables[table];
 
 		for (uint32_t i = 0; a && a[i].name; i++)
-			if (strlen(a[i].name) == length && memcmp(a[i].name, name, length) == 0 &&
-			    sysfs_is_visible(dir, &a[i])) {
+			if (is_named(a[i].name, name, length) && sysfs_is_visible(dir, &a[i])) {
 				*where = table << 8 | i;
 				return &a[i];
 			}
@@ -63,10 +69,10 @@ sysfs_find_attribute_locked(struct sysfs_node *dir, const char *name, size_t len
 static bool
 name_taken(struct sysfs_node *dir, const char *name)
 {
+	size_t length = strlen(name);
 	uint32_t where;
 
-	return sysfs_find_locked(dir, name, strlen(name)) ||
-	       sysfs_find_attribute_locked(dir, name, strlen(name), &where);
+	return sysfs_find_locked(dir, name, length) || sysfs_find_attribute_locked(dir, name, length, &where);
 }
 
 static struct sysfs_node *
