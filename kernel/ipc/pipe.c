@@ -50,6 +50,7 @@ struct pipe_buffer {
 	struct page *page;
 	uint32_t offset, length; /* what is left to read */
 	bool packet;             /* O_DIRECT: a read takes all of it, or throws the rest away */
+	bool lent;               /* a program's page, which it may still write to; `offset` may lie beyond a page */
 };
 
 /* All under lock; the words that sleepers test without it are read with READ_ONCE. */
@@ -188,7 +189,7 @@ drop_oldest(struct pipe *p)
 {
 	struct pipe_buffer *b = buffer_at(p, p->tail);
 
-	if (!p->spare && atomic_load(&b->page->refcount) == 1)
+	if (!p->spare && !b->lent && atomic_load(&b->page->refcount) == 1)
 		p->spare = b->page;
 	else
 		page_put(b->page);
@@ -291,7 +292,7 @@ append(struct pipe *p, struct iov_iter *from)
 	if (odd == 0 || p->head == p->tail)
 		return 0;
 	b = buffer_at(p, p->head - 1);
-	if (b->packet || b->offset + b->length + odd > PAGE_SIZE || atomic_load(&b->page->refcount) != 1)
+	if (b->packet || b->lent || b->offset + b->length + odd > PAGE_SIZE || atomic_load(&b->page->refcount) != 1)
 		return 0;
 	if (iov_copy_from((char *)page_to_virt(b->page) + b->offset + b->length, from, odd) != odd)
 		return -EFAULT;
@@ -646,6 +647,27 @@ pipe_share(struct pipe *from, struct pipe *to, size_t n, bool move)
 		async_tell(&from->async, ASYNC_OUT);
 	}
 	return (ssize_t)done;
+}
+
+bool
+pipe_lend(struct pipe *p, struct page *page, uint32_t offset, uint32_t length)
+{
+	bool fits;
+
+	mutex_lock(&p->lock);
+	fits = !is_full(p) && p->readers > 0;
+	if (fits) {
+		*buffer_at(p, p->head) = (struct pipe_buffer){
+			.page = page, .offset = offset, .length = length, .lent = true,
+		};
+		p->head++;
+	}
+	mutex_unlock(&p->lock);
+	if (fits) {
+		wake_poll(&p->read_wait, POLLIN | POLLRDNORM);
+		async_tell(&p->async, ASYNC_IN);
+	}
+	return fits;
 }
 
 /* --- ends --------------------------------------------------------------------------------------- */

@@ -5,9 +5,11 @@
  * Between pipes pages are shared or handed over; between a pipe and another object bytes are copied
  * once, from or to the pipe's pages.
  */
+#include <tessera/address_space.h>
 #include <tessera/errno.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
+#include <tessera/page.h>
 #include <tessera/pipe.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
@@ -307,6 +309,52 @@ linux_tee(int in_fd, int out_fd, size_t n, unsigned int flags)
 
 #define VECTOR_FAST 8
 
+/* A program's memory goes into the pipe as it is, not what it holds: whoever reads sees what was written there since, and
+ * libfuse mends a length in a header after that. Up to what fits, or the first address that is none. */
+static ssize_t
+lend_range(struct pipe *p, vaddr_t addr, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		vaddr_t at = addr + done;
+		uint32_t inside = at % PAGE_SIZE, length = (uint32_t)MIN(n - done, PAGE_SIZE - inside);
+		struct page *page, *head;
+		int error = address_space_get_page(current_process()->as, at, false, false, &page);
+
+		if (error)
+			return done ? (ssize_t)done : error;
+		head = page_head(page);
+		if (!pipe_lend(p, head, (uint32_t)(page - head) * PAGE_SIZE + inside, length)) {
+			page_put(head);
+			break;
+		}
+		done += length;
+	}
+	return (ssize_t)done;
+}
+
+/* It waits for room once: then what does not fit stays. */
+static ssize_t
+lend_to_pipe(struct pipe *p, const struct iovec *v, unsigned long segments, size_t n, bool nonblock)
+{
+	ssize_t done = 0, r = pipe_wait_room(p, nonblock);
+
+	if (r)
+		return r;
+	for (unsigned long i = 0; i < segments && (size_t)done < n; i++) {
+		size_t wanted = MIN(v[i].length, n - (size_t)done);
+
+		r = lend_range(p, (vaddr_t)v[i].base, wanted);
+		if (r < 0)
+			return done ? done : r;
+		done += r;
+		if ((size_t)r < wanted)
+			break;
+	}
+	return done;
+}
+
 /* The end decides the direction. */
 long
 linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, unsigned int flags)
@@ -324,22 +372,20 @@ linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, u
 	if (!f)
 		return error;
 	n = iov_import(vec, segments, fast, &v);
-	if (n > 0 && !file_pipe(f)) {
-		iov_import_free(fast, v);
+	if (n <= 0)
+		goto put_file;
+	if (!file_pipe(f)) {
 		n = -EBADF;
-	}
-	if (n == 0)
-		iov_import_free(fast, v);
-	if (n > 0 && !(rights & (f->mode & FILE_WRITE ? RIGHT_WRITE : RIGHT_READ))) {
-		iov_import_free(fast, v);
+	} else if (!(rights & (f->mode & FILE_WRITE ? RIGHT_WRITE : RIGHT_READ))) {
 		n = -EPERM;
-	}
-	if (n > 0) {
+	} else if (f->mode & FILE_WRITE) {
+		n = lend_to_pipe(file_pipe(f), v, segments, MIN((size_t)n, RW_MAX), flags & SPLICE_F_NONBLOCK);
+	} else {
 		iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
-		n = f->mode & FILE_WRITE ? file_write_flags(f, &it, NULL, 0)
-					 : file_read_flags(f, &it, NULL, 0);
-		iov_import_free(fast, v);
+		n = file_read_flags(f, &it, NULL, 0);
 	}
+put_file:
+	iov_import_free(fast, v);
 	file_put(f);
 	return n;
 }

@@ -79,12 +79,6 @@ void page_make_compound(struct page *p);
 void frames_free_list(struct list *from);
 extern uint64_t frames_reserve; /* [I] frames kept for ALLOC_RESERVE */
 
-static inline struct page *
-page_head(struct page *p)
-{
-	return unlikely(READ_ONCE(p->flags) & PAGE_TAIL) ? p->head : p;
-}
-
 /* --- reclaim.c -------------------------------------------------------------------------------- */
 
 /* Try to free `frames`; returns how many were. May sleep. */

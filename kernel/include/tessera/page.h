@@ -134,6 +134,13 @@ page_get(struct page *p)
 		page_refcount_broken(p, was);
 }
 
+/* Whose reference count is that of `p`: the first page of its huge page. */
+static inline struct page *
+page_head(struct page *p)
+{
+	return unlikely(READ_ONCE(p->flags) & PAGE_TAIL) ? p->head : p;
+}
+
 /* Drop one reference; frees the block at zero. */
 void page_put(struct page *p);
 

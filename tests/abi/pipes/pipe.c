@@ -477,6 +477,60 @@ TEST(splice_moves_between_pipe_and_file)
 	CHECK_ERRNO(splice(from, NULL, to, NULL, 6, 0), EINVAL);
 }
 
+static ssize_t
+lend(int fd, const void *memory, size_t n, unsigned flags)
+{
+	struct iovec v = { (void *)memory, n };
+
+	return vmsplice(fd, &v, 1, flags);
+}
+
+/* What lies in the pipe is the memory, not a copy: libfuse writes the length of an answer when it knows it. */
+TEST(vmsplice_lends_memory)
+{
+	enum { SIZE = 20 * 4096 };
+	char *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), text[32] = { 0 };
+	struct iovec two[2] = { { memory + 4090, 12 }, { memory, 3 } };
+	static char all[SIZE];
+	int ends[2];
+
+	CHECK(memory != MAP_FAILED);
+	CHECK_OK(pipe(ends));
+	strcpy(memory, "before");
+	CHECK_EQ(CHECK_OK(lend(ends[1], memory, 7, 0)), 7);
+	strcpy(memory, "behind");
+	CHECK_EQ(CHECK_OK(read(ends[0], text, sizeof(text))), 7);
+	CHECK_STR(text, "behind");
+	/* What is written then lies behind it, not in it. */
+	strcpy(memory, "0123456789");
+	CHECK_EQ(CHECK_OK(lend(ends[1], memory, 4, 0)), 4);
+	CHECK_EQ(CHECK_OK(write(ends[1], "xyz", 4)), 4);
+	CHECK_EQ(CHECK_OK(read(ends[0], text, sizeof(text))), 8);
+	CHECK_STR(text, "0123xyz");
+	CHECK_STR(memory, "0123456789");
+	/* Several ranges, one of them over the end of a page. */
+	memset(memory + 4090, 'a', 12);
+	CHECK_EQ(CHECK_OK(vmsplice(ends[1], two, 2, 0)), 15);
+	memory[4096] = 'b';
+	CHECK_EQ(CHECK_OK(read(ends[0], text, sizeof(text))), 15);
+	CHECK(memcmp(text, "aaaaaabaaaaa012", 15) == 0);
+	/* It outlives the mapping. */
+	memset(memory, 'm', SIZE);
+	CHECK_EQ(CHECK_OK(lend(ends[1], memory, 8192, 0)), 8192);
+	CHECK_OK(munmap(memory, 8192));
+	CHECK_EQ(CHECK_OK(write(ends[1], "n", 1)), 1);
+	CHECK_EQ(CHECK_OK(read(ends[0], all, SIZE)), 8193);
+	CHECK(all[0] == 'm' && all[8191] == 'm' && all[8192] == 'n');
+	/* As much as there is room for, which is waited for only while there is none. */
+	CHECK_EQ(CHECK_OK(lend(ends[1], memory + 8192, SIZE - 8192, 0)), 16 * 4096);
+	CHECK_ERRNO(lend(ends[1], memory + 8192, 1, SPLICE_F_NONBLOCK), EAGAIN);
+	CHECK_EQ(CHECK_OK(read(ends[0], all, 4096)), 4096);
+	/* Up to the first address that is none. */
+	CHECK_ERRNO(lend(ends[1], memory, 1, SPLICE_F_NONBLOCK), EFAULT);
+	CHECK_OK(munmap(memory + 12288, 4096));
+	CHECK_EQ(CHECK_OK(lend(ends[1], memory + 8192 + 100, 8192, 0)), 3996);
+}
+
 /* By /proc/self/fd an end can be opened again, and that does not wait as a fifo would. */
 TEST(pipe_end_opened_again_does_not_wait)
 {
