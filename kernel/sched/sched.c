@@ -13,6 +13,9 @@
  *	(3) The thread's stack may still be in use, on its way through (4). The waker waits for on_cpu
  *	    to clear; the switching CPU needs no lock that the waker holds to get there.
  *	(4) After the switch, whoever runs next clears on_cpu of who ran before: schedule_finish().
+ *	(5) A thread that finds its condition true before it calls schedule() is RUNNABLE by itself, and need
+ *	    not wait for a waker in the midst of (2), unless a lock of theirs makes it: it may be asleep again
+ *	    by then, and wakes for nothing, or DEAD, which no waker changes, and none places.
  *
  * A thread that is preempted between (1)'s first step and schedule() stays queued whatever its state
  * says: it has yet to test its condition.
@@ -291,34 +294,35 @@ sched_place(struct thread *t, bool is_new)
 		sched_resched_cpu(rq->cpu);
 }
 
-/* (2) and (3). t->lock held, t asleep. */
-static void
-wake_locked(struct thread *t)
+/* (2) and (3), if the state is `from`. t->lock held. */
+static bool
+wake_locked(struct thread *t, enum thread_state from)
 {
 	struct run_queue *rq;
 	bool placed;
 
-	atomic_store(&t->state, THREAD_RUNNABLE);
+	/* One that found its condition true meanwhile goes on, and may even end: (5). */
+	if (!atomic_cas(&t->state, &from, THREAD_RUNNABLE))
+		return false;
 	cpu_count_one(CPU_COUNTER(wakes));
 	trace_sched_wake(t->tid, t->cpu, t->name);
 	rq = run_queue_lock_of(t);
-	placed = t->queued || rq->leaving == t;
+	placed = t->queued || rq->leaving == t || atomic_load(&t->state) == THREAD_DEAD;
 	run_queue_unlock(rq);
 	if (placed)
-		return;
+		return true;
 	while (atomic_load(&t->on_cpu))
 		arch_cpu_relax();
 	sched_place(t, false);
+	return true;
 }
 
 static bool
 wake_from(struct thread *t, enum thread_state from)
 {
 	uint64_t flags = spin_lock_irq(&t->lock);
-	bool asleep = atomic_load(&t->state) == from;
+	bool asleep = wake_locked(t, from);
 
-	if (asleep)
-		wake_locked(t);
 	spin_unlock_irq(&t->lock, flags);
 	return asleep;
 }
@@ -368,11 +372,11 @@ thread_interrupt(struct thread *t, bool fatal)
 	switch (atomic_load(&t->state)) {
 	case THREAD_SLEEPING:
 		if (t->wait_mode == WAIT_INTERRUPTIBLE || (t->wait_mode == WAIT_KILLABLE && fatal))
-			wake_locked(t);
+			wake_locked(t, THREAD_SLEEPING);
 		break;
 	case THREAD_STOPPED:
 		if (fatal)
-			wake_locked(t);
+			wake_locked(t, THREAD_STOPPED);
 		break;
 	default:
 		break;

@@ -62,6 +62,50 @@ KTEST(wait_deadline_ends_a_wait)
 	kcheck(wait_queue_is_empty(&q));
 }
 
+/* Whoever waits without a queue does not wait for its waker either. */
+struct ending {
+	uint32_t ready, over; /* [a] */
+};
+
+static void
+end_at_once(void *arg)
+{
+	struct ending *e = arg;
+
+	wait_prepare(WAIT_UNINTERRUPTIBLE);
+	atomic_store(&e->ready, 1u);
+	for (uint32_t n = 0; n < 2000 && !atomic_load(&e->over); n++) /* who wakes may be behind us, on this CPU */
+		arch_cpu_relax();
+	wait_finish();
+	thread_exit();
+}
+
+static void
+wake_what_ends(void *arg, uint32_t index)
+{
+	for (uint32_t i = 0; i < 100; i++) {
+		struct ending e = { 0 };
+		struct thread *t = thread_create_kernel("ktest-ends", end_at_once, &e);
+
+		if (!t)
+			continue;
+		thread_get(t);
+		thread_start(t);
+		while (!atomic_load(&e.ready))
+			sched_yield_thread();
+		atomic_store(&e.over, 1u);
+		thread_wake(t);
+		while (atomic_load(&t->state) != THREAD_DEAD)
+			sched_yield_thread();
+		thread_put(t);
+	}
+}
+
+KTEST(wait_whom_one_wakes_may_have_ended)
+{
+	ktest_parallel(2, wake_what_ends, NULL);
+}
+
 struct exclusive {
 	struct wait_queue queue;
 	uint32_t tickets, waiting, served; /* [a] */
