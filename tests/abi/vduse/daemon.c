@@ -6,6 +6,7 @@
 
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ring.h>
+#include <sched.h>
 
 struct daemon {
 	struct disk *disk;
@@ -264,6 +265,44 @@ scribble(struct daemon *m)
 	ioctl(m->fd, VDUSE_VQ_INJECT_IRQ, &index);
 }
 
+bool
+run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+/*
+ * It has the rings' memory, and tells of answers before there are any: whoever then looks for them waits for CPU 1, which
+ * this one keeps until there is one, and no daemon.
+ */
+static void
+stay_behind(struct daemon *m)
+{
+	struct sched_param high = { .sched_priority = 1 };
+	long long over = check_now_ms() + 60000;
+	unsigned int head = m->avail->ring[m->taken % m->num];
+	unsigned char *status = at(m, m->desc[m->desc[m->desc[head].next].next].addr, 1);
+
+	if (fork() != 0)
+		return;
+	close(m->fd);
+	if (!status || !run_on(1) || sched_setscheduler(0, SCHED_FIFO, &high) || eventfd_write(m->answers, 1))
+		_exit(30);
+	m->disk->behind = 1;
+	while (m->disk->behind != 2 && check_now_ms() < over)
+		;
+	*status = VIRTIO_BLK_S_OK;
+	m->used->ring[m->used->idx % m->num].id = head;
+	__atomic_store_n(&m->used->idx, (uint16_t)(m->used->idx + 1), __ATOMIC_RELEASE);
+	check_sleep_ms(100);
+	m->disk->behind = 3;
+	_exit(0);
+}
+
 static void
 change_all(struct daemon *m)
 {
@@ -286,6 +325,10 @@ work(struct daemon *m)
 		return;
 	case HOLD_CHANGE:
 		change_all(m);
+		return;
+	case STAY_BEHIND:
+		d->behaviour = HOLD;
+		stay_behind(m);
 		return;
 	case SCRIBBLE:
 		scribble(m);

@@ -36,6 +36,7 @@ enum behaviour {
 	FAIL_ALL,    /* answer: an error */
 	SCRIBBLE,    /* random bytes all over the shared memory, random answers */
 	REFUSE,      /* every message is answered: failed */
+	STAY_BEHIND, /* HOLD, and a child that answers when the daemon is dead (stay_behind()) */
 };
 
 struct disk {
@@ -46,6 +47,7 @@ struct disk {
 	volatile bool direct;        /* the next daemon serves as a device: VDUSE_VQ_DIRECT */
 	volatile bool changed;       /* HOLD_CHANGE has */
 	volatile bool senseless;     /* a discard of nothing was asked for */
+	volatile int behind;         /* that child: 1, it waits; 2, it may; 3, it has */
 	volatile unsigned int seen;  /* requests that are before the daemon */
 	volatile unsigned int logged;
 	volatile unsigned long long log[LOG_SIZE]; /* sectors, in the order of doing */
@@ -60,6 +62,8 @@ pid_t daemon_start(struct disk *d, bool wait);
 /* Is there a block device? Then d->path is known. */
 bool find_path(struct disk *d);
 void daemon_kill(pid_t pid);
+/* The caller and its children run on this CPU only; false: there is none of that number. */
+bool run_on(int cpu);
 void disk_destroy(struct disk *d);
 /* What /sys/class/vduse/NAME/state says. */
 bool state_has(const struct disk *d, const char *word);

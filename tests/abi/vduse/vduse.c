@@ -225,6 +225,42 @@ TEST(a_ring_that_a_device_serves_begins_anew)
 	die_and_be_replaced(true);
 }
 
+/* What was told of is looked at before the daemon's death is over, or never: not while the next one comes. */
+TEST(nothing_is_taken_when_the_daemon_is_dead)
+{
+	struct disk *d = disk_create(0);
+	pid_t daemon, writer;
+
+	if (!run_on(1) || !run_on(0))
+		SKIP("one processor");
+	d->direct = true;
+	daemon = daemon_start(d, true);
+	d->behaviour = HOLD;
+	d->seen = 99;
+	while (d->seen) /* it has heard */
+		check_sleep_ms(1);
+	writer = start_write(d, 7, 0x77);
+	while (d->seen != 1)
+		check_sleep_ms(1);
+	d->behaviour = STAY_BEHIND;
+	while (d->behind != 1)
+		check_sleep_ms(1);
+	daemon_kill(daemon);
+	while (state_has(d, "connected"))
+		check_sleep_ms(1);
+	d->behind = 2;
+	while (d->behind != 3)
+		check_sleep_ms(1);
+	d->logged = 0;
+	d->behaviour = SERVE;
+	daemon = daemon_start(d, false);
+	CHECK_EXIT(writer, 0);
+	CHECK_EQ(d->logged, 1);
+	CHECK_EQ(d->data[7 * 512], 0x77);
+	daemon_kill(daemon);
+	disk_destroy(d);
+}
+
 /* Requests get an error, nobody hangs; the next daemon, an honest one, is believed again. */
 static void
 lie(enum behaviour how, bool broken)

@@ -71,6 +71,7 @@ struct desc descs[] = {
 	CALL3(SYS_ioctl, vduse_ask, int, fd, unsigned int, command, void *, arg)
 	CALL3(SYS_ioctl, vduse_set, int, fd, unsigned int, command, void *, arg)
 	CALL3(SYS_ioctl, vduse_kick, int, fd, unsigned int, command, void *, arg)
+	CALL3(SYS_ioctl, vduse_direct, int, fd, unsigned int, command, void *, arg)
 	CALL3(SYS_ioctl, vduse_memory, int, fd, unsigned int, command, void *, arg)
 	CALL2(SYS_ioctl, vduse_changed, int, fd, unsigned int, command)
 	CALL3(SYS_write, vduse_answer, int, fd, void *, answer, size_t, n)
@@ -167,6 +168,7 @@ static const char *const refinements[] = {
 	"vduse_ask fd=vduse command=vduse_asks arg=vduse_range",
 	"vduse_set fd=vduse command=vduse_sets arg=vduse_args",
 	"vduse_kick fd=vduse command=c:0x40088116 arg=vduse_kick",
+	"vduse_direct fd=vduse command=c:0x40088140 arg=vduse_kick",
 	"vduse_memory fd=vduse command=c:0xc0208110 arg=vduse_range > file",
 	"vduse_changed fd=vduse command=c:0x8113",
 	"vduse_answer fd=vduse answer=vduse_answer n=c:152",

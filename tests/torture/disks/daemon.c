@@ -14,14 +14,13 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 
+/* Tessera's: the ring begins anew at index 0, and an eventfd tells of answers, as a device's interrupt does. */
+#define VDUSE_VQ_DIRECT _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd)
+
 #define F_EVENT_IDX (1ull << VIRTIO_RING_F_EVENT_IDX)
 #define F_NEEDED    (1ull << 33 | 1ull << 32) /* of our memory only, version 1 */
 #define F_HONEST    (F_NEEDED | F_EVENT_IDX | 1ull << VIRTIO_BLK_F_WRITE_ZEROES | 1ull << VIRTIO_BLK_F_DISCARD | \
 		     1ull << VIRTIO_BLK_F_FLUSH | 1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_MQ)
-
-#ifndef VDUSE_VQ_DIRECT /* Tessera's: a device serves the ring itself */
-#define VDUSE_VQ_DIRECT _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd)
-#endif
 
 struct queue {
 	bool ready;
@@ -31,6 +30,7 @@ struct queue {
 	struct vring_used *used;
 	uint16_t taken;
 	int kick;
+	int answers; /* -1: told of by a call */
 };
 
 struct server {
@@ -197,6 +197,7 @@ enable(struct server *s, uint32_t index)
 	struct vduse_vq_info info = { .index = index };
 	struct vduse_iotlb_entry entry = { .last = UINT64_MAX };
 	struct vduse_vq_eventfd kick = { .index = index, .fd = q->kick };
+	struct vduse_vq_eventfd direct = { .index = index, .fd = q->answers };
 
 	if (q->ready || ioctl(s->fd, VDUSE_VQ_GET_INFO, &info) || !info.ready)
 		return;
@@ -219,6 +220,11 @@ enable(struct server *s, uint32_t index)
 	if (!q->desc || !q->avail || !q->used)
 		_exit(22);
 	q->taken = info.split.avail_index;
+	if (q->answers >= 0) {
+		if (ioctl(s->fd, VDUSE_VQ_DIRECT, &direct))
+			_exit(24);
+		q->taken = 0;
+	}
 	q->ready = ioctl(s->fd, VDUSE_VQ_SETUP_KICKFD, &kick) == 0;
 }
 
@@ -346,7 +352,7 @@ wrong_ioctl(struct server *s)
 	struct vduse_vq_info info = { .index = (uint32_t)odd(s) };
 	struct vduse_iotlb_entry entry = { .start = odd(s), .last = odd(s) };
 	struct vduse_iova_info range = { .start = odd(s), .last = odd(s) };
-	struct vduse_vq_eventfd kick = { .index = below(s, 6), .fd = (int)below(s, 30) - 1 };
+	struct vduse_vq_eventfd event = { .index = below(s, 6), .fd = (int)below(s, 30) - 1 };
 	uint32_t index = below(s, 6);
 	uint64_t features;
 	struct {
@@ -369,7 +375,7 @@ wrong_ioctl(struct server *s)
 		ioctl(s->fd, VDUSE_IOTLB_GET_INFO, &range);
 		break;
 	case 3:
-		ioctl(s->fd, VDUSE_VQ_SETUP_KICKFD, &kick);
+		ioctl(s->fd, VDUSE_VQ_SETUP_KICKFD, &event);
 		break;
 	case 4:
 	case 5: /* another capacity, among others */
@@ -379,7 +385,7 @@ wrong_ioctl(struct server *s)
 		ioctl(s->fd, VDUSE_DEV_INJECT_CONFIG_IRQ);
 		break;
 	case 6: /* a queue that a device would serve, and none is there */
-		ioctl(s->fd, VDUSE_VQ_DIRECT, &kick);
+		ioctl(s->fd, VDUSE_VQ_DIRECT, &event);
 		break;
 	default:
 		ioctl(s->fd, VDUSE_VQ_INJECT_IRQ, &index);
@@ -488,7 +494,11 @@ work(struct server *s, uint32_t index)
 			*(volatile uint16_t *)(void *)&q->used->ring[q->num] = q->taken;
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	}
-	if (n)
+	if (!n)
+		return;
+	if (q->answers >= 0)
+		eventfd_write(q->answers, 1);
+	else
 		ioctl(s->fd, VDUSE_VQ_INJECT_IRQ, &index);
 }
 
@@ -513,6 +523,7 @@ serve(struct disk *d, uint64_t seed)
 	struct pollfd fds[1 + QUEUES_MAX];
 	pthread_t other;
 	char path[64];
+	bool direct;
 
 	s = (struct server){ .disk = d, .seed = seed * 0x9e3779b97f4a7c15ull | 1 };
 	snprintf(path, sizeof(path), "/dev/vduse/%s", d->name);
@@ -521,11 +532,13 @@ serve(struct disk *d, uint64_t seed)
 		usleep(500);
 	if (s.fd < 0)
 		_exit(0);
+	direct = below(&s, 2);
 	fds[0] = (struct pollfd){ s.fd, POLLIN, 0 };
 	for (uint32_t i = 0; i < (uint32_t)d->queues; i++) {
 		struct vduse_vq_config c = { .index = i, .max_size = 128 };
 
 		s.queue[i].kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		s.queue[i].answers = direct ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
 		fds[1 + i] = (struct pollfd){ s.queue[i].kick, POLLIN, 0 };
 		if (ioctl(s.fd, VDUSE_VQ_SETUP, &c))
 			_exit(23);
