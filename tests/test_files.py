@@ -71,7 +71,8 @@ grep -c fuse.ext4 /proc/mounts
 """
 
 
-# fuse2fs 1.47.0 leaves old bytes in some holes that it punches: the same seeds find the same on Linux.
+# fuse2fs 1.47.0 leaves old bytes in holes that begin with a block and end within it, on either kernel: they are seen when
+# the kernel has not cached the page, or no more.
 NO_HOLES = "-w punch"
 
 

@@ -111,7 +111,7 @@ allocate_locked(struct file *f, int mode, uint64_t offset, uint64_t length)
 	if (error)
 		return error;
 	if (removes)
-		object_invalidate(o, offset, offset + length, true);
+		object_punch(o, offset, offset + length);
 	fuse_wrote(f->inode, grows ? offset + length : 0);
 	fuse_node_stale(f->inode);
 	return 0;

@@ -504,6 +504,24 @@ TEST(seek_allocate_and_copy)
 	daemon_end();
 }
 
+/* What is cached of a page in which a hole begins or ends is zeroed, not asked for: whatever the daemon made of it. */
+TEST(a_hole_in_a_page_that_is_cached_has_zeros_there)
+{
+	char text[6];
+	int fd;
+
+	daemon_prepare();
+	daemon_run(NULL);
+	fd = CHECK_OK(open(MNT "/hello", O_RDWR));
+	CHECK_EQ(CHECK_OK(pread(fd, text, 6, 0)), 6);
+	CHECK_OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1, 2));
+	CHECK_EQ(CHECK_OK(pread(fd, text, 6, 0)), 6);
+	CHECK_MEM(text, "h\0\0lo\n", 6);
+	CHECK_EQ(COUNT(READ), 1);
+	close(fd);
+	daemon_end();
+}
+
 TEST(ioctls_move_as_many_bytes_as_their_number_says)
 {
 	char data[16] = "given", before[16] = "given";
