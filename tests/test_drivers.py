@@ -407,7 +407,8 @@ another() { d=$(running); [ -n "$d" ] && [ "$d" != "$1" ]; }
 read_disk() { dd if=/dev/vda bs=64k count=16 iflag=direct 2>/dev/null | cmp -n 1048576 - /tmp/was; }
 dd if=/dev/vda of=/tmp/was bs=64k count=16 2>/dev/null
 wait_until both
-echo holds $(ls /proc/$s/fd | sort -n)
+holds() { [ "$(echo $(ls /proc/$s/fd | sort -n))" = "$1" ]; }
+wait_until holds "0 1 2 5" && echo holds "0 1 2 5"
 kill -9 $d; read_disk
 wait_until runs $s
 wait_until both
@@ -475,7 +476,12 @@ def plug(folder, machine, orders):
         s.connect(str(folder / "monitor"))
         for line, order in enumerate(orders, 65):
             wait_for(line)
-            ask(order.encode() + b"\n")
+            answer = "in use"  # until QEMU, too, is done with the disk before
+            while machine.is_alive() and ("in use" in answer or "Duplicate" in answer):
+                ask(order.encode() + b"\n")
+                answer = seen
+                ask(b"info pci\n")
+                answer += seen
         machine.join()
 
 

@@ -90,7 +90,7 @@ def test_corpus_is_read_and_harmless(kcov, tmp_path):
 
 @pytest.mark.xdist_group("kcov")
 def test_smoke(kcov, tmp_path):
-    status, said = fuzz(tmp_path, "--minutes", "0.4", "--seed", "7", "--no-minimise")
+    status, said = fuzz(tmp_path, "--minutes", "0.8", "--seed", "7", "--no-minimise")
     assert status == 0, said
     programs, edges = map(int, re.search(r"(\d+) programs .* (\d+) edges", said).groups())
     assert programs > 100 and edges > 4000, said

@@ -77,13 +77,12 @@ is_aligned(const struct iov_iter *it, uint32_t block)
 	return true;
 }
 
-/* Add `n` bytes of `p`, whose reference is the request's. */
+/* Add `n` bytes of `p`. */
 static void
 add(struct direct *d, struct page *p, uint32_t offset, uint32_t n)
 {
 	struct block_segment *last = d->io.count ? &d->segments[d->io.count - 1] : NULL;
 
-	d->pages[d->page_count++] = p;
 	if (last && page_to_phys(last->page) + last->offset + last->length == page_to_phys(p) + offset)
 		last->length += n;
 	else
@@ -136,10 +135,11 @@ gather(struct direct *d, struct iov_iter *it, uint64_t pos)
 		} else {
 			n = MIN(it->count, room);
 			address = (uintptr_t)it->kernel;
-			p = virt_to_page(it->kernel);
-			page_get(p);
+			p = kernel_page(it->kernel); /* the caller keeps it while this takes */
 		}
 		n = MIN(n, PAGE_SIZE - address % PAGE_SIZE);
+		if (it->segment)
+			d->pages[d->page_count++] = p;
 		add(d, p, (uint32_t)(address % PAGE_SIZE), (uint32_t)n);
 		iov_advance(it, n);
 	}
@@ -273,6 +273,7 @@ block_direct_begin(struct block_device *b, struct iov_iter *it, uint64_t pos, bo
 	struct direct *d;
 	int error;
 
+	assert(it->segment); /* nobody keeps the kernel's memory until it is over */
 	if (pos % block || !is_aligned(it, block))
 		return -EINVAL;
 	error = settle_cache(b, pos, pos + count, write);

@@ -62,6 +62,7 @@ show_to_program(struct pci_device *d)
 		return -ENOMEM;
 	mutex_init(&vp->lock, LOCK_VFIO_DEVICE);
 	spin_init(&vp->irq_lock, LOCK_DEVICE);
+	list_init(&vp->ioeventfds);
 	object_init(&vp->memory, NULL, 0);
 	vp->device = d;
 	vp->mode = VFIO_PCI_IRQS;

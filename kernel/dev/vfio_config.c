@@ -346,7 +346,8 @@ write_command(struct vfio_pci *vp, uint32_t at, const uint8_t *in, size_t n)
 	allowed = COMMAND_PASSED;
 	value = (old & ~allowed) | (value & allowed);
 	put(vp->shown, PCI_COMMAND, 2, hidden);
-	vfio_ioeventfds_hold(vp);
+	if (old & ~value & (PCI_COMMAND_MEMORY | PCI_COMMAND_IO))
+		vfio_ioeventfds_hold(vp); /* what is rung while they are held is lost */
 	if ((old & PCI_COMMAND_MEMORY) && !(value & PCI_COMMAND_MEMORY))
 		device_object_hide(&vp->memory);
 	/* The line's bit is set and cleared by interrupts meanwhile. */

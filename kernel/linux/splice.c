@@ -323,7 +323,7 @@ lend_range(struct pipe *p, vaddr_t addr, size_t n)
 		int error = address_space_get_page(current_process()->as, at, false, false, &page);
 
 		if (error)
-			return done ? (ssize_t)done : error;
+			return done ? (ssize_t)done : error == -ENOMEM ? -ENOMEM : -EFAULT;
 		head = page_head(page);
 		if (!pipe_lend(p, head, (uint32_t)(page - head) * PAGE_SIZE + inside, length)) {
 			page_put(head);
@@ -334,25 +334,37 @@ lend_range(struct pipe *p, vaddr_t addr, size_t n)
 	return (ssize_t)done;
 }
 
-/* It waits for room once: then what does not fit stays. */
+/* What fits of the n bytes; 0: nothing does, or nobody reads. */
 static ssize_t
-lend_to_pipe(struct pipe *p, const struct iovec *v, unsigned long segments, size_t n, bool nonblock)
+lend_segments(struct pipe *p, const struct iovec *v, unsigned long segments, size_t n)
 {
-	ssize_t done = 0, r = pipe_wait_room(p, nonblock);
+	size_t done = 0;
 
-	if (r)
-		return r;
-	for (unsigned long i = 0; i < segments && (size_t)done < n; i++) {
-		size_t wanted = MIN(v[i].length, n - (size_t)done);
+	for (unsigned long i = 0; i < segments && done < n; i++) {
+		size_t wanted = MIN(v[i].length, n - done);
+		ssize_t r = lend_range(p, (vaddr_t)v[i].base, wanted);
 
-		r = lend_range(p, (vaddr_t)v[i].base, wanted);
 		if (r < 0)
-			return done ? done : r;
-		done += r;
+			return done ? (ssize_t)done : r;
+		done += (size_t)r;
 		if ((size_t)r < wanted)
 			break;
 	}
-	return done;
+	return (ssize_t)done;
+}
+
+/* It waits until there is room: then what does not fit stays. Others may fill it first, or close it. */
+static ssize_t
+lend_to_pipe(struct pipe *p, const struct iovec *v, unsigned long segments, size_t n, bool nonblock)
+{
+	ssize_t r;
+
+	do {
+		r = pipe_wait_room(p, nonblock);
+		if (!r)
+			r = lend_segments(p, v, segments, n);
+	} while (r == 0);
+	return r;
 }
 
 /* The end decides the direction. */
@@ -373,7 +385,7 @@ linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, u
 		return error;
 	n = iov_import(vec, segments, fast, &v);
 	if (n <= 0)
-		goto put_file;
+		goto free_vector;
 	if (!file_pipe(f)) {
 		n = -EBADF;
 	} else if (!(rights & (f->mode & FILE_WRITE ? RIGHT_WRITE : RIGHT_READ))) {
@@ -384,7 +396,7 @@ linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, u
 		iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
 		n = file_read_flags(f, &it, NULL, 0);
 	}
-put_file:
+free_vector:
 	iov_import_free(fast, v);
 	file_put(f);
 	return n;

@@ -56,6 +56,16 @@ look(struct mapping *m, vaddr_t va, bool write, bool force, uint32_t mark, unsig
 	return p;
 }
 
+/* As the program's own access would be: pkeys(7). */
+static bool
+refused_by_key(const struct mapping *m, bool write)
+{
+	unsigned int what = write ? KEY_NO_ACCESS | KEY_NO_WRITE : KEY_NO_ACCESS;
+	struct process *p = current_process();
+
+	return p && m->as == p->as && arch_key_count() && (arch_key_rights(m->key) & what);
+}
+
 int
 address_space_mark_page(struct address_space *as, vaddr_t addr, bool write, bool force, uint32_t mark, struct page **out)
 {
@@ -79,14 +89,15 @@ again:
 					  write ? MAPPING_MAYWRITE : MAPPING_MAYREAD))
 			  : !fault_is_allowed(m, access))
 			break;
+		if (m->flags & MAPPING_DEVICE) /* who owns its frames counts no references */
+			break;
+		if (!force && refused_by_key(m, write))
+			break;
 		*out = look(m, ALIGN_DOWN(addr, PAGE_SIZE), write, force, mark, &present);
 		if (*out) {
 			read_unlock(&as->lock);
 			return 0;
 		}
-		/* A leaf that is there and may not be touched at all has no page to give. */
-		if (present && !write && m->object && m->object->ops->device_page)
-			break;
 		error = mapping_fault(m, addr, access | present, force, &after);
 		if (after.object)
 			break;

@@ -256,6 +256,23 @@ kvmalloc(size_t size)
 	return p ? p : vmalloc(size);
 }
 
+struct page *
+kernel_page(const void *at)
+{
+	unsigned int prot;
+	uint64_t flags;
+	bool there;
+	paddr_t pa;
+
+	if ((vaddr_t)at - region_base >= REGION_SIZE)
+		return virt_to_page(at);
+	flags = spin_lock_irq(&kernel_table_lock);
+	there = arch_page_table_lookup(&kernel_page_table, ALIGN_DOWN((vaddr_t)at, PAGE_SIZE), &pa, &prot);
+	spin_unlock_irq(&kernel_table_lock, flags);
+	assert(there);
+	return phys_to_page(pa);
+}
+
 void
 kvfree(void *p)
 {

@@ -51,8 +51,8 @@ struct event {
 static struct file *
 open_device(dev_t dev)
 {
+	struct file *f = NULL;
 	char name[32];
-	struct file *f;
 	int error;
 
 	snprintf(name, sizeof(name), "/ktest-%u-%u", DEV_MAJOR(dev), DEV_MINOR(dev));

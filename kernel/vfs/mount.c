@@ -224,38 +224,59 @@ mount_next_locked(struct mount *m, struct mount *top)
 	return NULL;
 }
 
+#define VISIT_BATCH 256u
+
+/* The mounts with the smallest ids above `last`, in their order, with references: how many. */
+static uint32_t
+take_next(struct mount_namespace *ns, uint64_t last, struct mount **batch)
+{
+	uint32_t n = 0;
+
+	read_lock(&mount_lock);
+	for (struct mount *m = ns->root; m; m = mount_next_locked(m, ns->root)) {
+		uint32_t at;
+
+		if (m->id <= last || (n == VISIT_BATCH && m->id > batch[n - 1]->id))
+			continue;
+		n += n < VISIT_BATCH;
+		for (at = n - 1; at > 0 && batch[at - 1]->id > m->id; at--)
+			batch[at] = batch[at - 1];
+		batch[at] = m;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		mount_get(batch[i]);
+	read_unlock(&mount_lock);
+	return n;
+}
+
 void
 mounts_visit(struct mount_namespace *ns, const struct path *root, void (*fn)(void *ctx, struct mount *m, const char *where),
 	void *ctx)
 {
-	char *buf = kmalloc(PATH_MAX, 0);
+	struct {
+		struct mount *batch[VISIT_BATCH];
+		char name[PATH_MAX];
+	} *b = kmalloc(sizeof(*b), 0);
 	uint64_t last = 0;
+	uint32_t n;
 
-	if (!buf)
+	if (!b)
 		return;
-	/* In the order of their ids, one at a time, so that no lock is held while fn runs. */
-	for (;;) {
-		struct mount *m, *best = NULL;
-		unsigned int state;
-		char *where;
+	/* In the order of their ids, some at a time, so that no lock is held while fn runs and a hundred thousand take no
+	 * hundred thousand looks at all. */
+	while ((n = take_next(ns, last, b->batch)) > 0) {
+		last = b->batch[n - 1]->id;
+		for (uint32_t i = 0; i < n; i++) {
+			struct mount *m = b->batch[i];
+			unsigned int state;
+			char *where = path_name_from(&(struct path){ m, m->root }, root, b->name, PATH_MAX, &state);
 
-		read_lock(&mount_lock);
-		for (m = ns->root; m; m = mount_next_locked(m, ns->root))
-			if (m->id > last && (!best || m->id < best->id))
-				best = m;
-		if (best)
-			mount_get(best);
-		read_unlock(&mount_lock);
-		if (!best)
-			break;
-		last = best->id;
-		where = path_name_from(
-			&(struct path){best, best->root}, root, buf, PATH_MAX, &state);
-		if (!IS_ERR(where) && !(state & PATH_UNREACHABLE))
-			fn(ctx, best, where);
-		mount_put(best);
+			if (!IS_ERR(where) && !(state & PATH_UNREACHABLE))
+				fn(ctx, m, where);
+			mount_put(m);
+		}
 	}
-	kfree(buf);
+	kfree(b);
 }
 
 #define DUMP_DEPTH 32

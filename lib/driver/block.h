@@ -57,6 +57,7 @@ struct block_request {
 
 /* What the driver says of its disk. Zero is the default of all that is not a size. */
 struct block_disk {
+	uint32_t unit;		/* which of its device's: a namespace, a port; the same whatever others are there */
 	uint64_t sectors;
 	uint32_t block_size;	/* what can be written at once: 512 or a power of two above */
 	uint32_t sectors_max;	/* of one read or write */

@@ -514,13 +514,16 @@ static int
 open_door(const struct driver_options *o, unsigned unit, const struct block_disk *disk, struct front *f)
 {
 	const struct vduse_kind *kind = &f->kind;
-	char name[64];
+	char name[MANAGER_DISK_MAX], size[32] = "";
 	int control, error;
 
 	if (o->manager_fd >= 0) {
-		snprintf(name, sizeof(name), "%s, %llu sectors of %u, %u queues", disk->id, (unsigned long long)disk->sectors,
-			disk->block_size, disk->queues);
-		return manager_ask_vduse(o->manager_fd, name, kind, &f->lent);
+		/* One without a name of its own is told by its size, too; another may grow. */
+		if (!disk->id[0])
+			snprintf(size, sizeof(size), "%llu sectors", (unsigned long long)disk->sectors);
+		snprintf(name, sizeof(name), "%u %s%s, blocks of %u, %u queues", disk->unit, disk->id, size, disk->block_size,
+			disk->queues);
+		return manager_ask_vduse(o->manager_fd, name, disk->sectors, kind, &f->lent);
 	}
 	if (!o->vduse) {
 		log_error("neither --vduse nor --test: nobody to serve");
@@ -532,7 +535,7 @@ open_door(const struct driver_options *o, unsigned unit, const struct block_disk
 		return -errno;
 	error = vduse_create(control, name, kind);
 	close(control);
-	return error ? error : vduse_open(name);
+	return error && error != -EEXIST ? error : vduse_open(name);
 }
 
 /* Have a front for disk `unit`, not begun yet. */

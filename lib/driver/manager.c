@@ -44,9 +44,10 @@ ask(int manager_fd, const struct manager_request *request, struct manager_lent *
 }
 
 int
-manager_ask_vduse(int manager_fd, const char *disk, const struct vduse_kind *kind, struct manager_lent *lent)
+manager_ask_vduse(int manager_fd, const char *disk, uint64_t sectors, const struct vduse_kind *kind,
+	struct manager_lent *lent)
 {
-	struct manager_request request = { .what = MANAGER_WANTS_VDUSE, .kind = *kind };
+	struct manager_request request = { .what = MANAGER_WANTS_VDUSE, .kind = *kind, .sectors = sectors };
 
 	snprintf(request.disk, sizeof(request.disk), "%s", disk);
 	return ask(manager_fd, &request, lent);

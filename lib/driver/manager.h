@@ -22,11 +22,12 @@
 #define MANAGER_WANTS_INPUT  6 /* /dev/uinput, with the device that a predecessor made, if there was one */
 #define MANAGER_WANTS_TTY    4 /* the master of a terminal, which is /dev/hvc0, hvc1, ... for programs */
 
-#define MANAGER_DISK_MAX 64
+#define MANAGER_DISK_MAX 96
 
 struct manager_request {
 	uint32_t what;
 	char disk[MANAGER_DISK_MAX]; /* MANAGER_WANTS_VDUSE: the same text for the same disk, another for another */
+	uint64_t sectors; /* ... now: it may have grown */
 	uint32_t unit; /* of several input devices of one driver */
 	struct vduse_kind kind;
 };
@@ -41,8 +42,9 @@ struct manager_answer {
 	struct manager_lent lent;
 };
 
-/* For a driver: the descriptor of the VDUSE device of `disk`, or a negative errno. */
-int manager_ask_vduse(int manager_fd, const char *disk, const struct vduse_kind *kind, struct manager_lent *lent);
+/* For a driver: the descriptor of the VDUSE device of `disk`, which has so many sectors, or a negative errno. */
+int manager_ask_vduse(int manager_fd, const char *disk, uint64_t sectors, const struct vduse_kind *kind,
+	struct manager_lent *lent);
 /* For a driver: the descriptor that it asks for by MANAGER_WANTS_RANDOM, _TTY or _INPUT, or a negative errno. */
 int manager_ask(int manager_fd, uint32_t what, unsigned unit);
 /* For a driver: tell that it serves now. Nothing happens without a manager (-1). */

@@ -34,7 +34,7 @@ vduse_create(int control, const char *name, const struct vduse_kind *kind)
 	config->config_size = kind->config_size;
 	memcpy(config->config, kind->config, kind->config_size);
 	if (ioctl(control, VDUSE_SET_API_VERSION, &version) < 0 || ioctl(control, VDUSE_CREATE_DEV, config) < 0)
-		error = errno == EEXIST ? 0 : -errno;
+		error = -errno;
 	free(config);
 	return error;
 }

@@ -309,7 +309,10 @@ static void
 time_came(struct watch *w)
 {
 	struct managed *m = container_of(w, struct managed, timer);
+	uint64_t n;
 
+	if (read(w->fd, &n, sizeof(n)) != sizeof(n))
+		return; /* it was set anew since */
 	if (m->state == RUNNING)
 		make_spare(m);
 	else

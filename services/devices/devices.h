@@ -47,7 +47,8 @@ enum state { WAITING, STARTING, RUNNING, RESTING };
 /* A VDUSE device that was made for a disk. */
 struct door {
 	char name[64], disk[MANAGER_DISK_MAX];
-	bool taken; /* by the instance that runs; else its disk is not there now */
+	uint64_t sectors; /* of the disk when the door was made */
+	bool taken;	  /* by the instance that runs; else its disk is not there now */
 	struct manager_lent lent;
 };
 

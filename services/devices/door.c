@@ -62,12 +62,12 @@ lend_memory(struct managed *m, struct door *d, int vduse)
 	munmap(at, map.size);
 }
 
-/* Of disks that cannot be told from each other each instance finds the first first. */
+/* One that has become smaller has lost what may be under way to its end: it is another. */
 static struct door *
-find_door(struct managed *m, const char *disk)
+find_door(struct managed *m, const struct manager_request *r)
 {
 	for (unsigned i = 0; i < m->door_count; i++)
-		if (!m->doors[i].taken && strcmp(m->doors[i].disk, disk) == 0)
+		if (!m->doors[i].taken && strcmp(m->doors[i].disk, r->disk) == 0 && m->doors[i].sectors <= r->sectors)
 			return &m->doors[i];
 	return NULL;
 }
@@ -90,8 +90,7 @@ static struct door *
 make_door(struct managed *m, const struct manager_request *r, int *error)
 {
 	struct door *d = &m->doors[m->door_count];
-	int control, n = 0;
-	char path[96];
+	int control;
 
 	*error = -ENOSPC;
 	if (m->door_count == DOORS_MAX)
@@ -103,13 +102,12 @@ make_door(struct managed *m, const struct manager_request *r, int *error)
 	}
 	memset(d, 0, sizeof(*d));
 	snprintf(d->disk, sizeof(d->disk), "%s", r->disk);
-	for (unsigned i = m->door_count;; i++) {
+	d->sectors = r->sectors;
+	*error = -EEXIST;
+	for (unsigned i = m->door_count; i < m->door_count + DOORS_MAX && *error == -EEXIST; i++) {
 		snprintf(d->name, sizeof(d->name), i ? "pci-%s-%u" : "pci-%s", m->address, i);
-		snprintf(path, sizeof(path), "/dev/vduse/%s", d->name);
-		if (access(path, F_OK) < 0 || ++n == DOORS_MAX)
-			break;
+		*error = vduse_create(control, d->name, &r->kind);
 	}
-	*error = vduse_create(control, d->name, &r->kind);
 	close(control);
 	if (*error)
 		return NULL;
@@ -127,7 +125,7 @@ open_vduse(struct managed *m, struct manager_request *r)
 	r->disk[sizeof(r->disk) - 1] = '\0';
 	if (r->kind.config_size > VDUSE_CONFIG_MAX || r->kind.queues > VDUSE_QUEUES_MAX)
 		return -EINVAL;
-	d = find_door(m, r->disk);
+	d = find_door(m, r);
 	is_new = !d;
 	if (is_new) {
 		d = make_door(m, r, &error);

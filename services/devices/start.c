@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "devices.h"
+#include "driver.h"
 #include "log.h"
 
 #define NOBODY	   65534
@@ -92,7 +93,7 @@ child(struct managed *m, int manager, int program, bool spare)
 	if (drop_privileges())
 		syscall(SYS_execveat, PROGRAM_FD, "", arguments, environment, AT_EMPTY_PATH);
 	dprintf(STDERR_FILENO, "devices: %s: %s cannot start: %s\n", m->address, m->rule->driver, strerror(errno));
-	_exit(2);
+	_exit(DRIVER_EXIT_DEVICE); /* memory may be short, or the file half written: it is tried again */
 }
 
 /* Start a process of `program`, which is open. Its pid and in *socket our end, or a negative errno. */

@@ -439,6 +439,7 @@ add_port(struct ahci *a, unsigned number)
 	p->number = number;
 	p->registers = a->registers + AHCI_PORT(number);
 	p->block.device = a->device;
+	p->block.disk.unit = number;
 	p->block.ops = &ops;
 	error = port_begin(p);
 	if (!error)

@@ -408,6 +408,7 @@ add_namespace(struct nvme *n, uint32_t id)
 	ns->block.device = n->device;
 	ns->block.ops = &ops;
 	*disk = n->common;
+	disk->unit = id;
 	disk->block_size = 1u << shift;
 	disk->sectors = blocks << ns->block_shift;
 	disk->segments_max = BLOCK_SEGMENTS_MAX;

@@ -46,6 +46,10 @@ void *vmalloc(size_t size) __freed_by(vfree, 1); /* zeroed; may sleep; NULL */
  * CPUs; not zeroed. kvfree() knows which. NULL is fine. */
 void kvfree(void *p);
 void *kvmalloc(size_t size) __freed_by(kvfree, 1);
+struct page;
+/* The page behind an address of kmalloc's, kvmalloc's or vmalloc's memory, or of any page's. No reference: pages inside a
+ * larger block have none of their own. Takes a spinlock with interrupts off. */
+struct page *kernel_page(const void *at);
 void kernel_stack_free(void *base);
 /* Frames of stacks that wait for the next threads. */
 uint64_t kernel_stacks_kept(void);

@@ -352,7 +352,7 @@ fuse_tell_times_late(struct inode *i, struct fuse_file *ff)
 	fuse_file_get(ff);
 	r->file = ff;
 	fuse_request_force(r);
-	fuse_request_start(r);
+	fuse_request_post(r);
 }
 
 /* Where writes are kept the times are ours. i->lock is held for writing. */

@@ -279,6 +279,8 @@ int fuse_request_call(struct fuse_request *r);
 int fuse_request_do(struct fuse_request *r);
 /* Send it in the background; `end` hears of its end, which may come at once. Takes over the reference. */
 void fuse_request_start(struct fuse_request *r);
+/* Send it now, behind what was sent before and before what comes later, and do not wait. Takes over the reference. */
+void fuse_request_post(struct fuse_request *r);
 /* So many may be with the daemon at once in the background; those that waited for that are sent. */
 void fuse_background_limit(struct fuse_connection *c, uint32_t most);
 /* It ends with `error`, unless it has ended. conn->lock is free. */

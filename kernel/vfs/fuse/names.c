@@ -511,7 +511,7 @@ keep_link(struct fuse_node *n, const char *body, uint64_t version)
 	char *copy = kstrdup(body);
 
 	spin_lock(&n->lock);
-	if (!n->link && copy && n->attr_version <= version) {
+	if (!n->link && copy && n->stale_version <= version) {
 		n->link = copy;
 		copy = NULL;
 	}

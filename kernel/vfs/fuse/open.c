@@ -286,18 +286,20 @@ void
 fuse_release(struct file *f)
 {
 	struct fuse_file *ff = f->private;
+	bool wait;
 
 	f->private = NULL;
 	if (!ff || fuse_keeper_take(ff))
 		return;
+	wait = ff->conn->destroy && current_process(); /* a CPU's worker waits for no daemon: it may need that worker */
 	/* A store by a mapping may have come after the last close(2), and been written since. */
 	if (ff->inode && (ff->flags & O_ACCMODE) != O_RDONLY && !fuse_node_is_bad(ff->inode)) {
-		if (ff->conn->destroy)
+		if (wait)
 			(void)fuse_tell_times(ff->inode, ff);
 		else
 			fuse_tell_times_late(ff->inode, ff);
 	}
-	put(ff, ff->conn->destroy);
+	put(ff, wait);
 }
 
 /* --- flush, fsync --------------------------------------------------------------------------------------- */

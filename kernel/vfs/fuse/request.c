@@ -349,6 +349,27 @@ fuse_request_call(struct fuse_request *r)
 	return wait_for(r);
 }
 
+void
+fuse_request_post(struct fuse_request *r)
+{
+	struct fuse_connection *c = r->conn;
+	bool queued;
+
+	fuse_connection_get(c); /* as in fuse_request_start() */
+	spin_lock(&c->lock);
+	queued = c->connected;
+	if (queued) {
+		atomic_add(&c->waiting, 1);
+		queue_locked(c, r);
+	}
+	spin_unlock(&c->lock);
+	if (queued)
+		wake_reader(c);
+	else
+		fuse_request_put(r);
+	fuse_connection_put(c);
+}
+
 int
 fuse_request_do(struct fuse_request *r)
 {

@@ -531,6 +531,29 @@ TEST(vmsplice_lends_memory)
 	CHECK_EQ(CHECK_OK(lend(ends[1], memory + 8192 + 100, 8192, 0)), 3996);
 }
 
+/* What the program itself could not read is not read for it. */
+TEST(vmsplice_lends_what_the_program_may_read)
+{
+	char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *behind;
+	int ends[2], fd, key;
+
+	CHECK(memory != MAP_FAILED);
+	CHECK_OK(pipe(ends));
+	fd = CHECK_OK(open("empty", O_RDWR | O_CREAT, 0600));
+	behind = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(behind != MAP_FAILED);
+	CHECK_ERRNO(lend(ends[1], behind, 1, 0), EFAULT);
+	memory[0] = 'k';
+	key = pkey_alloc(0, PKEY_DISABLE_ACCESS);
+	if (key < 0)
+		SKIP("no protection keys here");
+	CHECK_OK(pkey_mprotect(memory, 4096, PROT_READ | PROT_WRITE, key));
+	CHECK_ERRNO(lend(ends[1], memory, 1, 0), EFAULT);
+	CHECK_EQ(CHECK_OK(lend(ends[1], memory + 4096, 1, 0)), 1);
+	CHECK_OK(pkey_set(key, PKEY_DISABLE_WRITE));
+	CHECK_EQ(CHECK_OK(lend(ends[1], memory, 1, 0)), 1);
+}
+
 /* By /proc/self/fd an end can be opened again, and that does not wait as a fifo would. */
 TEST(pipe_end_opened_again_does_not_wait)
 {

@@ -340,9 +340,9 @@ serve_again(struct disk *d, int fd)
 	pid_t daemon;
 
 	d->behaviour = SERVE;
+	set_limit(d, "30000"); /* of the one that comes */
 	daemon = daemon_start(d, false);
 	wait_for_state(d, "connected");
-	set_limit(d, "30000");
 	CHECK_EQ(pread(fd, buf, 512, 7 * 512), 512);
 	CHECK_EQ(buf[0], 0);
 	return daemon;
@@ -444,9 +444,9 @@ TEST(a_daemon_that_leaves_a_request_is_given_up)
 	CHECK_EQ(WEXITSTATUS(status), EIO);
 	d->behaviour = SERVE;
 	daemon_kill(daemon);
+	set_limit(d, "30000"); /* of the one that comes */
 	daemon = daemon_start(d, false);
 	wait_for_state(d, "connected");
-	set_limit(d, "30000");
 	CHECK_EQ(pread(fd, buf, 512, 7 * 512), 512);
 	CHECK_EQ(buf[0], 0);
 	close(fd);
