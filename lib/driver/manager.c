@@ -8,36 +8,69 @@
 
 #include "manager.h"
 
-/* Send a request; the descriptor that comes back, or a negative errno. */
+#define FDS_MAX 2 /* in one packet */
+
+union control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
+};
+
+/* A packet with `count` descriptors, which may be 0. It waits for nobody: who does not read what it is told is dead. */
 static int
-ask(int manager_fd, const struct manager_request *request, struct manager_lent *lent)
+send_answer(int to, const struct manager_answer *answer, const int *fds, unsigned count)
 {
-	struct manager_answer answer;
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
+	union control control = { .header = {
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int)),
+	} };
+	struct iovec iov = { .iov_base = (void *)answer, .iov_len = sizeof(*answer) };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (count) {
+		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	}
+	return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* The next packet, with exactly `count` descriptors unless it tells an error, which is returned then. */
+static int
+receive_answer(int from, struct manager_answer *answer, int *fds, unsigned count)
+{
+	union control control;
+	struct iovec iov = { .iov_base = answer, .iov_len = sizeof(*answer) };
 	struct msghdr message = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
 	};
 	struct cmsghdr *c;
 	ssize_t n;
-	int fd;
+
+	do
+		n = recvmsg(from, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(*answer))
+		return n < 0 ? -errno : -EPIPE;
+	if (answer->error)
+		return answer->error;
+	c = CMSG_FIRSTHDR(&message);
+	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(count * sizeof(int)))
+		return -EPROTO;
+	memcpy(fds, CMSG_DATA(c), count * sizeof(int));
+	return 0;
+}
+
+/* Send a request; the descriptor that comes back, or a negative errno. */
+static int
+ask(int manager_fd, const struct manager_request *request, struct manager_lent *lent)
+{
+	struct manager_answer answer;
+	int fd, error;
 
 	if (send(manager_fd, request, sizeof(*request), MSG_NOSIGNAL) != sizeof(*request))
 		return -errno;
-	do
-		n = recvmsg(manager_fd, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n != sizeof(answer))
-		return n < 0 ? -errno : -EPIPE;
-	if (answer.error)
-		return answer.error;
-	c = CMSG_FIRSTHDR(&message);
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -EPROTO;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	error = receive_answer(manager_fd, &answer, &fd, 1);
+	if (error)
+		return error;
 	if (lent)
 		*lent = answer.lent;
 	return fd;
@@ -83,64 +116,26 @@ int
 manager_answer(int driver_fd, int fd, const struct manager_lent *lent)
 {
 	struct manager_answer answer = { .error = fd < 0 ? fd : 0, .lent = lent ? *lent : (struct manager_lent){ 0 } };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) } };
-	struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	return sendmsg(driver_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return send_answer(driver_fd, &answer, &fd, fd >= 0);
 }
 
 int
 manager_give_device(int driver_fd, int device, int container)
 {
-	struct manager_answer answer = { 0 };
-	int fds[2] = { device, container };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(fds))];
-	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fds)) } };
-	struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
-	};
+	const struct manager_answer answer = { 0 };
 
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	return sendmsg(driver_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return send_answer(driver_fd, &answer, (int[]){ device, container }, 2);
 }
 
 int
 manager_take_device(int manager_fd, int *device, int *container)
 {
 	struct manager_answer answer;
-	int fds[2];
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(fds))];
-	} control;
-	struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c;
-	ssize_t n;
+	int fds[2], error = receive_answer(manager_fd, &answer, fds, 2);
 
-	do
-		n = recvmsg(manager_fd, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n != sizeof(answer))
-		return n < 0 ? -errno : -EPIPE;
-	c = CMSG_FIRSTHDR(&message);
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(fds)))
-		return -EPROTO;
-	memcpy(fds, CMSG_DATA(c), sizeof(fds));
+	if (error)
+		return error;
 	*device = fds[0];
 	*container = fds[1];
 	return 0;
