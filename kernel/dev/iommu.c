@@ -406,10 +406,10 @@ iommu_last_address(const struct iommu_domain *m)
 	return vtd_last_address(m->tables);
 }
 
-int
-iommu_map_page(struct iommu_domain *m, uint64_t iova, paddr_t pa, bool read, bool write)
+uint64_t
+iommu_map(struct iommu_domain *m, uint64_t iova, paddr_t pa, uint64_t size, bool read, bool write)
 {
-	return vtd_map(m->tables, iova, pa, read, write);
+	return vtd_map(m->tables, iova, pa, size, read, write);
 }
 
 void
@@ -418,10 +418,10 @@ iommu_map_done(struct iommu_domain *m)
 	vtd_flush(m->tables, true);
 }
 
-paddr_t
-iommu_unmap_page(struct iommu_domain *m, uint64_t iova)
+uint64_t
+iommu_unmap(struct iommu_domain *m, uint64_t iova, paddr_t *pa)
 {
-	return vtd_unmap(m->tables, iova);
+	return vtd_unmap(m->tables, iova, pa);
 }
 
 void

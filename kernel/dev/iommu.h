@@ -49,12 +49,18 @@ uint64_t iommu_last_address(const struct iommu_domain *m);
 #define IOMMU_RESERVED_START 0xfee00000ul
 #define IOMMU_RESERVED_END   0xfef00000ul
 
-/* Callers keep each other out of one domain. One page: 0, -ENOMEM; nothing is mapped there yet. */
-int iommu_map_page(struct iommu_domain *m, uint64_t iova, paddr_t pa, bool read, bool write);
+/*
+ * Callers keep each other out of one domain. `size` bytes at `iova` are the memory at `pa`, whole pages, by entries
+ * as large as there are; nothing is mapped there yet. Returns how many are mapped; fewer than all: no memory.
+ */
+uint64_t iommu_map(struct iommu_domain *m, uint64_t iova, paddr_t pa, uint64_t size, bool read, bool write);
 /* After the last of them: devices see what was mapped. */
 void iommu_map_done(struct iommu_domain *m);
-/* What is mapped there, 0: nothing; and it is no more. It stays in use until iommu_unmap_done(). */
-paddr_t iommu_unmap_page(struct iommu_domain *m, uint64_t iova);
+/*
+ * What one entry maps from `iova` on is not mapped any more. Returns how many bytes, 0: nothing was. The memory at *pa
+ * stays in use until iommu_unmap_done(). What was mapped at once is unmapped at once: an entry begins at `iova`.
+ */
+uint64_t iommu_unmap(struct iommu_domain *m, uint64_t iova, paddr_t *pa);
 void iommu_unmap_done(struct iommu_domain *m);
 /* Tables for the range that are empty by now are given back, with the next iommu_unmap_done(). */
 void iommu_unmap_tables(struct iommu_domain *m, uint64_t iova, uint64_t size);

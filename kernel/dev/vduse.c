@@ -643,7 +643,7 @@ vduse_queue_info(struct vduse *v, struct vduse_queue_info *i)
 	if (i->index >= v->queue_count)
 		return -EINVAL;
 	q = &v->queues[i->index];
-	at = ARENA_START + (uint64_t)i->index * 2 * PAGE_SIZE;
+	at = ARENA_START + vduse_ring_page(i->index) * PAGE_SIZE;
 	spin_lock(&q->lock);
 	i->ready = q->ready;
 	i->size = q->ready ? q->size : 0;

@@ -71,7 +71,7 @@ enum slot_state {
 struct vduse_slot {
 	enum slot_state state;       /* [q] */
 	struct block_io *io;         /* [q] NULL: abandoned */
-	uint32_t run, pages;         /* its pages of the arena's bounce part */
+	uint32_t run, pages;         /* its bounce pages: the arena's first */
 	uint32_t bytes;              /* of data */
 	uint64_t sequence;           /* [q] order in which they went into the ring */
 };
@@ -163,11 +163,10 @@ struct vduse {
 	uint64_t attached, replayed, refused, answers;
 	struct sysfs_node *dir;      /* [I] */
 
-	/* memory that the daemon maps: rings and headers, a page each a queue; then the bounce pages */
+	/* memory that the daemon maps: the bounce pages; then rings and headers, a page each a queue */
 	struct memory_object *arena; /* [I] */
 	struct page **pages;         /* [I] all of it, references */
 	uint32_t page_count;         /* [I] */
-	uint32_t bounce;             /* [I] the first bounce page */
 	struct spinlock bounce_lock; /* class LEAF */
 	uint64_t bounce_map[BOUNCE_PAGES / 64]; /* bounce_lock: in use */
 
@@ -195,6 +194,12 @@ uint32_t vduse_poll_messages(struct file *f, struct poll_table *pt);
 void vduse_messages_again(struct vduse *v); /* a daemon is gone: the next is to answer what it left */
 
 /* --- vduse_ring.c */
+/* The page of the arena that is the ring of queue `index`. */
+static inline uint32_t
+vduse_ring_page(uint32_t index)
+{
+	return BOUNCE_PAGES + index * 2;
+}
 int vduse_arena_create(struct vduse *v);
 void vduse_arena_free(struct vduse *v);
 void vduse_ring_submit(struct vduse *v, struct block_io *io);

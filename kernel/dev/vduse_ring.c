@@ -2,9 +2,10 @@
 /*
  * vduse_ring.c - the driver's side of the split virtqueues (VIRTIO 1.2, 2.7), in memory that the daemon maps.
  *
- * The arena is one object. Page 2i is the ring of queue i, page 2i + 1 the headers of its requests; behind them
- * lie the bounce pages through which data go. Addresses are offsets in it, from ARENA_START. Slot n of a queue is always
- * descriptors 3n, 3n + 1 and 3n + 2: header, data, status.
+ * The arena is one object. The bounce pages through which data go come first, in pieces of 2 MiB that are contiguous
+ * where memory is not short: an IOMMU maps each by one entry, and a device finds a request's data in one piece. Behind
+ * them follow, for each queue, the page of its ring and the page of its requests' headers. Addresses are offsets in it,
+ * from ARENA_START. Slot n of a queue is always descriptors 3n, 3n + 1 and 3n + 2: header, data, status.
  *
  * The daemon is not trusted. It can write all of the arena at any time; so the kernel keeps for itself what is in the
  * ring (slots, `avail`, `used`) and reads three things only: how far the used ring goes, the ids in it,
@@ -97,14 +98,15 @@ vduse_arena_create(struct vduse *v)
 {
 	size_t size;
 
-	v->bounce = v->queue_count * 2;
-	v->page_count = v->bounce + BOUNCE_PAGES;
+	v->page_count = BOUNCE_PAGES + v->queue_count * 2;
 	size = v->page_count * sizeof(v->pages[0]);
 	v->arena = object_create(&anonymous_object_ops, v->page_count * PAGE_SIZE, NULL);
 	v->pages = v->arena ? kvmalloc(size) : NULL;
 	if (!v->pages)
 		return -ENOMEM;
 	memset(v->pages, 0, size);
+	for (uint32_t i = 0; i < BOUNCE_PAGES; i += HUGE_PAGE_SIZE / PAGE_SIZE)
+		object_make_contiguous(v->arena, i);
 	for (uint32_t i = 0; i < v->page_count; i++) {
 		int error = object_get_page(v->arena, i, &v->pages[i]);
 
@@ -112,8 +114,8 @@ vduse_arena_create(struct vduse *v)
 			return error;
 	}
 	for (uint32_t i = 0; i < v->queue_count; i++) {
-		v->queues[i].ring = arena_at(v, i * 2);
-		v->queues[i].headers = v->pages[i * 2 + 1];
+		v->queues[i].ring = arena_at(v, vduse_ring_page(i));
+		v->queues[i].headers = v->pages[vduse_ring_page(i) + 1];
 	}
 	return 0;
 }
@@ -178,7 +180,7 @@ copy(struct vduse *v, const struct block_io *io, const struct vduse_slot *s, boo
 			uint32_t left = io->segments[i].length;
 
 			while (left > 0) {
-				char *bounce = arena_at(v, v->bounce + s->run + at / (uint32_t)PAGE_SIZE);
+				char *bounce = arena_at(v, s->run + at / (uint32_t)PAGE_SIZE);
 				uint32_t inside = at % (uint32_t)PAGE_SIZE;
 				uint32_t n = MIN(left, (uint32_t)PAGE_SIZE - inside);
 
@@ -207,7 +209,7 @@ describe(struct vduse_queue *q, uint32_t n, bool in)
 {
 	struct vduse_slot *s = &q->slots[n];
 	struct vring_descriptor *d = &q->ring->descriptors[n * 3];
-	uint64_t header = address_of(q->index * 2 + 1) + n * sizeof(struct request_header);
+	uint64_t header = address_of(vduse_ring_page(q->index) + 1) + n * sizeof(struct request_header);
 	bool ranged = s->bytes == sizeof(((struct request_header *)NULL)->range) && s->pages == 0;
 
 	d[0] = (struct vring_descriptor){
@@ -218,7 +220,7 @@ describe(struct vduse_queue *q, uint32_t n, bool in)
 	};
 	d[1] = (struct vring_descriptor){
 		.address = ranged ? header + offsetof(struct request_header, range)
-				  : address_of(q->device->bounce + s->run),
+				  : address_of(s->run),
 		.length = s->bytes,
 		.flags = (uint16_t)(DESCRIPTOR_NEXT | (in ? DESCRIPTOR_WRITE : 0)),
 		.next = (uint16_t)(n * 3 + 2),

@@ -18,7 +18,13 @@
 
 #include "vfio.h"
 
-#define BATCH 64u /* pages put together: the IOMMU forgets once for all of them */
+#define BATCH 32u /* entries let go together: the IOMMU forgets once for all of them */
+
+/* What an entry of the IOMMU mapped. */
+struct piece {
+	paddr_t pa;
+	uint64_t size;
+};
 
 /* [I] */
 struct vfio_mapping {
@@ -70,62 +76,85 @@ insert(struct vfio_mappings *m, struct vfio_mapping *d)
 
 /* A page that devices could write to, they may have written to since the store was given it. */
 static void
-put_batch(struct iommu_domain *domain, const paddr_t *pages, uint32_t n, bool written)
+put_batch(struct iommu_domain *domain, const struct piece *pieces, uint32_t n, bool written)
 {
 	iommu_unmap_done(domain);
-	for (uint32_t i = 0; i < n; i++) {
-		struct page *p = pfn_to_page(pages[i] >> PAGE_SHIFT);
+	for (uint32_t i = 0; i < n; i++)
+		for (uint64_t at = 0; at < pieces[i].size; at += PAGE_SIZE) {
+			struct page *p = pfn_to_page((pieces[i].pa + at) >> PAGE_SHIFT);
 
-		if (written)
-			page_written(p);
-		page_put(p);
-	}
+			if (written)
+				page_written(p);
+			page_put(p);
+		}
 }
 
 /* What is mapped of the range is let go. */
 static void
 let_go(struct iommu_domain *domain, uint64_t iova, uint64_t size, bool write)
 {
-	paddr_t pages[BATCH];
+	struct piece pieces[BATCH];
 	uint32_t n = 0;
 
-	for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
-		paddr_t pa = iommu_unmap_page(domain, iova + at);
-
+	for (uint64_t at = 0; at < size;) {
 		if (n == BATCH) {
-			put_batch(domain, pages, n, write);
+			put_batch(domain, pieces, n, write);
 			n = 0;
 		}
-		if (pa)
-			pages[n++] = pa;
+		pieces[n].size = iommu_unmap(domain, iova + at, &pieces[n].pa);
+		at += pieces[n].size ? pieces[n].size : PAGE_SIZE;
+		if (pieces[n].size)
+			n++;
 	}
 	iommu_unmap_tables(domain, iova, size);
-	put_batch(domain, pages, n, write);
+	put_batch(domain, pieces, n, write);
 }
 
+/* A run of pages that are pinned, behind the `done` bytes that are mapped; what cannot be mapped is let go again. */
+static int
+map_run(struct iommu_domain *domain, const struct vfio_dma_map *map, paddr_t pa, uint64_t size, uint64_t *done)
+{
+	uint64_t mapped = iommu_map(domain, map->iova + *done, pa, size, map->flags & VFIO_DMA_READ,
+				    map->flags & VFIO_DMA_WRITE);
+
+	*done += mapped;
+	for (uint64_t at = mapped; at < size; at += PAGE_SIZE)
+		page_put(pfn_to_page((pa + at) >> PAGE_SHIFT));
+	return mapped == size ? 0 : -ENOMEM;
+}
+
+/* Pin and map, by runs: memory of one piece takes few entries. `done` counts what is mapped, also after an error. */
 static int
 pin(struct iommu_domain *domain, struct address_space *as, const struct vfio_dma_map *map, uint64_t *done)
 {
 	bool write = map->flags & VFIO_DMA_WRITE;
+	uint64_t size = 0; /* of the run behind `done` */
+	paddr_t start = 0;
+	int error = 0, failed = 0;
 
-	for (*done = 0; *done < map->size; *done += PAGE_SIZE) {
+	*done = 0;
+	while (!error && *done + size < map->size) {
 		struct page *p;
-		int error;
 
-		/* Before the page, so that `done` counts all that are mapped. */
-		if (signal_fatal_pending(current_thread()))
-			return -EINTR;
-		error = address_space_pin(as, map->vaddr + *done, write, &p);
-
+		error = signal_fatal_pending(current_thread()) ? -EINTR
+							       : address_space_pin(as, map->vaddr + *done + size, write, &p);
 		if (error)
-			return error;
-		error = iommu_map_page(domain, map->iova + *done, page_to_phys(p), map->flags & VFIO_DMA_READ, write);
+			break;
+		if (size && page_to_phys(p) != start + size) {
+			error = map_run(domain, map, start, size, done);
+			size = 0;
+		}
 		if (error) {
 			page_put(p);
-			return error;
+			break;
 		}
+		if (size == 0)
+			start = page_to_phys(p);
+		size += PAGE_SIZE;
 	}
-	return 0;
+	if (size)
+		failed = map_run(domain, map, start, size, done);
+	return error ? error : failed;
 }
 
 /* --- the calls ----------------------------------------------------------------------------------- */

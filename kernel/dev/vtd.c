@@ -26,6 +26,7 @@
 
 #define DOMAINS_MAX  256u
 #define ENTRIES      512u
+#define LARGE_SIZE   (ENTRIES * PAGE_SIZE)
 #define WAIT_SPINS   10000000u
 #define FAULTS_SHOWN 64u       /* lines in the log of each device; all are counted */
 
@@ -41,6 +42,7 @@ struct vtd_unit vtd_units[VTD_UNITS_MAX];
 uint32_t vtd_unit_count;
 static uint32_t levels;                /* [I] of all domains: what all units can */
 static bool coherent, caching;         /* [I] all units see writes to tables; one remembers what was absent */
+static bool has_large;                 /* [I] all units know entries for 2 MiB */
 static struct spinlock unit_lock = SPINLOCK_INIT(DEVICE);
 static uint64_t ids[DOMAINS_MAX / 64]; /* unit_lock; 0 is nobody's */
 static uint32_t id_count;              /* [I] */
@@ -90,24 +92,43 @@ entry_index(uint64_t iova, uint32_t level)
 	return (uint32_t)(iova >> (PAGE_SHIFT + 9 * level)) & (ENTRIES - 1);
 }
 
-/* The lowest entry of `iova`; `make`: with the tables that lead there. NULL: there is none, or no memory. */
+static bool
+is_present(uint64_t e)
+{
+	return (e & (VTD_PAGE_READ | VTD_PAGE_WRITE)) != 0;
+}
+
+/* An entry that is not of the lowest level. */
+static bool
+is_table(uint64_t e)
+{
+	return is_present(e) && !(e & VTD_PAGE_LARGE);
+}
+
+/*
+ * The entry of `iova` at *level, or a large one above; *level says where it is. `make`: with the tables that lead
+ * there. NULL: there is none, or no memory.
+ */
 static uint64_t *
-leaf_of(struct vtd_domain *m, uint64_t iova, bool make)
+entry_of(struct vtd_domain *m, uint64_t iova, uint32_t *level, bool make)
 {
 	uint64_t *table = m->top;
 
-	for (uint32_t level = m->levels - 1; level > 0; level--) {
-		uint64_t *e = &table[entry_index(iova, level)], *next;
+	for (uint32_t at = m->levels - 1; at > *level; at--) {
+		uint64_t *e = &table[entry_index(iova, at)], *next;
 
-		if (!(*e & (VTD_PAGE_READ | VTD_PAGE_WRITE))) {
+		if (!is_present(*e)) {
 			next = make ? vtd_new_table() : NULL;
 			if (!next)
 				return NULL;
 			set_entry(e, virt_to_phys(next) | VTD_PAGE_READ | VTD_PAGE_WRITE);
+		} else if (!is_table(*e)) {
+			*level = at;
+			return e;
 		}
 		table = phys_to_virt(*e & VTD_PAGE_ADDRESS);
 	}
-	return &table[entry_index(iova, 0)];
+	return &table[entry_index(iova, *level)];
 }
 
 /* The tables below `table`, and itself: at most four deep. */
@@ -115,34 +136,57 @@ static void
 free_tables(uint64_t *table, uint32_t level)
 {
 	for (uint32_t i = 0; level > 0 && i < ENTRIES; i++)
-		if (table[i] & (VTD_PAGE_READ | VTD_PAGE_WRITE))
+		if (is_table(table[i]))
 			free_tables(phys_to_virt(table[i] & VTD_PAGE_ADDRESS), level - 1);
 	frame_free(virt_to_phys(table));
 }
 
-int
-vtd_map(struct vtd_domain *m, uint64_t iova, paddr_t pa, bool read, bool write)
+/* Put one entry at `iova`, a large one if it fits: its size, 0: no memory. */
+static uint64_t
+map_one(struct vtd_domain *m, uint64_t iova, paddr_t pa, uint64_t size, uint64_t rights)
 {
-	uint64_t *e = leaf_of(m, iova, true);
+	bool large = has_large && size >= LARGE_SIZE && IS_ALIGNED(iova | pa, LARGE_SIZE);
+	uint32_t level = large ? 1 : 0;
+	uint64_t *e = entry_of(m, iova, &level, true);
 
+	if (large && e && is_present(*e)) { /* a table of small ones, which are gone: units may still remember it */
+		large = false;
+		level = 0;
+		e = entry_of(m, iova, &level, true);
+	}
 	if (!e)
-		return -ENOMEM;
-	assert(!(*e & (VTD_PAGE_READ | VTD_PAGE_WRITE)));
-	set_entry(e, pa | (read ? VTD_PAGE_READ : 0) | (write ? VTD_PAGE_WRITE : 0));
-	return 0;
+		return 0;
+	assert(!is_present(*e));
+	set_entry(e, pa | rights | (large ? VTD_PAGE_LARGE : 0));
+	return large ? LARGE_SIZE : PAGE_SIZE;
 }
 
-paddr_t
-vtd_unmap(struct vtd_domain *m, uint64_t iova)
+uint64_t
+vtd_map(struct vtd_domain *m, uint64_t iova, paddr_t pa, uint64_t size, bool read, bool write)
 {
-	uint64_t *e = leaf_of(m, iova, false);
-	paddr_t pa;
+	uint64_t rights = (read ? VTD_PAGE_READ : 0) | (write ? VTD_PAGE_WRITE : 0), done = 0, n;
 
-	if (!e || !(*e & (VTD_PAGE_READ | VTD_PAGE_WRITE)))
+	for (; done < size; done += n) {
+		n = map_one(m, iova + done, pa + done, size - done, rights);
+		if (!n)
+			break;
+	}
+	return done;
+}
+
+uint64_t
+vtd_unmap(struct vtd_domain *m, uint64_t iova, paddr_t *pa)
+{
+	uint32_t level = 0;
+	uint64_t *e = entry_of(m, iova, &level, false);
+	uint64_t size = level ? LARGE_SIZE : PAGE_SIZE;
+
+	if (!e || !is_present(*e))
 		return 0;
-	pa = *e & VTD_PAGE_ADDRESS;
+	assert(IS_ALIGNED(iova, size));
+	*pa = *e & VTD_PAGE_ADDRESS;
 	set_entry(e, 0);
-	return pa;
+	return size;
 }
 
 static bool
@@ -164,7 +208,7 @@ take_out(struct vtd_domain *m, uint64_t *table, uint32_t level, uint64_t first, 
 		uint64_t from = i == entry_index(first, level) ? first : 0, to = i == entry_index(last, level) ? last : UINT64_MAX;
 		uint64_t *below;
 
-		if (!(table[i] & (VTD_PAGE_READ | VTD_PAGE_WRITE)))
+		if (!is_table(table[i]))
 			continue;
 		below = phys_to_virt(table[i] & VTD_PAGE_ADDRESS);
 		take_out(m, below, level - 1, from, to);
@@ -496,12 +540,13 @@ vtd_start(void)
 	if (!table)
 		return false;
 	read_dmar(table, size);
-	coherent = true;
+	coherent = has_large = true;
 	id_count = DOMAINS_MAX;
 	for (uint32_t i = 0; i < vtd_unit_count; i++) {
 		widths &= (uint32_t)VTD_CAP_WIDTHS(vtd_units[i].cap);
 		coherent &= (vtd_units[i].ecap & VTD_ECAP_COHERENT) != 0;
 		caching |= (vtd_units[i].cap & VTD_CAP_CACHING) != 0;
+		has_large &= (vtd_units[i].cap & VTD_CAP_LARGE) != 0;
 		id_count = MIN(id_count, VTD_CAP_DOMAINS(vtd_units[i].cap));
 	}
 	levels = widths & BIT(2) ? 4 : widths & BIT(1) ? 3 : 0;

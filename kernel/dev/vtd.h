@@ -17,8 +17,8 @@ uint64_t vtd_last_address(const struct vtd_domain *m);
 /* What the requester sees is the domain's, NULL: nothing. -ENOMEM. */
 int vtd_set_domain(uint16_t segment, uint8_t bus, uint8_t devfn, struct vtd_domain *m);
 /* As iommu.h's. */
-int vtd_map(struct vtd_domain *m, uint64_t iova, paddr_t pa, bool read, bool write);
-paddr_t vtd_unmap(struct vtd_domain *m, uint64_t iova);
+uint64_t vtd_map(struct vtd_domain *m, uint64_t iova, paddr_t pa, uint64_t size, bool read, bool write);
+uint64_t vtd_unmap(struct vtd_domain *m, uint64_t iova, paddr_t *pa);
 void vtd_unmap_tables(struct vtd_domain *m, uint64_t iova, uint64_t size);
 /* Units forget what they remember of it; `mapped`: more was mapped, which most need not be told. Else the tables that
  * the above took out are free afterwards. */

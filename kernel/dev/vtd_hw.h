@@ -30,6 +30,7 @@
 #define VTD_CAP_FLUSH_WRITES  BIT(4)
 #define VTD_CAP_CACHING       BIT(7)
 #define VTD_CAP_WIDTHS(c)     ((c) >> 8 & 31)   /* bit 1: 39 bits, 3 levels; bit 2: 48 bits, 4 levels */
+#define VTD_CAP_LARGE         BIT(34)           /* entries for 2 MiB */
 #define VTD_CAP_FAULTS(c)     (((c) >> 24 & 0x3ff) * 16)
 #define VTD_CAP_FAULT_COUNT(c) (((c) >> 40 & 0xff) + 1)
 #define VTD_ECAP_COHERENT     BIT(0)
@@ -85,6 +86,7 @@
 #define VTD_CONTEXT_ID(id)    ((uint64_t)(id) << 8)
 #define VTD_PAGE_READ         BIT(0)
 #define VTD_PAGE_WRITE        BIT(1)
+#define VTD_PAGE_LARGE        BIT(7)            /* not a table: 2 MiB, one level above the lowest */
 #define VTD_PAGE_ADDRESS      0x000ffffffffff000ull
 
 #define DMAR_FIRST            48u

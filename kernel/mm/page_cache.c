@@ -112,6 +112,19 @@ object_insert_page(struct memory_object *o, uint64_t index, struct page *p)
 	return error;
 }
 
+void
+object_make_contiguous(struct memory_object *o, uint64_t index)
+{
+	struct page *p = frames_plentiful() ? page_alloc(HUGE_PAGE_ORDER, ALLOC_NOWAIT | ALLOC_USER | ALLOC_ZERO) : NULL;
+
+	if (!p)
+		return;
+	page_break_block(p);
+	for (uint64_t i = 0; i < HUGE_PAGE_SIZE / PAGE_SIZE; i++)
+		if (object_insert_page(o, index + i, p + i) != 0)
+			page_put(p + i);
+}
+
 /* pages_lock held. `p` is to leave: true, it did; false, it is being written and stays, stale. */
 static bool
 remove_one(struct memory_object *o, struct page *p)

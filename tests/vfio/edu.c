@@ -371,6 +371,55 @@ outside(void)
 	munmap(m, 3 * 4096);
 }
 
+#define LARGE (2u << 20)
+
+// What the device reads at `bus` is what `at` says, and what it writes there is seen.
+static bool
+reaches(uint64_t bus, char *at)
+{
+	char said[32];
+
+	snprintf(said, sizeof(said), "bus address %#lx", bus);
+	strcpy(at, said);
+	move(bus, MOST, true);
+	memset(at, 0, 4096);
+	move(bus, MOST, false);
+	return strcmp(at, said) == 0;
+}
+
+// Memory of large pages may be mapped by large entries. Small ones take their place and make way again.
+static void
+large(void)
+{
+	char *all = mmap(NULL, 4 * LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *m = (char *)(((uintptr_t)all + LARGE - 1) & -(uintptr_t)LARGE);
+	static const uint32_t places[] = { 0, 4096, LARGE - 4096, LARGE, 2 * LARGE - 4096 };
+
+	CHECK(put("/sys/kernel/mm/transparent_hugepage/enabled", "madvise") == 0);
+	madvise(m, 2 * LARGE, MADV_HUGEPAGE);
+	for (int round = 0; round < 2; round++) {
+		memset(m, 'm', 3 * LARGE);
+		CHECK(map(m, 2 * LARGE, 2 * LARGE + 4096, RW) == 0);
+		for (int i = 0; i < 5; i++)
+			CHECK(reaches(2 * LARGE + places[i], m + places[i]));
+		CHECK(reaches(4 * LARGE, m + 2 * LARGE)); // behind it, by itself
+		CHECK(unmap(2 * LARGE, 2 * LARGE + 4096, 0) == 2 * LARGE + 4096);
+		strcpy(m + 4096, "kept");
+		move(2 * LARGE + 4096, MOST, false); // is not mapped any more
+		CHECK(strcmp(m + 4096, "kept") == 0);
+		// One small page within, and not the one that was there.
+		CHECK(map(m + 8192, 2 * LARGE + 4096, 4096, RW) == 0);
+		CHECK(reaches(2 * LARGE + 4096, m + 8192));
+		CHECK(strcmp(m + 4096, "kept") == 0);
+		CHECK(unmap(2 * LARGE + 4096, 4096, 0) == 4096);
+		// Large pages, where no large entry fits.
+		CHECK(map(m + 4096, 2 * LARGE, 2 * LARGE - 4096, RW) == 0);
+		CHECK(reaches(2 * LARGE, m + 4096) && reaches(3 * LARGE, m + LARGE + 4096));
+		CHECK(unmap(0, 0, VFIO_DMA_UNMAP_FLAG_ALL) == 2 * LARGE - 4096);
+	}
+	munmap(all, 4 * LARGE);
+}
+
 static void
 mappings(void)
 {
@@ -521,7 +570,7 @@ static const struct {
 	{ "registers", registers, false }, { "configuration", configuration, false }, { "line", line, false },
 	{ "message", message, false },     { "doorbell", doorbell, false },           { "groups", groups, false },
 	{ "mappings", mappings, true },    { "transfers", transfers, true },          { "outside", outside, true },
-	{ "killed", killed, false },
+	{ "large", large, true },          { "killed", killed, false },
 };
 
 int

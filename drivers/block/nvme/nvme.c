@@ -8,7 +8,8 @@
  *
  * A slot of a queue is a command's identifier, its PRP list (4.3) and its request. A queue has fewer slots than
  * entries, so that it never fills, and as many as one disk has requests: memory for the device costs a new instance
- * time. The admin queue has none. Pages are of 4 KiB: block.c brings data whose pieces meet at page borders.
+ * time. The admin queue has none. Pages are of 4 KiB: block.c brings data whose pieces meet at page borders. Data in
+ * one piece, as the kernel's are, need no list where the controller knows descriptors of any length (4.4).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -51,6 +52,7 @@ struct nvme {
 	struct device *device;
 	volatile uint8_t *registers;
 	uint64_t cap;
+	bool has_sgl;
 	struct block_disk common; /* what its disks have in common */
 	struct queue admin, queues[QUEUES_MAX];
 	unsigned queue_count;
@@ -157,6 +159,19 @@ make_prps(struct queue *q, struct slot *s, struct nvme_command *c, const struct 
 		c->prp2 = q->lists.bus + s->number * LIST_SIZE;
 }
 
+/* The data of a read or write. */
+static void
+make_data(bool has_sgl, struct queue *q, struct slot *s, struct nvme_command *c, const struct block_request *r)
+{
+	if (!has_sgl || r->segment_count != 1 || r->segments[0].size <= 2 * PAGE) {
+		make_prps(q, s, c, r);
+		return;
+	}
+	c->flags = NVME_COMMAND_SGL;
+	c->prp1 = r->segments[0].bus;
+	c->prp2 = r->segments[0].size;
+}
+
 static void
 make_ranges(const struct namespace *n, struct queue *q, struct slot *s, struct nvme_command *c, const struct block_request *r)
 {
@@ -193,7 +208,7 @@ submit(struct block_driver *b, struct block_request *r)
 		if (r->op == BLOCK_WRITE_ZEROES)
 			c.dw12 |= r->may_unmap ? NVME_ZEROES_DEALLOCATE : 0;
 		else
-			make_prps(q, s, &c, r);
+			make_data(n->nvme->has_sgl, q, s, &c, r);
 	}
 	q->free = s->next;
 	s->request = r;
@@ -366,6 +381,7 @@ read_controller(struct nvme *n)
 	const uint8_t *page = n->page.addr;
 	struct block_disk *disk = &n->common;
 	uint16_t oncs;
+	uint32_t sgls;
 
 	if (identify(n, NVME_IDENTIFY_CONTROLLER, 0) < 0)
 		return -EIO;
@@ -379,6 +395,8 @@ read_controller(struct nvme *n)
 		disk->sectors_max = most < SECTORS_MAX ? most : SECTORS_MAX;
 	}
 	disk->write_cache = page[NVME_ID_VWC] & 1;
+	memcpy(&sgls, page + NVME_ID_SGLS, sizeof(sgls));
+	n->has_sgl = sgls & NVME_SGLS_SUPPORT;
 	memcpy(&oncs, page + NVME_ID_ONCS, sizeof(oncs));
 	disk->discard_max = oncs & NVME_ONCS_DSM ? 1u << 20 : 0;
 	disk->zeroes_max = oncs & NVME_ONCS_ZEROES ? 0x8000 : 0;

@@ -35,9 +35,11 @@ struct nvme_command {
 	uint32_t nsid;
 	uint64_t reserved;
 	uint64_t metadata;
-	uint64_t prp1, prp2; /* 4.3 */
+	uint64_t prp1, prp2; /* 4.3; or a descriptor of 4.4: address, and length with the kind in the highest byte */
 	uint32_t dw10, dw11, dw12, dw13, dw14, dw15;
 };
+
+#define NVME_COMMAND_SGL 0x40 /* of `flags`: the data are one descriptor of 4.4, a data block's being kind 0 */
 
 /* A completion: 4.6. The lowest bit of `status` is the phase, the rest 4.6.1. */
 struct nvme_completion {
@@ -72,6 +74,10 @@ _Static_assert(sizeof(struct nvme_completion) == 16, "4.6");
 #define NVME_ID_MDTS   77
 #define NVME_ID_ONCS   520
 #define NVME_ID_VWC    525
+
+#define NVME_ID_SGLS   536
+
+#define NVME_SGLS_SUPPORT 0x3 /* 0: none; of any alignment, or of 4 bytes */
 
 #define NVME_ONCS_DSM	 0x04
 #define NVME_ONCS_ZEROES 0x08

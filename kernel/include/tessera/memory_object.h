@@ -102,6 +102,8 @@ extern const struct memory_object_ops anonymous_object_ops; /* shared anonymous 
 int object_get_page(struct memory_object *o, uint64_t index, struct page **out);
 /* Give a page that is ours (refcount 1, contents valid) to an empty slot: 0, -EEXIST, -ENOMEM. */
 int object_insert_page(struct memory_object *o, uint64_t index, struct page *p);
+/* Make the 2 MiB of pages from `index` on, as zeroes, of one piece of memory where that is to be had: it is a wish. */
+void object_make_contiguous(struct memory_object *o, uint64_t index);
 /* What `p`, referenced, holds was changed. Without a store: nothing is to be done. False: the page is its
  * object's no more or was dropped meanwhile, and the change is to be made again where the new one is. */
 bool object_mark_dirty(struct memory_object *o, struct page *p);
