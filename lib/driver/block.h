@@ -86,6 +86,8 @@ struct block_ops {
 	int (*submit)(struct block_driver *b, struct block_request *r);
 	/* Tell the device of all submitted on this queue since the last time. */
 	void (*commit)(struct block_driver *b, unsigned queue);
+	/* Complete what has ended, as far as memory says so: true, something had. Empty: only interrupts tell. */
+	bool (*look)(struct block_driver *b);
 	/* Look for completions whose interrupt is late; for the watchdog. */
 	void (*poll)(struct block_driver *b);
 };

@@ -28,6 +28,7 @@
 #include "virtio.h"
 
 #define QUEUE_SIZE 128
+#define LOOK_DEPTH 2 /* more requests at once pay for being told of together */
 
 /* Tessera's: the queue begins anew at index 0, and `fd` tells of what is used of it. */
 #define VDUSE_VQ_DIRECT _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd)
@@ -43,6 +44,7 @@ struct front {
 	struct block_request *all[VDUSE_QUEUES_MAX]; /* QUEUE_SIZE of them; those behind the first `used` are untouched */
 	unsigned used[VDUSE_QUEUES_MAX];
 	struct batch_hook hook;
+	struct looker looker;
 	bool starved[VDUSE_QUEUES_MAX];
 	int fd, manager_fd;
 	struct vduse_kind kind;
@@ -315,28 +317,66 @@ begin_request(struct front *f, struct vduse_queue *q)
 		block_start(f->block, r);
 }
 
-/* Take all that is there, and ask to be told of more. */
+/* Take all that is there. More is looked for, or listened to before the loop waits. */
 static void
 kicked(struct vduse *v, struct vduse_queue *q)
 {
 	struct front *f = container_of(v, struct front, vduse);
 	unsigned index = q->ring.index;
+	int there;
 
 	if (f->rings_lent)
 		return;
-	f->starved[index] = false;
-	do {
-		int there;
+	while (has_request(f, index) && (there = device_ring_take(&q->ring, &f->chain)) != 0)
+		if (there > 0)
+			begin_request(f, q);
+	/* Only a ring that holds one request twice comes here: go on when some have ended. */
+	f->starved[index] = !has_request(f, index);
+}
 
-		while (has_request(f, index) && (there = device_ring_take(&q->ring, &f->chain)) != 0)
-			if (there > 0)
-				begin_request(f, q);
-		if (!has_request(f, index)) {
-			/* Only a ring that holds one request twice comes here: go on when some have ended. */
-			f->starved[index] = true;
-			return;
+/* Can requests be taken from this queue? */
+static bool
+is_served(const struct front *f, const struct vduse_queue *q)
+{
+	return q->ready && !f->rings_lent && !f->vduse.draining && !f->starved[q->ring.index];
+}
+
+static enum looked
+look(struct looker *l)
+{
+	struct front *f = container_of(l, struct front, looker);
+	struct block_driver *b = f->block;
+	bool found;
+
+	if (f->rings_lent || !b->ops->look || b->in_flight > LOOK_DEPTH)
+		return LOOK_NO_MORE;
+	found = b->ops->look(b);
+	for (unsigned i = 0; i < f->vduse.queue_count; i++) {
+		struct vduse_queue *q = &f->vduse.queues[i];
+
+		if (is_served(f, q) && device_ring_has_request(&q->ring)) {
+			kicked(&f->vduse, q);
+			found = true;
 		}
-	} while (device_ring_listen(&q->ring));
+	}
+	return found ? LOOK_FOUND : LOOK_NOTHING;
+}
+
+static bool
+listen(struct looker *l)
+{
+	struct front *f = container_of(l, struct front, looker);
+	bool found = false;
+
+	for (unsigned i = 0; i < f->vduse.queue_count; i++) {
+		struct vduse_queue *q = &f->vduse.queues[i];
+
+		if (is_served(f, q) && device_ring_listen(&q->ring)) {
+			kicked(&f->vduse, q);
+			found = true;
+		}
+	}
+	return found;
 }
 
 static void
@@ -562,6 +602,9 @@ make_front(struct block_driver *b, unsigned unit, const struct driver_options *o
 	f->vduse.region_unmapped = region_unmapped;
 	f->hook.run = after_batch;
 	loop_add_hook(&f->hook);
+	f->looker.look = look;
+	f->looker.listen = listen;
+	loop_add_looker(&f->looker);
 	return make_requests(f, b->disk.queues);
 }
 

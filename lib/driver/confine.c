@@ -16,7 +16,7 @@
 #include "driver.h"
 
 static const unsigned allowed[] = {
-	SYS_epoll_wait, SYS_epoll_pwait, SYS_ioctl, SYS_read, SYS_write, SYS_writev, SYS_pread64, SYS_pwrite64,
+	SYS_epoll_wait, SYS_sched_yield, SYS_epoll_pwait, SYS_ioctl, SYS_read, SYS_write, SYS_writev, SYS_pread64, SYS_pwrite64,
 	SYS_futex, SYS_clock_gettime, SYS_gettimeofday, SYS_rt_sigreturn, SYS_restart_syscall, SYS_epoll_ctl,
 	SYS_eventfd2, SYS_timerfd_create, SYS_timerfd_settime, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise,
 	SYS_mremap, SYS_brk, SYS_close, SYS_fcntl, SYS_fstat, SYS_lseek, SYS_sendmsg, SYS_recvmsg, SYS_sendto,

@@ -127,13 +127,17 @@ device_ring_publish(struct device_ring *r)
 }
 
 bool
+device_ring_has_request(const struct device_ring *r)
+{
+	return !r->broken && __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE) != r->avail_next;
+}
+
+bool
 device_ring_listen(struct device_ring *r)
 {
-	if (r->broken)
-		return false;
-	if (r->event_idx) {
+	if (r->event_idx && !r->broken) {
 		*avail_event(r) = r->avail_next;
 		full_barrier(); /* pair 1 */
 	}
-	return __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE) != r->avail_next;
+	return device_ring_has_request(r);
 }

@@ -57,6 +57,8 @@ int device_ring_take(struct device_ring *r, struct ring_chain *c);
 void device_ring_give(struct device_ring *r, uint16_t head, uint32_t written);
 /* Returns true when the other side wants an interrupt. */
 bool device_ring_publish(struct device_ring *r);
+/* Is there a request to take? */
+bool device_ring_has_request(const struct device_ring *r);
 /* Ask to be told of the next request; true: there is one already. */
 bool device_ring_listen(struct device_ring *r);
 

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* loop.c - a driver's one thread, over epoll. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop.h"
 
 #define EVENTS_AT_ONCE 32
+#define USUAL_MAX  500000ull  /* ns: what takes longer to come, on average, is waited for */
+#define LOOK_TIMES 4	      /* as long as usual: device and program take their time in turns, and differ */
+#define TURN	   2000000ull /* ns: after so long a look at the descriptors */
+#define OTHERS_RAN 50000ull   /* ns: a yield that takes longer has let somebody else run */
 
 /* Events that are being served. A handler may serve others meanwhile, and may forget whoever has one here. */
 struct batch {
@@ -21,6 +27,9 @@ struct batch {
 static int epoll_fd = -1;
 static struct batch *batches;
 static struct batch_hook *hooks;
+static struct looker *lookers;
+static uint64_t usual; /* ns: how long nothing came lately, on average */
+static bool alone; /* on the only processor: whoever could bring something waits for us to stop looking */
 static volatile sig_atomic_t stopped;
 static int stop_status;
 
@@ -100,11 +109,98 @@ run_hooks(void)
 }
 
 void
+loop_add_looker(struct looker *l)
+{
+	alone = sysconf(_SC_NPROCESSORS_ONLN) < 2;
+	l->next = lookers;
+	lookers = l;
+}
+
+static uint64_t
+nanoseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* Something came after `ns` in which nothing did. */
+static void
+note(uint64_t ns)
+{
+	usual = (3 * usual + (ns < 4 * USUAL_MAX ? ns : 4 * USUAL_MAX)) / 4;
+}
+
+static enum looked
+look_once(void)
+{
+	enum looked result = LOOK_NO_MORE;
+
+	for (struct looker *l = lookers; l; l = l->next) {
+		enum looked one = l->look(l);
+
+		if (one < result)
+			result = one;
+	}
+	if (result == LOOK_FOUND)
+		run_hooks();
+	return result;
+}
+
+/*
+ * Look for what comes, from *since on, when all was done; that moves on whenever something was there. True: things come
+ * all the time, and it is only the descriptors' turn; false: waiting is better.
+ */
+static bool
+look_for_a_while(uint64_t *since)
+{
+	uint64_t begun = *since, now = begun, before;
+	bool crowded = false; /* somebody else wants this processor */
+
+	while (!stopped && now - *since <= LOOK_TIMES * usual && now - begun <= TURN) {
+		enum looked found = look_once();
+
+		if (found == LOOK_NO_MORE || (found == LOOK_NOTHING && crowded))
+			return false;
+		if (found == LOOK_NOTHING)
+			sched_yield();
+		before = now;
+		now = nanoseconds();
+		crowded = found == LOOK_NOTHING && now - before > OTHERS_RAN;
+		if (found == LOOK_FOUND) {
+			note(now - *since);
+			*since = now;
+		}
+	}
+	return now - begun > TURN;
+}
+
+static bool
+listen_all(void)
+{
+	bool there = false;
+
+	for (struct looker *l = lookers; l; l = l->next)
+		there |= l->listen(l);
+	if (there)
+		run_hooks();
+	return there;
+}
+
+void
 loop_once(int milliseconds)
 {
 	struct batch batch = { .outer = batches };
+	uint64_t since = lookers && milliseconds ? nanoseconds() : 0;
 
+	if (since && !alone && usual <= USUAL_MAX && look_for_a_while(&since))
+		milliseconds = 0;
+	else if (listen_all())
+		milliseconds = 0;
 	batch.count = epoll_wait(epoll_fd, batch.events, EVENTS_AT_ONCE, milliseconds);
+	if (lookers && milliseconds)
+		note(nanoseconds() - since);
 	batches = &batch;
 	for (int i = 0; i < batch.count; i++) {
 		struct watch *w = batch.events[i].data.ptr;

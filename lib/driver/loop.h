@@ -4,6 +4,10 @@
  *
  * A driver never blocks elsewhere. After each round of events the batch hooks run: what was gathered in
  * the round (completions to publish, doorbells to ring) goes out once.
+ *
+ * To be told of something costs more than to look for it where it appears in memory: who tells makes a call, who is
+ * told is woken, and address spaces are switched. So before it waits, the loop lets lookers look for a while, if what
+ * comes has lately come soon, and only where another processor can do something meanwhile.
  */
 #ifndef DRIVER_LOOP_H
 #define DRIVER_LOOP_H
@@ -27,6 +31,16 @@ struct batch_hook {
 	struct batch_hook *next;
 };
 
+/* Somebody who finds what came in memory. */
+enum looked { LOOK_FOUND, LOOK_NOTHING, LOOK_NO_MORE };
+struct looker {
+	/* Serve what is there. LOOK_NO_MORE: being told is better now. */
+	enum looked (*look)(struct looker *l);
+	/* The loop is about to wait: ask to be told. True: something is there already, and was served. */
+	bool (*listen)(struct looker *l);
+	struct looker *next;
+};
+
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-__builtin_offsetof(type, member)))
 
 /* Watch w->fd. These return 0 or a negative errno. */
@@ -41,6 +55,9 @@ void loop_forget(struct watch *w);
 
 /* Hooks run in the order in which they were added. */
 void loop_add_hook(struct batch_hook *h);
+
+/* From now on l->look() is called instead of waiting, if that pays, and l->listen() before each wait. */
+void loop_add_looker(struct looker *l);
 
 /* Wait once, up to `milliseconds` (-1: for ever), and serve what came. */
 void loop_once(int milliseconds);

@@ -222,7 +222,8 @@ commit(struct block_driver *b, unsigned queue)
 	ring_doorbell(&container_of(b, struct namespace, block)->nvme->queues[queue]);
 }
 
-static void
+/* Complete what has ended; true: something has. */
+static bool
 reap(struct queue *q)
 {
 	struct nvme_completion c;
@@ -245,8 +246,21 @@ reap(struct queue *q)
 			log_debug("queue %u: status 0x%03x", q->id, code);
 		block_complete(r, code == 0 ? 0 : code == NVME_INVALID_OPCODE ? -EOPNOTSUPP : -EIO);
 	}
-	if (q->head != before)
-		write32(q->head_doorbell, 0, q->head);
+	if (q->head == before)
+		return false;
+	write32(q->head_doorbell, 0, q->head);
+	return true;
+}
+
+static bool
+look(struct block_driver *b)
+{
+	struct nvme *n = container_of(b, struct namespace, block)->nvme;
+	bool found = false;
+
+	for (unsigned i = 0; i < n->queue_count; i++)
+		found |= reap(&n->queues[i]);
+	return found;
 }
 
 static void
@@ -273,7 +287,7 @@ poll_all(struct block_driver *b)
 	}
 }
 
-static const struct block_ops ops = { .submit = submit, .commit = commit, .poll = poll_all };
+static const struct block_ops ops = { .submit = submit, .commit = commit, .look = look, .poll = poll_all };
 
 /* ------------------------------------------------------------------------------------------- the start */
 
