@@ -775,6 +775,11 @@ many_things(struct fat *fs)
 	}
 	if (fat_create(d, "inner", true, &n) == 0)
 		fat_node_put(n, 1);
+	(void)fat_rename(d, "file number 1 of a few", fs->root, "by another name in another directory", 0);
+	(void)fat_rename(d, "file number 2 of a few", d, "file number 4 of a few", 0);
+	(void)fat_rename(d, "file number 5 of a few", d, "file number 7 of a few", FAT_RENAME_EXCHANGE);
+	(void)fat_rename(d, "inner", fs->root, "outer", 0);
+	(void)fat_rename(fs->root, "outer", d, "inner", 0);
 	(void)fat_rmdir(d, "inner");
 	fat_node_put(d, 1);
 }
@@ -803,6 +808,52 @@ dies_after_any_write(void **state)
 			many_things(fs);
 			finish(fs, &i);
 		}
+	}
+}
+
+static size_t
+size_of(struct fat *fs, const char *name)
+{
+	struct fat_node *n = get(fs, name);
+	size_t size = n ? n->size : 0;
+
+	if (n)
+		fat_node_put(n, 1);
+	return size;
+}
+
+/* A file over another, as editors save: the new name is always one's or the other's, and what is renamed is never lost. */
+static void
+dies_while_renaming(void **state)
+{
+	for (size_t w = 0; w < 3; w++) {
+		long left = 0;
+		bool done = false;
+
+		for (; !done; left++) {
+			struct image i;
+			struct fat *fs = fresh(&i, widths[w]);
+			bool renamed;
+
+			make(fs, "saved", 3000);
+			make(fs, "a new one, to be saved", 2000);
+			i.writes_left = left;
+			done = fat_rename(fs->root, "a new one, to be saved", fs->root, "saved", 0) == 0;
+			(void)fat_close(fs);
+			i.writes_left = -1;
+			assert_int_equal(fat_open(&i.disk, &fs), 0);
+			assert_false(fs->damaged);
+			renamed = size_of(fs, "saved") == 2000;
+			check_file(fs, "saved", renamed ? 2000 : 3000);
+			if (!renamed)
+				check_file(fs, "a new one, to be saved", 2000);
+			assert_true(renamed || !done);
+			assert_true(has(fs, "a new one, to be saved") == !renamed);
+			/* Nothing that is marked is left behind. */
+			assert_int_equal(fat_rename(fs->root, "saved", fs->root, "B", 0), 0);
+			finish(fs, &i);
+		}
+		assert_true(left > 3);
 	}
 }
 
@@ -886,6 +937,7 @@ main(void)
 		cmocka_unit_test(two_slots_of_one_file),
 		cmocka_unit_test(directories_in_a_circle),
 		cmocka_unit_test(dies_after_any_write),
+		cmocka_unit_test(dies_while_renaming),
 		cmocka_unit_test(every_byte_damaged),
 	};
 

@@ -98,7 +98,7 @@ _Static_assert(sizeof(struct fat_info_sector) == 512, "FSInfo");
 struct fat_slot {
 	uint8_t name[11];          /* padded with blanks; name[0]: FAT_SLOT_ */
 	uint8_t attributes;
-	uint8_t lower;             /* FAT_LOWER_: not in the specification, but Windows NT's and Linux's */
+	uint8_t lower;             /* FAT_LOWER_: not in the specification, but Windows NT's and Linux's; FAT_MOVING */
 	uint8_t created_fine;      /* 10 ms, 0 to 199 */
 	uint8_t created_time[2], created_date[2];
 	uint8_t accessed_date[2];
@@ -140,6 +140,7 @@ _Static_assert(sizeof(struct fat_long_slot) == 32, "a slot of a long name");
 
 #define FAT_LOWER_BASE 0x08u
 #define FAT_LOWER_TAIL 0x10u
+#define FAT_MOVING     0x01u /* ours, while a file is renamed: another slot may lead to it already, and is the right one */
 
 #define FAT_LONG_LAST  0x40u
 #define FAT_LONG_UNITS 13u         /* of UTF-16 in a slot */

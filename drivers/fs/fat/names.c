@@ -2,6 +2,10 @@
 /*
  * names.c - files are found, made, removed and renamed.
  *
+ * Who renames dies at any moment, and two slots may lead to the file then. So the old one is marked before (FAT_MOVING);
+ * check.c, which finds both, removes that. Two that change places need two writes as well: for a moment both names are the
+ * second file's, and whoever dies then leaves the first one's clusters to nobody.
+ *
  * Names differ by more than the case of their letters, and a file answers to its short name too. Renaming to a name that
  * is the same but for case does nothing, and over another file keeps that one's name as it is written: both as on Linux.
  */
@@ -232,15 +236,29 @@ struct side {
 	struct name name;
 };
 
+/* The slot says that what it leads to is being moved, or not any more. */
+static int
+mark(const struct side *s, bool moving)
+{
+	struct fat_slot *slot = fat_dir_slot(s->dir, s->entry.slot);
+
+	slot->lower = (uint8_t)(moving ? slot->lower | FAT_MOVING : slot->lower & ~FAT_MOVING);
+	return fat_dir_write(s->dir, s->entry.slot, 1);
+}
+
 static int
 exchange(struct side *a, struct side *b)
 {
-	int error;
+	int error = mark(a, true);
 
+	if (error)
+		return error;
 	swap_contents(fat_dir_slot(a->dir, a->entry.slot), fat_dir_slot(b->dir, b->entry.slot));
 	error = fat_dir_write(a->dir, a->entry.slot, 1);
 	if (!error)
 		error = fat_dir_write(b->dir, b->entry.slot, 1);
+	if (!error)
+		error = mark(a, false);
 	fat_node_move(a->node, b->dir, FAT_GONE);
 	fat_node_move(b->node, a->dir, a->entry.slot);
 	fat_node_move(a->node, b->dir, b->entry.slot);
@@ -258,11 +276,13 @@ replace(struct side *a, struct side *b)
 	struct fat_slot *to = fat_dir_slot(b->dir, b->entry.slot), old = *to;
 	int error = may_remove(b->node, fat_is_directory(a->node));
 
+	if (!error)
+		error = mark(a, true);
 	if (error)
 		return error;
 	*to = *fat_dir_slot(a->dir, a->entry.slot);
 	memcpy(to->name, old.name, sizeof(to->name));
-	to->lower = old.lower;
+	to->lower = (uint8_t)(old.lower & ~FAT_MOVING);
 	error = fat_dir_write(b->dir, b->entry.slot, 1);
 	if (!error)
 		error = fat_dir_remove(a->dir, &a->entry);
@@ -280,9 +300,14 @@ rename_to_new(struct side *a, struct side *b)
 
 	if (!fat_name_is_good(b->name.units, b->name.length))
 		return -EINVAL;
-	error = fat_dir_add(b->dir, b->name.units, b->name.length, &proto, &slot);
+	error = mark(a, true);
 	if (error)
 		return error;
+	error = fat_dir_add(b->dir, b->name.units, b->name.length, &proto, &slot);
+	if (error) {
+		(void)mark(a, false);
+		return error;
+	}
 	error = fat_dir_remove(a->dir, &a->entry);
 	fat_node_move(a->node, b->dir, slot);
 	return error;
