@@ -12,6 +12,9 @@
  *
  * u->lock is for what the program does; the device calls back with its own lock held, and takes only ring_lock. A
  * device that is still open somewhere after it was destroyed has a reference to `u`, and finds it in another state.
+ *
+ * The program's memory is read and written without u->lock: it may be a file of a daemon that does not answer, and
+ * those who have the device open wait for that lock when they close it.
  */
 #include <tessera/errno.h>
 #include <tessera/inode.h>
@@ -22,6 +25,8 @@
 #include <tessera/time.h>
 
 #include "uinput.h"
+
+#define INJECTED_AT_ONCE 16u
 
 static void
 uinput_put(struct uinput *u)
@@ -136,31 +141,21 @@ uinput_destroy_locked(struct uinput *u)
 
 /* A description as it was before there were commands for that. */
 static ssize_t
-describe(struct uinput *u, struct iov_iter *from)
+describe_locked(struct uinput *u, const struct linux_uinput_user_dev *in)
 {
-	struct linux_uinput_user_dev *in = NULL;
 	struct input_device *d = uinput_device_locked(u);
-	ssize_t result = -EINVAL;
+	char *name;
 
-	if (from->count != sizeof(*in))
-		return -EINVAL;
-	if (!d)
+	if (!d || input_device_make_axes(d))
 		return -ENOMEM;
-	in = kmalloc(sizeof(*in), 0);
-	if (!in || input_device_make_axes(d)) {
-		result = -ENOMEM;
-		goto free;
-	}
-	if (iov_copy_from(in, from, sizeof(*in)) < sizeof(*in)) {
-		result = -EFAULT;
-		goto free;
-	}
-	in->name[UINPUT_NAME_SIZE - 1] = '\0';
 	u->effects_max = in->effects_max;
 	if (!in->name[0])
-		goto free;
+		return -EINVAL;
+	name = kstrdup(in->name);
+	if (!name)
+		return -ENOMEM;
 	kfree(d->name);
-	d->name = kstrdup(in->name);
+	d->name = name;
 	d->id = in->id;
 	for (uint32_t i = 0; i < ABS_COUNT; i++) {
 		d->axes[i].maximum = in->maximum[i];
@@ -170,27 +165,71 @@ describe(struct uinput *u, struct iov_iter *from)
 	}
 	for (uint32_t i = 0; bit_is_set(d->can.types, EV_ABS) && i < ABS_COUNT; i++)
 		if (bit_is_set(d->can.axes, i) && uinput_check_axis(i, &d->axes[i]))
-			goto free;
-	result = d->name ? (ssize_t)sizeof(*in) : -ENOMEM;
-	if (d->name)
-		WRITE_ONCE(u->state, UINPUT_SET_UP);
-free:
+			return -EINVAL;
+	WRITE_ONCE(u->state, UINPUT_SET_UP);
+	return sizeof(*in);
+}
+
+static ssize_t
+describe(struct uinput *u, struct iov_iter *from)
+{
+	struct linux_uinput_user_dev *in;
+	ssize_t result = -EINVAL;
+
+	if (from->count != sizeof(*in))
+		return -EINVAL;
+	in = kmalloc(sizeof(*in), 0);
+	if (!in)
+		return -ENOMEM;
+	if (iov_copy_from(in, from, sizeof(*in)) < sizeof(*in)) {
+		result = -EFAULT;
+	} else if (mutex_lock_interruptible(&u->lock)) {
+		result = -EINTR;
+	} else {
+		in->name[UINPUT_NAME_SIZE - 1] = '\0';
+		if (u->state != UINPUT_CREATED) /* it was none when we looked */
+			result = describe_locked(u, in);
+		mutex_unlock(&u->lock);
+	}
 	kfree(in);
 	return result;
+}
+
+/* As many as fit `events`; those before one that cannot be read. */
+static ssize_t
+inject_some(struct uinput *u, struct iov_iter *from)
+{
+	struct linux_input_event events[INJECTED_AT_ONCE];
+	size_t n = MIN(from->count / sizeof(events[0]), (size_t)INJECTED_AT_ONCE);
+	size_t there = iov_copy_from(events, from, n * sizeof(events[0])) / sizeof(events[0]);
+
+	if (mutex_lock_interruptible(&u->lock))
+		return -EINTR;
+	if (u->state != UINPUT_CREATED)
+		there = n = 0;
+	for (size_t i = 0; i < there; i++)
+		input_event(u->device, events[i].type, events[i].code, events[i].value);
+	mutex_unlock(&u->lock);
+	if (there < n)
+		return -EFAULT;
+	return n ? (ssize_t)(n * sizeof(events[0])) : -ENODEV;
 }
 
 static ssize_t
 inject(struct uinput *u, struct iov_iter *from)
 {
-	struct linux_input_event e;
 	ssize_t done = 0;
 
-	if (from->count < sizeof(e))
+	if (from->count < sizeof(struct linux_input_event))
 		return -EINVAL;
-	for (; from->count >= sizeof(e); done += (ssize_t)sizeof(e)) {
-		if (iov_copy_from(&e, from, sizeof(e)) < sizeof(e))
-			return -EFAULT;
-		input_event(u->device, e.type, e.code, e.value);
+	while (from->count >= sizeof(struct linux_input_event)) {
+		ssize_t n = inject_some(u, from);
+
+		if (n == -EFAULT || (n < 0 && !done))
+			return n;
+		if (n < 0)
+			break;
+		done += n;
 	}
 	return done;
 }
@@ -199,15 +238,10 @@ static ssize_t
 uinput_write(struct file *f, struct iov_iter *from, loff_t *pos, uint32_t rw_flags)
 {
 	struct uinput *u = f->private;
-	ssize_t result;
 
 	if (!from->count)
 		return 0;
-	if (mutex_lock_interruptible(&u->lock))
-		return -EINTR;
-	result = u->state == UINPUT_CREATED ? inject(u, from) : describe(u, from);
-	mutex_unlock(&u->lock);
-	return result;
+	return READ_ONCE(u->state) == UINPUT_CREATED ? inject(u, from) : describe(u, from);
 }
 
 /* --- what is read ------------------------------------------------------------------------------------ */
@@ -258,15 +292,12 @@ uinput_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 	if (to->count && to->count < sizeof(struct linux_input_event))
 		return -EINVAL;
 	for (;;) {
-		if (mutex_lock_interruptible(&u->lock))
-			return -EINTR;
-		if (u->state != UINPUT_CREATED)
+		if (READ_ONCE(u->state) != UINPUT_CREATED)
 			n = -ENODEV;
 		else if (!READ_ONCE(u->count) && !wait)
 			n = -EAGAIN;
 		else
 			n = read_events(u, to);
-		mutex_unlock(&u->lock);
 		if (n || !to->count)
 			return n;
 		if (wait && wait_event_interruptible(&u->wait, READ_ONCE(u->count) ||

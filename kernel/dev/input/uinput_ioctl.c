@@ -12,74 +12,81 @@
 
 #define PHYS_MAX 1024
 
+/* What a command takes and gives: copied in before, and out behind u->lock. */
+struct argument {
+	union {
+		struct linux_uinput_setup setup;
+		struct linux_uinput_abs_setup axis;
+		struct linux_uinput_upload upload;
+		struct linux_uinput_erase erase;
+		char name[24];
+		uint32_t version;
+	};
+	char *phys;
+	int fault;    /* what copying it in gave, for the command to say when its turn comes */
+	size_t given; /* bytes to copy out */
+};
+
 static long
-set_up(struct uinput *u, const void __user *from)
+set_up(struct uinput *u, struct argument *a)
 {
-	struct linux_uinput_setup in;
+	struct linux_uinput_setup *in = &a->setup;
 	struct input_device *d = u->device;
 	char *name;
 
 	if (u->state == UINPUT_CREATED)
 		return -EINVAL;
-	if (copy_from_user(&in, from, sizeof(in)))
-		return -EFAULT;
-	if (!in.name[0])
+	if (a->fault)
+		return a->fault;
+	if (!in->name[0])
 		return -EINVAL;
-	in.name[UINPUT_NAME_SIZE - 1] = '\0';
-	name = kstrdup(in.name);
+	in->name[UINPUT_NAME_SIZE - 1] = '\0';
+	name = kstrdup(in->name);
 	if (!name)
 		return -ENOMEM;
 	kfree(d->name);
 	d->name = name;
-	d->id = in.id;
-	u->effects_max = in.effects_max;
+	d->id = in->id;
+	u->effects_max = in->effects_max;
 	WRITE_ONCE(u->state, UINPUT_SET_UP);
 	return 0;
 }
 
 /* `size`: of the caller's struct, which may end early. */
 static long
-set_up_axis(struct uinput *u, const void __user *from, uint32_t size)
+set_up_axis(struct uinput *u, const struct argument *a, uint32_t size)
 {
-	struct linux_uinput_abs_setup in = { 0 };
+	const struct linux_uinput_abs_setup *in = &a->axis;
 	long error;
 
-	if (size > sizeof(in))
+	if (size > sizeof(*in))
 		return -E2BIG;
 	if (u->state == UINPUT_CREATED)
 		return -EINVAL;
-	if (copy_from_user(&in, from, size))
-		return -EFAULT;
-	if (in.code >= ABS_COUNT)
+	if (a->fault)
+		return a->fault;
+	if (in->code >= ABS_COUNT)
 		return -ERANGE;
-	error = uinput_check_axis(in.code, &in.axis);
+	error = uinput_check_axis(in->code, &in->axis);
 	if (!error)
 		error = input_device_make_axes(u->device);
 	if (error)
 		return error;
-	bit_set(u->device->can.axes, in.code, true);
-	u->device->axes[in.code] = in.axis;
+	bit_set(u->device->can.axes, in->code, true);
+	u->device->axes[in->code] = in->axis;
 	return 0;
 }
 
 static long
-set_phys(struct uinput *u, const char __user *from)
+set_phys(struct uinput *u, struct argument *a)
 {
-	char *phys;
-	long n;
-
 	if (u->state == UINPUT_CREATED)
 		return -EINVAL;
-	phys = kmalloc(PHYS_MAX, 0);
-	if (!phys)
-		return -ENOMEM;
-	n = copy_string_from_user(phys, from, PHYS_MAX);
-	if (n < 0) {
-		kfree(phys);
-		return n == -ENAMETOOLONG ? -EINVAL : n;
-	}
+	if (a->fault)
+		return a->fault;
 	kfree(u->device->phys);
-	u->device->phys = phys;
+	u->device->phys = a->phys;
+	a->phys = NULL;
 	return 0;
 }
 
@@ -123,90 +130,120 @@ set_bit(struct uinput *u, uint64_t *map, uint32_t count, uintptr_t arg)
 
 /* The name in /sys; cut where it does not fit, with its end. */
 static long
-give_name(struct uinput *u, char __user *to, uint32_t size)
+give_name(struct uinput *u, struct argument *a, uint32_t size)
 {
-	char name[24];
-	size_t n;
-
 	if (u->state != UINPUT_CREATED)
 		return -ENOENT;
 	if (!size)
 		return -EINVAL;
-	snprintf(name, sizeof(name), "input%u", u->device->number);
-	n = MIN(strlen(name) + 1, (size_t)size);
-	name[n - 1] = '\0';
-	return copy_to_user(to, name, n) ? -EFAULT : (long)n;
+	snprintf(a->name, sizeof(a->name), "input%u", u->device->number);
+	a->given = MIN(strlen(a->name) + 1, (size_t)size);
+	a->name[a->given - 1] = '\0';
+	return (long)a->given;
 }
 
 /* --- effects ------------------------------------------------------------------------------------------- */
 
 static long
-begin_upload(struct uinput *u, struct linux_uinput_upload __user *inout)
+begin_upload(struct uinput *u, struct argument *a)
 {
-	struct linux_uinput_upload up;
+	struct linux_uinput_upload *up = &a->upload;
 	struct uinput_request r;
 
-	if (copy_from_user(&up, inout, sizeof(up)))
-		return -EFAULT;
-	if (uinput_look(u, up.request, UI_FF_UPLOAD, &r))
+	if (a->fault)
+		return a->fault;
+	if (uinput_look(u, up->request, UI_FF_UPLOAD, &r))
 		return -EINVAL;
-	up.result = 0;
-	up.effect = r.effect;
-	up.old = r.old;
-	return copy_to_user(inout, &up, sizeof(up));
+	up->result = 0;
+	up->effect = r.effect;
+	up->old = r.old;
+	a->given = sizeof(*up);
+	return 0;
 }
 
 static long
-end_upload(struct uinput *u, const struct linux_uinput_upload __user *from)
+end_upload(struct uinput *u, const struct argument *a)
 {
-	struct linux_uinput_upload up;
-
-	if (copy_from_user(&up, from, sizeof(up)))
-		return -EFAULT;
-	return uinput_answer(u, up.request, UI_FF_UPLOAD, up.result);
+	return a->fault ? a->fault : uinput_answer(u, a->upload.request, UI_FF_UPLOAD, a->upload.result);
 }
 
 static long
-begin_erase(struct uinput *u, struct linux_uinput_erase __user *inout)
+begin_erase(struct uinput *u, struct argument *a)
 {
-	struct linux_uinput_erase e;
+	struct linux_uinput_erase *e = &a->erase;
 	struct uinput_request r;
 
-	if (copy_from_user(&e, inout, sizeof(e)))
-		return -EFAULT;
-	if (uinput_look(u, e.request, UI_FF_ERASE, &r))
+	if (a->fault)
+		return a->fault;
+	if (uinput_look(u, e->request, UI_FF_ERASE, &r))
 		return -EINVAL;
-	e.result = 0;
-	e.effect = r.erase;
-	return copy_to_user(inout, &e, sizeof(e));
+	e->result = 0;
+	e->effect = r.erase;
+	a->given = sizeof(*e);
+	return 0;
 }
 
 static long
-end_erase(struct uinput *u, const struct linux_uinput_erase __user *from)
+end_erase(struct uinput *u, const struct argument *a)
 {
-	struct linux_uinput_erase e;
-
-	if (copy_from_user(&e, from, sizeof(e)))
-		return -EFAULT;
-	return uinput_answer(u, e.request, UI_FF_ERASE, e.result);
+	return a->fault ? a->fault : uinput_answer(u, a->erase.request, UI_FF_ERASE, a->erase.result);
 }
 
 /* --- which command it is ------------------------------------------------------------------------------- */
 
-static long
-sized_command(struct uinput *u, unsigned int command, uint32_t size, void __user *p)
+#define SIZED(command) ((command) & ~IOC_SIZE_MASK)
+
+static uint32_t
+size_of(unsigned int command)
 {
-	if (command == UI_GET_SYSNAME)
-		return give_name(u, p, size);
-	if (command == UI_ABS_SETUP)
-		return set_up_axis(u, p, size);
+	return command >> IOC_SIZE_SHIFT & 0x3fff;
+}
+
+static int
+copy_phys_in(struct argument *a, const char __user *from)
+{
+	long n;
+
+	a->phys = kmalloc(PHYS_MAX, 0);
+	if (!a->phys)
+		return -ENOMEM;
+	n = copy_string_from_user(a->phys, from, PHYS_MAX);
+	return n == -ENAMETOOLONG ? -EINVAL : n < 0 ? (int)n : 0;
+}
+
+static void
+copy_in(struct argument *a, unsigned int command, const void __user *from)
+{
+	size_t n = 0;
+
+	if (command == UI_DEV_SETUP)
+		n = sizeof(a->setup);
+	else if (command == UI_BEGIN_FF_UPLOAD || command == UI_END_FF_UPLOAD)
+		n = sizeof(a->upload);
+	else if (command == UI_BEGIN_FF_ERASE || command == UI_END_FF_ERASE)
+		n = sizeof(a->erase);
+	else if (SIZED(command) == UI_ABS_SETUP)
+		n = MIN((size_t)size_of(command), sizeof(a->axis));
+	memset(a, 0, sizeof(*a));
+	if (n && copy_from_user(&a->setup, from, n))
+		a->fault = -EFAULT;
+	if (command == UI_SET_PHYS)
+		a->fault = copy_phys_in(a, from);
+}
+
+static long
+sized_command(struct uinput *u, unsigned int command, struct argument *a)
+{
+	if (SIZED(command) == UI_GET_SYSNAME)
+		return give_name(u, a, size_of(command));
+	if (SIZED(command) == UI_ABS_SETUP)
+		return set_up_axis(u, a, size_of(command));
 	return -EINVAL;
 }
 
 static long
-command_locked(struct uinput *u, unsigned int command, uintptr_t arg)
+command_locked(struct uinput *u, unsigned int command, uintptr_t arg, struct argument *a)
 {
-	void __user *p = (void __user *)arg;
 	uint32_t count;
 	uint64_t *map;
 
@@ -217,37 +254,45 @@ command_locked(struct uinput *u, unsigned int command, uintptr_t arg)
 		return set_bit(u, map, count, arg);
 	switch (command) {
 	case UI_GET_VERSION:
-		return put_user(UINPUT_VERSION, (uint32_t __user *)p);
+		a->version = UINPUT_VERSION;
+		a->given = sizeof(a->version);
+		return 0;
 	case UI_DEV_CREATE:
 		return uinput_create_locked(u);
 	case UI_DEV_DESTROY:
 		uinput_destroy_locked(u);
 		return 0;
 	case UI_DEV_SETUP:
-		return set_up(u, p);
+		return set_up(u, a);
 	case UI_SET_PHYS:
-		return set_phys(u, p);
+		return set_phys(u, a);
 	case UI_BEGIN_FF_UPLOAD:
-		return begin_upload(u, p);
+		return begin_upload(u, a);
 	case UI_END_FF_UPLOAD:
-		return end_upload(u, p);
+		return end_upload(u, a);
 	case UI_BEGIN_FF_ERASE:
-		return begin_erase(u, p);
+		return begin_erase(u, a);
 	case UI_END_FF_ERASE:
-		return end_erase(u, p);
+		return end_erase(u, a);
 	}
-	return sized_command(u, command & ~IOC_SIZE_MASK, command >> IOC_SIZE_SHIFT & 0x3fff, p);
+	return sized_command(u, command, a);
 }
 
 long
 uinput_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 {
+	void __user *p = (void __user *)arg;
 	struct uinput *u = f->private;
-	long result;
+	struct argument a;
+	long result = -EINTR;
 
-	if (mutex_lock_interruptible(&u->lock))
-		return -EINTR;
-	result = command_locked(u, command, arg);
-	mutex_unlock(&u->lock);
+	copy_in(&a, command, p);
+	if (mutex_lock_interruptible(&u->lock) == 0) {
+		result = command_locked(u, command, arg, &a);
+		mutex_unlock(&u->lock);
+	}
+	if (a.given && copy_to_user(p, &a.setup, a.given))
+		result = -EFAULT;
+	kfree(a.phys);
 	return result;
 }

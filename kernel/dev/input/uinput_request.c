@@ -57,9 +57,10 @@ free_place(struct uinput *u, struct uinput_request *r)
 static int
 send(struct uinput *u, struct input_device *d, struct uinput_request *r)
 {
-	int error = 0;
+	int error = mutex_lock_killable(&u->lock);
 
-	mutex_lock(&u->lock);
+	if (error)
+		return error;
 	if (u->state == UINPUT_CREATED && u->device == d)
 		uinput_queue(u, EV_UINPUT, (uint16_t)r->code, (int32_t)(r - u->requests));
 	else
