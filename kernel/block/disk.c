@@ -8,8 +8,9 @@
  * life, a partition one to the whole disk too; open files, mappings and requests on their way hold the device. So a
  * removed disk lasts as long as somebody looks at it, and answers EIO.
  *
- * Locks: disk->lock (BLOCK): who has it open, claims, partitions; held while a partition table is read. Then
- * block_table_lock (BLOCK_TABLE): numbers and the list of disks; nothing is taken inside it.
+ * Locks: disk->lock (BLOCK): who has it open, claims, partitions; held while a partition table is read, and while a loop
+ * device that is unbound writes what is dirty, which may take as long as its file's daemon likes. Then block_table_lock
+ * (BLOCK_TABLE): numbers and the list of disks; nothing is taken inside it.
  */
 #include <tessera/backing.h>
 #include <tessera/errno.h>
@@ -280,7 +281,7 @@ block_disk_add(struct block_disk *d, uint64_t capacity)
 	pr_info("%s: %lu sectors of 512 bytes, blocks of %u\n", d->name, capacity / BLOCK_SECTOR,
 		d->limits.logical_block);
 	if (!d->no_partitions && capacity)
-		block_scan_partitions(d, false);
+		block_scan_partitions(d);
 	return 0;
 }
 
@@ -344,7 +345,7 @@ block_device_open(struct block_device *b, uint32_t flags)
 	scan = d->openers == 1 && d->stale_table && !d->no_partitions;
 	mutex_unlock(&d->lock);
 	if (scan)
-		block_scan_partitions(d, false);
+		block_scan_partitions(d);
 	return 0;
 out:
 	mutex_unlock(&d->lock);
@@ -365,24 +366,20 @@ void
 block_device_close(struct block_device *b, uint32_t flags)
 {
 	struct block_disk *d = b->disk;
-	bool last;
 
 	mutex_lock(&d->lock);
-	last = b->openers == 1;
-	mutex_unlock(&d->lock);
 	/* Without the lock, because it may take long. Who is killed here leaves dirty pages to the flusher, or to
 	 * ops->closed, if that is the end of what they are written to. */
-	if (last)
+	if (b->openers == 1) {
+		mutex_unlock(&d->lock);
 		object_sync(b->object, 0, UINT64_MAX);
-	mutex_lock(&d->lock);
+		mutex_lock(&d->lock);
+	}
 	b->openers--;
 	d->openers--;
 	b->writers -= (flags & O_ACCMODE) != O_RDONLY;
-	if (b->openers == 0) {
-		if (!last && object_is_dirty(b->object)) /* another was the last but one when we looked */
-			object_sync(b->object, 0, UINT64_MAX);
+	if (b->openers == 0)
 		object_invalidate(b->object, 0, UINT64_MAX, false);
-	}
 	if (d->openers == 0 && !d->gone && d->ops->closed)
 		d->ops->closed(d);
 	mutex_unlock(&d->lock);

@@ -12,9 +12,10 @@
  * own operations: what file_ops can read and write can be a disk. A request's memory lies in the direct map,
  * so each segment is one kernel buffer.
  *
- * Locks: loops_lock (LOOP_TABLE): which there are, and that they form no ring; then disk->lock; then loop->lock (LOOP):
- * the binding. Who changes it freezes the disk; the worker reads it while it has a request, and takes none of the
- * three.
+ * Locks: loops_lock (LOOP_TABLE): which there are; then disk->lock; then loop->lock (LOOP): the binding; then
+ * chain_lock (LOOP_CHAIN): that they form no ring. Who changes the binding freezes the disk, which may take as long as
+ * the file's daemon likes: never with loops_lock or chain_lock held. The worker reads it while it has a request, and
+ * takes none of the four.
  */
 #include <tessera/backing.h>
 #include <tessera/errno.h>
@@ -49,7 +50,7 @@ struct loop {
 	struct list node;            /* [T] */
 	struct mutex lock;           /* class LOOP */
 	enum loop_state state;       /* [l] */
-	struct file *file;           /* [l] a reference; NULL: unbound. Changed with queue_lock held, too */
+	struct file *file;           /* [l] a reference; NULL: unbound. Changed with queue_lock (and chain_lock) held, too */
 	uint64_t offset, size_limit; /* [l] bytes */
 	uint32_t flags;              /* [l] LOOP_* */
 	char name[LOOP_NAME], crypt_name[LOOP_NAME]; /* [l] what programs call it */
@@ -64,6 +65,7 @@ struct loop {
 };
 
 static struct mutex loops_lock = MUTEX_INIT(loops_lock, LOOP_TABLE);
+static struct mutex chain_lock = MUTEX_INIT(chain_lock, LOOP_CHAIN);
 static struct list loops = LIST_INIT(loops); /* loops_lock: by number */
 
 static struct loop *
@@ -352,16 +354,13 @@ set_file(struct loop *lo, struct file *f)
 	spin_unlock_irq(&lo->queue_lock, flags);
 }
 
-/*
- * May `f` be what the disk of `lo` shows? Not itself, by whatever chain of loop devices. Where `f` is one the chain
- * must not become longer before `lo` has its file: loops_lock is held from before this call to after that. That it may
- * break meanwhile does no harm.
- */
+/* May `f` be what the disk of `lo` shows? Not itself, by whatever chain of loop devices. */
 static int
 check_file(const struct loop *lo, struct file *f)
 {
 	int error = 0;
 
+	assert_mutex_held(&chain_lock);
 	if (!f->inode || !(file_block_device(f) || (S_ISREG(f->inode->mode) && f->inode->object && f->ops->read)))
 		return -EINVAL;
 	file_get(f);
@@ -370,7 +369,6 @@ check_file(const struct loop *lo, struct file *f)
 		struct file *next = NULL;
 		uint64_t flags;
 
-		assert_mutex_held(&loops_lock);
 		if (below == lo) {
 			error = -EBADF;
 			break;
@@ -387,6 +385,28 @@ check_file(const struct loop *lo, struct file *f)
 		f = next;
 	}
 	file_put_late(f);
+	return error;
+}
+
+/*
+ * `lo` has the file `f` now, instead of none, or of one of the same size, whose reference is the caller's. No chain
+ * becomes longer between the look and the deed; that one may break meanwhile does no harm.
+ */
+static int
+take_file(struct loop *lo, struct file *f)
+{
+	int error;
+
+	assert_mutex_held(&lo->lock);
+	mutex_lock(&chain_lock);
+	error = check_file(lo, f);
+	if (!error && lo->file && file_bytes(f) != file_bytes(lo->file))
+		error = -EINVAL;
+	if (!error) {
+		file_get(f);
+		set_file(lo, f);
+	}
+	mutex_unlock(&chain_lock);
 	return error;
 }
 
@@ -427,7 +447,6 @@ configure_locked(struct loop *lo, struct file *f, bool writable, uint32_t block,
 	lo->flags = s->flags;
 	if (!(f->mode & FILE_WRITE) || !writable || !f->ops->write)
 		lo->flags |= LOOP_READ_ONLY;
-	set_file(lo, f);
 	below = file_block_device(f);
 	if (!block)
 		block = (lo->flags & LOOP_DIRECT_IO) && below ? below->disk->limits.logical_block : BLOCK_SECTOR;
@@ -441,10 +460,8 @@ configure_locked(struct loop *lo, struct file *f, bool writable, uint32_t block,
 		error = start_worker(lo);
 	if (error) {
 		hide(lo);
-		set_file(lo, NULL);
 		lo->flags = 0;
 	} else {
-		file_get(f);
 		lo->state = LOOP_BOUND;
 	}
 	block_disk_thaw(lo->disk);
@@ -461,7 +478,7 @@ scan(struct loop *lo)
 	mutex_lock(&d->lock);
 	d->no_partitions = false;
 	mutex_unlock(&d->lock);
-	error = block_scan_partitions(d, true);
+	error = block_scan_partitions(d);
 	if (error)
 		pr_warn("%s: partitions were not looked for: error %d\n", d->name, error);
 }
@@ -470,25 +487,24 @@ int
 loop_configure(struct block_device *b, struct file *self, struct file *f, uint32_t block, const struct loop_status *s)
 {
 	struct loop *lo = loop_of(b);
-	bool partscan, claimed = b->holder == self, chain = is_loop_file(f);
+	bool partscan, claimed = b->holder == self;
 	int error = claimed ? 0 : block_claim(b, lo);
 
 	if (error)
 		return error;
-	if (chain)
-		mutex_lock(&loops_lock);
-	error = check_file(lo, f);
 	mutex_lock(&lo->lock);
-	if (lo->state != LOOP_UNBOUND)
-		error = -EBUSY;
-	if (!error)
+	error = lo->state != LOOP_UNBOUND ? -EBUSY : take_file(lo, f);
+	if (!error) {
 		error = configure_locked(lo, f, self->mode & FILE_WRITE, block, s);
+		if (error) {
+			set_file(lo, NULL);
+			file_put_late(f); /* not the last: the caller has one */
+		}
+	}
 	if (!error)
 		block_disk_set_capacity(lo->disk, capacity(lo), true);
 	partscan = !error && (lo->flags & LOOP_PARTSCAN);
 	mutex_unlock(&lo->lock);
-	if (chain)
-		mutex_unlock(&loops_lock);
 	if (partscan)
 		scan(lo);
 	if (!claimed)
@@ -562,37 +578,34 @@ loop_change_file(struct block_device *b, struct file *f)
 {
 	struct loop *lo = loop_of(b);
 	struct file *old = NULL;
-	bool partscan = false, chain = is_loop_file(f);
-	int error;
+	bool partscan = false;
+	int error = 0;
 
-	if (chain)
-		mutex_lock(&loops_lock);
-	error = check_file(lo, f);
 	mutex_lock(&lo->lock);
 	if (lo->state != LOOP_BOUND)
 		error = -ENXIO;
 	else if (!(lo->flags & LOOP_READ_ONLY))
 		error = -EINVAL;
-	if (!error && file_bytes(f) != file_bytes(lo->file))
-		error = -EINVAL;
+	if (error)
+		goto out;
+	old = lo->file;
+	block_disk_freeze(lo->disk);
+	error = take_file(lo, f);
 	if (!error) {
-		block_disk_freeze(lo->disk);
-		old = lo->file;
-		file_get(f);
 		hide(lo);
-		set_file(lo, f);
 		set_limits(lo, lo->disk->limits.logical_block);
 		if (!may_be_direct(lo))
 			lo->flags &= ~LOOP_DIRECT_IO;
 		show(lo); /* without memory it is not seen; it works all the same */
-		block_disk_thaw(lo->disk);
+	}
+	block_disk_thaw(lo->disk);
+	if (!error) {
 		object_invalidate(lo->disk->whole->object, 0, UINT64_MAX, true);
 		partscan = lo->flags & LOOP_PARTSCAN;
 	}
+out:
 	mutex_unlock(&lo->lock);
-	if (chain)
-		mutex_unlock(&loops_lock);
-	if (old)
+	if (!error)
 		file_put_late(old);
 	if (partscan)
 		scan(lo);

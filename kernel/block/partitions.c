@@ -118,7 +118,7 @@ free:
 }
 
 int
-block_scan_partitions(struct block_disk *d, bool forced)
+block_scan_partitions(struct block_disk *d)
 {
 	int error;
 

@@ -12,9 +12,8 @@
  *
  * The gate: disk->in_flight counts requests from the gate to their last completion; who freezes the disk lets
  * nobody in and waits until it is 0. Who waited there meanwhile is looked at again: check_again(). A stage of a
- * request that is in goes on without asking. in_flight is dropped
- * before done() is called, so whoever waits for it may not free what an io points to; the submitter's reference to
- * the device lasts until then.
+ * request that is in goes on without asking. in_flight is dropped before done() is called, so whoever waits for it may
+ * not free what an io points to; the submitter's reference to the device lasts until then.
  */
 #include <tessera/backing.h>
 #include <tessera/errno.h>
@@ -442,8 +441,10 @@ next_stage(struct block_io *io, struct block_disk *d)
 	} else {
 		return false;
 	}
+	block_disk_get(d); /* the request may be over, and with it whoever kept the disk */
 	d->ops->submit(d, io);
 	commit(d);
+	block_disk_put(d);
 	return true;
 }
 

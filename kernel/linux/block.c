@@ -157,7 +157,7 @@ read_partitions(struct file *f, struct block_device *b)
 	error = claimed ? 0 : block_claim(b, &b->disk->whole);
 	if (error)
 		return error;
-	error = block_scan_partitions(b->disk, true);
+	error = block_scan_partitions(b->disk);
 	if (!claimed)
 		block_unclaim(b, &b->disk->whole);
 	return error;

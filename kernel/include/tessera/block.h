@@ -123,8 +123,7 @@ struct block_limits {
 
 struct block_disk_ops {
 	const char *name;
-	/* Take the request `io`. Answers with block_complete(), from anywhere. Never sleeps, holds no lock when it
-	 * completes. */
+	/* Take the request `io`. Answers with block_complete(), from anywhere. Never sleeps. */
 	void (*submit)(struct block_disk *d, struct block_io *io);
 	/* No more for the moment: tell the hardware. May be empty. */
 	void (*commit)(struct block_disk *d);
@@ -230,7 +229,7 @@ void block_disk_set_capacity(struct block_disk *d, uint64_t capacity, bool news)
 /* No request is under way and none starts until thaw. Nests. */
 void block_disk_freeze(struct block_disk *d);
 void block_disk_thaw(struct block_disk *d);
-/* The driver has done the request, or given up: `error` 0 or an errno. No lock held. */
+/* The driver has done the request, or given up: `error` 0 or an errno. It holds no lock but of a class above BLOCK. */
 void block_complete(struct block_io *io, int error);
 
 /* --- devices ------------------------------------------------------------------------------------- */
@@ -264,7 +263,7 @@ int block_open_file(struct inode *i, struct file *f, uint32_t flags);
 bool loop_probe(dev_t dev);
 
 /* Partitions: look for a table and make what it says. -EBUSY: some are in use; -EINVAL: cannot have any. */
-int block_scan_partitions(struct block_disk *d, bool forced);
+int block_scan_partitions(struct block_disk *d);
 int block_add_partition(struct block_disk *d, uint32_t number, uint64_t start, uint64_t length);
 int block_delete_partition(struct block_disk *d, uint32_t number);
 int block_resize_partition(struct block_disk *d, uint32_t number, uint64_t start, uint64_t length);

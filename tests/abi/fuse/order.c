@@ -4,7 +4,10 @@
  */
 #include "daemon.h"
 
+#include <linux/loop.h>
+#include <linux/uinput.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #define HELLO  (&shared->node[2])
@@ -447,5 +450,125 @@ TEST(a_larger_limit_sends_what_waits)
 	set(limit, "12\n");
 	CHECK_EXIT(pid, 0);
 	CHECK_OK(umount2("ctl", 0));
+	daemon_end();
+}
+
+/* --- below a disk ----------------------------------------------------------------------------------------------- */
+
+/* A loop device that shows `file`, to be read; it is free again when its last handle is closed. */
+static int
+loop_over(int control, int file)
+{
+	struct loop_config c = { .fd = (uint32_t)file, .info = { .lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR } };
+	char name[32];
+	int disk;
+
+	for (;;) {
+		snprintf(name, sizeof(name), "/dev/loop%d", (int)CHECK_OK(ioctl(control, LOOP_CTL_GET_FREE)));
+		disk = (int)CHECK_OK(open(name, O_RDONLY | O_CLOEXEC));
+		if (ioctl(disk, LOOP_CONFIGURE, &c) == 0)
+			return disk;
+		CHECK_EQ(errno, EBUSY);
+		close(disk);
+	}
+}
+
+/* 'D': it waits, and cannot be killed. */
+static char
+state_of(pid_t pid)
+{
+	char path[32], text[512] = "", *end;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = CHECK_OK(open(path, O_RDONLY));
+	CHECK(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	end = strrchr(text, ')');
+	CHECK(end);
+	return end[2];
+}
+
+TEST(a_loop_device_whose_file_waits_for_its_daemon_stops_no_other)
+{
+	int control, image, hello, slow, other;
+	pid_t reader, changer;
+
+	daemon_prepare();
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		SKIP("no loop devices");
+	HELLO->attr.size = 4096;
+	CHECK_OK(daemon_mount(NULL));
+	daemon_start();
+	image = (int)CHECK_OK(open("image", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	CHECK_OK(ftruncate(image, 4096));
+	hello = (int)CHECK_OK(open(MNT "/hello", O_RDONLY | O_CLOEXEC));
+	slow = loop_over(control, hello);
+	other = loop_over(control, image);
+	close(hello);
+	shared->silent = FUSE_READ;
+	reader = check_fork();
+	if (reader == 0) {
+		CHECK_EQ(CHECK_OK(pread(slow, buf, 4096, 0)), 4096); /* of one file or of the other */
+		_exit(0);
+	}
+	UNTIL(COUNT(READ) > 0);
+	changer = check_fork();
+	if (changer == 0) {
+		CHECK_OK(ioctl(slow, LOOP_CHANGE_FD, other)); /* when nobody reads the file before any more */
+		_exit(0);
+	}
+	UNTIL(state_of(changer) == 'D');
+	close(loop_over(control, image));
+	CHECK_EQ(state_of(changer), 'D');
+	answer_held();
+	CHECK_EXIT(reader, 0);
+	CHECK_EXIT(changer, 0);
+	UNTIL(COUNT(RELEASE) == 1);
+	close(slow);
+	close(other);
+	daemon_end();
+}
+
+/* --- who provides other things ------------------------------------------------------------------------------------ */
+
+TEST(a_provider_whose_memory_waits_for_a_daemon_keeps_nobody_from_its_device)
+{
+	struct uinput_setup setup = { .name = "waits" };
+	int hello, provider;
+	char name[64];
+	pid_t writer;
+	void *map;
+
+	if (access("/proc/tessera", F_OK))
+		SKIP("Linux holds a lock meanwhile, and whoever closes the device waits for that");
+	daemon_prepare();
+	HELLO->attr.size = 4096;
+	CHECK_OK(daemon_mount(NULL));
+	daemon_start();
+	provider = (int)CHECK_OK(open("/dev/uinput", O_RDWR | O_CLOEXEC));
+	CHECK_OK(ioctl(provider, UI_SET_EVBIT, EV_KEY));
+	CHECK_OK(ioctl(provider, UI_SET_KEYBIT, KEY_A));
+	CHECK_OK(ioctl(provider, UI_DEV_SETUP, &setup));
+	CHECK_OK(ioctl(provider, UI_DEV_CREATE));
+	hello = (int)CHECK_OK(open(MNT "/hello", O_RDONLY | O_CLOEXEC));
+	map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, hello, 0);
+	CHECK(map != MAP_FAILED);
+	close(hello);
+	shared->silent = FUSE_READ;
+	writer = check_fork();
+	if (writer == 0) {
+		CHECK_EQ(CHECK_OK(write(provider, map, sizeof(struct input_event))), sizeof(struct input_event));
+		_exit(0);
+	}
+	UNTIL(COUNT(READ) > 0);
+	CHECK(CHECK_OK(ioctl(provider, UI_GET_SYSNAME(sizeof(name)), name)) > 0);
+	answer_held();
+	CHECK_EXIT(writer, 0);
+	CHECK_OK(munmap(map, 4096));
+	CHECK_OK(ioctl(provider, UI_DEV_DESTROY));
+	close(provider);
+	UNTIL(COUNT(RELEASE) == 1);
 	daemon_end();
 }
