@@ -17,7 +17,8 @@
  * the rings, or when one leaves the oldest request of a ring for that long: from the next answer on, or with the next
  * daemon, requests go there again.
  *
- * References: the table, each open file, the driver's thread, the disk.
+ * References: the table, each open file, the driver's thread, the disk, and each of its continuations (limit, watch, a
+ * queue's telling) while it waits or runs.
  * Locks: table_lock (VDUSE_TABLE), then vduse->lock (VDUSE); neither is held while anybody waits for the daemon.
  */
 #include <tessera/address_space.h>

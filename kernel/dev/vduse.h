@@ -128,7 +128,7 @@ enum vduse_state {
 
 /* [I]  [v] lock  [m] message_lock  [a]  [T] table_lock */
 struct vduse {
-	struct refcount refs;        /* the table, an open file, the driver's thread, the disk */
+	struct refcount refs;        /* the table, an open file, the driver's thread, the disk, continuations */
 	char name[VDUSE_NAME_SIZE];  /* [I] */
 	uint32_t vendor, id;         /* [I] */
 	uint32_t minor;              /* [I] */
