@@ -344,8 +344,12 @@ become_init_of_root(void)
 	char *path = disks_initramfs >= 0 ? boot_value("rootinit=") : NULL;
 	sigset_t set;
 
-	if (!path)
+	/* Who has asked to stop meanwhile is heard by us: another would begin without knowing of it. */
+	sigpending(&set);
+	if (!path || sigismember(&set, SIGUSR2) || sigismember(&set, SIGTERM)) {
+		free(path);
 		return;
+	}
 	reset_signals();
 	execl(path, path, (char *)NULL);
 	complain("%s", path);

@@ -212,13 +212,18 @@ static int
 unmount_once(bool last, bool *progress)
 {
 	char *table = read_file("/proc/self/mountinfo"), *rest = NULL;
+	int lines = 0, count = 0, left = 0;
 	struct {
 		char *where;
 		bool fuse;
-	} m[256];
-	int count = 0, left = 0;
+	} *m;
 
-	for (char *line = table ? strtok_r(table, "\n", &rest) : NULL; line && count < 256; line = strtok_r(NULL, "\n", &rest))
+	for (const char *at = table; at && (at = strchr(at, '\n')); at++)
+		lines++;
+	m = calloc(lines + 1, sizeof(*m));
+	if (!m)
+		complain("the mounts"); /* what FUSE serves stays mounted */
+	for (char *line = m && table ? strtok_r(table, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
 		count += parse_mount(line, &m[count].where, &m[count].fuse);
 	for (int i = count - 1; i >= 0; i--) {
 		bool wanted = false;
@@ -237,6 +242,7 @@ unmount_once(bool last, bool *progress)
 			}
 		}
 	}
+	free(m);
 	free(table);
 	return left;
 }
