@@ -120,6 +120,16 @@ def test_driver_without_a_device():
     assert ended.status == 0 and "cannot open 0000:00:1e.0" in ended.out and "\n70\n1\nusage: nvme" in ended.out, str(ended)
 
 
+@pytest.mark.parametrize("kernel", ["tessera", "linux"])
+def test_a_device_that_goes_past_the_iommu_is_refused(kernel, tmp_path):
+    """What it is given are addresses behind the IOMMU; it would take them for those of the machine's memory."""
+    make_disk(tmp_path / "virtio")
+    words = ["--kernel", kernel, "--module", "vfio_pci", "--add", f"{DRIVERS}:/drivers", "--device", "intel-iommu,intremap=on"]
+    words += ["--device", f"virtio-blk-pci,disable-legacy=on,addr=5,file={tmp_path}/virtio"]
+    ended = run_vm(BIND + f"{command('virtio', '--test')}; echo $?", *words)
+    assert "the device goes past the IOMMU" in ended.out and ended.out.endswith("\n70\n"), str(ended)
+
+
 SMALL = """
 trap '' HUP # the terminal becomes ours when we open it, and ends before us
 BIND
@@ -535,6 +545,62 @@ def test_a_disk_in_the_place_of_another_does_not_get_what_was_meant_for_that(tmp
     plug(tmp_path, machine, [add + "old", "device_del plugged", add + "new"])
     assert ended[0].status == 0, str(ended[0])
     assert ended[0].out == "refused\nuntouched\n/dev/vdb /dev/vduse/control /dev/vduse/pci-0000:01:00.0-1\n", str(ended[0])
+
+
+# until_found SECTORS: drivers die until one finds that many.
+RESIZED = PLUGGED[: PLUGGED.index("/devices --daemon")] + """
+printf 'program /drivers/virtio_blk\\nupper block\\nmatch device=1af4:1042\\n' > /etc/tessera/drivers/virtio_blk.driver
+until_there() { for n in $(seq 1200); do [ -b $1 ] && return; busybox usleep 50000; done; echo "never: $1"; }
+until_gone() { for n in $(seq 1200); do [ -b $1 ] || return; busybox usleep 50000; done; echo "never gone: $1"; }
+until_found() {
+	for n in $(seq 300); do
+		grep -q ": $1 sectors" /tmp/log && break
+		wait_until 'virtio_blk running'
+		kill -9 $(pid_of virtio_blk)
+		busybox usleep 200000
+	done
+	wait_until 'virtio_blk running'
+}
+size() { cat /sys/block/$1/size; }
+has_size() { for n in $(seq 1200); do [ $(size $1) = $2 ] && return; busybox usleep 50000; done; echo "never: $1 of $2"; }
+whole() { busybox cmp -n $(($(size $1) < 8192 ? $(size $1) * 512 : 4194304)) /dev/$1 /disk && echo $1 $(size $1); }
+/devices --daemon --patience 2000 2>/tmp/log
+until_there /dev/vda
+say '\\101'
+until_found 12288
+has_size vda 12288
+whole vda
+dd if=/dev/vda bs=64k iflag=direct 2>/dev/null | wc -c
+echo /dev/vd?
+say '\\102'
+until_found 4096
+until_there /dev/vdb
+until_gone /dev/vda
+whole vdb
+echo /dev/vd? /dev/vduse/p*
+say '\\103'
+until_found 2048
+until_there /dev/vda
+until_gone /dev/vdb
+whole vda
+echo /dev/vd? /dev/vduse/p*
+"""
+
+
+def test_a_disk_may_grow_and_one_that_has_shrunk_is_another(tmp_path):
+    """What was made for the larger one goes: nobody has it open, and no driver asks for it any more."""
+    make_disk(tmp_path / "disk")
+    (tmp_path / "was").write_bytes((tmp_path / "disk").read_bytes())
+    words = ["--device", "intel-iommu,intremap=on", "--device", "pcie-root-port,id=root,slot=1,chassis=1,addr=1"]
+    words += ["--add", f"{DRIVERS}:/drivers", "--add", f"{TOP}/build/devices:/devices", "--add", f"{tmp_path}/was:/disk"]
+    words += ["--qemu", f"-monitor unix:{tmp_path}/monitor,server=on,wait=off "
+        f"-drive if=none,id=sized,format=raw,file={tmp_path}/disk -device virtio-blk-pci,disable-legacy=on,iommu_platform=on,addr=9,drive=sized"]
+    ended = []
+    machine = threading.Thread(target=lambda: ended.append(run_vm(RESIZED, *words, timeout=300)))
+    machine.start()
+    plug(tmp_path, machine, ["block_resize sized 6M", "block_resize sized 2M", "block_resize sized 1M"])
+    said = "vda 12288\n6291456\n/dev/vda\nvdb 4096\n/dev/vdb /dev/vduse/pci-0000:00:09.0-1\nvda 2048\n/dev/vda /dev/vduse/pci-0000:00:09.0\n"
+    assert (ended[0].status, ended[0].out) == (0, said), str(ended[0])
 
 
 PATIENT = """

@@ -17,8 +17,6 @@
 
 #define BOUNCES_MAX 16
 #define SECTORS_MAX 1024 /* of a request */
-#define TICK	    1000 /* ms */
-#define HANG_TICKS  20 /* the kernel waits for half as long again */
 
 /* A piece of memory that the device reaches, of the largest request's size; and where the data belongs. */
 struct bounce {
@@ -200,7 +198,7 @@ tick(struct watch *w)
 	struct block_driver *b = container_of(w, struct block_driver, watchdog);
 
 	b->ticks++;
-	if (!b->oldest || b->ticks - b->oldest->began < 2)
+	if (!b->oldest || b->ticks - b->oldest->began < SLOW_TICKS)
 		return;
 	b->ops->poll(b);
 	if (b->slow)
@@ -220,7 +218,7 @@ block_begin(struct block_driver *b)
 	b->hook.run = after_batch;
 	loop_add_hook(&b->hook);
 	b->watchdog.ready = tick;
-	if (loop_watch_timer(&b->watchdog, TICK) < 0)
+	if (loop_watch_timer(&b->watchdog, TICK_MS) < 0)
 		log_error("no watchdog: there is no timer");
 }
 

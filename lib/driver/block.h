@@ -21,6 +21,11 @@
 #define BLOCK_SEGMENTS_MAX 128
 #define BLOCK_QUEUES_MAX   16
 
+/* The watch over a device that may hang: the kernel waits for half as long again. */
+#define TICK_MS	   1000
+#define SLOW_TICKS 2  /* without an answer: the manager is told that we wait */
+#define HANG_TICKS 20 /* the process ends */
+
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_WRITE_ZEROES };
 
 struct block_segment {
@@ -71,17 +76,20 @@ struct block_disk {
 
 struct virtio_ring;
 
+/* Of a disk whose device can serve the kernel's rings by itself: called in this order, for each queue. */
+struct lending_ops {
+	/* Can it serve a ring of `size` as its queue? The descriptor of the queue's interrupts, or a negative errno. */
+	int (*can)(struct block_driver *b, unsigned queue, unsigned size);
+	/* There it lies. Then go() follows. */
+	void (*give_ring)(struct block_driver *b, unsigned queue, const struct virtio_ring *ring);
+	/* Who writes to the eventfd `kick` rings the queue's doorbell from now on. */
+	void (*give_doorbell)(struct block_driver *b, unsigned queue, int kick);
+};
+
 struct block_ops {
 	/* Begin: the first request may follow. May be empty. A failure ends the process. */
 	void (*go)(struct block_driver *b);
-	/*
-	 * For a virtio disk, else empty: can the device serve the kernel's ring of `size` as its queue? The descriptor of the
-	 * queue's interrupts, or a negative errno. Then, before go(), lend() gives it the ring, and after go() `kick`
-	 * rings the queue's doorbell.
-	 */
-	int (*may_lend)(struct block_driver *b, unsigned queue, unsigned size);
-	void (*lend)(struct block_driver *b, unsigned queue, const struct virtio_ring *ring);
-	void (*lent)(struct block_driver *b, unsigned queue, int kick);
+	const struct lending_ops *lending; /* NULL: it cannot */
 	/* Begin `r`: 0, -EAGAIN (no room; it comes again), or another negative errno, which ends it. */
 	int (*submit)(struct block_driver *b, struct block_request *r);
 	/* Tell the device of all submitted on this queue since the last time. */

@@ -33,10 +33,6 @@
 /* Tessera's: the queue begins anew at index 0, and `fd` tells of what is used of it. */
 #define VDUSE_VQ_DIRECT _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd)
 
-#define TICK	   1000 /* ms: of the watch over rings that are lent */
-#define SLOW_TICKS 2
-#define HANG_TICKS 20
-
 struct front {
 	struct vduse vduse;
 	struct block_driver *block;
@@ -48,7 +44,7 @@ struct front {
 	bool starved[VDUSE_QUEUES_MAX];
 	int fd, manager_fd;
 	struct vduse_kind kind;
-	struct manager_lent lent; /* memory that the device reaches for all instances of us */
+	struct manager_answer door; /* what the manager said of it: memory that the device reaches for all instances of us */
 	struct ring_chain chain; /* the one being read */
 	bool started, rings_lent;
 	bool to_tell; /* the manager that we serve: when the first requests are on their way */
@@ -98,9 +94,9 @@ region_mapped(struct vduse *v, struct vduse_region *r)
 	int error = 0;
 
 	/* A driver without a device reaches what we reach. */
-	r->lent = f->lent.last && r->start == f->lent.start && r->last == f->lent.last;
+	r->lent = f->door.lent.last && r->start == f->door.lent.start && r->last == f->door.lent.last;
 	if (r->lent)
-		r->bus = f->lent.bus;
+		r->bus = f->door.lent.bus;
 	else if (f->block->device)
 		error = dma_map(f->block->device, r->addr, r->last - r->start + 1, &r->bus);
 	r->reachable = error == 0;
@@ -433,7 +429,7 @@ can_lend(struct front *f, struct vduse_vq_info *info, int *answers)
 	struct vduse_vq_eventfd none = { .fd = -1 };
 	struct block_driver *b = f->block;
 
-	if (!b->ops->may_lend || !b->device->iommu || !f->lent.last || f->lent.bus != f->lent.start)
+	if (!b->ops->lending || !b->device->iommu || !f->door.lent.last || f->door.lent.bus != f->door.lent.start)
 		return false;
 	if ((f->vduse.features ^ b->features) & both)
 		return false;
@@ -443,7 +439,7 @@ can_lend(struct front *f, struct vduse_vq_info *info, int *answers)
 		info[i] = (struct vduse_vq_info){ .index = i };
 		if (ioctl(f->fd, VDUSE_VQ_GET_INFO, &info[i]) < 0 || !info[i].ready)
 			return false;
-		answers[i] = b->ops->may_lend(b, i, info[i].num);
+		answers[i] = b->ops->lending->can(b, i, info[i].num);
 		if (answers[i] < 0)
 			return false;
 	}
@@ -454,6 +450,7 @@ static void
 lend_rings(struct front *f, const struct vduse_vq_info *info, const int *answers)
 {
 	f->rings_lent = true;
+	dma_forget_predecessor(f->block->device);
 	for (unsigned i = 0; i < f->vduse.queue_count; i++) {
 		struct vduse_vq_eventfd event = { .index = i, .fd = answers[i] };
 		struct virtio_ring ring = {
@@ -465,10 +462,10 @@ lend_rings(struct front *f, const struct vduse_vq_info *info, const int *answers
 			log_error("queue %u cannot be lent: %s", i, strerror(errno));
 			_exit(DRIVER_EXIT_DEVICE);
 		}
-		f->block->ops->lend(f->block, i, &ring);
+		f->block->ops->lending->give_ring(f->block, i, &ring);
 	}
 	f->watchdog.ready = watch_rings;
-	if (loop_watch_timer(&f->watchdog, TICK) < 0)
+	if (loop_watch_timer(&f->watchdog, TICK_MS) < 0)
 		log_error("no watchdog: there is no timer");
 }
 
@@ -486,7 +483,9 @@ begun(struct vduse *v)
 		if (f->block->ops->go)
 			f->block->ops->go(f->block);
 		for (unsigned i = 0; f->rings_lent && i < v->queue_count; i++)
-			f->block->ops->lent(f->block, i, v->queues[i].kick.fd);
+			f->block->ops->lending->give_doorbell(f->block, i, v->queues[i].kick.fd);
+		if (f->door.grown && vduse_set_config(v, &f->kind) < 0)
+			log_error("the kernel does not hear that the disk has grown");
 	}
 	f->to_tell = true;
 }
@@ -563,7 +562,7 @@ open_door(const struct driver_options *o, unsigned unit, const struct block_disk
 			snprintf(size, sizeof(size), "%llu sectors", (unsigned long long)disk->sectors);
 		snprintf(name, sizeof(name), "%u %s%s, blocks of %u, %u queues", disk->unit, disk->id, size, disk->block_size,
 			disk->queues);
-		return manager_ask_vduse(o->manager_fd, name, disk->sectors, kind, &f->lent);
+		return manager_ask_vduse(o->manager_fd, name, disk->sectors, kind, &f->door);
 	}
 	if (!o->vduse) {
 		log_error("neither --vduse nor --test: nobody to serve");

@@ -125,32 +125,42 @@ group_of(const char *address)
 	return atoi(strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
 }
 
-/* A group has one owner at a time; one that has just died may not have let go of all yet. */
+/* A group has one owner at a time: wait for one that lets go of it, `wait_ms` at most. */
 static int
-open_group(const char *path)
+open_group(const char *path, unsigned wait_ms)
 {
 	static const struct timespec little = { .tv_nsec = 1000000 };
-	int fd;
+	struct timespec begun, now;
+	int fd, error;
 
-	for (int left = 200; (fd = open(path, O_RDWR | O_CLOEXEC)) < 0 && errno == EBUSY && left; left--)
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	for (;;) {
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		error = errno;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (fd >= 0 || error != EBUSY ||
+			(now.tv_sec - begun.tv_sec) * 1000 + (now.tv_nsec - begun.tv_nsec) / 1000000 >= (long)wait_ms)
+			break;
 		nanosleep(&little, NULL);
+	}
+	errno = error;
 	return fd;
 }
 
 /* Open the group, and join it to the container with the kind of IOMMU that there is. */
 static int
-join_group(struct device *d, int number)
+join_group(struct device *d, int number, unsigned wait_ms)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	char path[64];
 
 	snprintf(path, sizeof(path), "/dev/vfio/%d", number);
 	d->iommu = true;
-	d->group = open_group(path);
+	d->group = open_group(path, wait_ms);
 	if (d->group < 0 && errno == ENOENT) {
 		snprintf(path, sizeof(path), "/dev/vfio/noiommu-%d", number);
 		d->iommu = false;
-		d->group = open_group(path);
+		d->group = open_group(path, wait_ms);
 	}
 	if (d->group < 0 || ioctl(d->group, VFIO_GROUP_GET_STATUS, &status) < 0)
 		return -errno;
@@ -167,7 +177,7 @@ join_group(struct device *d, int number)
 }
 
 int
-device_open(struct device *d, const char *address)
+device_open(struct device *d, const char *address, unsigned wait_ms)
 {
 	int error, number = group_of(address);
 
@@ -176,7 +186,7 @@ device_open(struct device *d, const char *address)
 	if (d->container < 0)
 		error = -errno;
 	else
-		error = number < 0 ? number : join_group(d, number);
+		error = number < 0 ? number : join_group(d, number, wait_ms);
 	if (!error) {
 		d->fd = ioctl(d->group, VFIO_GROUP_GET_DEVICE_FD, d->name);
 		error = d->fd < 0 ? -errno : learn(d);
@@ -193,10 +203,10 @@ device_open(struct device *d, const char *address)
 /*
  * Of a predecessor: the interrupts go nowhere, and without an IOMMU the device begins no access to memory. With one it
  * reaches what the predecessor had mapped, and that stays until the driver has reset the device: it may go on, and is
- * not switched off and on again, which takes an emulator long. An error says that there was nothing to take away.
+ * not switched off and on again, which takes an emulator long.
  */
 static void
-silence(struct device *d)
+take_over(struct device *d)
 {
 	if (!d->iommu || !(device_config_read(d, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
 		device_bus_master(d, false);
@@ -207,7 +217,7 @@ silence(struct device *d)
 			.index = index,
 		};
 
-		(void)ioctl(d->fd, VFIO_DEVICE_SET_IRQS, &none);
+		(void)ioctl(d->fd, VFIO_DEVICE_SET_IRQS, &none); /* an error says that there were none */
 	}
 	d->inherited = d->iommu;
 }
@@ -224,7 +234,7 @@ device_adopt(struct device *d, const char *name, int device_fd, int container_fd
 	d->iommu = ioctl(d->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) > 0;
 	error = learn(d);
 	if (!error)
-		silence(d);
+		take_over(d);
 	if (error) {
 		log_error("cannot use %s: %s", name, strerror(-error));
 		device_close(d);

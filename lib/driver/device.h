@@ -63,10 +63,10 @@ struct dma {
 };
 
 /*
- * Open the device at `address` ("0000:00:02.0"), which the kernel must have given to VFIO.
- * Returns 0 or a negative errno, with a line in the log. device_close() undoes it.
+ * Open the device at `address` ("0000:00:02.0"), which the kernel must have given to VFIO; where somebody has it, wait
+ * `wait_ms` for him to let go. Returns 0 or a negative errno, with a line in the log. device_close() undoes it.
  */
-int device_open(struct device *d, const char *address);
+int device_open(struct device *d, const char *address, unsigned wait_ms);
 /* The same for a device whose descriptors came from elsewhere. They belong to `d` afterwards. */
 int device_adopt(struct device *d, const char *name, int device_fd, int container_fd);
 void device_close(struct device *d);
@@ -76,7 +76,10 @@ uint32_t device_config_read(struct device *d, unsigned offset, unsigned size);
 void device_config_write(struct device *d, unsigned offset, unsigned size, uint32_t value);
 /* Where the next capability `id` behind `after` (0: the first) lies, or 0. PCI 3.0, 6.7. */
 unsigned device_capability(struct device *d, uint8_t id, unsigned after);
-/* Let the device read and write memory, or stop it: it is stopped when it is opened. Its registers are there in any case. */
+/*
+ * Let the device read and write memory, or stop it; its registers are there in any case. It is stopped when it is
+ * opened. Adopted behind an IOMMU it may go on as a predecessor left it, within what that one had mapped: reset it first.
+ */
 void device_bus_master(struct device *d, bool on);
 /* Reset it by the kernel, which may take 100 ms. -ENOTTY when it has no way. */
 int device_reset(struct device *d);
@@ -113,6 +116,8 @@ int dma_alloc(struct device *d, struct dma *m, size_t size);
 /* Let the device reach [addr, addr + size), whole pages. -EOPNOTSUPP: memory must come from dma_alloc(). */
 int dma_map(struct device *d, void *addr, size_t size, uint64_t *bus);
 void dma_unmap(struct device *d, uint64_t bus, size_t size);
+/* The device has been reset: what a predecessor had mapped goes. Only who asks for no memory need say so. */
+void dma_forget_predecessor(struct device *d);
 
 static inline uint32_t
 read32(const volatile uint8_t *base, size_t offset)

@@ -31,12 +31,13 @@ struct vfio_tessera_dma_alloc {
 #define PAGE_SIZE  4096ull
 #define ARENA_SIZE (128ull << 10)
 
-/* The device has been reset: it does not know any more what a predecessor had mapped. */
-static void
-forget_predecessor(struct device *d)
+void
+dma_forget_predecessor(struct device *d)
 {
 	struct vfio_iommu_type1_dma_unmap all = { .argsz = sizeof(all), .size = DEVICE_BUS_END };
 
+	if (!d->inherited)
+		return;
 	d->inherited = false;
 	(void)ioctl(d->container, VFIO_IOMMU_UNMAP_DMA, &all); /* an error says that there was nothing */
 }
@@ -53,8 +54,7 @@ dma_map(struct device *d, void *addr, size_t size, uint64_t *bus)
 
 	if (!d->iommu)
 		return -EOPNOTSUPP;
-	if (d->inherited)
-		forget_predecessor(d);
+	dma_forget_predecessor(d);
 	/* From one counter: none is used twice. */
 	if (size > DEVICE_BUS_END - d->next_bus)
 		return -ENOSPC;

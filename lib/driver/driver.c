@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "driver.h"
 #include "manager.h"
 
-#define LET_GO_S 30
+#define LET_GO_MS 30000 /* a predecessor that has just died: its device is reset first, and others' before it */
 
 static void
 usage(const struct driver *driver)
@@ -85,23 +84,6 @@ read_options(const struct driver *driver, struct driver_options *o, int argc, ch
 	return optind == argc && (o->pci || (o->device_fd >= 0 && o->container_fd >= 0));
 }
 
-/* A predecessor that has just died may not have let go: its device is reset first, and others' before it. */
-static int
-open_by_hand(struct device *d, const char *address)
-{
-	struct timespec now;
-	time_t until;
-	int error;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	until = now.tv_sec + LET_GO_S;
-	do {
-		error = device_open(d, address);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (error == -EBUSY && now.tv_sec < until);
-	return error;
-}
-
 int
 driver_main(const struct driver *driver, int argc, char **argv)
 {
@@ -122,7 +104,7 @@ driver_main(const struct driver *driver, int argc, char **argv)
 	if (o.device_later && manager_take_device(o.manager_fd, &o.device_fd, &o.container_fd) < 0)
 		return DRIVER_EXIT_DEVICE;
 	if (o.pci)
-		status = open_by_hand(&d, o.pci);
+		status = device_open(&d, o.pci, LET_GO_MS);
 	else
 		status = device_adopt(&d, o.name, o.device_fd, o.container_fd);
 	if (status < 0)

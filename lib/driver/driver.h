@@ -4,6 +4,7 @@
  *
  * Started by hand:      nvme --pci 0000:00:03.0 --vduse vda     (or --test)
  * by the manager:       nvme --device-fd 3 --container-fd 4 --manager-fd 5 --name 0000:00:03.0
+ *   before it is needed:  nvme --device-later --manager-fd 5 --name 0000:00:03.0
  */
 #ifndef DRIVER_DRIVER_H
 #define DRIVER_DRIVER_H

@@ -61,37 +61,33 @@ receive_answer(int from, struct manager_answer *answer, int *fds, unsigned count
 
 /* Send a request; the descriptor that comes back, or a negative errno. */
 static int
-ask(int manager_fd, const struct manager_request *request, struct manager_lent *lent)
+ask(int manager_fd, const struct manager_request *request, struct manager_answer *answer)
 {
-	struct manager_answer answer;
 	int fd, error;
 
 	if (send(manager_fd, request, sizeof(*request), MSG_NOSIGNAL) != sizeof(*request))
 		return -errno;
-	error = receive_answer(manager_fd, &answer, &fd, 1);
-	if (error)
-		return error;
-	if (lent)
-		*lent = answer.lent;
-	return fd;
+	error = receive_answer(manager_fd, answer, &fd, 1);
+	return error ? error : fd;
 }
 
 int
 manager_ask_vduse(int manager_fd, const char *disk, uint64_t sectors, const struct vduse_kind *kind,
-	struct manager_lent *lent)
+	struct manager_answer *answer)
 {
 	struct manager_request request = { .what = MANAGER_WANTS_VDUSE, .kind = *kind, .sectors = sectors };
 
 	snprintf(request.disk, sizeof(request.disk), "%s", disk);
-	return ask(manager_fd, &request, lent);
+	return ask(manager_fd, &request, answer);
 }
 
 int
 manager_ask(int manager_fd, uint32_t what, unsigned unit)
 {
 	struct manager_request request = { .what = what, .unit = unit };
+	struct manager_answer answer;
 
-	return ask(manager_fd, &request, NULL);
+	return ask(manager_fd, &request, &answer);
 }
 
 void
@@ -113,11 +109,12 @@ manager_tell_waiting(int manager_fd)
 }
 
 int
-manager_answer(int driver_fd, int fd, const struct manager_lent *lent)
+manager_answer(int driver_fd, int fd, const struct manager_answer *answer)
 {
-	struct manager_answer answer = { .error = fd < 0 ? fd : 0, .lent = lent ? *lent : (struct manager_lent){ 0 } };
+	struct manager_answer told = *answer;
 
-	return send_answer(driver_fd, &answer, &fd, fd >= 0);
+	told.error = fd < 0 ? fd : 0;
+	return send_answer(driver_fd, &told, &fd, fd >= 0);
 }
 
 int

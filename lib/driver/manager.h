@@ -39,20 +39,21 @@ struct manager_lent {
 
 struct manager_answer {
 	int32_t error; /* 0: a descriptor comes along */
+	uint32_t grown; /* MANAGER_WANTS_VDUSE: the kernel knows the disk as smaller than it is now */
 	struct manager_lent lent;
 };
 
 /* For a driver: the descriptor of the VDUSE device of `disk`, which has so many sectors, or a negative errno. */
 int manager_ask_vduse(int manager_fd, const char *disk, uint64_t sectors, const struct vduse_kind *kind,
-	struct manager_lent *lent);
+	struct manager_answer *answer);
 /* For a driver: the descriptor that it asks for by MANAGER_WANTS_RANDOM, _TTY or _INPUT, or a negative errno. */
 int manager_ask(int manager_fd, uint32_t what, unsigned unit);
 /* For a driver: tell that it serves now. Nothing happens without a manager (-1). */
 void manager_tell_running(int manager_fd);
 /* For a driver whose device takes its time: now and then. */
 void manager_tell_waiting(int manager_fd);
-/* For the manager: answer with a descriptor, or with an error when fd < 0. `lent` may be NULL. */
-int manager_answer(int driver_fd, int fd, const struct manager_lent *lent);
+/* For the manager: answer with a descriptor, or, when fd < 0, with that error. */
+int manager_answer(int driver_fd, int fd, const struct manager_answer *answer);
 /* For the manager: a spare process is to drive this device now. 0, or a negative errno: it is dead. */
 int manager_give_device(int driver_fd, int device, int container);
 /* For a spare process: wait for that. 0, or a negative errno: there is no manager any more. */

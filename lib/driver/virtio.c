@@ -82,6 +82,12 @@ virtio_begin(struct virtio *v, struct device *d, uint64_t wanted)
 		log_error("the device refuses features 0x%llx", (unsigned long long)v->features);
 		return -EPROTO;
 	}
+	/* 6.1: it would take the addresses that we give it for those of the machine's memory, whoever's that is. */
+	if (d->iommu && !virtio_has(v, VIRTIO_ACCESS_PLATFORM)) {
+		write8(v->common, VIRTIO_STATUS, 0);
+		log_error("the device goes past the IOMMU (it does not offer ACCESS_PLATFORM)");
+		return -EPERM;
+	}
 	return 0;
 }
 

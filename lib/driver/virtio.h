@@ -49,7 +49,7 @@ struct virtio_queue {
 
 /*
  * Reset the device, agree on features: all of `wanted` that it offers, and what the transport needs. Returns 0,
- * -ENODEV when it is no modern virtio device, -EPROTO when it refuses.
+ * -ENODEV when it is no modern virtio device, -EPROTO when it refuses, -EPERM when it goes past the IOMMU that there is.
  */
 int virtio_begin(struct virtio *v, struct device *d, uint64_t wanted);
 static inline bool

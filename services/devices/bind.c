@@ -15,6 +15,7 @@
 #include "log.h"
 
 #define UNSAFE_FILE "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+#define LET_GO_MS   200 /* others wait for us meanwhile, and it is tried again */
 
 bool without_iommu;
 
@@ -97,7 +98,7 @@ bind_device(struct managed *m)
 		log_error("%s: VFIO does not take it", m->address);
 		return error;
 	}
-	error = device_open(&d, m->address);
+	error = device_open(&d, m->address, LET_GO_MS);
 	if (error)
 		return error;
 	/* Only the descriptors are wanted. */
@@ -127,7 +128,6 @@ unbind_device(struct managed *m)
 	close(m->device);
 	close(m->group);
 	close(m->container);
-	for (unsigned i = 0; i < m->door_count; i++)
-		m->doors[i].lent = (struct manager_lent){ 0 };
+	forget_lent(m);
 	m->bound = false;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * devices.c - the device manager: looks for PCI devices and the machine's old ones, starts a driver for each that the table has one for, and
- * starts it again when it dies. devices.h has the states.
+ * devices.c - the device manager: looks for PCI devices and the machine's old ones, starts a driver for each that the
+ * table has one for, and starts it again when it dies. devices.h has the states.
  *
  *   devices [--table FOLDER] [--daemon] [--without-iommu] [--patience MILLISECONDS] [--verbose]
  *
@@ -108,7 +108,7 @@ static bool
 is_tried(const struct managed *m)
 {
 	if (m->state == RUNNING)
-		return !m->door_count || count_names("/sys/block", "vd") >= count_names("/dev/vduse", "pci-");
+		return !m->doors || count_names("/sys/block", "vd") >= count_names("/dev/vduse", "pci-");
 	return m->state == RESTING || (m->state == WAITING && m->failures >= TRIES);
 }
 
@@ -240,6 +240,7 @@ static void
 heard(struct watch *w)
 {
 	struct managed *m = container_of(w, struct managed, socket);
+	struct manager_answer answer = { 0 };
 	struct manager_request r;
 	ssize_t n = recv(w->fd, &r, sizeof(r), MSG_DONTWAIT);
 	int fd;
@@ -264,8 +265,8 @@ heard(struct watch *w)
 			set_timer(m, SPARE_MS);
 		return;
 	}
-	fd = r.what == m->rule->door ? open_door(m, &r) : -EPERM;
-	if (manager_answer(w->fd, fd, fd < 0 ? NULL : lent_at_door(m, &r)) == -EAGAIN && m->pid > 0) {
+	fd = r.what == m->rule->door ? open_door(m, &r, &answer) : -EPERM;
+	if (manager_answer(w->fd, fd, &answer) == -EAGAIN && m->pid > 0) {
 		log_info("%s: %s asks and does not listen: it is killed", m->address, m->rule->driver);
 		kill(m->pid, SIGKILL);
 	}
@@ -488,6 +489,9 @@ scan(void)
 {
 	scan_bus("/sys/bus/pci/devices", false);
 	scan_bus("/sys/bus/platform/devices", true);
+	for (struct managed *m = all; m; m = m->next)
+		if (m->state == RUNNING && now_ms() >= m->started + patience)
+			drop_left_doors(m);
 	destroy_left();
 }
 

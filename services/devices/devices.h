@@ -42,12 +42,14 @@ struct rule {
 enum state { WAITING, STARTING, RUNNING, RESTING };
 
 #define DOORS_MAX 32 /* disks of one device */
-#define LENT_MAX  8  /* of them have the memory of their rings mapped for all instances */
+#define LENT_MAX  8  /* of them, by their numbers, have the memory of their rings mapped for all instances */
 
 /* A VDUSE device that was made for a disk. */
 struct door {
+	struct door *next;
+	unsigned number; /* no other of the device has it */
 	char name[64], disk[MANAGER_DISK_MAX];
-	uint64_t sectors; /* of the disk when the door was made */
+	uint64_t sectors; /* of the disk when it was asked for last */
 	bool taken;	  /* by the instance that runs; else its disk is not there now */
 	struct manager_lent lent;
 };
@@ -86,9 +88,7 @@ struct managed {
 	unsigned starts;
 	uint64_t started; /* ms */
 	uint64_t node;	  /* the inode of its folder in /sys: another device in its place has another */
-	struct door doors[DOORS_MAX];
-	unsigned door_count;
-	struct door *opened; /* the last that was given to a driver */
+	struct door *doors; /* in the order in which they were made */
 	int tty;	  /* the master of its terminal, or -1: it outlives the driver, so that nobody is hung up */
 	char tty_name[32];
 	/* /dev/uinput with the devices that it provides, or -1: these outlive it, so that readers see a pause. */
@@ -111,12 +111,12 @@ pid_t start_driver(struct managed *m);
 void make_spare(struct managed *m);
 void drop_spare(struct managed *m);
 
-/* door.c: what a driver asks for. The descriptor, or a negative errno. */
-int open_door(struct managed *m, struct manager_request *r);
-/* What of the memory behind the door that was opened just now its device reaches already, or NULL. */
-const struct manager_lent *lent_at_door(const struct managed *m, const struct manager_request *r);
+/* door.c: what a driver asks for. Its descriptor or a negative errno, and what is to be told besides. */
+int open_door(struct managed *m, struct manager_request *r, struct manager_answer *answer);
 /* Another instance begins: it has been given none of them. */
 void leave_doors(struct managed *m);
+/* The instance has served for long: a door that it has not asked for is of a disk that is gone, and goes when that is closed. */
+void drop_left_doors(struct managed *m);
 /*
  * What the kernel says of the disks behind a driver: requests answered since they were made, and whether any waits for
  * an answer. False: there are none, or this kernel does not say.
@@ -125,6 +125,8 @@ bool count_at_doors(const struct managed *m, uint64_t *answered, bool *waiting);
 /* Take away what was made for a device that is gone; a disk that is open still goes when destroy_left() finds it closed. */
 void destroy_doors(struct managed *m);
 void destroy_left(void);
+/* The device is in other hands: nothing is mapped for it any more. */
+void forget_lent(struct managed *m);
 
 uint64_t now_ms(void);
 

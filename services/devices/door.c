@@ -3,9 +3,14 @@
  * door.c - what drivers are given besides their device: the way to those whom they serve.
  *
  * A disk gets /dev/vduse/pci-ADDRESS, opened anew for each instance; another disk of the device, or in the place of the
- * first, pci-ADDRESS-N. A terminal's master is kept and each instance gets
- * a duplicate: programs that have the terminal open notice nothing when the driver dies. So it is with input devices:
- * /dev/uinput stays open here, and each instance of the driver goes on with the devices of the one before.
+ * first, pci-ADDRESS-N. A door goes when its device is gone, or when the driver has served for a while and has not asked
+ * for it: then the disk is gone. One whose disk is open stays until that is closed.
+ *
+ * A manager that is started anew finds the doors of the one before, knows nothing of their disks, and makes others.
+ *
+ * A terminal's master is kept and each instance gets a duplicate: programs that have the terminal open notice nothing
+ * when the driver dies. So it is with input devices: /dev/uinput stays open here, and each instance of the driver goes on
+ * with the devices of the one before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,11 +31,8 @@
 #define TTYS_MAX  16
 #define LENT_STEP 0x4000000ull /* of bus addresses between two disks of one device */
 
-/* Doors of devices that are gone, whose disks somebody has open still: their users get errors, and they go when closed. */
-static struct left {
-	struct left *next;
-	char name[sizeof(((struct door *)NULL)->name)];
-} *left_doors;
+/* Of devices that are gone, whose disks somebody has open still: users get errors, and the doors go when those close. */
+static struct door *left_doors;
 
 /*
  * Map the memory of the rings for the device, if the kernel has it before a driver answers; then it stays what it is.
@@ -50,7 +52,7 @@ lend_memory(struct managed *m, struct door *d, int vduse)
 	if (fd < 0)
 		return;
 	/* Where the rings' own addresses will do, the device finds by them what the kernel means. */
-	map.iova = (entry.start < DEVICE_BUS_END ? DEVICE_BUS_END : entry.start) + (uint64_t)(d - m->doors) * LENT_STEP;
+	map.iova = (entry.start < DEVICE_BUS_END ? DEVICE_BUS_END : entry.start) + d->number * LENT_STEP;
 	map.size = entry.last - entry.start + 1;
 	at = map.size <= LENT_STEP ? mmap(NULL, map.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, entry.offset) : MAP_FAILED;
 	close(fd);
@@ -62,61 +64,96 @@ lend_memory(struct managed *m, struct door *d, int vduse)
 	munmap(at, map.size);
 }
 
+static void
+take_back_memory(struct managed *m, struct door *d)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap), .iova = d->lent.bus, .size = d->lent.last - d->lent.start + 1,
+	};
+
+	if (ioctl(m->container, VFIO_IOMMU_UNMAP_DMA, &unmap) < 0)
+		log_error("%s: memory of %s cannot be unmapped: %s", m->address, d->name, strerror(errno));
+}
+
+void
+forget_lent(struct managed *m)
+{
+	for (struct door *d = m->doors; d; d = d->next)
+		d->lent = (struct manager_lent){ 0 };
+}
+
 /* One that has become smaller has lost what may be under way to its end: it is another. */
 static struct door *
 find_door(struct managed *m, const struct manager_request *r)
 {
-	for (unsigned i = 0; i < m->door_count; i++)
-		if (!m->doors[i].taken && strcmp(m->doors[i].disk, r->disk) == 0 && m->doors[i].sectors <= r->sectors)
-			return &m->doors[i];
-	return NULL;
-}
+	struct door *d = m->doors;
 
-const struct manager_lent *
-lent_at_door(const struct managed *m, const struct manager_request *r)
-{
-	return r->what == MANAGER_WANTS_VDUSE ? &m->opened->lent : NULL;
+	while (d && (d->taken || strcmp(d->disk, r->disk) != 0 || d->sectors > r->sectors))
+		d = d->next;
+	return d;
 }
 
 void
 leave_doors(struct managed *m)
 {
-	for (unsigned i = 0; i < m->door_count; i++)
-		m->doors[i].taken = false;
+	for (struct door *d = m->doors; d; d = d->next)
+		d->taken = false;
 }
 
-/* A door for a disk that was not seen here before, under a name that nothing has. NULL: *error says why. */
+static bool
+is_number(const struct managed *m, unsigned number)
+{
+	for (const struct door *d = m->doors; d; d = d->next)
+		if (d->number == number)
+			return true;
+	return false;
+}
+
+/* Make a VDUSE device under the first name that nothing has. 0 or a negative errno. */
+static int
+create_door(const struct managed *m, struct door *d, const struct vduse_kind *kind)
+{
+	int control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC), error = -EEXIST;
+
+	if (control < 0)
+		return -errno;
+	for (unsigned i = d->number; i < d->number + DOORS_MAX && error == -EEXIST; i++) {
+		snprintf(d->name, sizeof(d->name), i ? "pci-%s-%u" : "pci-%s", m->address, i);
+		error = vduse_create(control, d->name, kind);
+	}
+	close(control);
+	return error;
+}
+
+/* A door for a disk that was not seen here before. NULL: *error says why. */
 static struct door *
 make_door(struct managed *m, const struct manager_request *r, int *error)
 {
-	struct door *d = &m->doors[m->door_count];
-	int control;
+	struct door *d, **end = &m->doors;
+	unsigned number = 0;
 
-	*error = -ENOSPC;
-	if (m->door_count == DOORS_MAX)
+	while (is_number(m, number))
+		number++;
+	*error = number < DOORS_MAX ? -ENOMEM : -ENOSPC;
+	d = number < DOORS_MAX ? calloc(1, sizeof(*d)) : NULL;
+	if (!d)
 		return NULL;
-	control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC);
-	if (control < 0) {
-		*error = -errno;
-		return NULL;
-	}
-	memset(d, 0, sizeof(*d));
+	d->number = number;
 	snprintf(d->disk, sizeof(d->disk), "%s", r->disk);
 	d->sectors = r->sectors;
-	*error = -EEXIST;
-	for (unsigned i = m->door_count; i < m->door_count + DOORS_MAX && *error == -EEXIST; i++) {
-		snprintf(d->name, sizeof(d->name), i ? "pci-%s-%u" : "pci-%s", m->address, i);
-		*error = vduse_create(control, d->name, &r->kind);
-	}
-	close(control);
-	if (*error)
+	*error = create_door(m, d, &r->kind);
+	if (*error) {
+		free(d);
 		return NULL;
-	m->door_count++;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = d;
 	return d;
 }
 
 static int
-open_vduse(struct managed *m, struct manager_request *r)
+open_vduse(struct managed *m, struct manager_request *r, struct manager_answer *answer)
 {
 	struct door *d;
 	bool is_new;
@@ -136,9 +173,11 @@ open_vduse(struct managed *m, struct manager_request *r)
 	if (fd < 0)
 		return fd;
 	d->taken = true;
-	m->opened = d;
-	if (is_new && m->iommu && m->door_count <= LENT_MAX)
+	if (is_new && m->iommu && d->number < LENT_MAX)
 		lend_memory(m, d, fd);
+	answer->lent = d->lent;
+	answer->grown = d->sectors < r->sectors;
+	d->sectors = r->sectors;
 	return fd;
 }
 
@@ -192,13 +231,13 @@ open_input(struct managed *m, unsigned unit)
 }
 
 int
-open_door(struct managed *m, struct manager_request *r)
+open_door(struct managed *m, struct manager_request *r, struct manager_answer *answer)
 {
 	int fd;
 
 	switch (r->what) {
 	case MANAGER_WANTS_VDUSE:
-		return open_vduse(m, r);
+		return open_vduse(m, r, answer);
 	case MANAGER_WANTS_TTY:
 		return open_tty(m);
 	case MANAGER_WANTS_INPUT:
@@ -216,12 +255,12 @@ count_at_doors(const struct managed *m, uint64_t *answered, bool *waiting)
 {
 	*answered = 0;
 	*waiting = false;
-	for (unsigned i = 0; i < m->door_count; i++) {
+	for (const struct door *d = m->doors; d; d = d->next) {
 		char path[128], text[256] = "";
 		const char *counts, *waits;
 		int fd;
 
-		snprintf(path, sizeof(path), "/sys/class/vduse/%s/counts", m->doors[i].name);
+		snprintf(path, sizeof(path), "/sys/class/vduse/%s/counts", d->name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
 			text[0] = '\0';
@@ -232,55 +271,70 @@ count_at_doors(const struct managed *m, uint64_t *answered, bool *waiting)
 		if (!counts || !waits)
 			return false;
 		*answered += strtoull(counts + strlen("\nanswered "), NULL, 10);
-		*waiting |= m->doors[i].taken && waits[strlen("\nwaiting ")] != '0';
+		*waiting |= d->taken && waits[strlen("\nwaiting ")] != '0';
 	}
-	return m->door_count > 0;
+	return m->doors != NULL;
 }
 
-static int
-destroy_door(const char *door)
+/* False: the kernel keeps it, and it is to be tried again. */
+static bool
+destroy_door(const struct door *d)
 {
-	int control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC), error = 0;
+	int control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC);
 	char name[VDUSE_NAME_MAX] = "";
+	bool gone;
 
-	snprintf(name, sizeof(name), "%s", door);
-	if (control < 0 || ioctl(control, VDUSE_DESTROY_DEV, name) < 0)
-		error = -errno;
-	if (control >= 0)
-		close(control);
-	return error;
+	if (control < 0)
+		return false;
+	snprintf(name, sizeof(name), "%s", d->name);
+	gone = ioctl(control, VDUSE_DESTROY_DEV, name) == 0 || errno == EINVAL; /* there is none of that name */
+	close(control);
+	return gone;
+}
+
+/* Of a list: those that nobody has open, and all or those that the driver has not asked for. */
+static void
+destroy_some(struct managed *m, struct door **at, bool all)
+{
+	struct door *d;
+
+	while ((d = *at)) {
+		if ((d->taken && !all) || !destroy_door(d)) {
+			at = &d->next;
+			continue;
+		}
+		*at = d->next;
+		if (m && d->lent.last)
+			take_back_memory(m, d);
+		log_debug("%s is gone", d->name);
+		free(d);
+	}
+}
+
+void
+drop_left_doors(struct managed *m)
+{
+	destroy_some(m, &m->doors, false);
 }
 
 void
 destroy_left(void)
 {
-	struct left **at = &left_doors, *l;
-
-	while ((l = *at)) {
-		if (destroy_door(l->name) == -EBUSY) {
-			at = &l->next;
-			continue;
-		}
-		*at = l->next;
-		free(l);
-	}
+	destroy_some(NULL, &left_doors, true);
 }
 
 void
 destroy_doors(struct managed *m)
 {
-	for (unsigned i = 0; i < m->door_count; i++) {
-		int error = destroy_door(m->doors[i].name);
-		struct left *l = error == -EBUSY ? calloc(1, sizeof(*l)) : NULL;
+	struct door **end = &m->doors;
 
-		if (error)
-			log_info("%s: its disk stays, without a device: %s", m->address, strerror(-error));
-		if (l) {
-			strcpy(l->name, m->doors[i].name);
-			l->next = left_doors;
-			left_doors = l;
-		}
-	}
+	forget_lent(m);
+	destroy_some(m, &m->doors, true);
+	for (; *end; end = &(*end)->next)
+		log_info("%s: its disk stays, without a device: %s", m->address, (*end)->name);
+	*end = left_doors;
+	left_doors = m->doors;
+	m->doors = NULL;
 	for (unsigned unit = 0; unit < INPUTS_MAX; unit++)
 		if (m->inputs[unit] >= 0)
 			close(m->inputs[unit]);

@@ -25,6 +25,7 @@
 #define REGIONS	   BLOCK_SEGMENTS_MAX
 #define TABLE_SIZE 4096 /* more than a table with its regions; none crosses a page */
 #define WAIT_MS	   1000
+#define LINK_MS	   15 /* a disk answers the reset of its link in 10 (COMINIT) */
 
 _Static_assert(sizeof(struct ahci_table) + REGIONS * sizeof(struct ahci_region) <= TABLE_SIZE - SECTOR_SIZE, "");
 
@@ -49,6 +50,7 @@ struct ahci {
 	volatile uint8_t *registers;
 	struct port *ports[PORTS];
 	unsigned count;
+	uint32_t empty; /* ports without a link to anything */
 };
 
 /* --------------------------------------------------------------------------------------------- commands */
@@ -262,7 +264,7 @@ port_connect(struct port *p)
 	write32(p->registers, AHCI_PORT_SCTL, 0x301);
 	nanosleep(&one_ms, NULL);
 	write32(p->registers, AHCI_PORT_SCTL, 0x300);
-	if (!wait_for(p->registers, AHCI_PORT_SSTS, 0xf, AHCI_SSTS_PRESENT))
+	if (!wait_for(p->registers, AHCI_PORT_SSTS, AHCI_SSTS_DETECTED, AHCI_SSTS_PRESENT))
 		return false;
 	write32(p->registers, AHCI_PORT_SERR, ~0u);
 	return wait_for(p->registers, AHCI_PORT_TFD, AHCI_TFD_BUSY, 0);
@@ -326,11 +328,35 @@ reap(struct port *p)
 		recover(p, cause);
 }
 
+static bool
+is_linked(const struct ahci *a, unsigned number)
+{
+	return read32(a->registers + AHCI_PORT(number), AHCI_PORT_SSTS) & AHCI_SSTS_DETECTED;
+}
+
+/* Something has come to a port where nothing was. The next instance begins with all that there is then. */
+static void
+look_at_empty(struct ahci *a, uint32_t ports)
+{
+	for (; ports; ports &= ports - 1) {
+		unsigned number = __builtin_ctz(ports);
+
+		if (is_linked(a, number)) {
+			log_info("port %u: something has come", number);
+			exit(DRIVER_EXIT_DEVICE);
+		}
+		write32(a->registers + AHCI_PORT(number), AHCI_PORT_SERR, ~0u);
+		write32(a->registers + AHCI_PORT(number), AHCI_PORT_IS, ~0u);
+	}
+}
+
 static void
 interrupt(struct device *d, unsigned vector, void *argument)
 {
 	struct ahci *a = argument;
 	uint32_t cause = read32(a->registers, AHCI_IS);
+
+	look_at_empty(a, cause & a->empty);
 
 	for (unsigned i = 0; i < a->count; i++)
 		if (cause >> a->ports[i]->number & 1)
@@ -369,7 +395,11 @@ port_begin(struct port *p)
 	write64(registers, AHCI_PORT_CLB, p->memory.bus);
 	write64(registers, AHCI_PORT_FB, p->memory.bus + 1024);
 	set_bits(registers, AHCI_PORT_CMD, 0, AHCI_CMD_FIS | AHCI_CMD_SPIN_UP | AHCI_CMD_POWER);
-	if (!port_connect(p) || read32(registers, AHCI_PORT_SIG) != AHCI_SIG_DISK)
+	if (!port_connect(p)) {
+		log_error("port %u: what is there does not become ready", p->number);
+		return -EIO;
+	}
+	if (read32(registers, AHCI_PORT_SIG) != AHCI_SIG_DISK)
 		return -ENODEV;
 	write32(registers, AHCI_PORT_IS, ~0u);
 	set_bits(registers, AHCI_PORT_CMD, 0, AHCI_CMD_START);
@@ -427,6 +457,7 @@ read_disk(struct port *p)
 	return 0;
 }
 
+/* The port's disk as one more of ours. -ENODEV: what is there is no disk. */
 static int
 add_port(struct ahci *a, unsigned number)
 {
@@ -466,32 +497,70 @@ reset(struct ahci *a)
 	return 0;
 }
 
+/* The implemented ports; some of `empty` if a link takes its time and there is no other. */
+static uint32_t
+find_ports(struct ahci *a)
+{
+	static const struct timespec link = { .tv_nsec = LINK_MS * 1000000 };
+	uint32_t ports = read32(a->registers, AHCI_PI);
+
+	for (unsigned try = 0; try < 2; try++) {
+		a->empty = 0;
+		for (unsigned i = 0; i < PORTS; i++) {
+			if (AHCI_PORT(i) + AHCI_PORT_SIZE > a->device->bars[5].size)
+				ports &= ~(1u << i);
+			else if (ports >> i & 1 && !is_linked(a, i))
+				a->empty |= 1u << i;
+		}
+		if (a->empty != ports)
+			break;
+		if (try == 0)
+			nanosleep(&link, NULL);
+	}
+	return ports;
+}
+
+/* Those that have a disk. Whether another might have one, too, the next time. */
+static bool
+add_ports(struct ahci *a)
+{
+	uint32_t ports = find_ports(a) & ~a->empty;
+	bool failed = false;
+
+	for (; ports; ports &= ports - 1) {
+		int error = add_port(a, __builtin_ctz(ports));
+
+		failed = failed || (error && error != -ENODEV);
+	}
+	return failed;
+}
+
 static int
 run(struct device *d, const struct driver_options *o)
 {
 	static struct ahci a;
 	struct block_driver *disks[PORTS];
-	uint32_t ports;
+	bool failed;
 
 	a.device = d;
 	a.registers = device_registers(d, 5, AHCI_PORT(1));
 	if (!a.registers || reset(&a) < 0)
 		return DRIVER_EXIT_DEVICE;
 	d->low = !(read32(a.registers, AHCI_CAP) & AHCI_CAP_64);
-	ports = read32(a.registers, AHCI_PI);
-	for (unsigned i = 0; i < PORTS; i++)
-		if (ports >> i & 1 && AHCI_PORT(i) + AHCI_PORT_SIZE <= d->bars[5].size &&
-			(read32(a.registers + AHCI_PORT(i), AHCI_PORT_SSTS) & 0xf) != 0 && add_port(&a, i) == 0)
-			disks[a.count - 1] = &a.ports[a.count - 1]->block;
+	failed = add_ports(&a);
 	if (a.count == 0) {
 		log_info("no disk");
-		return 0;
+		return failed ? DRIVER_EXIT_DEVICE : 0;
 	}
 	if (device_interrupts(d, 1) < 0)
 		return DRIVER_EXIT_DEVICE;
 	device_on_interrupt(d, 0, interrupt, &a);
-	for (unsigned i = 0; i < a.count; i++)
+	for (unsigned i = 0; i < a.count; i++) {
+		disks[i] = &a.ports[i]->block;
 		write32(a.ports[i]->registers, AHCI_PORT_IE, AHCI_IS_ENDS | AHCI_IS_ERRORS);
+	}
+	for (uint32_t empty = a.empty; empty; empty &= empty - 1)
+		write32(a.registers + AHCI_PORT(__builtin_ctz(empty)), AHCI_PORT_IE, AHCI_IS_CONNECT);
 	write32(a.registers, AHCI_IS, ~0u);
 	set_bits(a.registers, AHCI_GHC, 0, AHCI_GHC_INTERRUPT);
 	return block_serve(disks, a.count, o);

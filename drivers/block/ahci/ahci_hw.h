@@ -47,14 +47,16 @@
 #define AHCI_CMD_FIS_RUNS   (1u << 14)
 #define AHCI_CMD_RUNS	    (1u << 15)
 
-/* Interrupts: 3.3.5. Those of an end, and those of an error. */
-#define AHCI_IS_ENDS   0x0000000fu
-#define AHCI_IS_ERRORS 0x78000010u
+/* Interrupts: 3.3.5. Those of an end, those of an error; a link came, or went and came. */
+#define AHCI_IS_ENDS    0x0000000fu
+#define AHCI_IS_ERRORS  0x78000010u
+#define AHCI_IS_CONNECT (1u << 6)
 
 #define AHCI_TFD_BUSY  0x88u /* BSY, DRQ */
 #define AHCI_TFD_ERROR 0x01u
 
-#define AHCI_SSTS_PRESENT 3u
+#define AHCI_SSTS_DETECTED 0xfu
+#define AHCI_SSTS_PRESENT  3u
 #define AHCI_SIG_DISK	  0x00000101u
 
 /* A command's header: AHCI 4.2.2. */

@@ -174,7 +174,7 @@ go(struct block_driver *b)
 }
 
 static int
-may_lend(struct block_driver *b, unsigned queue, unsigned size)
+can_lend(struct block_driver *b, unsigned queue, unsigned size)
 {
 	struct virtio_blk *v = container_of(b, struct virtio_blk, block);
 
@@ -184,7 +184,7 @@ may_lend(struct block_driver *b, unsigned queue, unsigned size)
 }
 
 static void
-lend(struct block_driver *b, unsigned queue, const struct virtio_ring *ring)
+give_ring(struct block_driver *b, unsigned queue, const struct virtio_ring *ring)
 {
 	struct virtio_blk *v = container_of(b, struct virtio_blk, block);
 	struct queue *q = &v->queues[queue];
@@ -197,7 +197,7 @@ lend(struct block_driver *b, unsigned queue, const struct virtio_ring *ring)
 
 /* What came before the kick rings by itself is not told again. */
 static void
-lent(struct block_driver *b, unsigned queue, int kick)
+give_doorbell(struct block_driver *b, unsigned queue, int kick)
 {
 	struct virtio_blk *v = container_of(b, struct virtio_blk, block);
 	struct virtio_queue *q = &v->queues[queue].ring;
@@ -209,8 +209,9 @@ lent(struct block_driver *b, unsigned queue, int kick)
 	write16(q->doorbell, 0, queue);
 }
 
+static const struct lending_ops lending = { .can = can_lend, .give_ring = give_ring, .give_doorbell = give_doorbell };
 static const struct block_ops ops = {
-	.go = go, .may_lend = may_lend, .lend = lend, .lent = lent, .submit = submit, .commit = commit, .poll = poll_all,
+	.go = go, .lending = &lending, .submit = submit, .commit = commit, .poll = poll_all,
 };
 
 /* A field of the configuration, or 0 when the device has less. 4.1.3.1: each by its own width, 64 bits by halves. */
