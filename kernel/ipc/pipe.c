@@ -6,6 +6,10 @@
  * else takes a new one; a reader empties the oldest and frees it. A write of at most PIPE_BUF bytes
  * goes in as a whole or waits.
  *
+ * A buffer's page may be shared with another pipe (tee, splice): then nothing is added to it. Or it is lent: a page of a
+ * program's memory (vmsplice), referred to and not pinned. The program goes on writing to it, until it forks; what it
+ * wrote last is what is read. Nothing is added to such a page, and it is not kept for the next write.
+ *
  *     tail                         head
  *      | oldest ... | ... | newest |  free buffers ...
  *
@@ -663,11 +667,14 @@ pipe_lend(struct pipe *p, struct page *page, uint32_t offset, uint32_t length)
 		p->head++;
 	}
 	mutex_unlock(&p->lock);
-	if (fits) {
-		wake_poll(&p->read_wait, POLLIN | POLLRDNORM);
-		async_tell(&p->async, ASYNC_IN);
-	}
 	return fits;
+}
+
+void
+pipe_lent(struct pipe *p)
+{
+	wake_poll(&p->read_wait, POLLIN | POLLRDNORM);
+	async_tell(&p->async, ASYNC_IN);
 }
 
 /* --- ends --------------------------------------------------------------------------------------- */

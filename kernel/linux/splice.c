@@ -2,8 +2,11 @@
 /*
  * splice.c - splice, tee, vmsplice: moving bytes through a pipe without a program's buffer.
  *
- * Between pipes pages are shared or handed over; between a pipe and another object bytes are copied
- * once, from or to the pipe's pages.
+ * Between pipes pages are shared or handed over; between a pipe and another object bytes are copied once, from or to the
+ * pipe's pages, and once more where they are a message that is taken as a whole or not at all.
+ *
+ * A program's memory is lent to a pipe: what is read is what is there then. So it may change under the eyes of who reads;
+ * whoever believes what he has looked at looks at a copy.
  */
 #include <tessera/address_space.h>
 #include <tessera/errno.h>
@@ -317,11 +320,14 @@ lend_range(struct pipe *p, vaddr_t addr, size_t n)
 	size_t done = 0;
 
 	while (done < n) {
+		struct address_space *as = current_process()->as;
 		vaddr_t at = addr + done;
 		uint32_t inside = at % PAGE_SIZE, length = (uint32_t)MIN(n - done, PAGE_SIZE - inside);
 		struct page *page, *head;
-		int error = address_space_get_page(current_process()->as, at, false, false, &page);
+		int error;
 
+		address_space_split_block(as, at); /* else a byte keeps 2 MiB, for as long as nobody reads it */
+		error = address_space_get_page(as, at, false, false, &page);
 		if (error)
 			return done ? (ssize_t)done : error == -ENOMEM ? -ENOMEM : -EFAULT;
 		head = page_head(page);
@@ -364,6 +370,22 @@ lend_to_pipe(struct pipe *p, const struct iovec *v, unsigned long segments, size
 		if (!r)
 			r = lend_segments(p, v, segments, n);
 	} while (r == 0);
+	if (r > 0)
+		pipe_lent(p);
+	return r;
+}
+
+/* Whether it waits is said by the call alone, not by the open file. */
+static ssize_t
+read_from_pipe(struct file *f, struct iov_iter *it, bool nonblock)
+{
+	ssize_t r;
+
+	do {
+		r = pipe_wait_data(file_pipe(f), nonblock);
+		if (!r)
+			r = file_read_flags(f, it, NULL, RW_NOWAIT);
+	} while (r == -EAGAIN && !nonblock);
 	return r;
 }
 
@@ -394,7 +416,7 @@ linux_vmsplice(int fd, const struct iovec __user *vec, unsigned long segments, u
 		n = lend_to_pipe(file_pipe(f), v, segments, MIN((size_t)n, RW_MAX), flags & SPLICE_F_NONBLOCK);
 	} else {
 		iov_iter_segments(&it, v, (uint32_t)segments, MIN((size_t)n, RW_MAX));
-		n = file_read_flags(f, &it, NULL, 0);
+		n = read_from_pipe(f, &it, flags & SPLICE_F_NONBLOCK);
 	}
 free_vector:
 	iov_import_free(fast, v);

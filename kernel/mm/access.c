@@ -56,6 +56,27 @@ look(struct mapping *m, vaddr_t va, bool write, bool force, uint32_t mark, unsig
 	return p;
 }
 
+void
+address_space_split_block(struct address_space *as, vaddr_t addr)
+{
+	struct mapping *m;
+	unsigned int prot;
+	paddr_t pa;
+
+	if (READ_ONCE(as->huge_leaves) == 0)
+		return;
+	read_lock(&as->lock);
+	m = address_space_find(as, addr);
+	if (m && m->start <= addr && !(m->flags & (MAPPING_DEVICE | MAPPING_HUGETLB))) {
+		spin_lock(&as->page_table_lock);
+		if (arch_page_table_lookup(&as->page_table, addr, &pa, &prot) && (prot & PTE_HUGE) &&
+		    atomic_load(&pfn_to_page(pa >> PAGE_SHIFT)->refcount) == 1)
+			(void)leaf_split_locked(as, addr);
+		spin_unlock(&as->page_table_lock);
+	}
+	read_unlock(&as->lock);
+}
+
 /* As the program's own access would be: pkeys(7). */
 static bool
 refused_by_key(const struct mapping *m, bool write)

@@ -188,6 +188,9 @@ int address_space_mincore(struct address_space *as, vaddr_t page, bool *resident
  * even. */
 struct mapping *address_space_find(struct address_space *as, vaddr_t addr);
 struct mapping *mapping_next(struct mapping *m);
+/* If a page of 2 MiB that nobody else refers to is at `addr`, it becomes 512: a reference to one of them keeps no more than
+ * that. Best done where there is memory for it, and else not. Takes as->lock for reading. */
+void address_space_split_block(struct address_space *as, vaddr_t addr);
 /* Fault a page in as the program itself would and return it referenced: futex, /proc/PID/mem.
  * Takes as->lock for reading. -EFAULT when the access is not allowed. `force`: past protection. */
 int address_space_get_page(struct address_space *as, vaddr_t addr, bool write, bool force,

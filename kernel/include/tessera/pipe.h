@@ -39,8 +39,10 @@ ssize_t pipe_drain(struct pipe *p, size_t n, ssize_t (*actor)(void *ctx, const v
 /* `to` shares (move: takes over) up to n bytes of `from`, without waiting. Bytes; -EINVAL: one pipe. */
 ssize_t pipe_share(struct pipe *from, struct pipe *to, size_t n, bool move);
 /* What is read next behind all that is there are `length` bytes at `offset` of `page`, whose reference is taken over: as
- * they are when they are read. False: it is full, or has no readers; nothing was taken over. */
+ * they are when they are read. False: it is full, or has no readers; nothing was taken over. Readers are woken by
+ * pipe_lent(), behind all that is lent at once. */
 bool pipe_lend(struct pipe *p, struct page *page, uint32_t offset, uint32_t length);
+void pipe_lent(struct pipe *p);
 /* Bytes waiting to be read. */
 size_t pipe_available(struct pipe *p);
 
