@@ -35,6 +35,8 @@ device_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 	if (at >= size || to->count == 0)
 		return 0;
 	beyond = to->count > size - at ? to->count - (size - at) : 0;
+	if ((f->flags & O_DIRECT) && (rw_flags & RW_NOWAIT))
+		return -EAGAIN;
 	to->count -= beyond;
 	n = f->flags & O_DIRECT ? block_direct(b, to, at, false, false)
 				: object_read(b->object, f, at, size, to, rw_flags);

@@ -6,6 +6,7 @@
  * process with the submitter's ids. A stream's operation is tried without waiting each time and says what it
  * would wait for. What cannot be tried so goes to a worker.
  */
+#include <tessera/backing.h>
 #include <tessera/cred.h>
 #include <tessera/fork.h>
 #include <tessera/handle.h>
@@ -124,14 +125,19 @@ io_uring_keep(struct uring_request *q, const struct uring_sqe *s, struct uring_f
 
 /* --- reading and writing ---------------------------------------------------------------------- */
 
-/* A file whose pages may have to come from a store: what is there is read at once, a worker waits for the rest. */
+/*
+ * A file whose pages may have to come from a store: what is there is read at once. Where that is not all, a worker begins
+ * anew, and waits; so nothing is tried that moves the file's own position.
+ */
 static enum uring_verdict
 cached_transfer(const struct uring_sqe *s, struct file *f, struct iov_iter *it, loff_t *at, bool write,
 		struct uring_answer *a)
 {
-	ssize_t n = write ? -EAGAIN : file_read_flags(f, it, at, s->op_flags | RW_NOWAIT);
+	bool only = s->op_flags & RW_NOWAIT, tried = !write && (at || only);
+	ssize_t n = tried ? file_read_flags(f, it, at, s->op_flags | RW_NOWAIT) : -EAGAIN;
+	bool all = n >= 0 && (it->count == 0 || !at || (uint64_t)*at >= READ_ONCE(cached_file_object(f)->size));
 
-	return n == -EAGAIN && !(s->op_flags & RW_NOWAIT) ? URING_WORKER : done(a, n);
+	return all || only || (n < 0 && n != -EAGAIN) ? done(a, n) : URING_WORKER;
 }
 
 static enum uring_verdict
@@ -153,12 +159,14 @@ transfer(struct uring_request *q, const struct uring_sqe *s, struct iov_iter *it
 		at = NULL;
 	else if (pos < 0)
 		return done(a, -EINVAL);
-	if (f->ops->poll)
-		flags |= RW_NOWAIT;
-	else if (f->cached && !may_sleep)
+	if (f->cached && !may_sleep)
 		return cached_transfer(s, f, it, at, write, a);
+	if (f->ops->waits && !may_sleep)
+		return URING_WORKER;
+	if (f->ops->poll && !f->cached && !f->ops->waits)
+		flags |= RW_NOWAIT;
 	else
-		flags &= ~RW_NOWAIT; /* memory: it does not wait */
+		flags &= ~RW_NOWAIT; /* memory, which does not wait; or this is a worker, which may */
 	n = write ? file_write_flags(f, it, at, flags) : file_read_flags(f, it, at, flags);
 	if (n == -EAGAIN && !(s->op_flags & RW_NOWAIT)) {
 		a->events = write ? POLLOUT : POLLIN;

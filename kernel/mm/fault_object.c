@@ -189,13 +189,13 @@ fault_object_write(struct mapping *m, vaddr_t va, struct fault_after *after)
 
 	if (error != 0)
 		return object_error(error);
+	if (o->inode)
+		inode_touch_modified(o->inode); /* before the store hears of it, who may tell these times at once */
 	error = may_dirty(o, p);
 	if (error != 0) {
 		page_put(p);
 		return object_error(error);
 	}
-	if (o->inode)
-		inode_touch_modified(o->inode);
 	error = fault_install(m, va, p, mapping_prot(m) | TOUCHED, o, o->store != NULL);
 	if (error != 0) {
 		page_put(p);
@@ -219,10 +219,10 @@ fault_write_shared(struct mapping *m, vaddr_t va, paddr_t pa, struct fault_after
 	assert_held(&as->page_table_lock);
 	page_get(p);
 	spin_unlock(&as->page_table_lock);
+	if (o->store && o->inode)
+		inode_touch_modified(o->inode); /* as above */
 	error = may_dirty(o, p);
 	if (error == 0) {
-		if (o->store && o->inode)
-			inode_touch_modified(o->inode);
 		spin_lock(&as->page_table_lock);
 		/* A page that was dropped meanwhile: its leaf is about to be taken away. */
 		if (arch_page_table_lookup(&as->page_table, va, &now, &prot) && now == pa &&

@@ -198,15 +198,12 @@ zero_part(struct memory_object *o, uint64_t index, size_t from, size_t to)
 {
 	struct page *p;
 
-	if (from >= to)
+	if (from >= to || page_cache_remove_unfilled(o, index))
 		return;
 	p = page_cache_look_up(o, index);
 	if (!p)
 		return;
-	if (page_flags(p) & PAGE_UPTODATE)
-		memset((char *)page_to_virt(p) + from, 0, to - from);
-	else
-		page_cache_remove(o, index, index);
+	memset((char *)page_to_virt(p) + from, 0, to - from);
 	page_put(p);
 }
 

@@ -190,6 +190,27 @@ page_cache_remove_clean(struct memory_object *o, uint64_t first, uint64_t last)
 	return remove_pages(o, first, last, true);
 }
 
+bool
+page_cache_remove_unfilled(struct memory_object *o, uint64_t index)
+{
+	bool filled, left = false;
+	struct page *p;
+
+	if (!o->store)
+		return false;
+	spin_lock(&o->pages_lock);
+	p = radix_get(&o->pages, index);
+	filled = p && (page_flags(p) & PAGE_UPTODATE);
+	if (p && !filled)
+		left = remove_one(o, p);
+	spin_unlock(&o->pages_lock);
+	if (left) {
+		page_cache_count(o->store, -1);
+		page_put(p);
+	}
+	return !filled;
+}
+
 struct page *
 page_cache_look_up(struct memory_object *o, uint64_t index)
 {

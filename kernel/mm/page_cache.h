@@ -56,7 +56,10 @@ bool page_cache_has(struct memory_object *o, uint64_t index);
 /* Take pages [first, last] out of the object and drop its references; leaves stay for the
  * caller. Pages that are being written stay, stale. */
 void page_cache_remove(struct memory_object *o, uint64_t first, uint64_t last);
-/* The same, but pages that are dirty or being written stay as they are. How many did. */
+/* Take one page out that is not up to date, if it is there: it may get what the store had before. False: it is up to date,
+ * and may be dirty. */
+bool page_cache_remove_unfilled(struct memory_object *o, uint64_t index);
+/* The same as page_cache_remove(), but pages that are dirty or being written stay as they are. How many did. */
 uint64_t page_cache_remove_clean(struct memory_object *o, uint64_t first, uint64_t last);
 /* Up to `n` pages from `index` on that are there and valid, each referenced; NULL where none is. */
 void page_cache_peek(struct memory_object *o, uint64_t index, struct page **out, uint32_t n);

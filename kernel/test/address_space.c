@@ -162,6 +162,33 @@ KTEST(huge_pages_split_and_survive_fork)
 	address_space_put(as);
 }
 
+/* One that is the space's alone is cut; then what is referred to outlives the rest. */
+KTEST(a_part_of_a_huge_page_is_kept_alone)
+{
+	struct address_space *as = address_space_create(), *child;
+	vaddr_t at = 0x400000000;
+	struct page *p;
+
+	kcheck(as);
+	kcheck_equal(map(as, at, HUGE_PAGE_SIZE, RW, NULL), (long)at);
+	poke(as, at + 5 * PAGE_SIZE, 7);
+	if (as->huge_leaves == 1) {
+		kcheck_equal(address_space_fork(as, 0, &child), 0);
+		address_space_split_block(as, at + 5 * PAGE_SIZE);
+		kcheck_equal(as->huge_leaves, 1);
+		address_space_put(child);
+	}
+	address_space_split_block(as, at + 5 * PAGE_SIZE);
+	address_space_split_block(as, at + HUGE_PAGE_SIZE); /* nothing is there */
+	kcheck_equal(as->huge_leaves, 0);
+	kcheck_equal(address_space_get_page(as, at + 5 * PAGE_SIZE, false, false, &p), 0);
+	kcheck(page_head(p) == p);
+	address_space_put(as);
+	kcheck_equal(atomic_load(&p->refcount), 1);
+	kcheck_equal(*(uint64_t *)page_to_virt(p), 7);
+	page_put(p);
+}
+
 KTEST(neighbours_merge_and_split)
 {
 	struct address_space *as = address_space_create();

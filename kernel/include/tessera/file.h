@@ -114,6 +114,7 @@ struct file_ops {
 	ssize_t (*copy_range)(struct file *in, loff_t in_pos, struct file *out, loff_t out_pos, size_t length);
 	bool direct;                                              /* O_DIRECT is known */
 	bool own_ioctl;                                           /* all commands about files are its own */
+	bool waits;                                               /* read and write do so whatever RW_NOWAIT says */
 	bool splice_messages;                                     /* one read, one write is one message, never cut */
 	void (*release)(struct file *f);                          /* free f->private; may be empty */
 

@@ -34,7 +34,7 @@
 	C(LOOP_CHAIN,     MUTEX,    "that loop devices which show loop devices form no ring")      \
 	C(MOUNT_COPY,     MUTEX,    "mount->copy: one tree of mounts is copied at a time")          \
 	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \
-	C(FUSE_ALIVE,     RWLOCK,   "a FUSE connection's file system, for reading while its daemon's notice uses it") \
+	C(FUSE_ALIVE,     RWLOCK,   "a FUSE connection's file system, for reading while what its daemon says uses it") \
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \

@@ -40,16 +40,18 @@ static int
 ask_attributes(struct inode *i, struct file *f)
 {
 	struct fuse_connection *c = fuse_of(i);
+	struct fuse_file *ff = f && S_ISREG(i->mode) ? fuse_file_of(f) : NULL;
 	struct fuse_getattr_in in = { 0 };
 	uint64_t version = atomic_load(&c->attr_version);
 	struct fuse_request *r;
 	int error = -ENOMEM;
 
-	if (f && S_ISREG(i->mode) && fuse_file_of(f)) {
+	if (ff) {
 		in.flags = FUSE_GETATTR_FH;
-		in.fh = fuse_file_of(f)->fh;
+		in.fh = ff->fh;
 	}
-	r = fuse_request_make(c, FUSE_GETATTR, fuse_node_of(i)->id, &in, sizeof(in), NULL, NULL);
+	r = ff ? fuse_file_request(ff, FUSE_GETATTR, &in, sizeof(in))
+	       : fuse_request_make(c, FUSE_GETATTR, fuse_node_of(i)->id, &in, sizeof(in), NULL, NULL);
 	if (r && fuse_request_wants(r, sizeof(struct fuse_attr_out), false))
 		error = fuse_request_call(r);
 	if (!error)
@@ -69,11 +71,13 @@ get_attributes(struct inode *i, struct file *f)
 }
 
 int
-fuse_refresh(struct inode *i, struct file *f, bool force)
+fuse_refresh(struct inode *i, struct file *f, bool nowait)
 {
 	if (fuse_node_is_bad(i))
 		return -EIO;
-	return force || !is_valid(i) ? get_attributes(i, f) : 0;
+	if (is_valid(i))
+		return 0;
+	return nowait ? -EAGAIN : get_attributes(i, f);
 }
 
 /* The inode's own, for where they are kept here, over the daemon's. */
@@ -192,12 +196,13 @@ fuse_permission(struct inode *i, int mask)
 
 /* --- changing --------------------------------------------------------------------------------------- */
 
-/* NULL: no memory. */
+/* ff: the open file that `in` names, or NULL. NULL: no memory. */
 static struct fuse_request *
-setattr_request(struct inode *i, const struct fuse_setattr_in *in)
+setattr_request(struct inode *i, struct fuse_file *ff, const struct fuse_setattr_in *in)
 {
-	struct fuse_request *r =
-		fuse_request_make(fuse_of(i), FUSE_SETATTR, fuse_node_of(i)->id, in, sizeof(*in), NULL, NULL);
+	struct fuse_request *r = ff ? fuse_file_request(ff, FUSE_SETATTR, in, sizeof(*in))
+				    : fuse_request_make(fuse_of(i), FUSE_SETATTR, fuse_node_of(i)->id, in, sizeof(*in),
+							NULL, NULL);
 
 	if (r && fuse_request_wants(r, sizeof(struct fuse_attr_out), false))
 		return r;
@@ -205,11 +210,11 @@ setattr_request(struct inode *i, const struct fuse_setattr_in *in)
 	return NULL;
 }
 
-/* in->size: what the daemon says it is then. */
+/* ff as above. in->size: what the daemon says it is then. */
 static int
-set_attributes(struct inode *i, struct fuse_setattr_in *in)
+set_attributes(struct inode *i, struct fuse_file *ff, struct fuse_setattr_in *in)
 {
-	struct fuse_request *r = setattr_request(i, in);
+	struct fuse_request *r = setattr_request(i, ff, in);
 	struct fuse_connection *c = fuse_of(i);
 	const struct fuse_attr_out *out;
 	int error = r ? fuse_request_call(r) : -ENOMEM;
@@ -236,16 +241,17 @@ without_set_ids(mode_t mode)
 /*
  * Giving a file away, writing and cutting take its set-id bits, where the daemon does not see to that. What is told is
  * the whole mode, so it is asked for before: the one that is known here may give rights that the daemon has taken.
+ * `surely`: also where none is known.
  */
 static int
-add_mode_without_set_ids(struct inode *i, struct fuse_setattr_in *in)
+add_mode_without_set_ids(struct inode *i, struct fuse_setattr_in *in, bool surely)
 {
 	int error;
 
-	if ((in->valid & FUSE_SET_MODE) || !S_ISREG(i->mode) || without_set_ids(i->mode) == i->mode)
+	if (!S_ISREG(i->mode) || (!surely && without_set_ids(i->mode) == i->mode))
 		return 0;
 	error = get_attributes(i, NULL);
-	if (error || without_set_ids(i->mode) == i->mode)
+	if (error || (in->valid & FUSE_SET_MODE) || without_set_ids(i->mode) == i->mode)
 		return error;
 	in->valid |= FUSE_SET_MODE;
 	in->mode = without_set_ids(i->mode);
@@ -310,13 +316,13 @@ put_changed(struct fuse_setattr_in *in, struct timespec64 t)
 
 /* The times as they are; nothing is believed of the answer, because the inode's lock is not held. NULL: no memory. */
 static struct fuse_request *
-times_request(struct inode *i, const struct fuse_file *ff)
+times_request(struct inode *i, struct fuse_file *ff)
 {
 	struct fuse_setattr_in in = { .valid = FUSE_SET_FH, .fh = ff->fh };
 
 	put_modified(&in, i->modified);
 	put_changed(&in, i->changed);
-	return setattr_request(i, &in);
+	return setattr_request(i, ff, &in);
 }
 
 int
@@ -349,8 +355,6 @@ fuse_tell_times_late(struct inode *i, struct fuse_file *ff)
 		WRITE_ONCE(n->times_ours, true);
 		return;
 	}
-	fuse_file_get(ff);
-	r->file = ff;
 	fuse_request_force(r);
 	fuse_request_post(r);
 }
@@ -389,19 +393,15 @@ fuse_change(struct inode *i, const struct inode_change *ch)
 			in.mode &= ~S_ISGID;
 	}
 	set_times(&in, ch);
-	if ((in.valid & (FUSE_SET_UID | FUSE_SET_GID)) && S_ISREG(i->mode) &&
-	    !fuse_has(c, FUSE_HANDLE_KILLPRIV | FUSE_HANDLE_KILLPRIV_V2)) {
-		error = get_attributes(i, NULL);
-		if (!error)
-			error = add_mode_without_set_ids(i, &in);
-		if (error)
-			return error;
-	}
+	if ((in.valid & (FUSE_SET_UID | FUSE_SET_GID)) && !fuse_has(c, FUSE_HANDLE_KILLPRIV | FUSE_HANDLE_KILLPRIV_V2))
+		error = add_mode_without_set_ids(i, &in, true);
+	if (error)
+		return error;
 	if (!in.valid)
 		return 0;
 	if (fuse_keeps_writes(i))
 		put_changed(&in, inode_now());
-	error = set_attributes(i, &in);
+	error = set_attributes(i, NULL, &in);
 	if (!error && fuse_keeps_writes(i))
 		keep_times(i, &in);
 	if (!error && (in.valid & (FUSE_SET_MODE | FUSE_SET_UID | FUSE_SET_GID)))
@@ -418,8 +418,8 @@ fuse_drop_set_ids(struct inode *i)
 
 	if (fuse_has(fuse_of(i), FUSE_HANDLE_KILLPRIV | FUSE_HANDLE_KILLPRIV_V2) || capable(CAP_FSETID))
 		return 0;
-	error = add_mode_without_set_ids(i, &in);
-	return !error && in.valid ? set_attributes(i, &in) : error;
+	error = add_mode_without_set_ids(i, &in, false);
+	return !error && in.valid ? set_attributes(i, NULL, &in) : error;
 }
 
 static int
@@ -433,13 +433,13 @@ may_have_size(const struct inode *i, uint64_t size)
 
 /* The daemon cuts while no write is on its way: one that came after would make the file long again. */
 static int
-cut(struct inode *i, struct fuse_setattr_in *in)
+cut(struct inode *i, struct fuse_file *ff, struct fuse_setattr_in *in)
 {
 	int error = object_hold_writes(i->object);
 
 	if (error)
 		return error;
-	error = set_attributes(i, in);
+	error = set_attributes(i, ff, in);
 	if (!error)
 		object_truncate(i->object, in->size);
 	object_release_writes(i->object);
@@ -451,6 +451,7 @@ fuse_truncate(struct inode *i, struct file *f, uint64_t size)
 {
 	struct fuse_connection *c = fuse_of(i);
 	struct fuse_setattr_in in = { .valid = FUSE_SET_SIZE, .size = size };
+	struct fuse_file *ff = f && !(f->mode & FILE_TRUNCATE) ? fuse_file_of(f) : NULL;
 	int error;
 
 	if (fuse_node_is_bad(i))
@@ -459,22 +460,22 @@ fuse_truncate(struct inode *i, struct file *f, uint64_t size)
 		return -EACCES;
 	in.valid |= FUSE_SET_LOCKOWNER;
 	in.lock_owner = fuse_lock_owner(c, current_process()->handles);
-	if (f && !(f->mode & FILE_TRUNCATE)) {
+	if (ff) {
 		in.valid |= FUSE_SET_FH;
-		in.fh = fuse_file_of(f)->fh;
+		in.fh = ff->fh;
 	}
 	write_lock(&i->lock);
 	error = may_have_size(i, size);
 	if (!error && fuse_has(c, FUSE_HANDLE_KILLPRIV_V2) && !capable(CAP_FSETID))
 		in.valid |= FUSE_SET_KILL_SUIDGID;
 	else if (!error && !fuse_has(c, FUSE_HANDLE_KILLPRIV) && !capable(CAP_FSETID))
-		error = add_mode_without_set_ids(i, &in);
+		error = add_mode_without_set_ids(i, &in, false);
 	if (fuse_keeps_writes(i) && size != inode_size(i)) {
 		put_modified(&in, inode_now());
 		put_changed(&in, inode_now());
 	}
 	if (!error)
-		error = cut(i, &in);
+		error = cut(i, ff, &in);
 	if (!error && (in.valid & FUSE_SET_CTIME))
 		keep_times(i, &in);
 	write_unlock(&i->lock);

@@ -5,7 +5,7 @@
  *	          mount              INIT's answer
  *	created --------> CONNECTED ---------------> READY --+-- abort: unmounted, told to, the last device closed
  *	                      |                              v
- *	                      +------------------------> ABORTED: ENODEV to readers, ENOTCONN to callers
+ *	                      +------------------------> ENDED: ENODEV to readers, ENOTCONN to callers
  *
  * The file system stays mounted when its daemon is gone; every call that needs the daemon fails until it is unmounted.
  */

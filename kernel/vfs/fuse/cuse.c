@@ -132,6 +132,7 @@ static const struct file_ops cuse_file_ops = {
 	.poll = fuse_poll,
 	.ioctl = file_ioctl,
 	.own_ioctl = true,
+	.waits = true,
 	.release = fuse_release,
 	.dump = fuse_file_dump,
 };

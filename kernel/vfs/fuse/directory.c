@@ -146,11 +146,8 @@ hand_on(struct file *f, struct dir_context *ctx, const struct fuse_request *r, b
 		if (plus)
 			remember(f->dentry, entry_before(e), e, version);
 	}
-	if (error) {
+	if (error) /* what lies behind it is nothing that could be told from anything else */
 		fuse_complain(r->conn, "an entry of a directory that cannot be", fuse_file_of(f)->node);
-		if (plus)
-			fuse_forget_entries(r->conn, (const char *)r->out + at, r->got - at);
-	}
 	return error ? error : full;
 }
 
@@ -179,8 +176,7 @@ read_some(struct file *f, struct dir_context *ctx)
 		.fh = ff->fh, .offset = (uint64_t)ctx->position, .size = ENTRIES_SIZE, .flags = ff->flags,
 	};
 	uint64_t version = atomic_load(&c->attr_version);
-	struct fuse_request *r = fuse_request_make(c, plus ? FUSE_READDIRPLUS : FUSE_READDIR, ff->node, &in, sizeof(in),
-						   NULL, NULL);
+	struct fuse_request *r = fuse_file_request(ff, plus ? FUSE_READDIRPLUS : FUSE_READDIR, &in, sizeof(in));
 	int error = -ENOMEM;
 
 	if (r && fuse_request_wants(r, ENTRIES_SIZE, true))

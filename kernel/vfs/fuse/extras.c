@@ -33,7 +33,7 @@ ask_seek(struct file *f, loff_t offset, int whence)
 
 	if (fuse_lacks(ff->conn, LACK_LSEEK))
 		return -ENOSYS;
-	r = fuse_request_make(ff->conn, FUSE_LSEEK, ff->node, &in, sizeof(in), NULL, NULL);
+	r = fuse_file_request(ff, FUSE_LSEEK, &in, sizeof(in));
 	if (r && fuse_request_wants(r, sizeof(struct fuse_lseek_out), false))
 		at = fuse_request_call(r);
 	if (at == 0) {
@@ -83,10 +83,6 @@ fuse_seek(struct file *f, loff_t offset, int whence)
 
 /* --- fallocate ---------------------------------------------------------------------------------------- */
 
-#define FALLOC_KEEP_SIZE  1
-#define FALLOC_PUNCH_HOLE 2
-#define FALLOC_ZERO_RANGE 16
-
 static int
 allocate_locked(struct file *f, int mode, uint64_t offset, uint64_t length)
 {
@@ -103,7 +99,7 @@ allocate_locked(struct file *f, int mode, uint64_t offset, uint64_t length)
 	if (!error)
 		error = fuse_drop_set_ids(f->inode);
 	if (!error)
-		error = fuse_request_do(fuse_request_make(ff->conn, FUSE_FALLOCATE, ff->node, &in, sizeof(in), NULL, NULL));
+		error = fuse_request_do(fuse_file_request(ff, FUSE_FALLOCATE, &in, sizeof(in)));
 	if (error == -ENOSYS) {
 		fuse_lacks_it(ff->conn, LACK_FALLOCATE);
 		error = -EOPNOTSUPP;
@@ -144,10 +140,13 @@ ask_copy(struct file *in, loff_t in_pos, struct file *out, loff_t out_pos, size_
 		.fh_in = from->fh, .offset_in = (uint64_t)in_pos, .node_out = to->node, .fh_out = to->fh,
 		.offset_out = (uint64_t)out_pos, .length = length,
 	};
-	struct fuse_request *r = fuse_request_make(from->conn, FUSE_COPY_FILE_RANGE, from->node, &args, sizeof(args),
-						   NULL, NULL);
+	struct fuse_request *r = fuse_file_request(from, FUSE_COPY_FILE_RANGE, &args, sizeof(args));
 	ssize_t n = -ENOMEM;
 
+	if (r) {
+		fuse_file_get(to);
+		r->other = to;
+	}
 	if (r && fuse_request_wants(r, sizeof(struct fuse_write_out), false))
 		n = fuse_request_call(r);
 	if (n == 0) {

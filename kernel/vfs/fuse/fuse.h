@@ -48,7 +48,7 @@ struct fuse_request;
 enum fuse_lack {
 	LACK_OPEN, LACK_OPENDIR, LACK_CREATE, LACK_TMPFILE, LACK_FLUSH, LACK_FSYNC, LACK_FSYNCDIR, LACK_ACCESS,
 	LACK_SETXATTR, LACK_GETXATTR, LACK_LISTXATTR, LACK_REMOVEXATTR, LACK_BMAP, LACK_POLL, LACK_FALLOCATE,
-	LACK_RENAME2, LACK_LSEEK, LACK_COPY_RANGE, LACK_SYNCFS, LACK_INTERRUPT, LACK_COUNT,
+	LACK_RENAME2, LACK_LSEEK, LACK_COPY_RANGE, LACK_INTERRUPT, LACK_COUNT,
 };
 
 /* A count of look-ups to be given back: LOOKUP's counterpart. */
@@ -80,7 +80,7 @@ struct fuse_connection {
 	bool is_cuse;                      /* [I] */
 	bool default_permissions;          /* [n] */
 	bool asked_permissions;            /* [I] ... as an option */
-	struct rwlock alive;               /* class FUSE_ALIVE: read while a notice uses `fs` */
+	struct rwlock alive;               /* class FUSE_ALIVE: read while a notice or a late answer uses `fs` */
 
 	uint64_t flags;                    /* [n] FUSE_*: what both sides have */
 	uint32_t minor;                    /* [n] */
@@ -172,7 +172,7 @@ struct fuse_request {
 	struct wait_queue done;
 	void (*end)(struct fuse_request *r); /* [o] once, when ENDING; may be empty */
 	void *context;                     /* [o] end's */
-	struct fuse_file *file;            /* [o] a reference until DONE: not released before; or NULL */
+	struct fuse_file *file, *other;    /* [o] references until DONE: what it names is not released before; or NULL */
 	char inline_args[FUSE_INLINE];
 	char inline_out[sizeof(struct fuse_create_out)];
 };
@@ -268,6 +268,8 @@ fuse_lacks_it(struct fuse_connection *c, enum fuse_lack what)
  */
 struct fuse_request *fuse_request_make(struct fuse_connection *c, enum fuse_opcode op, uint64_t node, const void *in,
 				       size_t in_size, const char *name, const char *name2);
+/* The same about an open file, which is not released before the request is done, whoever waits for it. */
+struct fuse_request *fuse_file_request(struct fuse_file *ff, enum fuse_opcode op, const void *in, size_t in_size);
 /* Of nobody: the kernel asks. Is asked even when nobody else may ask. */
 void fuse_request_force(struct fuse_request *r);
 void fuse_request_put(struct fuse_request *r); /* NULL is nothing to put */
@@ -279,7 +281,8 @@ int fuse_request_call(struct fuse_request *r);
 int fuse_request_do(struct fuse_request *r);
 /* Send it in the background; `end` hears of its end, which may come at once. Takes over the reference. */
 void fuse_request_start(struct fuse_request *r);
-/* Send it now, behind what was sent before and before what comes later, and do not wait. Takes over the reference. */
+/* Send it now, behind what was sent before and before what comes later, and do not wait; it has no `end`. Takes over the
+ * reference. */
 void fuse_request_post(struct fuse_request *r);
 /* So many may be with the daemon at once in the background; those that waited for that are sent. */
 void fuse_background_limit(struct fuse_connection *c, uint32_t most);
@@ -298,7 +301,7 @@ void fuse_forget_one(struct fuse_connection *c, uint64_t node, uint64_t count);
 /* An open file that nobody got is released. `counted`: and one look-up of its node is given back afterwards. */
 void fuse_release_unused(struct fuse_connection *c, uint64_t node, const struct fuse_open_out *open, bool directory,
 			 bool counted);
-/* What nobody waits for any more: give back what came with it. */
+/* What nobody waits for any more: give back what came with it, and what it changed is asked for again. */
 void fuse_answer_orphan(struct fuse_request *r);
 
 /* --- device.c */
@@ -314,6 +317,8 @@ void fuse_device_release(struct file *f);
 void fuse_device_dump(struct file *f);
 
 /* --- notice.c */
+/* What `name` in the directory `parent` is, and what is in it, has changed at the daemon. c->alive is held. */
+void fuse_entry_stale(struct fuse_connection *c, uint64_t parent, const char *name);
 int fuse_notice(struct fuse_connection *c, int kind, struct iov_iter *from);
 
 /* --- node.c */
@@ -353,8 +358,8 @@ uint64_t fuse_change_begin(struct fuse_connection *c);
 
 /* --- attributes.c */
 int fuse_get_attributes(struct inode *i, struct file_stat *st);
-/* Fetch them if they may not be believed (`force`: anyhow). f: an open file of it, or NULL. */
-int fuse_refresh(struct inode *i, struct file *f, bool force);
+/* Fetch them if they may not be believed. `nowait`: then -EAGAIN. f: an open file of it, or NULL. */
+int fuse_refresh(struct inode *i, struct file *f, bool nowait);
 int fuse_permission(struct inode *i, int mask);
 int fuse_change(struct inode *i, const struct inode_change *ch);
 int fuse_truncate(struct inode *i, struct file *f, uint64_t size);

@@ -96,9 +96,8 @@ take_pieces(struct command *cmd, const struct fuse_ioctl_out *out, size_t got)
 static struct fuse_request *
 command_request(struct command *cmd, int *error)
 {
-	struct fuse_connection *c = cmd->file->conn;
 	size_t in = total(cmd->vec, cmd->in_count), out = total(cmd->vec + cmd->in_count, cmd->out_count);
-	size_t most = (size_t)c->max_pages * PAGE_SIZE;
+	size_t most = (size_t)cmd->file->conn->max_pages * PAGE_SIZE;
 	size_t room = MAX(out, cmd->unrestricted ? FUSE_IOCTL_MAX_IOV * sizeof(struct fuse_ioctl_iovec) : 0);
 	struct fuse_request *r = NULL;
 
@@ -108,7 +107,7 @@ command_request(struct command *cmd, int *error)
 	cmd->in.in_size = (uint32_t)in;
 	cmd->in.out_size = (uint32_t)out;
 	*error = -ENOMEM;
-	r = fuse_request_make(c, FUSE_IOCTL, cmd->file->node, &cmd->in, sizeof(cmd->in), NULL, NULL);
+	r = fuse_file_request(cmd->file, FUSE_IOCTL, &cmd->in, sizeof(cmd->in));
 	if (!r || !fuse_request_wants(r, sizeof(struct fuse_ioctl_out) + room, true))
 		goto put;
 	if (in) {
@@ -232,7 +231,7 @@ fuse_poll(struct file *f, struct poll_table *pt)
 		in.flags = FUSE_POLL_NOTIFY;
 		register_poller(ff);
 	}
-	r = fuse_request_make(ff->conn, FUSE_POLL, ff->node, &in, sizeof(in), NULL, NULL);
+	r = fuse_file_request(ff, FUSE_POLL, &in, sizeof(in));
 	if (r && fuse_request_wants(r, sizeof(struct fuse_poll_out), false))
 		error = fuse_request_call(r);
 	if (!error)

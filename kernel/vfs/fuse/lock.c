@@ -22,7 +22,6 @@ lock_request(struct fuse_file *ff, enum fuse_opcode op, const struct file_lock_r
 {
 	struct fuse_connection *c = ff->conn;
 	bool names = op != FUSE_GETLK && r->type != FILE_LOCK_UNLOCK;
-	struct fuse_request *made;
 	struct fuse_lk_in in = {
 		.fh = ff->fh,
 		.owner = fuse_lock_owner(c, owner),
@@ -35,12 +34,7 @@ lock_request(struct fuse_file *ff, enum fuse_opcode op, const struct file_lock_r
 		.flags = flock ? FUSE_LK_FLOCK : 0,
 	};
 
-	made = fuse_request_make(c, op, ff->node, &in, sizeof(in), NULL, NULL);
-	if (made) {
-		made->file = ff;
-		fuse_file_get(ff);
-	}
-	return made;
+	return fuse_file_request(ff, op, &in, sizeof(in));
 }
 
 static int

@@ -542,10 +542,10 @@ link_readlink(struct inode *i, char *buf, size_t size)
 	struct fuse_request *r;
 	int error = -ENOMEM;
 
-	if (length >= 0)
-		return length;
 	if (fuse_node_is_bad(i))
 		return -EIO;
+	if (length >= 0)
+		return length;
 	r = fuse_request_make(c, FUSE_READLINK, n->id, NULL, 0, NULL, NULL);
 	if (r && fuse_request_wants(r, PAGE_SIZE, true)) {
 		r->out_size--; /* a 0 behind it */

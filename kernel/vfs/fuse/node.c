@@ -202,7 +202,7 @@ apply_locked(struct inode *i, const struct fuse_attr *a)
 
 /*
  * The contents changed behind us: cached pages are dropped, but those that a mapping has changed. It may also have been
- * us, by a truncation or a write that the daemon now tells of. No lock is held.
+ * us, by a truncation or a write that the daemon now tells of. No spinlock is held.
  */
 static void
 contents_changed(struct inode *i, bool shorter, bool same_size, bool newer)

@@ -139,6 +139,18 @@ forget_entry(struct fuse_connection *c, uint64_t parent, const char *name, bool 
 	return 0;
 }
 
+void
+fuse_entry_stale(struct fuse_connection *c, uint64_t parent, const char *name)
+{
+	struct inode *dir = fuse_node_find(c, parent);
+
+	if (!dir)
+		return;
+	fuse_node_stale(dir);
+	inode_put(dir);
+	(void)forget_entry(c, parent, name, true);
+}
+
 static int
 inval_entry(struct fuse_connection *c, struct iov_iter *from)
 {

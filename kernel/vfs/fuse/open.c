@@ -327,15 +327,13 @@ send_flush(struct fuse_file *ff, const void *owner)
 {
 	struct fuse_connection *c = ff->conn;
 	struct fuse_flush_in in = { .fh = ff->fh, .lock_owner = fuse_lock_owner(c, owner) };
-	struct fuse_request *r = fuse_request_make(c, FUSE_FLUSH, ff->node, &in, sizeof(in), NULL, NULL);
+	struct fuse_request *r = fuse_file_request(ff, FUSE_FLUSH, &in, sizeof(in));
 	int error;
 
 	if (!r)
 		return -ENOMEM;
 	r->force = true;
 	r->error = 0;
-	r->file = ff;
-	fuse_file_get(ff);
 	error = fuse_request_do(r);
 	if (error != -ENOSYS)
 		return error;
@@ -382,7 +380,7 @@ fuse_send_sync(struct file *f, enum fuse_opcode op, enum fuse_lack lack, bool da
 		return -EIO;
 	if (fuse_lacks(ff->conn, lack))
 		return 0;
-	error = fuse_request_do(fuse_request_make(ff->conn, op, ff->node, &in, sizeof(in), NULL, NULL));
+	error = fuse_request_do(fuse_file_request(ff, op, &in, sizeof(in)));
 	if (error != -ENOSYS)
 		return error;
 	fuse_lacks_it(ff->conn, lack);

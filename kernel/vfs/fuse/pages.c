@@ -198,14 +198,12 @@ write_pages(struct page_run *run)
 	fuse_request_start(r);
 }
 
-/* Where the times are ours a store by a mapping changes them as a write does. */
+/* Where the times are ours a store by a mapping, which has changed them, is told as a write is. */
 static int
 page_mkwrite(struct memory_object *o, struct page *p)
 {
-	if (fuse_keeps_writes(o->inode)) {
-		inode_touch_modified(o->inode);
+	if (fuse_keeps_writes(o->inode))
 		WRITE_ONCE(fuse_node_of(o->inode)->times_ours, true);
-	}
 	return 0;
 }
 

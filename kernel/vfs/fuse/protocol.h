@@ -134,7 +134,6 @@ struct fuse_attr {
 	uint32_t atime_ns, mtime_ns, ctime_ns, mode, links, uid, gid, rdev, block_size, flags;
 };
 _Static_assert(sizeof(struct fuse_attr) == 88, "attributes");
-#define FUSE_COMPAT_ATTR_SIZE 80u /* before 7.9: without block_size and flags */
 
 struct fuse_entry_out {
 	uint64_t node, generation, entry_valid, attr_valid;
@@ -267,7 +266,6 @@ struct fuse_init_in {
 	uint32_t major, minor, max_readahead, flags, flags2, unused[11];
 };
 _Static_assert(sizeof(struct fuse_init_in) == 64, "init");
-#define FUSE_COMPAT_INIT_OUT_SIZE 8u
 struct fuse_init_out {
 	uint32_t major, minor, max_readahead, flags;
 	uint16_t max_background, congestion_threshold;
@@ -318,6 +316,9 @@ struct fuse_fallocate_in {
 	uint64_t fh, offset, length;
 	uint32_t mode, pad;
 };
+#define FALLOC_KEEP_SIZE  BIT(0)
+#define FALLOC_PUNCH_HOLE BIT(1)
+#define FALLOC_ZERO_RANGE BIT(4)
 struct fuse_dirent {
 	uint64_t ino, offset;
 	uint32_t length, type;

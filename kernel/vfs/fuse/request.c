@@ -71,12 +71,34 @@ fuse_request_make(struct fuse_connection *c, enum fuse_opcode op, uint64_t node,
 	return r;
 }
 
+struct fuse_request *
+fuse_file_request(struct fuse_file *ff, enum fuse_opcode op, const void *in, size_t in_size)
+{
+	struct fuse_request *r = fuse_request_make(ff->conn, op, ff->node, in, in_size, NULL, NULL);
+
+	if (r) {
+		fuse_file_get(ff);
+		r->file = ff;
+	}
+	return r;
+}
+
 void
 fuse_request_force(struct fuse_request *r)
 {
 	r->force = true;
 	r->error = 0;
 	r->head.uid = r->head.gid = r->head.pid = 0;
+}
+
+static void
+put_files(struct fuse_request *r)
+{
+	if (r->file)
+		fuse_file_put(r->file);
+	if (r->other)
+		fuse_file_put(r->other);
+	r->file = r->other = NULL;
 }
 
 void
@@ -92,8 +114,7 @@ fuse_request_put(struct fuse_request *r)
 	for (uint32_t i = 0; i < r->pages.count; i++)
 		page_put(r->pages.page[i]);
 	kvfree(r->pages.page);
-	if (r->file) /* it was never queued */
-		fuse_file_put(r->file);
+	put_files(r); /* it was never queued */
 	fuse_connection_put(r->conn);
 	kfree(r);
 }
@@ -232,9 +253,7 @@ fuse_request_finish(struct fuse_request *r, int error)
 		r->end(r);
 	if (orphan && !error)
 		fuse_answer_orphan(r);
-	if (r->file)
-		fuse_file_put(r->file);
-	r->file = NULL;
+	put_files(r);
 	/* The last that is done of it: who waits for none to be under way may free what it is about. */
 	if (was_queued && atomic_sub_fetch(&c->waiting, 1) == 0)
 		wake_all(&c->room);
@@ -324,50 +343,43 @@ wait_for(struct fuse_request *r)
 	return -EINTR;
 }
 
-int
-fuse_request_call(struct fuse_request *r)
-{
-	struct fuse_connection *c = r->conn;
-	int error = r->error;
-
-	if (!error && !r->force)
-		error = fuse_wait_ready(c);
-	if (error)
-		return error;
-	spin_lock(&c->lock);
-	if (c->connected) {
-		ref_get(&r->refs);
-		atomic_add(&c->waiting, 1);
-		queue_locked(c, r);
-	} else {
-		error = -ENOTCONN;
-	}
-	spin_unlock(&c->lock);
-	if (error)
-		return error;
-	wake_reader(c);
-	return wait_for(r);
-}
-
-void
-fuse_request_post(struct fuse_request *r)
+/* Onto the queue, with a reference of its own. False: the connection has ended. */
+static bool
+queue(struct fuse_request *r)
 {
 	struct fuse_connection *c = r->conn;
 	bool queued;
 
-	fuse_connection_get(c); /* as in fuse_request_start() */
 	spin_lock(&c->lock);
 	queued = c->connected;
 	if (queued) {
+		ref_get(&r->refs);
 		atomic_add(&c->waiting, 1);
 		queue_locked(c, r);
 	}
 	spin_unlock(&c->lock);
 	if (queued)
 		wake_reader(c);
-	else
-		fuse_request_put(r);
-	fuse_connection_put(c);
+	return queued;
+}
+
+int
+fuse_request_call(struct fuse_request *r)
+{
+	int error = r->error;
+
+	if (!error && !r->force)
+		error = fuse_wait_ready(r->conn);
+	if (error)
+		return error;
+	return queue(r) ? wait_for(r) : -ENOTCONN;
+}
+
+void
+fuse_request_post(struct fuse_request *r)
+{
+	(void)queue(r);
+	fuse_request_put(r);
 }
 
 int

@@ -32,7 +32,7 @@ read_request(struct fuse_file *ff, const struct file *f, uint64_t offset, size_t
 		.lock_owner = fuse_lock_owner(c, current_process()->handles),
 		.flags = f->flags | O_LARGEFILE,
 	};
-	struct fuse_request *r = fuse_request_make(c, FUSE_READ, ff->node, &in, sizeof(in), NULL, NULL);
+	struct fuse_request *r = fuse_file_request(ff, FUSE_READ, &in, sizeof(in));
 
 	if (r && !fuse_request_wants(r, n, true)) {
 		fuse_request_put(r);
@@ -52,8 +52,6 @@ read_piece(struct file *f, struct iov_iter *to, uint64_t offset, size_t n)
 
 	if (!r)
 		return -ENOMEM;
-	r->file = ff;
-	fuse_file_get(ff);
 	error = fuse_request_call(r);
 	got = error ? error : (ssize_t)r->got;
 	if (got > 0) {
@@ -124,7 +122,7 @@ cached_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 
 	/* Up to the end: is that where we think? */
 	if (fuse_has(c, FUSE_AUTO_INVAL_DATA) || (uint64_t)*pos + to->count > READ_ONCE(o->size)) {
-		int error = fuse_refresh(f->inode, f, false);
+		int error = fuse_refresh(f->inode, f, rw_flags & RW_NOWAIT);
 
 		if (error)
 			return error;
@@ -145,6 +143,8 @@ file_read_op(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags
 		return -EIO;
 	if (to->count == 0)
 		return 0;
+	if (is_direct(f) && (rw_flags & RW_NOWAIT))
+		return -EAGAIN;
 	if (is_direct(f)) {
 		n = object_sync(o, (uint64_t)*pos, (uint64_t)*pos + to->count);
 		if (!n)
@@ -174,7 +174,7 @@ write_request(struct fuse_file *ff, const struct file *f, uint64_t offset, size_
 
 	if (fuse_has(c, FUSE_HANDLE_KILLPRIV_V2) && !capable(CAP_FSETID))
 		in.write_flags |= FUSE_WRITE_KILL_SUIDGID;
-	return fuse_request_make(c, FUSE_WRITE, ff->node, &in, sizeof(in), NULL, NULL);
+	return fuse_file_request(ff, FUSE_WRITE, &in, sizeof(in));
 }
 
 /* One piece from `from`: bytes that the daemon took, or an errno. `keep`: the pages there are to show it. */
@@ -196,8 +196,6 @@ write_piece(struct file *f, struct iov_iter *from, uint64_t offset, size_t n, bo
 	if (r->data_size == 0)
 		goto put;
 	((struct fuse_write_in *)r->args)->size = (uint32_t)r->data_size;
-	r->file = ff;
-	fuse_file_get(ff);
 	took = fuse_request_call(r);
 	if (took == 0) {
 		out = r->out;

@@ -70,24 +70,35 @@ nothing(int sig)
 	(void)sig;
 }
 
+/* A child whose stat of /hello the daemon holds by now, and which takes signals: to end with this error, 0: none. */
+static pid_t
+held_stat(int want)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		struct sigaction sa = { .sa_handler = nothing };
+		struct stat st;
+
+		sigaction(SIGUSR1, &sa, NULL);
+		if (want)
+			CHECK_ERRNO(stat(MNT "/hello", &st), want);
+		else
+			CHECK_OK(stat(MNT "/hello", &st));
+		_exit(want || st.st_size == 6 ? 0 : 1);
+	}
+	UNTIL(COUNT(LOOKUP) == 1);
+	return pid;
+}
+
 TEST(a_signal_asks_the_daemon_to_interrupt)
 {
-	struct sigaction sa = { .sa_handler = nothing };
 	pid_t pid;
 
 	daemon_prepare();
 	shared->silent = FUSE_LOOKUP;
 	daemon_run(NULL);
-	pid = check_fork();
-	if (pid == 0) {
-		struct stat st;
-
-		sigaction(SIGUSR1, &sa, NULL);
-		atomic_store(&shared->kh, 1);
-		CHECK_ERRNO(stat(MNT "/hello", &st), EINTR);
-		_exit(0);
-	}
-	UNTIL(COUNT(LOOKUP) == 1);
+	pid = held_stat(EINTR);
 	CHECK_OK(kill(pid, SIGUSR1));
 	CHECK_EXIT(pid, 0);
 	CHECK_EQ(COUNT(INTERRUPT), 1);
@@ -99,22 +110,13 @@ TEST(a_signal_asks_the_daemon_to_interrupt)
 
 TEST(an_ignored_interrupt_changes_nothing)
 {
-	struct sigaction sa = { .sa_handler = nothing };
 	pid_t pid;
 
 	daemon_prepare();
 	shared->silent = FUSE_LOOKUP;
 	shared->ignore_interrupts = true;
 	daemon_run(NULL);
-	pid = check_fork();
-	if (pid == 0) {
-		struct stat st;
-
-		sigaction(SIGUSR1, &sa, NULL);
-		CHECK_OK(stat(MNT "/hello", &st));
-		_exit(st.st_size == 6 ? 0 : 1);
-	}
-	UNTIL(COUNT(LOOKUP) == 1);
+	pid = held_stat(0);
 	CHECK_OK(kill(pid, SIGUSR1));
 	UNTIL(COUNT(INTERRUPT) == 1);
 	shared->silent = -2;
@@ -131,14 +133,7 @@ TEST(forced_unmount_frees_who_waits)
 	shared->silent = FUSE_LOOKUP;
 	shared->ignore_interrupts = true;
 	daemon_run(NULL);
-	pid = check_fork();
-	if (pid == 0) {
-		struct stat st;
-
-		CHECK_ERRNO(stat(MNT "/hello", &st), ECONNABORTED);
-		_exit(0);
-	}
-	UNTIL(COUNT(LOOKUP) == 1);
+	pid = held_stat(ECONNABORTED);
 	(void)umount2(MNT, MNT_FORCE); /* busy or not */
 	CHECK_EXIT(pid, 0);
 	(void)umount2(MNT, MNT_DETACH);
@@ -160,12 +155,7 @@ TEST(abort_by_the_control_file_system)
 	CHECK_OK(mkdir("ctl", 0700));
 	CHECK_OK(mount("none", "ctl", "fusectl", 0, NULL));
 	shared->silent = FUSE_LOOKUP;
-	pid = check_fork();
-	if (pid == 0) {
-		CHECK_ERRNO(stat(MNT "/hello", &st), ECONNABORTED);
-		_exit(0);
-	}
-	UNTIL(COUNT(LOOKUP) == 1);
+	pid = held_stat(ECONNABORTED);
 	snprintf(path, sizeof(path), "ctl/%u/waiting", (unsigned)(st.st_dev & 0xff) | (unsigned)(st.st_dev >> 12 & ~0xff));
 	fd = CHECK_OK(open(path, O_RDONLY));
 	CHECK_EQ(CHECK_OK(read(fd, text, sizeof(text))), 2);
@@ -272,6 +262,26 @@ TEST(a_file_that_becomes_a_directory_is_eio)
 	CHECK_ERRNO(fstat(fd, &st), EIO);
 	shared->wrong = RIGHT;
 	CHECK_ERRNO(fstat(fd, &st), EIO); /* for good */
+	close(fd);
+	daemon_end();
+}
+
+TEST(a_kept_link_of_what_is_no_link_any_more_is_eio)
+{
+	struct stat st;
+	char body[16];
+	int fd;
+
+	daemon_prepare();
+	shared->init_flags = FUSE_CACHE_SYMLINKS;
+	shared->attr_valid = 0;
+	daemon_run(NULL);
+	fd = CHECK_OK(open(MNT "/link", O_PATH | O_NOFOLLOW));
+	CHECK_EQ(CHECK_OK(readlinkat(fd, "", body, sizeof(body))), 5);
+	shared->wrong = WRONG_KIND;
+	CHECK_ERRNO(fstat(fd, &st), EIO);
+	shared->wrong = RIGHT;
+	CHECK_ERRNO(readlinkat(fd, "", body, sizeof(body)), EIO);
 	close(fd);
 	daemon_end();
 }
