@@ -96,8 +96,9 @@ machine_prepare()
 	linux*)
 		needed=$((2 * size + 80))
 		# Both kernels give programs the same 47 bits of addresses. Whether the timer's interrupt comes in
-		# time is up to the host's load: Linux shall not give up over it.
-		arguments="console=ttyS0 panic=-1 no5lvl no_timer_check" ;;
+		# time is up to the host's load: Linux shall not give up over it. Nor shall it distrust the counter of
+		# time stamps, and read the time from a device instead.
+		arguments="console=ttyS0 panic=-1 no5lvl no_timer_check tsc=reliable" ;;
 	esac
 	case $boot in
 	bios) needed=$((needed + size + 16)) ;;
