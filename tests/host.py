@@ -1,9 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""What the host does to a machine that runs: by QMP, when the machine asks for it."""
+"""What the host does to a machine that runs: by QMP, when the machine asks for it; by gdb."""
 import json
+import re
 import socket
 import threading
 import time
+from pathlib import Path
+
+import pytest
+from conftest import TOP
+
+GDBINIT = TOP / "build/gdbinit"
+# `tessera run --debug` has one file to say where its machine is: such tests run one after the other.
+one_gdb = pytest.mark.xdist_group("gdb")
+
+
+def wait_for_gdb_server():
+    """The machine that has said that it waits for gdb is there: QEMU has made its socket."""
+    [path] = re.findall(r"^target remote (\S+)$", GDBINIT.read_text(), re.M)
+    while not Path(path).is_socket():
+        time.sleep(0.05)
 
 
 class Host(threading.Thread):

@@ -55,7 +55,7 @@ def test_old_processor():
 
 
 def test_panic_ends_the_run():
-    machine = bochs("true", "--append", "test=crash:null", timeout=60)
+    machine = bochs("true", "--append", "test=crash:null", timeout=200)
     assert machine.status == 125, str(machine)
     assert re.search(r"PANIC: .*kernel read 0x[0-9a-f]{1,3}: not mapped", machine.console), str(machine)
 
@@ -65,8 +65,8 @@ def test_hang_is_a_hang():
 
 
 def test_shell():
-    done = subprocess.run([TESSERA, "run", "--emulator", "bochs", "--timeout", "60"], cwd=TOP, env=ENVIRONMENT,
-                          input=b"echo $((6*7)) here\nexit\n", capture_output=True, timeout=90)
+    done = subprocess.run([TESSERA, "run", "--emulator", "bochs", "--timeout", "200"], cwd=TOP, env=ENVIRONMENT,
+                          input=b"echo $((6*7)) here\nexit\n", capture_output=True, timeout=230)
     assert done.returncode == 0 and b"42 here" in done.stdout, done
 
 

@@ -10,6 +10,7 @@ import time
 import pexpect
 import pytest
 from conftest import ENVIRONMENT, TOP
+from host import one_gdb, wait_for_gdb_server
 
 pytestmark = pytest.mark.xdist_group("build")
 
@@ -141,6 +142,7 @@ def test_iso(clone):
     assert (TOP / "build/gcc/tessera.iso").stat().st_size > 10_000_000
 
 
+@one_gdb
 def test_gdb_in_one_more_command():
     """`tessera run --debug` waits; `gdb -x build/gdbinit` stops at a function and reads the structs."""
     machine = pexpect.spawn(
@@ -152,7 +154,7 @@ def test_gdb_in_one_more_command():
         encoding="utf-8",
     )
     machine.expect("waiting for gdb")
-    time.sleep(3)
+    wait_for_gdb_server()
     commands = [
         "hbreak linux_execve",
         "continue",

@@ -7,6 +7,7 @@ import time
 import pexpect
 import pytest
 from conftest import ENVIRONMENT, TESSERA, TOP
+from host import one_gdb, wait_for_gdb_server
 
 PROMPT = r"root@tessera:[^\r\n]*# "
 KDB = "kdb> "
@@ -411,14 +412,16 @@ class Gdb:
         self.process.close()
 
 
+@one_gdb
 def test_gdb_has_the_same_views(console):
     c = console("--debug")
     c.expect("waiting for gdb")
-    time.sleep(2)
+    wait_for_gdb_server()
     gdb = Gdb("-x", "build/gdbinit")
     gdb.process.sendline("continue")
     c.expect(PROMPT)
     c.shell("echo all > /proc/tessera/trace/enable; sleep 4321 | cat &")
+    c.shell("until grep -q '(cat) S' /proc/$!/stat && grep -q '(sleep) S' /proc/$(jobs -p)/stat; do :; done")
     time.sleep(0.5)
     gdb.stop()
     text = gdb.ask("tessera-ps")
