@@ -3,7 +3,7 @@
 
 What a case asserts holds on Debian's Linux as well, where it runs first; its answers are kept in
 build/oracle as test_abi.py keeps them. TORTURE_MINUTES=120 makes the storms last about that long in all,
-each time with other random numbers; else each lasts a few seconds.
+each time with other random numbers; else each body of a storm lasts half a second.
 
 After each storm nothing is left: frames, handles, threads, processes, open objects, slab objects of each
 kind are compared with before (storm.h). tests/torture/leaks leaves one of each behind and must be caught.
@@ -64,7 +64,7 @@ def cases_of(program):
 # What runs in the machine; a leak's places, the largest of each case, come after the verdicts.
 PLACES = "-- places of leaks"
 SCRIPT = """
-export STORM_SECONDS={seconds} STORM_SEED={seed}
+export STORM_MS={ms} STORM_SEED={seed}
 {command}
 status=$?
 [ ! -e /tmp/torture-leaks ] || {{ echo "PLACES"; head -n 300 /tmp/torture-leaks; }}
@@ -91,14 +91,14 @@ def told(machine):
 
 
 def program_in_vm(
-    program, tmp_path, *options, kernel="tessera", seconds=2, timeout=280, script="PROGRAM"
+    program, tmp_path, *options, kernel="tessera", seconds=1, timeout=280, script="PROGRAM"
 ):
     """One machine, one program."""
     shutil.copy(PROGRAMS / program, tmp_path / program)
     subprocess.run(["strip", "-g", tmp_path / program], check=True)
     return run_vm(
         SCRIPT.format(
-            seconds=seconds, seed=SEED, command=script.replace("PROGRAM", f"/torture/{program}")
+            ms=int(seconds * 1000), seed=SEED, command=script.replace("PROGRAM", f"/torture/{program}")
         ),
         "--kernel",
         kernel,
@@ -130,7 +130,7 @@ def oracle(program, tmp_path, *options):
     kept = TOP / "build/oracle" / f"torture-{program}-{digest.hexdigest()[:32]}"
     if kept.exists() and not MINUTES:
         return
-    storm(program, tmp_path, *options, kernel="linux", seconds=1)
+    storm(program, tmp_path, *options, kernel="linux", seconds=0.3)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text("ok\n")
 
@@ -260,9 +260,9 @@ STORMS = {
 
 
 def seconds_for(runs):
-    """Of each case: a little, or its part of TORTURE_MINUTES on two workers."""
+    """Of each body: a little, or its part of TORTURE_MINUTES on two workers."""
     total = sum(cases for cases, _ in STORMS.values())
-    return max(1, int(MINUTES * 60 * 2 / total / runs)) if MINUTES else 1
+    return max(1, int(MINUTES * 60 * 2 / total / runs)) if MINUTES else 0.5
 
 
 @pytest.mark.parametrize("program", STORMS)
@@ -280,7 +280,7 @@ def test_torture_storms(program, kernel, tmp_path):
         tmp_path,
         *options,
         seconds=seconds,
-        timeout=200 + 10 * cases * seconds,
+        timeout=200 + int(10 * cases * seconds),
     )
 
 
@@ -426,7 +426,7 @@ def test_torture_everything_at_once(tmp_path):
     seconds = int(MINUTES * 60 / 4) or 5
     machine = run_vm(
         f"""
-        export STORM_SEED={SEED} STORM_SECONDS={5 if MINUTES else 1}
+        export STORM_SEED={SEED} STORM_MS={5000 if MINUTES else 500}
         end=$(($(date +%s) + {seconds}))
         for p in memory mounts events processes; do
             (while [ $(date +%s) -lt $end ]; do

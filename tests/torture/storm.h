@@ -2,8 +2,9 @@
 /*
  * storm.h - what the torture programs share beside the frame of the ABI tests (tests/abi/check.h).
  *
- * A storm runs for storm_seconds() (STORM_SECONDS in the environment, 3) and draws its choices from
- * storm_random(), begun from STORM_SEED. Everything in it that a case asserts holds on Linux too.
+ * A storm runs for storm_ms() (STORM_MS in the environment, 3000), or for longer where what it is about has not
+ * happened yet, and draws its choices from storm_random(), begun from STORM_SEED. Everything in it that a case asserts
+ * holds on Linux too.
  *
  * storm_count() reads what lives in the kernel: frames, handles, threads, processes, open objects, slab
  * objects of each kind. storm_settled() compares two such counts. What the kernel frees late it frees when
@@ -45,11 +46,11 @@ struct storm_count {
 };
 
 static inline int
-storm_seconds(void)
+storm_ms(void)
 {
-	const char *s = getenv("STORM_SECONDS");
+	const char *s = getenv("STORM_MS");
 
-	return s && atoi(s) > 0 ? atoi(s) : 3;
+	return s && atoi(s) > 0 ? atoi(s) : 3000;
 }
 
 /* How long threads that have been joined may take to be gone: only a leak makes anybody wait for so long. */
@@ -88,7 +89,7 @@ storm_below(int limit)
 static inline void
 storm_take_time(void)
 {
-	check_timeout(storm_seconds() * (STORM_RUNS + 2) + STORM_RUNS * storm_patience_ms() / 1000 + 60);
+	check_timeout((storm_ms() * (STORM_RUNS + 2) + STORM_RUNS * storm_patience_ms()) / 1000 + 60);
 }
 
 /* Until when: for loops `while (!storm_over(end))`. */
@@ -96,7 +97,7 @@ static inline long long
 storm_end(void)
 {
 	storm_take_time();
-	return check_now_ms() + storm_seconds() * 1000ll;
+	return check_now_ms() + storm_ms();
 }
 
 static inline bool

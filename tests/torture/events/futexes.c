@@ -81,7 +81,7 @@ robust_body(void)
 	make_area();
 	for (int i = 0; i < 4; i++)
 		pid[i] = holder();
-	while (!storm_over(end)) {
+	while (!storm_over(end) || !area->rounds) {
 		int i = storm_below(4), status;
 
 		usleep((useconds_t)storm_below(3000));
@@ -106,7 +106,6 @@ robust_body(void)
 		if (e && e != EOWNERDEAD)
 			FAIL("lock %d is lost: %s", i, check_error_name(e));
 	}
-	CHECK(area->rounds > 0);
 	munmap(area, sizeof(*area));
 }
 
@@ -162,12 +161,11 @@ TEST(requeues_lose_nobody)
 	make_area();
 	for (int i = 0; i < 8; i++)
 		t[i] = storm_thread(i < 5 ? requeued : requeuer, NULL);
-	while (!storm_over(end))
+	while (!storm_over(end) || !area->rounds)
 		usleep(10000);
 	area->inside[0] = 1;
 	for (int i = 0; i < 8; i++)
 		pthread_join(t[i], NULL);
-	CHECK(area->rounds > 0);
 }
 
 /* FUTEX_LOCK_PI by hand: owners die, others get it, never ESRCH for a lock that was handed on. */

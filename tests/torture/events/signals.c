@@ -111,14 +111,13 @@ storm_body(void)
 	CHECK_OK(setitimer(ITIMER_REAL, &often, NULL));
 	for (long i = 0; i < 5; i++)
 		t[i] = storm_thread(i < 3 ? taker : sender, (void *)i);
-	while (!storm_over(end))
+	while (!storm_over(end) || !handled || !queued)
 		usleep(1000);
 	stop = true;
 	for (int i = 0; i < 5; i++)
 		pthread_join(t[i], NULL);
 	CHECK_OK(setitimer(ITIMER_REAL, &never, NULL));
 	CHECK_OK(timer_delete(timer));
-	CHECK(handled > 0 && queued > 0);
 }
 
 /* In a child: what is still queued goes with it. */

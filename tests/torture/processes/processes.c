@@ -168,11 +168,10 @@ kill_body(void)
 	int kills = 0;
 
 	CHECK_OK(pipe(pipe_end));
-	while (!storm_over(end))
+	while (!storm_over(end) || !kills)
 		kills += kill_four();
 	close(pipe_end[0]);
 	close(pipe_end[1]);
-	CHECK(kills > 0);
 }
 
 TEST(killed_whatever_they_do)
