@@ -70,7 +70,7 @@ sanitizer_dir := kernel/debug/sanitizers
 # Which sanitisers a variant has; "check" is our own: who allocated what, red zones, poison.
 sanitizers_debug := check
 sanitizers_kasan := check kasan
-sanitizers_ubsan := ubsan
+sanitizers_ubsan := ubsan check_threads
 sanitizers_kcsan := kcsan check_stacks
 sanitizers_kcov  := kcov check kasan
 # What KASAN needs of boot/, arch/ and mm/.
@@ -87,9 +87,19 @@ cc_include := $(shell $(CC) -print-file-name=include)
 
 CPPFLAGS_kernel := -nostdinc -isystem $(cc_include) -Ikernel/include -DTESSERA_BUILD=BUILD_$(BUILD)
 
+# A kernel with a sanitiser is compiled to be tested, not to be quick: it takes half the time like this, but for kcsan's,
+# which would be too slow. What gdb shows of one needs more: make BUILD=kasan level='-O1 -g'. With so little optimisation
+# gcc guesses wrongly of what has no value yet.
+level       := -O2 -g
+level_kcsan := -O2 -g1
+level_kasan := -O1 -g1 $(if $(filter gcc,$(family)),-Wno-maybe-uninitialized)
+level_ubsan := $(level_kasan)
+level_kcov  := $(level_kasan)
+level       := $(or $(level_$(BUILD)),$(level))
+
 # -fbuiltin: a freestanding program whose memcpy and strlen mean what C says, so the compiler may
 # expand the small ones. The guard is one global word: per-CPU data is not there when boot code runs.
-CFLAGS_both := -std=gnu17 -O2 -g -ffreestanding -fbuiltin \
+CFLAGS_both := -std=gnu17 $(level) -ffreestanding -fbuiltin \
 	-m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone -mcmodel=small -fPIE -fvisibility=hidden \
 	-fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fno-common -fno-delete-null-pointer-checks -fwrapv \

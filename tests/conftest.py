@@ -17,7 +17,7 @@ TESSERA = str(TOP / "tessera")
 
 # The kernel that the tests are run of, and how much longer than a release kernel each may take.
 VARIANT = os.environ.get("TESSERA_VARIANT") or "release"
-SLOWER = {"release": 1, "debug": 2, "ubsan": 1.5, "kcov": 2, "kasan": 4, "kcsan": 4}
+SLOWER = {"release": 1, "debug": 2, "ubsan": 1.5, "kcov": 2, "kasan": 4, "kcsan": 8}
 
 # For tests that start QEMU themselves.
 KERNEL_FILE = TOP / ("build/gcc" if VARIANT == "release" else f"build/gcc-{VARIANT}") / "tessera.elf"

@@ -22,8 +22,9 @@ static const bool config_lock_check = TESSERA_BUILD != BUILD_release;
 static const bool config_poison = TESSERA_BUILD == BUILD_debug;
 /* Accesses to memory are watched for data races (kcsan.h). */
 static const bool config_kcsan = TESSERA_BUILD == BUILD_kcsan;
-/* Lists whose neighbours disagree, references to what is gone, waiters left behind; stack depths. */
-static const bool config_misuse_check = TESSERA_BUILD == BUILD_debug;
+/* Lists whose neighbours disagree, references to what is gone, waiters left behind; stack depths. The ubsan kernel runs
+ * all topics of tests/abi so. */
+static const bool config_misuse_check = TESSERA_BUILD == BUILD_debug || TESSERA_BUILD == BUILD_ubsan;
 /* Red zones around slab objects, and behind each a note of who allocated and who freed it. */
 static const bool config_object_notes = TESSERA_BUILD == BUILD_debug || config_kasan;
 /* Calls record which code they ran: /dev/kcov. */
