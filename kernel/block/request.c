@@ -81,7 +81,8 @@ count_busy(struct block_statistics *s, uint64_t now)
 {
 	uint64_t since = atomic_exchange(&s->stamp, now);
 
-	if (s->in_flight[0] + s->in_flight[1] > 0 && now > since)
+	/* Others begin and end meanwhile: whose time is counted is between them, none is counted twice. */
+	if (atomic_load_relaxed(&s->in_flight[0]) + atomic_load_relaxed(&s->in_flight[1]) > 0 && now > since)
 		atomic_add_relaxed(&s->busy_ns, now - since);
 }
 

@@ -15,6 +15,13 @@
 
 #include "vfs.h"
 
+/* Who changes it holds the inode's lock, we do not: half of it may be new already, as on Linux. */
+static struct timespec64
+time_of(const struct timespec64 *t)
+{
+	return (struct timespec64){ READ_ONCE(t->tv_sec), READ_ONCE(t->tv_nsec) };
+}
+
 void
 inode_stat(struct inode *i, struct file_stat *st)
 {
@@ -24,17 +31,17 @@ inode_stat(struct inode *i, struct file_stat *st)
 		.wish = wish,
 		.device = i->fs->device,
 		.inode = i->number,
-		.mode = i->mode,
-		.links = i->links,
-		.uid = i->uid,
-		.gid = i->gid,
+		.mode = READ_ONCE(i->mode),
+		.links = READ_ONCE(i->links),
+		.uid = READ_ONCE(i->uid),
+		.gid = READ_ONCE(i->gid),
 		.rdev = i->rdev,
 		.size = inode_size(i),
 		.block_size = PAGE_SIZE,
 		.blocks = i->object ? READ_ONCE(i->object->pages.count) * (PAGE_SIZE / 512) : 0,
-		.accessed = i->accessed,
-		.modified = i->modified,
-		.changed = i->changed,
+		.accessed = time_of(&i->accessed),
+		.modified = time_of(&i->modified),
+		.changed = time_of(&i->changed),
 		.born = i->born,
 	};
 }
