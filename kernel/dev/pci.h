@@ -192,9 +192,9 @@ int pci_sysfs_add_root(struct pci_bus *b);
 int pci_sysfs_add_bus(struct pci_bus *b);
 int pci_sysfs_add_device(struct pci_device *d);
 void pci_sysfs_remove_device(struct pci_device *d);
-/* The driver's link is there, or not. */
-void pci_sysfs_bound(struct pci_device *d);
-void pci_sysfs_unbound(struct pci_device *d);
+/* The driver's links are there, 0 or -ENOMEM; or not. */
+int pci_sysfs_bound(struct pci_device *d, struct pci_driver *driver);
+void pci_sysfs_unbound(struct pci_device *d, struct pci_driver *driver);
 
 bool pci_probes_by_itself(void);
 

@@ -58,12 +58,14 @@ bind_locked(struct pci_driver *driver, struct pci_device *d)
 		return -EBUSY;
 	if (d->header != 0)
 		return -EINVAL; /* nobody drives a bridge */
-	error = driver->probe(driver, d);
+	error = pci_sysfs_bound(d, driver);
+	if (!error)
+		error = driver->probe(driver, d);
 	if (error)
-		return error;
-	WRITE_ONCE(d->driver, driver);
-	pci_sysfs_bound(d);
-	return 0;
+		pci_sysfs_unbound(d, driver);
+	else
+		WRITE_ONCE(d->driver, driver);
+	return error;
 }
 
 void
@@ -93,7 +95,7 @@ pci_unbind(struct pci_device *d, struct pci_driver *from)
 		}
 		error = driver->remove(driver, d);
 		if (!error) {
-			pci_sysfs_unbound(d);
+			pci_sysfs_unbound(d, driver);
 			WRITE_ONCE(d->driver, NULL);
 		}
 		mutex_unlock(&pci_lock);

@@ -616,20 +616,20 @@ pci_sysfs_remove_device(struct pci_device *d)
 	d->sysfs = NULL;
 }
 
-void
-pci_sysfs_bound(struct pci_device *d)
+int
+pci_sysfs_bound(struct pci_device *d, struct pci_driver *driver)
 {
-	if (d->sysfs && (sysfs_add_link(d->sysfs, "driver", d->driver->sysfs) ||
-			 sysfs_add_link(d->driver->sysfs, d->name, d->sysfs)))
-		pr_warn("pci %s: no memory to show its driver\n", d->name);
+	int error = d->sysfs ? sysfs_add_link(d->sysfs, "driver", driver->sysfs) : 0;
+
+	return error || !d->sysfs ? error : sysfs_add_link(driver->sysfs, d->name, d->sysfs);
 }
 
 void
-pci_sysfs_unbound(struct pci_device *d)
+pci_sysfs_unbound(struct pci_device *d, struct pci_driver *driver)
 {
 	if (d->sysfs)
 		sysfs_remove_link(d->sysfs, "driver");
-	sysfs_remove_link(d->driver->sysfs, d->name);
+	sysfs_remove_link(driver->sysfs, d->name);
 }
 
 /* --- /proc/bus/pci/devices ----------------------------------------------------------------------------- */

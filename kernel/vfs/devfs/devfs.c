@@ -271,7 +271,10 @@ chrdev_register(const char *name, dev_t device, mode_t mode, const struct file_o
 		return error;
 	if (sysfs_add_device(device_parent(device), device_class(device), name, device, mode))
 		pr_warn("sysfs: no memory for %s\n", name);
-	return devfs_add(name, S_IFCHR | mode, device);
+	error = devfs_add(name, S_IFCHR | mode, device);
+	if (error) /* else its number would be taken for good */
+		chrdev_unregister(device);
+	return error;
 }
 
 void
