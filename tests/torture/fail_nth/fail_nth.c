@@ -4,6 +4,8 @@
  */
 #include "fail_nth.h"
 
+#include <limits.h>
+
 #define RUNS_MAX 20000
 
 static int control = -1;    /* /proc/thread-self/fail-nth */
@@ -66,6 +68,7 @@ fail_verdict(const char *file, int line, const char *call, bool injected, int er
 }
 
 static void (*the_scenario)(void);
+static long row_end = LONG_MAX;
 
 /* One run in a process of its own, so that nothing is there already that was to be made. */
 static bool
@@ -91,7 +94,7 @@ run(long n)
 static void
 row(void)
 {
-	for (long n = 1; run(n); n++)
+	for (long n = 1; n <= row_end && run(n); n++)
 		if (n == RUNS_MAX)
 			FAIL("something fails after %d allocations still", RUNS_MAX);
 }
@@ -110,4 +113,11 @@ fail_each(void (*scenario)(void))
 	row();
 	together = 1;
 	storm_repeats_leave_nothing(row);
+}
+
+void
+fail_first(void (*scenario)(void), long most)
+{
+	row_end = most;
+	fail_each(scenario);
 }

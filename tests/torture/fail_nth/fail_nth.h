@@ -20,6 +20,7 @@ void fail_begin(void);                    /* the coming trial counts on */
 bool fail_end(void);                      /* it stops; true: an allocation was failed in it */
 void fail_verdict(const char *file, int line, const char *call, bool injected, int error);
 void fail_each(void (*scenario)(void));
+void fail_first(void (*scenario)(void), long most); /* of those allocations only: where thousands alike follow */
 
 /* A call in libc's manner, on trial; its value when it succeeds at last. */
 #define OK(expr)                                                                                   \

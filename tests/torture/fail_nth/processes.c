@@ -138,7 +138,7 @@ exec_program(void)
 
 TEST(exec_fails_at_each_allocation)
 {
-	check_timeout(120);
+	check_timeout(300);
 	storm_leaves_nothing(exec_program);
 }
 
@@ -152,7 +152,7 @@ TEST(exec_of_a_script_fails_at_each_allocation)
 {
 	char self[256] = "", text[400];
 
-	check_timeout(120);
+	check_timeout(300);
 	CHECK_OK(readlink("/proc/self/exe", self, sizeof(self) - 1));
 	if (access("/bin/sh", X_OK) != 0)
 		SKIP("no shell");
