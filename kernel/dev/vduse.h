@@ -92,6 +92,7 @@ struct vduse_queue {
 	uint32_t answered_by;        /* [a] the CPU that was told of the last answer; UINT32_MAX: none was */
 	uint64_t sequence;           /* [q] */
 	bool kick_due;               /* [q] the daemon does not know of all yet */
+	uint16_t assumed;            /* [q] what avail_event was when the daemon began: it may not have said anything yet */
 	uint16_t told;               /* [q] `avail` when we last thought of telling it */
 	struct file *kick;           /* [q] a reference; NULL: none */
 	uint64_t oldest;             /* the watch's: the oldest request when it looked last, its sequence; 0: none */

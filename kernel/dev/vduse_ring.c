@@ -431,8 +431,9 @@ wants_kick(struct vduse_queue *q)
 
 	memory_barrier();
 	q->told = new;
+	/* One that goes on by its log does not say what it wants to hear of before it has taken something out of avail. */
 	if (uses_events(q))
-		return (uint16_t)(new - avail_event(q) - 1) < (uint16_t)(new - old);
+		return avail_event(q) == q->assumed || (uint16_t)(new - avail_event(q) - 1) < (uint16_t)(new - old);
 	return !(READ_ONCE(q->ring->used.flags) & NO_NOTIFY);
 }
 
@@ -650,7 +651,7 @@ begin_at(struct vduse_queue *q, uint16_t first)
 	q->told = q->used;
 	if (uses_events(q)) {
 		*used_event(q) = q->used;
-		q->ring->used.ring[q->size].id = q->used;
+		q->ring->used.ring[q->size].id = q->assumed = q->used;
 	}
 	q->ring->used.index = q->used;
 	atomic_store_release(&q->ring->avail.index, q->avail);

@@ -351,9 +351,19 @@ work(struct daemon *m)
 
 		if (d->behaviour == HOLD_DATA && !asks_for_name(m, head))
 			return;
-		serve_one(m, head);
 		m->taken++;
+		if (d->behaviour == BY_LOG)
+			*(volatile uint16_t *)&m->used->ring[m->num] = m->taken;
+		serve_one(m, head);
 	}
+}
+
+/* As libvduse: what a predecessor took is done again, and nothing is said of what is wanted next. */
+static void
+do_logged(struct daemon *m)
+{
+	while (m->taken != __atomic_load_n(&m->avail->idx, __ATOMIC_ACQUIRE))
+		serve_one(m, m->avail->ring[m->taken++ % m->num]);
 }
 
 static void
@@ -386,6 +396,8 @@ run(struct disk *d)
 	if (m.fd < 0 || ioctl(m.fd, VDUSE_VQ_SETUP, &c))
 		_exit(25);
 	enable(&m);
+	if (d->behaviour == BY_LOG && m.arena)
+		do_logged(&m);
 	for (;;) {
 		struct pollfd fds[2] = { { m.fd, POLLIN, 0 }, { m.kick, POLLIN, 0 } };
 		uint64_t n;
@@ -395,7 +407,7 @@ run(struct disk *d)
 			answer(&m);
 		if (fds[1].revents & POLLIN && read(m.kick, &n, sizeof(n)) < 0)
 			_exit(26);
-		if (m.arena)
+		if (m.arena && (d->behaviour != BY_LOG || (fds[1].revents & POLLIN)))
 			work(&m);
 	}
 }

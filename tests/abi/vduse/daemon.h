@@ -21,6 +21,8 @@
 #define LOG_SIZE  1024
 #define FEATURES  (1ull << 33 | 1ull << 32 | 1ull << 14 | 1ull << 13 | 1ull << 9 | 1ull << 6)
 
+#define EVENT_IDX (1ull << 29)
+
 /* Tessera's: the ring begins anew, and an eventfd tells of answers. */
 #define VDUSE_VQ_DIRECT _IOW(VDUSE_BASE, 0x40, struct vduse_vq_eventfd)
 
@@ -36,6 +38,7 @@ enum behaviour {
 	FAIL_ALL,    /* answer: an error */
 	SCRIBBLE,    /* random bytes all over the shared memory, random answers */
 	REFUSE,      /* every message is answered: failed */
+	BY_LOG,      /* what is in the ring at its start it knows from a log; then it looks only when it is kicked */
 	STAY_BEHIND, /* HOLD, and a child that answers when the daemon is dead (stay_behind()) */
 };
 

@@ -226,6 +226,27 @@ TEST(a_ring_that_a_device_serves_begins_anew)
 }
 
 /* What was told of is looked at before the daemon's death is over, or never: not while the next one comes. */
+TEST(a_daemon_that_goes_on_by_a_log_hears_of_what_comes_next)
+{
+	struct disk *d = disk_create(EVENT_IDX);
+	pid_t pid = daemon_start(d, true), writer;
+
+	set_limit(d, "2000");
+	d->behaviour = HOLD;
+	writer = start_write(d, 3, 'a');
+	while (d->seen == 0)
+		check_sleep_ms(2);
+	daemon_kill(pid);
+	d->behaviour = BY_LOG;
+	pid = daemon_start(d, false);
+	CHECK_EXIT(writer, 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EXIT(start_write(d, 4 + i, 'b'), 0);
+	CHECK_EQ(d->data[6 * 512], 'b');
+	daemon_kill(pid);
+	disk_destroy(d);
+}
+
 TEST(nothing_is_taken_when_the_daemon_is_dead)
 {
 	struct disk *d = disk_create(0);
