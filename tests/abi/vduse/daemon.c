@@ -89,7 +89,11 @@ disk_destroy(struct disk *d)
 	char name[VDUSE_NAME_MAX] = "";
 
 	snprintf(name, sizeof(name), "%s", d->name);
-	CHECK_OK(ioctl(control, VDUSE_DESTROY_DEV, name));
+	/* Who used it may let go a moment later: a worker of a ring does, behind its answer. */
+	while (ioctl(control, VDUSE_DESTROY_DEV, name)) {
+		CHECK_EQ(errno, EBUSY);
+		check_sleep_ms(2);
+	}
 	close(control);
 }
 

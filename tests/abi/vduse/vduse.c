@@ -231,7 +231,6 @@ TEST(a_daemon_that_goes_on_by_a_log_hears_of_what_comes_next)
 	struct disk *d = disk_create(EVENT_IDX);
 	pid_t pid = daemon_start(d, true), writer;
 
-	set_limit(d, "2000");
 	d->behaviour = HOLD;
 	writer = start_write(d, 3, 'a');
 	while (d->seen == 0)
