@@ -85,7 +85,7 @@ kernel_obj := $(patsubst %,$(out)/obj/%.o,$(kernel_src))
 
 cc_include := $(shell $(CC) -print-file-name=include)
 
-CPPFLAGS_kernel := -nostdinc -isystem $(cc_include) -Ikernel/include -DTESSERA_BUILD=BUILD_$(BUILD)
+CPPFLAGS_kernel := -nostdinc -isystem $(cc_include) -Ikernel/include -I. -DTESSERA_BUILD=BUILD_$(BUILD)
 
 # A kernel with a sanitiser is compiled to be tested, not to be quick: it takes half the time like this, but for kcsan's,
 # which would be too slow. What gdb shows of one needs more: make BUILD=kasan level='-O1 -g'. With so little optimisation
@@ -305,10 +305,36 @@ build/console: $(patsubst %.c,build/driver_obj/%.o,$(wildcard services/console/*
 	$(say) SERVICE $@
 	$(q)$(MUSLCC) -static -s -o $@ $^
 
+# The network stack: lwIP's TCP, unmodified from Debian's source package, with our options, and the drivers of all network
+# cards. lwIP is compiled by rules of its own, since its warnings are not ours; it is fetched once, and kept in build/cache.
+lwip      := build/source/lwip
+lwip_src  := $(addprefix src/core/,tcp.c tcp_in.c tcp_out.c pbuf.c mem.c memp.c def.c ipv4/ip4_addr.c ipv6/ip6_addr.c)
+lwip_obj  := $(patsubst %.c,build/driver_obj/lwip/%.o,$(lwip_src))
+netd_src  := $(wildcard services/netd/*.c) $(filter-out %/main.c,$(wildcard drivers/net/*/*.c))
+netd_obj  := $(patsubst %.c,build/driver_obj/%.o,$(netd_src))
+CFLAGS_lwip := -Iservices/netd -isystem $(lwip)/src/include
+
+$(lwip)/UPGRADING: tools/fetch_source.sh tools/sources.txt
+	$(say) FETCH $(lwip)
+	$(q)tools/fetch_source.sh lwip $(lwip) build/cache/sources
+	$(q)touch $@
+
+$(lwip_obj): build/driver_obj/lwip/%.o: $(lwip)/UPGRADING build/driver_obj/flags $(wildcard services/netd/*.h)
+	@mkdir -p $(@D)
+	$(q)$(MUSLCC) $(CFLAGS_driver) $(CFLAGS_lwip) -w -c -o $@ $(lwip)/$*.c
+
+$(filter build/driver_obj/services/netd/%,$(netd_obj)): build/driver_obj/%.o: %.c $(lwip)/UPGRADING build/driver_obj/flags
+	@mkdir -p $(@D)
+	$(q)$(MUSLCC) $(CFLAGS_driver) $(CFLAGS_lwip) -MMD -MP -c -o $@ $<
+
+build/netd: $(netd_obj) $(lwip_obj) build/driver_obj/libdriver.a
+	$(say) SERVICE $@
+	$(q)$(MUSLCC) -static -s -o $@ $^
+
 -include $(wildcard build/driver_obj/*/*/*.d build/driver_obj/*/*/*/*.d)
 
 .PHONY: drivers
-drivers: $(driver_exe) build/devices build/console
+drivers: $(driver_exe) build/devices build/console build/netd
 
 # File systems: a static program for each folder of drivers/fs, over Debian's libfuse3, which is built against glibc.
 fs_exe    := $(patsubst drivers/fs/%/,build/fs/%,$(sort $(dir $(wildcard drivers/fs/*/*.c))))
@@ -373,7 +399,7 @@ unit_uses  = $(shell sed -n 's,^/\* *unit: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
 unit_parts = $(patsubst %.c,build/unit/obj/%.o,$(call unit_uses,tests/unit/$(1).c))
 
 CFLAGS_unit := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-	-fno-omit-frame-pointer -fno-builtin -Itests/unit/shim -Ikernel/include -Wall -Wextra -Werror -Wno-unused-parameter
+	-fno-omit-frame-pointer -fno-builtin -Itests/unit/shim -Ikernel/include -iquote lib/driver -Wall -Wextra -Werror -Wno-unused-parameter
 
 build/unit/flags: FORCE
 	$(call remember,$@,$(HOSTCC) $(CFLAGS_unit))
@@ -399,6 +425,41 @@ unit: $(unit_exe)
 	$(q)status=0; for t in $(unit_exe); do "$$t" || status=1; done; exit $$status
 
 -include $(wildcard build/unit/obj/*/*/*.d build/unit/obj/*/*/*/*.d build/unit/obj/*/*/*/*/*.d)
+
+# Two network stacks on one wire: services/netd without its main program, lwIP and the test, with the sanitisers, which see
+# all blocks of memory.
+netd_test_src := $(filter-out %/netd.c %/door.c %/memory.c,$(wildcard services/netd/*.c)) $(wildcard tests/netd/*.c)
+netd_test_obj := $(patsubst %.c,build/netd_test/%.o,$(netd_test_src))
+netd_test_lwip := $(patsubst %.c,build/netd_test/lwip/%.o,$(lwip_src))
+CFLAGS_netd_test := -std=gnu17 -O1 -g -D_GNU_SOURCE -fsanitize=address,undefined -fno-sanitize=alignment,shift \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer -fno-strict-aliasing -Ilib/driver $(CFLAGS_lwip)
+
+build/netd_test/flags: FORCE
+	$(call remember,$@,$(HOSTCC) $(CFLAGS_netd_test) $(netd_test_obj))
+
+$(netd_test_lwip): build/netd_test/lwip/%.o: $(lwip)/UPGRADING build/netd_test/flags $(wildcard services/netd/*.h)
+	@mkdir -p $(@D)
+	$(q)$(HOSTCC) $(CFLAGS_netd_test) -w -c -o $@ $(lwip)/$*.c
+
+$(netd_test_obj): build/netd_test/%.o: %.c $(lwip)/UPGRADING build/netd_test/flags
+	@mkdir -p $(@D)
+	$(q)$(HOSTCC) $(CFLAGS_netd_test) -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers \
+		-MMD -MP -c -o $@ $<
+
+build/netd_test/stacks: $(netd_test_obj) $(netd_test_lwip)
+	$(say) UNIT $@
+	$(q)$(HOSTCC) $(CFLAGS_netd_test) -o $@ $^
+
+# Any packets, under libFuzzer.
+packets_src := $(filter-out %/stacks.c,$(netd_test_src)) tests/fuzz/netd/packets.c
+CFLAGS_packets := $(CFLAGS_netd_test) -fsanitize=fuzzer
+
+build/netd_test/packets: $(packets_src) $(wildcard services/netd/*.h tests/netd/*.h) $(lwip)/UPGRADING build/netd_test/flags
+	@mkdir -p $(@D)
+	$(say) FUZZ $@
+	$(q)$(FUZZCC) $(CFLAGS_packets) -w -o $@ $(packets_src) $(addprefix $(lwip)/,$(lwip_src))
+
+-include $(wildcard build/netd_test/*/*/*.d)
 
 # One static program per topic, by the plain compiler against glibc: what any user would build.
 abi_topics := $(sort $(patsubst tests/abi/%/,%,$(dir $(wildcard tests/abi/*/*.c))))
@@ -465,10 +526,10 @@ fuzz-parsers: $(parser_exe)
 # Torture programs: the same frame, a program for each folder of tests/torture.
 torture_exe := $(patsubst tests/torture/%/,build/torture/%,$(sort $(dir $(wildcard tests/torture/*/*.c))))
 
-$(torture_exe): build/torture/%: $$(wildcard tests/torture/$$*/*.c tests/torture/$$*/*.h tests/torture/*.h tests/abi/*.c tests/abi/*.h) build/abi.flags
+$(torture_exe): build/torture/%: $$(wildcard tests/torture/$$*/*.c tests/torture/$$*/*.h tests/torture/*.h tests/abi/*.c tests/abi/*.h abi/*.h) build/abi.flags
 	@mkdir -p $(@D)
 	$(say) TORTURE $@
-	$(q)$(HOSTCC) $(CFLAGS_abi) -Wno-unused-parameter -Itests/torture -o $@ $(filter %.c,$^) -lm -lrt
+	$(q)$(HOSTCC) $(CFLAGS_abi) -Wno-unused-parameter -Itests/torture -I. -o $@ $(filter %.c,$^) -lm -lrt
 
 # Random operations on FAT: by its library alone with the sanitisers, and on what is mounted.
 fat_torture_src := $(wildcard tests/fat/*.c) $(filter-out %/main.c %/operations.c,$(wildcard drivers/fs/fat/*.c))

@@ -25,22 +25,26 @@ SECONDS_PER_TOPIC = 240
 CPUS = 2
 # Topics that on Debian's Linux need modules of its full kernel: they share a machine of their own.
 MODULES = {
-    "block": "loop", "fuse": "fuse,cuse,loop", "input": "uinput,evdev", "loop": "loop", "vduse": "loop",
+    "block": "loop", "fuse": "fuse,cuse,loop", "input": "uinput,evdev", "loop": "loop",
+    "sockdiag": "tcp_diag,udp_diag,unix_diag", "tcp": "tun", "tun": "tun", "vduse": "loop",
     "vfio": "vfio_pci",
 }
 # Topics about devices have a machine of their own, with these in it; and what Linux has to be told.
 DEVICES = {
+    "tcp": [],  # a TUN, which is made: but its cases wait for timers
     "vfio": [
         "intel-iommu,intremap=on", "nvme,addr=6,serial=a", "nec-usb-xhci,addr=7",
         "pcie-root-port,id=rp0,slot=1,chassis=1,x-speed=2_5,addr=8",  # a faster one would tell Linux nothing of its link
         "nvme,bus=rp0,addr=0.0,multifunction=on,serial=b", "nvme,bus=rp0,addr=0.1,serial=c",
     ],
 }
+# Where TCP is a process', it runs only where there is a card to drive; Linux' is in the kernel.
+TESSERA_OPTIONS = {"tcp": ["--net", "user"]}
 LINUX_ARGUMENTS = {"vfio": "intel_iommu=on"}
 
 
 def cases_of(topic):
-    done = subprocess.run([PROGRAMS / topic, "--list"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([PROGRAMS / topic, "--list"], capture_output=True, text=True, timeout=120)
     return done.stdout.split() if done.returncode == 0 else []
 
 
@@ -60,6 +64,8 @@ def groups():
 def machine_options(kernel, topics):
     modules = sorted({MODULES[t] for t in topics if t in MODULES})
     devices = [word for t in topics for device in DEVICES.get(t, []) for word in ("--device", device)]
+    if kernel == "tessera":
+        devices += [word for t in topics for word in TESSERA_OPTIONS.get(t, [])]
     if kernel != "linux" or not modules:
         return ["--kernel", kernel, *devices]
     arguments = " ".join(LINUX_ARGUMENTS[t] for t in topics if t in LINUX_ARGUMENTS)
@@ -124,7 +130,7 @@ def run_group(kernel, topics, build=None, consoles=None):
             subprocess.run(["strip", "-g", programs / topic], check=True)
         while left:
             machine = run_vm(
-                SCRIPT % (patience, " ".join(left), SECONDS_PER_TOPIC * patience),
+                SCRIPT % (2 * patience, " ".join(left), SECONDS_PER_TOPIC * patience),
                 *machine_options(kernel, left),
                 "--cpus",
                 str(CPUS),

@@ -34,19 +34,11 @@ def recorded(tmp_path):
     return unpack
 
 
-@pytest.mark.parametrize("name, calls", [("bash", 451), ("git", 1855), ("tmux", 1292)])
+@pytest.mark.parametrize("name, calls", [("bash", 451), ("git", 1855), ("tmux", 1292), ("python", 1545)])
 def test_recorded_program_would_run(recorded, name, calls):
     status, said = abi_check(recorded(name))
     assert status == 0, said
     assert f"{calls} calls, 0 that Tessera would refuse" in said
-
-
-def test_recorded_program_that_asks_for_the_network(recorded):
-    log = recorded("python")
-    status, said = abi_check(log)
-    assert status == 1
-    assert "1 x socket AF_INET SOCK_STREAM: EAFNOSUPPORT; line 1405" in said
-    assert "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC" in log.read_text().splitlines()[1404]
 
 
 def absent_call():

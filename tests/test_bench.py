@@ -165,3 +165,21 @@ def test_a_machine_that_does_not_start():
 def test_a_machine_of_little_memory(kib, runs, tmp_path, monkeypatch):
     monkeypatch.setattr(boot, "SILENCE", 10)
     assert boot.runs_in("tessera", boot.small_image(tmp_path), kib, tmp_path) == runs
+
+
+@pytest.mark.parametrize("name", ["wire_1_tcp_latency", "machines_tcp_latency"])
+def test_the_network_is_measured(name, tmp_path):
+    out = tmp_path / "bench.json"
+    done = subprocess.run(
+        [TESSERA, "bench", "--pairs", "1", "--out", out, name],
+        env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    (item,) = json.loads(out.read_text())["items"]
+    assert item["name"] == name and item["tessera"] > 0 and item["linux"] > 0
+
+
+def test_items_of_the_network():
+    wire, machines = (next(g for g in bench.GROUPS if g.name == name) for name in ("wire", "machines"))
+    assert {"wire_tcp_latency", "wire_receive_64k", "wire_recovery_byte.p99"} <= set(wire.items)
+    assert {"machines_udp_latency", "machines_redis_get_50", "machines_nginx_100"} <= set(machines.items)

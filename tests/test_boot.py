@@ -126,7 +126,7 @@ def test_processor_models(vm, model):
 @pytest.mark.parametrize("model", ["max,-nx", "qemu64,-lm", "max,-cmov", "max,-fxsr", "qemu64,-sse2", "max,-syscall"])
 def test_processor_that_lacks_what_is_needed(vm, model):
     """It is told in a line, on the processor's very first steps, and the machine ends."""
-    machine = vm("true", "--cpu", model, timeout=60)
+    machine = vm("true", "--cpu", model)
     assert machine.status == 125, str(machine)
     assert re.search(r"PANIC: .*this CPU (lacks one of|has no SYSCALL)", machine.console), str(machine)
 
@@ -182,7 +182,7 @@ def boot_image(image, tmp_path):
         ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults",
          "-display", "none", "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
          "-kernel", TOP / "build/gcc/tessera.elf", "-initrd", path, "-append", "console=ttyS0 panic=exit"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=200,
     )
     return done.returncode, done.stdout.decode("utf-8", "replace")
 

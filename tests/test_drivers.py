@@ -12,7 +12,7 @@ import zlib
 import pytest
 from conftest import TOP, run_vm
 
-DRIVERS = TOP / "build/drivers"
+DRIVERS, NETD = TOP / "build/drivers", TOP / "build/netd"
 SIZE = 4 << 20
 STEP = 0x9E3779B97F4A7C15
 
@@ -136,7 +136,7 @@ BIND
 echo example; /drivers/example --pci 0000:00:05.0; echo $?
 echo random; /drivers/virtio_rng --pci 0000:00:06.0 --test | sed 's/ [0-9a-f]*$//'; echo $?
 /drivers/virtio_console --pci 0000:00:07.0 > /tmp/name & p=$!
-for n in $(seq 100); do grep -q terminal /tmp/name && break; busybox usleep 20000; done
+for n in $(seq 2000); do grep -q terminal /tmp/name && break; busybox usleep 20000; done
 t=$(sed 's/terminal //' /tmp/name)
 stty -F $t raw -echo
 exec 3<>$t
@@ -178,7 +178,7 @@ KILLED = """
 truncate -s 16M /tmp/disk
 start() { /drivers/memory --file /tmp/disk --vduse ram0 2>>/tmp/log & p=$!; }
 start
-for n in $(seq 200); do test -b /dev/vda && break; busybox usleep 20000; done
+for n in $(seq 2000); do test -b /dev/vda && break; busybox usleep 20000; done
 seq 1 10000000 | head -c 8M > /tmp/a
 for round in 1 2 3; do
 	dd if=/tmp/a of=/dev/vda bs=64k oflag=direct 2>&1 | grep -v records
@@ -216,7 +216,7 @@ done
 printf 'program /no/such\\nmatch class=060100\\nnonsense\\n' > /etc/tessera/drivers/isa.driver
 status() { cat /run/devices/status; }
 # wait_until PATTERN: a line of the status that says so; what is printed tells when there is none.
-wait_until() { for n in $(seq 400); do status | grep -q "$1" && return; busybox usleep 50000; done; echo "never: $1"; status; }
+wait_until() { for n in $(seq 2000); do status | grep -q "$1" && return; busybox usleep 50000; done; echo "never: $1"; status; }
 pid_of() { status | sed -n "s/.*$1 running pid \\([0-9]*\\) .*/\\1/p"; }
 """
 
@@ -386,7 +386,7 @@ def test_drivers_that_die_lose_nothing(driver, tmp_path):
 # A manager with little patience, and a driver that is stopped: it is killed, and the next one answers.
 HANGS = """
 /devices --daemon --patience 2000 2>/tmp/log
-for n in $(seq 200); do test -b /dev/vda && break; busybox usleep 50000; done
+for n in $(seq 2000); do test -b /dev/vda && break; busybox usleep 50000; done
 dd if=/dev/vda of=/tmp/a bs=4k count=4 iflag=direct 2>/dev/null
 kill -STOP $(sed -n 's/.* running pid \\([0-9]*\\) .*/\\1/p' /run/devices/status)
 dd if=/dev/vda of=/tmp/b bs=4k count=4 iflag=direct 2>/dev/null; echo read $?
@@ -457,7 +457,7 @@ status | grep -c nvme
 kill -9 $(pid_of nvme)
 wait_until 'nvme running.*starts 2'
 say '\\102'
-for n in $(seq 600); do status | grep -q nvme || break; busybox usleep 50000; done
+for n in $(seq 1200); do status | grep -q nvme || break; busybox usleep 50000; done
 status | grep -c nvme
 grep -E 'found|gone' /tmp/log
 """
@@ -682,3 +682,138 @@ def test_disks_have_the_same_names_at_each_boot(boot, tmp_path):
     ended = run_vm(SAME_NAMES, *words)
     named = "".join(f"vd{letter} {2048 * (n + 1)}\n" for n, letter in enumerate("abcdef"))
     assert (ended.status, ended.out) == (0, named * 2), str(ended)
+
+
+# Network cards: QEMU's model with options, and the driver.
+NICS = {
+    "virtio": ("virtio-net-pci,disable-legacy=on,iommu_platform=on", "virtio_net"),
+    "virtio-pin": ("virtio-net-pci,disable-legacy=on,iommu_platform=on,vectors=0", "virtio_net"),
+    "virtio-plain": ("virtio-net-pci,disable-legacy=on,iommu_platform=on,event_idx=off,mrg_rxbuf=off,status=off,vectors=1", "virtio_net"),
+    "e1000": ("e1000", "e1000"),
+    "e1000e": ("e1000e", "e1000"),
+}
+
+
+@pytest.fixture(scope="module", params=["tessera", "linux", "without an IOMMU"])
+def machine_with_nics(request):
+    """Each card on a network of its own: tried, killed in the midst of it, and tried again."""
+    kernel = "linux" if request.param == "linux" else "tessera"
+    words = ["--kernel", kernel, "--module", "vfio_pci", "--add", f"{DRIVERS}:/drivers"]
+    if request.param != "without an IOMMU":
+        words += ["--device", "intel-iommu,intremap=on"]
+    text = ("" if kernel == "linux" else "echo Y > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode\n") + BIND
+    for number, (name, (model, driver)) in enumerate(NICS.items()):
+        words += ["--qemu", f"-netdev user,id=net{number}", "--device", f"{model},netdev=net{number},addr={number + 5:02x}"]
+        run = f"/drivers/{driver} --pci 0000:00:{number + 5:02x}.0"
+        text += (
+            f"echo begin {name}; {run} --test --verbose 2>&1; echo end $?\n"
+            f"for n in 1 2 3; do {run} --test=60000 & busybox usleep ${{n}}0000; kill -9 $!; wait $!; done >/dev/null 2>&1\n"
+            f"echo killed {name}; {run} --test=100 2>&1; echo after $?\n"
+        )
+    return run_vm(text, *words, timeout=300)
+
+
+@pytest.mark.parametrize("name", NICS)
+def test_network_card_moves_frames(machine_with_nics, name):
+    """10,000 echoes of all lengths come back as they went; groups are heard when they are asked for."""
+    said = part(machine_with_nics.out, f"begin {name}\n", "end 0")
+    assert "test passed: 10001 echoes of 10001, 0 errors" in said and "MTU 1500, the cable is there" in said, said
+    said = part(machine_with_nics.out, f"killed {name}\n", "after 0")
+    assert "test passed: 101 echoes of 101, 0 errors" in said, said
+
+
+
+STACK = TABLE[TABLE.index("status()") :] + """
+/devices --daemon --without-iommu 2>/tmp/log
+status | grep -c 'netd running'
+interfaces() { busybox ip link | sed -n 's/^[0-9]*: \\(eth[^:]*\\).*/\\1/p'; }
+echo $(interfaces)
+for round in 1 2 3 4 5; do
+	busybox usleep 200000 # it has served
+	old=$(pid_of 'network netd')
+	kill -9 $old
+	wait_until "network netd running pid .* starts $((round + 1)) failures 0"
+done
+echo $(interfaces)
+p=$(pid_of 'network netd')
+echo $(grep -E '^(Uid|Groups|NoNewPrivs|Seccomp):' /proc/$p/status), $(cat /proc/$p/oom_score_adj), $(readlink /proc/$p/root)
+status | sed 's/pid [0-9]*/pid/'
+grep -v -e 'netd runs, pid' -e 'killed by signal 9' -e 'no IOMMU' -e 'found, for' -e ^netd: /tmp/log
+"""
+
+
+@pytest.mark.parametrize("iommu", ["intel-iommu,intremap=on", ""])
+def test_network_stack_that_dies_has_its_cards_again(iommu):
+    words = ["--add", f"{TOP}/build/devices:/devices", "--add", f"{TOP}/services/devices/table/netd.driver:/etc/tessera/drivers/netd.driver"]
+    words += ["--add", f"{NETD}:/usr/lib/tessera/netd", *(["--device", iommu] if iommu else [])]
+    for number, model in enumerate(("virtio-net-pci,disable-legacy=on,iommu_platform=on", "e1000")):
+        words += ["--qemu", f"-netdev user,id=net{number}", "--device", f"{model},netdev=net{number},addr={number + 5:02x}"]
+    ended = run_vm(STACK, *words, timeout=240)
+    assert (ended.status, ended.out) == (
+        1, # nothing is left of the log
+        "3\neth0 eth1\neth0 eth1\nUid: 65534 65534 65534 65534 Groups: NoNewPrivs: 1 Seccomp: 2, -1000, /run/devices/empty\n"
+        "0000:00:05.0 netd running pid starts 6 failures 0 wait 0\nnetwork netd running pid starts 6 failures 0 wait 0\n"
+        "0000:00:06.0 netd running pid starts 6 failures 0 wait 0\n",
+    ), str(ended)
+
+
+CARD_PLUGGED = STACK[: STACK.index("/devices --daemon")] + """
+say() { printf "$1" | dd of=/sys/bus/pci/devices/0000:00:01.0/config bs=1 seek=60 conv=notrunc 2>/dev/null; }
+/devices --daemon 2>/tmp/log
+say '\\101'
+wait_until '01:00.0 netd running'
+say '\\102'
+for n in $(seq 1200); do status | grep -q 01:00.0 || break; busybox usleep 50000; done
+wait_until 'network netd running pid .* starts 2 failures 0'
+say '\\103'
+wait_until '01:00.0 netd running'
+status | sed 's/pid [0-9]*/pid/'
+"""
+
+
+def test_network_cards_are_plugged_in_and_out(tmp_path):
+    """One that comes is given to the stack that runs; one that goes costs it its life, and the next one has the others."""
+    words = ["--add", f"{TOP}/build/devices:/devices", "--add", f"{TOP}/services/devices/table/netd.driver:/etc/tessera/drivers/netd.driver"]
+    words += ["--add", f"{NETD}:/usr/lib/tessera/netd", "--device", "intel-iommu,intremap=on"]
+    words += ["--device", "pcie-root-port,id=root,slot=1,chassis=1", "--device", "e1000,netdev=net0,addr=05"]
+    words += ["--qemu", f"-netdev user,id=net0 -netdev user,id=net1 -monitor unix:{tmp_path}/monitor,server=on,wait=off"]
+    ended = []
+    machine = threading.Thread(target=lambda: ended.append(run_vm(CARD_PLUGGED, *words, timeout=240)))
+    machine.start()
+    card = "device_add virtio-net-pci,id=plugged,netdev=net1,bus=root,disable-legacy=on,iommu_platform=on"
+    plug(tmp_path, machine, [card, "device_del plugged", card])
+    assert (ended[0].status, ended[0].out) == (
+        0,
+        "0000:00:05.0 netd running pid starts 2 failures 0 wait 0\nnetwork netd running pid starts 2 failures 0 wait 0\n"
+        "0000:01:00.0 netd running pid starts 1 failures 0 wait 0\n",
+    ), str(ended[0])
+
+
+ADDRESS = """
+address() { busybox ip -4 address show dev eth0 | sed -n 's/^ *inet/inet/p'; }
+for n in $(seq 1200); do [ -n "$(address)" ] && [ -s /etc/resolv.conf ] && break; busybox usleep 100000; done
+address
+busybox ip route | grep default
+cat /etc/resolv.conf
+for n in $(seq 60); do busybox ping -c 1 -W 1 10.0.2.2 >/dev/null && echo answered && break; done
+rm /run/network/eth0.names
+kill -USR1 $(cat /run/network/eth0.pid) # have it confirmed
+for n in $(seq 1200); do [ -s /run/network/eth0.names ] && break; busybox usleep 100000; done
+cat /run/network/eth0.names
+address
+"""
+
+
+@pytest.mark.parametrize("kernel", ["tessera", "linux"])
+def test_cards_get_addresses_at_boot(kernel):
+    ended = run_vm(ADDRESS, "--kernel", kernel, "--net", "user", timeout=240)
+    inet = "inet 10.0.2.15/24 brd 10.0.2.255 scope global eth0\n"
+    wanted = f"{inet}default via 10.0.2.2 dev eth0 \nnameserver 10.0.2.3\nanswered\nnameserver 10.0.2.3\n{inet}"
+    assert (ended.status, ended.out) == (0, wanted), str(ended)
+
+
+@pytest.mark.parametrize("kernel", ["tessera", "linux"])
+def test_cards_are_left_alone_when_that_is_asked_for(kernel):
+    text = "busybox ip address show dev eth0 | grep -c -e inet -e UP; [ -e /run/network.log ] || echo nobody asked"
+    ended = run_vm(text, "--kernel", kernel, "--net", "user", "--append", "net=off", timeout=240)
+    assert (ended.status, ended.out) == (0, "0\nnobody asked\n"), str(ended)

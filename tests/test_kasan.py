@@ -47,7 +47,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_kasan_notices(vm, kernel, name):
     rule, what, place = CASES[name]
-    machine = vm("true", "--append", f"test=crash:kasan_{name}", build=kernel, timeout=60)
+    machine = vm("true", "--append", f"test=crash:kasan_{name}", build=kernel)
     assert machine.status == 125, machine
     assert re.search(f"PANIC: .*({rule})", machine.console), machine
     assert re.search(what, machine.console), machine

@@ -16,7 +16,7 @@ def places(cpu="max", arguments=""):
         ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", cpu, "-m", "64", "-nodefaults", "-display",
          "none", "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
          "-kernel", KERNEL_FILE, "-append", f"console=ttyS0 panic=exit {arguments}"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=200,
     )
     log = done.stdout.decode("utf-8", "replace")
     found = [re.search(rf"{area} (0x[0-9a-f]+|0)\b", log) for area in AREAS]

@@ -25,7 +25,7 @@ class Console:
             ["run", "--timeout", "900", *options],
             cwd=str(TOP),
             env=dict(ENVIRONMENT, TERM="xterm"),
-            timeout=60,
+            timeout=200,
             encoding="utf-8",
             codec_errors="replace",
             dimensions=(30, 160),
@@ -35,7 +35,7 @@ class Console:
     def send(self, text):
         self.process.send(text)
 
-    def expect(self, pattern, timeout=60):
+    def expect(self, pattern, timeout=200):
         self.process.expect(pattern, timeout=timeout)
         return self.process.before
 
@@ -47,6 +47,17 @@ class Console:
         said = self.expect(KDB)
         self.ask("more off")
         return said
+
+    def enter_asleep(self):
+        """Into kdb from a shell, at a moment at which the other CPU sleeps: a timer may just have woken it."""
+        for _ in range(50):
+            said = self.enter()
+            if "arch_idle+" in self.ask("regs 1"):
+                return said
+            self.send("go\r")
+            self.send("\r")
+            self.expect(PROMPT)
+        pytest.fail("CPU 1 is never idle")
 
     def ask(self, command, end=KDB):
         self.send(command + "\r")
@@ -89,7 +100,7 @@ def running():
     c.shell("/usr/bin/python3 -c 1 2>/dev/null; cat < /dev/null")
     c.shell("echo all > /proc/tessera/trace/enable; /usr/bin/true; sleep 0.1")
     time.sleep(0.5)
-    c.said = c.enter()
+    c.said = c.enter_asleep()
     c.ps = c.ask("ps")
     yield c
     c.close()
@@ -293,7 +304,7 @@ def test_panic_enters_kdb_and_cannot_go_on(console):
         "call stack, innermost first:",
         r"write_sysrq\+",
         "user mode: pc",
-        r"CPU [01]: .* arch_idle\+",
+        r"CPU [01]: \S+ \(tid \d+\): .*\+0x\w+",  # usually arch_idle(), unless a timer has just woken it
         "Tessera 6.1.0-tessera .*, up ",
         "memory: [0-9]+ MiB",
     ):
@@ -376,7 +387,9 @@ def test_broken_list_does_not_kill_kdb(console):
     c.expect(KDB)
     c.ask("more off")
     assert re.search(r"list at 0x\w+ is broken: link 0xdead0+ cannot be read", c.ask("ps"))
-    assert "victim" in c.ask("ps") and "arch_idle" in c.ask("cpus")
+    assert "victim" in c.ask("ps")
+    # What the other CPU is in is its own affair: it may be a timer's interrupt.
+    assert re.search(r"CPU \d: .*, this one\n(  .*\n)*?  hang_list\+", c.ask("cpus")) and "CPU 1: " in c.ask("cpus")
     c.send("go\r")
     c.expect("ktest: it hangs")
 
@@ -388,7 +401,7 @@ class Gdb:
             ["-q", "-ex", "set pagination off", "-ex", "set confirm off", "-ex", "set style enabled off", *commands],
             cwd=str(TOP),
             env=dict(ENVIRONMENT, TERM="dumb"),
-            timeout=60,
+            timeout=200,
             encoding="utf-8",
             dimensions=(60, 250),
         )
@@ -424,6 +437,10 @@ def test_gdb_has_the_same_views(console):
     c.shell("until grep -q '(cat) S' /proc/$!/stat && grep -q '(sleep) S' /proc/$(jobs -p)/stat; do :; done")
     time.sleep(0.5)
     gdb.stop()
+    while gdb.ask("tessera-cpus").count("arch_idle+") != 2:  # a timer may just have woken one
+        gdb.process.sendline("continue")
+        time.sleep(0.5)
+        gdb.stop()
     text = gdb.ask("tessera-ps")
     cat = re.search(r"^ *(\d+) +(\d+) S +\d cat +pipe_read 0x\w+ in read$", text, re.M)
     assert cat and re.search(r"S +\d sleep +\w+.* in clock_nanosleep$", text, re.M), text

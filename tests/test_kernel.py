@@ -34,7 +34,7 @@ def test_kernel(vm, cpus):
 
 
 def test_chosen_tests_run_so_often(vm):
-    console = vm("true", "--append", "test=spinlock_*:3", timeout=60).console
+    console = vm("true", "--append", "test=spinlock_*:3").console
     ran = re.findall(r"ktest: ok (\w+)", console)
     assert len(ran) > 3 and all(ran.count(name) == 3 and name.startswith("spinlock_") for name in ran), console
     assert f"ktest: done {len(ran)} passed 0 failed" in console
@@ -109,7 +109,7 @@ def test_panic_names_rule_and_place(vm, name):
     reason, place, *rest = CRASHES[name]
     variants, argument = (*rest, *(None, "")[len(rest) :])
     build = variant(*variants) if variants else None
-    machine = vm("true", "--append", f"test=crash:{name} {argument}", build=build, timeout=60)
+    machine = vm("true", "--append", f"test=crash:{name} {argument}", build=build)
     assert machine.status == 125, machine
     assert re.search(f"PANIC: .*{reason}", machine.console), machine
     assert re.search(rf"{place}(\.cold)?\+0x", machine.console), machine
@@ -117,7 +117,7 @@ def test_panic_names_rule_and_place(vm, name):
 
 def test_lock_order_report_shows_both_stacks(vm):
     console = vm(
-        "true", "--append", "test=crash:lock_order", build=variant(*CHECKED), timeout=60
+        "true", "--append", "test=crash:lock_order", build=variant(*CHECKED)
     ).console
     held, taking = console.split("PANIC:")
     assert "taking PROCESS" in held and re.search(
@@ -128,7 +128,7 @@ def test_lock_order_report_shows_both_stacks(vm):
 
 def test_double_free_report_tells_who_allocated_and_who_freed(vm):
     console = vm(
-        "true", "--append", "test=crash:freed_twice", build=variant("debug"), timeout=60
+        "true", "--append", "test=crash:freed_twice", build=variant("debug")
     ).console
     assert re.search(
         r"allocated \(40 bytes\) at .* by tid \d+:\n(.*\n)*?.*kmalloc.*\n(.*\n)*?.*make_and_free\+.*\n"

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import pytest
 from conftest import TOP, run_vm
+from host_servers import host_servers
 
 FOLDER = Path(TOP, "tests/programs")
 TERMINAL = FOLDER / "terminals/terminal.py"
 UNASKED = bool(os.environ.get("TESSERA_TEST_ALL"))
 PATIENCE = 3  # as in tests/programs/run: the host may do other things meanwhile
-KEYS = {"packages": "", "modules": "", "adds": "", "cpus": "2", "mem": "", "when": "always", "seconds": "60", "judge": "same"}
+KEYS = {"packages": "", "modules": "", "adds": "", "cpus": "2", "mem": "", "net": "", "when": "always", "seconds": "60", "judge": "same"}
 
 
 def header(path):
@@ -50,11 +51,18 @@ class Machine:
 
     def run(self, kernel, scripts):
         """{script: (status, output)}; one that did not end has no status."""
+        if not self.options["net"]:
+            return self.run_with(self.vm_options(kernel), scripts)
+        with host_servers() as ports:
+            return self.run_with([*self.vm_options(kernel), "--net", self.options["net"], "--add", f"{ports}:/host"], scripts)
+
+    @staticmethod
+    def run_with(options, scripts):
         answers, left = {}, [s.stem for s in scripts]
         while left:
             seconds = sum(int(header(s)["seconds"]) for s in scripts if s.stem in left)
             ended = run_vm(
-                f"exec /programs/run {' '.join(left)}", *self.vm_options(kernel), timeout=60 + PATIENCE * seconds
+                f"exec /programs/run {' '.join(left)}", *options, timeout=60 + PATIENCE * seconds
             )
             parse(ended.out, answers)
             left = [name for name in left if name not in answers]
@@ -85,6 +93,7 @@ class Machine:
         parts = [FOLDER / "run", TOP / "build/linux/vmlinuz", TOP / "build/image/base.cpio"]
         parts += [*sorted(p for p in self.folder.rglob("*") if p.is_file()), TOP / "tools/image/with.manifest"]
         parts += [TOP / add.partition(":")[0] for add in self.options["adds"].split()]
+        parts += [TOP / "tests/host_servers.py"] if self.options["net"] else []
         digest.update(" ".join(s.stem for s in compared).encode())
         for part in parts:
             digest.update(part.read_bytes())

@@ -17,7 +17,7 @@ class Terminal:
             ["run", "--kernel", kernel, "--timeout", "900"],
             cwd=str(TOP),
             env=dict(ENVIRONMENT, TERM="xterm"),
-            timeout=60,
+            timeout=200,
             encoding="utf-8",
             codec_errors="replace",
             dimensions=(30, 100),
@@ -195,6 +195,6 @@ def test_other_shells(terminal):
 
 def test_exit_switches_off(terminal):
     terminal.process.sendline("exit")
-    terminal.process.expect(pexpect.EOF, timeout=60)
+    terminal.process.expect(pexpect.EOF, timeout=200)
     terminal.process.close()
     assert terminal.process.exitstatus == 0

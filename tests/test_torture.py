@@ -56,15 +56,17 @@ def kernel_that_checks():
 def cases_of(program):
     """Its cases, as words for its command line."""
     done = subprocess.run(
-        [PROGRAMS / program, "--list"], capture_output=True, text=True, timeout=30
+        [PROGRAMS / program, "--list"], capture_output=True, text=True, timeout=120
     )
     return [line.split("/")[-1] for line in done.stdout.split()]
 
 
 # What runs in the machine; a leak's places, the largest of each case, come after the verdicts.
 PLACES = "-- places of leaks"
+# What the kernel's log says of each CPU, each lock and each thread when a case has no end (CHECK_LATE_KEYS).
+STANDS_STILL = re.compile(r"^.*sysrq: what each CPU runs.*", re.M | re.S)
 SCRIPT = """
-export STORM_MS={ms} STORM_SEED={seed}
+export STORM_MS={ms} STORM_SEED={seed} CHECK_LATE_KEYS=lwdt
 {command}
 status=$?
 [ ! -e /tmp/torture-leaks ] || {{ echo "PLACES"; head -n 300 /tmp/torture-leaks; }}
@@ -82,6 +84,7 @@ def told(machine):
     return "\n".join(
         [
             str(dataclasses.replace(machine, out=out)),
+            *STANDS_STILL.findall(machine.console)[:1],
             PLACES,
             *places.splitlines()[:LEAK_LINES],
             f"-- seed {SEED}, kernel {BUILD}, status {machine.status}",
@@ -264,7 +267,7 @@ CLEAR = re.compile(
 @pytest.mark.xdist_group("torture-boot")
 @pytest.mark.parametrize("nth", [1, 7, 30, 70, 130, 200, 3000, 7000, 12000])
 def test_torture_boot_survives_or_says_why(nth):
-    machine = run_vm("echo works", "--build", BUILD, "--append", f"failalloc={nth}:2", timeout=60)
+    machine = run_vm("echo works", "--build", BUILD, "--append", f"failalloc={nth}:2")
     if "PANIC" in machine.console:
         assert CLEAR.search(machine.console), told(machine)
     else:  # up, perhaps without this one command
@@ -279,6 +282,7 @@ STORMS = {
     "processes": (10, 4),
     "fuse": (2, 3),
     "disks": (2, 3),
+    "netd": (1, 3),
 }
 
 

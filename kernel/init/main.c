@@ -24,6 +24,7 @@
 #include <tessera/kcov.h>
 #include <tessera/kcsan.h>
 #include <tessera/keys.h>
+#include <tessera/network.h>
 #include <tessera/panic.h>
 #include <tessera/pci.h>
 #include <tessera/preempt.h>
@@ -38,6 +39,7 @@
 #include <tessera/tlb.h>
 #include <tessera/trace.h>
 #include <tessera/tty.h>
+#include <tessera/tun.h>
 #include <tessera/vduse.h>
 
 #include "init.h"
@@ -109,6 +111,9 @@ start_rest(void *unused)
 	key_init();
 	process_init();
 	ipc_namespace_init();
+	network_init();
+	door_init();
+	tun_init();
 	if (!boot_argument("init", value, sizeof(value)) || value[0] != '/')
 		snprintf(value, sizeof(value), "/init");
 	process_start_init(value);

@@ -114,14 +114,20 @@ make_ready(struct epoll_item *i)
 	return fresh;
 }
 
-static void
+/* True: one who slept in epoll_wait wakes. */
+static bool
 tell_waiters(struct epoll *ep)
 {
-	wake_one(&ep->wait);
+	bool woke = wake_one(&ep->wait);
+
 	wake_poll(&ep->poll_wait, POLLIN | POLLRDNORM);
+	return woke;
 }
 
-/* A queue of the file was woken. Its lock is held, interrupts are off. */
+/*
+ * A queue of the file was woken. Its lock is held, interrupts are off. Of the epolls that watch with EPOLLEXCLUSIVE one is
+ * enough, but only one at which somebody sleeps: the others may never look again.
+ */
 static bool
 item_woken(struct waiter *w, uint32_t key)
 {
@@ -131,8 +137,7 @@ item_woken(struct waiter *w, uint32_t key)
 	if (wanted == 0 || (key && !(key & wanted)))
 		return false;
 	make_ready(i);
-	tell_waiters(i->epoll);
-	return true;
+	return tell_waiters(i->epoll);
 }
 
 static void

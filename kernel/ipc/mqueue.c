@@ -11,6 +11,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/mqueue.h>
+#include <tessera/netlink.h>
 #include <tessera/print.h>
 #include <tessera/process.h>
 #include <tessera/sched.h>
@@ -47,6 +48,7 @@ struct mqueue {
 	struct process *notify;        /* [l] a reference; NULL: nobody */
 	int notify_signo;              /* [l] 0: no signal */
 	uint64_t notify_value;         /* [l] */
+	struct netlink_note *note;     /* [l] what comes instead; NULL: none */
 	struct wait_queue wait;        /* poll */
 };
 
@@ -118,6 +120,8 @@ mqueue_free(struct mqueue *q)
 
 	list_for_each_safe (m, next, &q->messages, node)
 		kfree(m);
+	if (q->note)
+		netlink_note_drop(q->note);
 	if (q->notify)
 		process_put(q->notify);
 	user_count_give(&costs, q->user, q->cost);
@@ -134,8 +138,22 @@ mqueue_attributes(struct mqueue *q, struct mqueue_attributes *out, int64_t *coun
 /* --- telling ---------------------------------------------------------------------------------- */
 
 static void
+send_note_locked(struct mqueue *q, enum mqueue_told what)
+{
+	char *bytes;
+
+	if (!q->note)
+		return;
+	bytes = netlink_note_bytes(q->note);
+	bytes[MQUEUE_NOTE - 1] = (char)what;
+	netlink_note_send(q->note);
+	q->note = NULL;
+}
+
+static void
 forget_locked(struct mqueue *q)
 {
+	send_note_locked(q, MQUEUE_FORGOTTEN);
 	process_put(q->notify);
 	q->notify = NULL;
 }
@@ -148,6 +166,7 @@ tell_locked(struct mqueue *q)
 
 	if (!q->notify)
 		return;
+	send_note_locked(q, MQUEUE_TOLD);
 	if (q->notify_signo) {
 		info.signo = q->notify_signo;
 		info.code = SI_MESGQ;
@@ -160,7 +179,7 @@ tell_locked(struct mqueue *q)
 }
 
 int
-mqueue_notify(struct mqueue *q, int signo, uint64_t value)
+mqueue_notify(struct mqueue *q, int signo, uint64_t value, struct netlink_note *note)
 {
 	int error = -EBUSY;
 
@@ -170,6 +189,7 @@ mqueue_notify(struct mqueue *q, int signo, uint64_t value)
 		process_get(q->notify);
 		q->notify_signo = signo;
 		q->notify_value = value;
+		q->note = note;
 		error = 0;
 	}
 	mutex_unlock(&q->lock);
@@ -328,7 +348,7 @@ mqueue_read(struct file *f, struct iov_iter *to, loff_t *pos, uint32_t rw_flags)
 
 	mutex_lock(&q->lock);
 	length = (size_t)scnprintf(text, sizeof(text), "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
-				   q->bytes, q->notify && !q->notify_signo ? 1 : 0,
+				   q->bytes, q->note ? 2 : q->notify && !q->notify_signo ? 1 : 0,
 				   q->notify ? q->notify_signo : 0, q->notify ? q->notify->pid : 0);
 	mutex_unlock(&q->lock);
 	if ((size_t)*pos >= length || *pos < 0)

@@ -67,6 +67,22 @@
 #define TAX 0x00
 #define TXA 0x80
 
+/* Negative places of a socket's packet: its headers, and what is known of it beside the bytes. */
+#define LINK_HEADER    ((uint32_t)-0x200000)
+#define NETWORK_HEADER ((uint32_t)-0x100000)
+#define FRAME_WORDS    ((uint32_t)-0x1000)
+#define ASK_PROTOCOL   (FRAME_WORDS + 0)
+#define ASK_TYPE       (FRAME_WORDS + 4)
+#define ASK_INTERFACE  (FRAME_WORDS + 8)
+#define ASK_MARK       (FRAME_WORDS + 20)
+#define ASK_QUEUE      (FRAME_WORDS + 24)
+#define ASK_KIND       (FRAME_WORDS + 28)
+#define ASK_HASH       (FRAME_WORDS + 32)
+#define ASK_CPU        (FRAME_WORDS + 36)
+#define ASK_TAG        (FRAME_WORDS + 44)
+#define ASK_HAS_TAG    (FRAME_WORDS + 48)
+#define ASK_TAG_PROTOCOL (FRAME_WORDS + 60)
+
 /* --- checking --------------------------------------------------------------------------------- */
 
 static bool
@@ -88,7 +104,7 @@ alu_known(const struct bpf_instruction *i, enum bpf_input input)
 	case DIV:
 		return !constant || i->k != 0;
 	case MOD:
-		return input == BPF_PACKET && (!constant || i->k != 0);
+		return input != BPF_RECORD && (!constant || i->k != 0);
 	case LSH:
 	case RSH:
 		return !constant || i->k < 32;
@@ -96,6 +112,18 @@ alu_known(const struct bpf_instruction *i, enum bpf_input input)
 		return constant;
 	}
 	return false;
+}
+
+/* May be loaded from: the bytes, or of a socket's packet what lies at negative places. */
+static bool
+place_known(uint32_t k, enum bpf_input input)
+{
+	if (k <= INT32_MAX)
+		return true;
+	if (input != BPF_SOCKET)
+		return false;
+	return k < FRAME_WORDS || k == ASK_PROTOCOL || k == ASK_TYPE || k == ASK_INTERFACE || k == ASK_MARK || k == ASK_QUEUE ||
+	       k == ASK_KIND || k == ASK_HASH || k == ASK_CPU || k == ASK_TAG || k == ASK_HAS_TAG || k == ASK_TAG_PROTOCOL;
 }
 
 static bool
@@ -111,15 +139,16 @@ load_known(const struct bpf_instruction *i, enum bpf_input input, uint32_t size)
 	case LDX | MEM:
 		return i->k < BPF_CELLS;
 	case LD | W | ABS:
-		return input == BPF_PACKET ? i->k <= INT32_MAX : i->k < size && !(i->k & 3);
+		return input == BPF_RECORD ? i->k < size && !(i->k & 3) : place_known(i->k, input);
 	case LD | H | ABS:
 	case LD | B | ABS:
+		return input != BPF_RECORD && place_known(i->k, input);
 	case LDX | B | MSH:
-		return input == BPF_PACKET && i->k <= INT32_MAX;
+		return input != BPF_RECORD && i->k <= INT32_MAX;
 	case LD | W | IND:
 	case LD | H | IND:
 	case LD | B | IND:
-		return input == BPF_PACKET;
+		return input != BPF_RECORD;
 	}
 	return false;
 }
@@ -215,23 +244,63 @@ struct machine {
 	const uint8_t *data;
 	uint32_t size;
 	enum bpf_input input;
+	const struct bpf_frame *frame;
 };
+
+/* The bytes in network order from `at` on, of `size`. */
+static bool
+bytes_of(const uint8_t *data, uint64_t size, uint64_t at, uint32_t width, uint32_t *out)
+{
+	uint32_t value = 0;
+
+	if (!data || at > size || width > size - at)
+		return false;
+	for (uint32_t i = 0; i < width; i++)
+		value = value << 8 | data[at + i];
+	*out = value;
+	return true;
+}
+
+/* What lies at the negative place k. False: nothing does. */
+static bool
+ask(const struct machine *m, uint32_t k, uint32_t width, uint32_t *out)
+{
+	const struct bpf_frame *f = m->frame;
+
+	switch (k) {
+	case ASK_PROTOCOL:
+		*out = f->protocol;
+		return true;
+	case ASK_TYPE:
+		*out = f->type;
+		return true;
+	case ASK_INTERFACE:
+		*out = f->interface;
+		return f->interface != 0;
+	case ASK_KIND:
+		*out = f->kind;
+		return f->interface != 0;
+	case ASK_MARK:
+		*out = f->mark;
+		return true;
+	}
+	*out = 0;
+	if (k >= FRAME_WORDS) /* no queues, no hashes, no tags */
+		return true;
+	if (k >= NETWORK_HEADER)
+		return bytes_of(f->network, f->network_size, k - NETWORK_HEADER, width, out);
+	return k >= LINK_HEADER && bytes_of(f->link, f->link_size, k - LINK_HEADER, width, out);
+}
 
 /* `width` bytes of the input at `at`. False: they are not all there. */
 static bool
 fetch(const struct machine *m, uint64_t at, uint32_t width, uint32_t *out)
 {
-	uint32_t value = 0;
-
 	if (at > m->size || width > m->size - at)
 		return false;
-	if (m->input == BPF_RECORD) {
-		*out = *(const uint32_t *)(const void *)(m->data + at);
-		return true;
-	}
-	for (uint32_t i = 0; i < width; i++)
-		value = value << 8 | m->data[at + i];
-	*out = value;
+	if (m->input != BPF_RECORD)
+		return bytes_of(m->data, m->size, at, width, out);
+	*out = *(const uint32_t *)(const void *)(m->data + at);
 	return true;
 }
 
@@ -267,8 +336,12 @@ load(struct machine *m, const struct bpf_instruction *i)
 		value = (value & 0xf) * 4;
 		break;
 	default:
-		if (!fetch(m, i->k, width_of(i->code), &value))
+		if (m->frame && i->k > INT32_MAX) {
+			if (!ask(m, i->k, width_of(i->code), &value))
+				return false;
+		} else if (!fetch(m, i->k, width_of(i->code), &value)) {
 			return false;
+		}
 	}
 	if (CLASS(i->code) == LD)
 		m->a = value;
@@ -341,11 +414,9 @@ condition(const struct machine *m, const struct bpf_instruction *i)
 	return m->a & operand;
 }
 
-uint32_t
-bpf_run(const struct bpf_instruction *p, enum bpf_input input, const void *data, uint32_t size)
+static uint32_t
+run(struct machine m, const struct bpf_instruction *p)
 {
-	struct machine m = { .data = data, .size = size, .input = input };
-
 	for (;; p++) {
 		switch (CLASS(p->code)) {
 		case LD:
@@ -378,4 +449,16 @@ bpf_run(const struct bpf_instruction *p, enum bpf_input input, const void *data,
 				m.x = m.a;
 		}
 	}
+}
+
+uint32_t
+bpf_run(const struct bpf_instruction *p, enum bpf_input input, const void *data, uint32_t size)
+{
+	return run((struct machine){ .data = data, .size = size, .input = input }, p);
+}
+
+uint32_t
+bpf_run_socket(const struct bpf_instruction *p, const void *data, uint32_t size, const struct bpf_frame *frame)
+{
+	return run((struct machine){ .data = data, .size = size, .input = BPF_SOCKET, .frame = frame }, p);
 }

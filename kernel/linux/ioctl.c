@@ -12,11 +12,14 @@
 #include <tessera/poll.h>
 #include <tessera/process.h>
 #include <tessera/socket.h>
+#include <tessera/tun.h>
 #include <tessera/vduse.h>
 
 #include "block.h"
 #include "linux.h"
+#include "socket.h"
 #include "owner.h"
+#include "tun.h"
 #include "vduse.h"
 
 #define FIONREAD  0x541bu
@@ -219,6 +222,7 @@ static long
 socket_command(struct file *f, unsigned int command, uintptr_t arg)
 {
 	struct socket *s = file_socket(f);
+	long result;
 	int n;
 
 	switch (command) {
@@ -237,7 +241,8 @@ socket_command(struct file *f, unsigned int command, uintptr_t arg)
 	case SIOCUNIXFILE:
 		return s->ops->bound_path ? open_bound(s) : -ENOTTY;
 	}
-	return f->ops->ioctl(f, command, arg);
+	result = socket_network_command(s, command, arg);
+	return result == -ENOTTY ? f->ops->ioctl(f, command, arg) : result;
 }
 
 /* Make the program believe that a timer expired so often: for who restores a saved one. */
@@ -270,6 +275,8 @@ object_command(struct file *f, unsigned int command, uintptr_t arg)
 		return block_command(f, command, arg);
 	if (file_is_loop_control(f))
 		return loop_control_command(command, arg);
+	if (file_tun(f))
+		return tun_command(file_tun(f), command, arg);
 	if (file_vduse(f))
 		return vduse_command(file_vduse(f), command, arg);
 	if (file_is_vduse_control(f))

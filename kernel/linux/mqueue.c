@@ -4,6 +4,7 @@
  */
 #include <tessera/handle.h>
 #include <tessera/mqueue.h>
+#include <tessera/netlink.h>
 #include <tessera/process.h>
 #include <tessera/signal.h>
 #include <tessera/slab.h>
@@ -169,40 +170,73 @@ linux_mq_timedreceive(int fd, char __user *text, size_t size, unsigned int __use
 	return result;
 }
 
-/*
- * SIGEV_THREAD is the C library's: it has the kernel send to a netlink socket. There are none, and the library
- * fails when it opens one; whoever comes here all the same has no such socket.
- */
+/* SIGEV_THREAD is the C library's: its helper thread reads from a netlink socket what was told it here. */
+static int
+make_note(const struct linux_sigevent *e, struct netlink_note **out)
+{
+	char cookie[MQUEUE_NOTE];
+	struct file *f;
+	int error;
+
+	if (copy_from_user(cookie, __force_user(const void __user *, e->value), sizeof(cookie)))
+		return -EFAULT;
+	f = handle_get(e->signo, RIGHT_NONE, &error);
+	if (!f)
+		return error;
+	error = netlink_note_create(f, sizeof(cookie), out);
+	file_put(f);
+	if (!error)
+		memcpy(netlink_note_bytes(*out), cookie, sizeof(cookie));
+	return error;
+}
+
+static int
+notify(int fd, const struct linux_sigevent *e, struct netlink_note *note)
+{
+	int error;
+	struct file *f = queue_file(fd, RIGHT_NONE, 0, &error);
+
+	if (!f)
+		return error;
+	error = mqueue_notify(file_mqueue(f), e->notify == SIGEV_SIGNAL ? e->signo : 0, e->value, note);
+	file_put(f);
+	return error;
+}
+
+static int
+forget(int fd)
+{
+	int error;
+	struct file *f = queue_file(fd, RIGHT_NONE, 0, &error);
+
+	if (!f)
+		return error;
+	mqueue_forget(file_mqueue(f));
+	file_put(f);
+	return 0;
+}
+
 long
 linux_mq_notify(int fd, const void __user *uevent)
 {
+	struct netlink_note *note = NULL;
 	struct linux_sigevent e;
-	struct file *f;
 	int error = 0;
 
-	if (uevent) {
-		if (copy_from_user(&e, uevent, sizeof(e)))
-			return -EFAULT;
-		if (e.notify != SIGEV_SIGNAL && e.notify != SIGEV_NONE && e.notify != SIGEV_THREAD)
-			return -EINVAL;
-		if (e.notify == SIGEV_SIGNAL && (e.signo < 0 || e.signo > SIGNAL_COUNT))
-			return -EINVAL;
-		if (e.notify == SIGEV_THREAD) {
-			f = handle_get(e.signo, RIGHT_NONE, &error);
-			if (!f)
-				return error;
-			file_put(f);
-			return -ENOTSOCK;
-		}
-	}
-	f = queue_file(fd, RIGHT_NONE, 0, &error);
-	if (!f)
-		return error;
-	if (uevent)
-		error = mqueue_notify(file_mqueue(f), e.notify == SIGEV_SIGNAL ? e.signo : 0, e.value);
-	else
-		mqueue_forget(file_mqueue(f));
-	file_put(f);
+	if (!uevent)
+		return forget(fd);
+	if (copy_from_user(&e, uevent, sizeof(e)))
+		return -EFAULT;
+	if (e.notify != SIGEV_SIGNAL && e.notify != SIGEV_NONE && e.notify != SIGEV_THREAD)
+		return -EINVAL;
+	if (e.notify == SIGEV_SIGNAL && (e.signo < 0 || e.signo > SIGNAL_COUNT))
+		return -EINVAL;
+	if (e.notify == SIGEV_THREAD)
+		error = make_note(&e, &note);
+	if (!error)
+		error = notify(fd, &e, note);
+	if (error && note)
+		netlink_note_drop(note);
 	return error;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <tessera/cpu.h>
 #include <tessera/errno.h>
+#include <tessera/network.h>
 #include <tessera/process.h>
 #include <tessera/uaccess.h>
 
@@ -210,7 +211,7 @@ linux_listen(int fd, int backlog)
 
 	if (!s)
 		return error;
-	error = s->ops->listen(s, MIN((uint32_t)backlog, SOCKET_BACKLOG_MAX));
+	error = s->ops->listen(s, MIN((uint32_t)backlog, (uint32_t)network_setting((struct network *)s->net, SETTING_BACKLOG)));
 	file_put(f);
 	return error;
 }

@@ -29,6 +29,8 @@
 #define SCM_CREDENTIALS 2
 #define SCM_TIMESTAMP   29
 #define SCM_TIMESTAMPNS 35
+#define SCM_TIMESTAMPING 37
+#define SCM_DROPS       40 /* SO_RXQ_OVFL */
 
 #define CONTROL_MAX    20480u /* net.core.optmem_max */
 #define MESSAGES_MAX   1024u
@@ -146,7 +148,7 @@ parse_credentials(const void *data, size_t size, struct socket_message *m)
 }
 
 static int
-parse_control(const char *control, size_t size, struct socket_message *m)
+parse_control(struct socket *s, const char *control, size_t size, struct socket_message *m)
 {
 	size_t at = 0;
 
@@ -163,6 +165,8 @@ parse_control(const char *control, size_t size, struct socket_message *m)
 			error = parse_credentials(h + 1, data, m);
 		else if (h->level == SOL_SOCKET)
 			error = -EINVAL;
+		else if (s->family == AF_INET || s->family == AF_INET6)
+			error = inet_control_parse(s, h->level, h->type, h + 1, data, m);
 		if (error)
 			return error;
 		at += MIN(control_space(data), size - at);
@@ -194,18 +198,10 @@ copy_control(const struct linux_msghdr *h, char **out)
 
 /* --- control messages for a receiver ------------------------------------------------------------ */
 
-/* Where the next one goes, and what is left. */
-struct control_out {
-	char __user *at;
-	size_t left;
-	uint32_t *result;
-};
-
-/* A header and its data, cut off where the room ends. */
-static void
-put_control(struct control_out *out, int type, const void *data, size_t size)
+void
+socket_control_put(struct control_out *out, int level, int type, const void *data, size_t size)
 {
-	struct linux_cmsghdr h = { sizeof(h) + size, SOL_SOCKET, type };
+	struct linux_cmsghdr h = { sizeof(h) + size, level, type };
 
 	if (!out->at || out->left < sizeof(h)) {
 		*out->result |= MSG_CTRUNC;
@@ -269,15 +265,18 @@ put_rights(struct control_out *out, struct socket_rights *r, bool cloexec)
 }
 
 static void
-put_time(struct control_out *out, uint64_t ns, uint32_t options)
+put_time(struct socket *s, struct control_out *out, uint64_t ns, uint32_t options)
 {
-	struct timespec64 ts = ns_timespec(ns);
+	struct timespec64 ts = ns_timespec(ns), three[3] = { ts, { 0 }, { 0 } };
 	struct linux_timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
 
+	if (READ_ONCE(s->timestamping) & SOCKET_TIMESTAMPING_SOFTWARE)
+		socket_control_put(out, SOL_SOCKET, SCM_TIMESTAMPING, three, sizeof(three));
+
 	if (options & SOCKET_TIMESTAMP_NS)
-		put_control(out, SCM_TIMESTAMPNS, &ts, sizeof(ts));
+		socket_control_put(out, SOL_SOCKET, SCM_TIMESTAMPNS, &ts, sizeof(ts));
 	else if (options & SOCKET_TIMESTAMP)
-		put_control(out, SCM_TIMESTAMP, &tv, sizeof(tv));
+		socket_control_put(out, SOL_SOCKET, SCM_TIMESTAMP, &tv, sizeof(tv));
 }
 
 /* As the receiver numbers who sent it. */
@@ -286,17 +285,23 @@ put_credentials(struct control_out *out, const struct socket_credentials *c)
 {
 	struct socket_credentials shown = { pid_shown(c->pid), uid_shown(c->uid), gid_shown(c->gid) };
 
-	put_control(out, SCM_CREDENTIALS, &shown, sizeof(shown));
+	socket_control_put(out, SOL_SOCKET, SCM_CREDENTIALS, &shown, sizeof(shown));
 }
 
 static void
-put_all_control(struct socket *s, struct control_out *out, struct socket_message *m)
+put_all_control(struct socket *s, struct control_out *out, struct socket_message *m, size_t captured)
 {
 	uint32_t options = READ_ONCE(s->options);
 	bool credentials = m->has_credentials && (options & SOCKET_PASS_CREDENTIALS);
 
 	if (m->time)
-		put_time(out, m->time, options);
+		put_time(s, out, m->time, options);
+	if (m->drops && (options & SOCKET_COUNT_DROPS))
+		socket_control_put(out, SOL_SOCKET, SCM_DROPS, &m->drops, sizeof(m->drops));
+	if (s->family == AF_INET || s->family == AF_INET6)
+		inet_control_put(s, out, m);
+	if (s->family == AF_PACKET)
+		packet_control_put(s, out, m, captured);
 	if (!out->at) {
 		if (credentials || m->rights)
 			*out->result |= MSG_CTRUNC;
@@ -347,7 +352,7 @@ send_one(struct socket *s, const struct linux_msghdr __user *user, uint32_t flag
 		goto free_vector;
 	n = s->ops->check_send ? s->ops->check_send(s) : 0;
 	if (!n && control)
-		n = parse_control(control, h.control_length, &m);
+		n = parse_control(s, control, h.control_length, &m);
 	if (!n)
 		n = socket_send(s, &m);
 	socket_rights_drop(m.rights);
@@ -394,7 +399,7 @@ receive_one(struct socket *s, struct linux_msghdr __user *user, uint32_t flags)
 	iov_import_free(fast, v);
 	if (n >= 0) {
 		out = (struct control_out){ h.control, h.control_length, &m.result };
-		put_all_control(s, &out, &m);
+		put_all_control(s, &out, &m, (size_t)n);
 		error = put_header(user, &h, &m, h.control_length - out.left);
 		if (error)
 			n = error;

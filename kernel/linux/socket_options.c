@@ -7,8 +7,11 @@
 #include <tessera/cpu.h>
 #include <tessera/cred.h>
 #include <tessera/errno.h>
+#include <tessera/inet.h>
 #include <tessera/namespace.h>
+#include <tessera/network.h>
 #include <tessera/pid_namespace.h>
+#include <tessera/network.h>
 #include <tessera/poll.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
@@ -192,6 +195,7 @@ static int
 set_send_limit(struct socket *s, uint32_t n)
 {
 	WRITE_ONCE(s->send_limit, MAX(MIN(n, (uint32_t)INT32_MAX / 2) * 2, SEND_LIMIT_MIN));
+	atomic_or(&s->buffer_lock, SOCKET_SEND_LOCKED);
 	wake_poll(&s->write_wait, POLLOUT | POLLWRNORM | POLLWRBAND);
 	return 0;
 }
@@ -200,13 +204,14 @@ static int
 set_receive_limit(struct socket *s, uint32_t n)
 {
 	WRITE_ONCE(s->receive_limit, MAX(MIN(n, (uint32_t)INT32_MAX / 2) * 2, RECEIVE_LIMIT_MIN));
+	atomic_or(&s->buffer_lock, SOCKET_RECEIVE_LOCKED);
 	return 0;
 }
 
 static int
 set_bit_option(struct socket *s, uint32_t bit, int n)
 {
-	if (bit == SOCKET_REUSE_PORT)
+	if (bit == SOCKET_REUSE_PORT && s->family != AF_INET && s->family != AF_INET6)
 		return -EOPNOTSUPP; /* there are no ports */
 	if (bit == SOCKET_DEBUG && n && !capable(CAP_NET_ADMIN))
 		return -EACCES;
@@ -231,17 +236,18 @@ set_kept(struct socket *s, int option, const void __user *value, int length, int
 	case SO_CNX_ADVICE:
 		return option == SO_CNX_ADVICE && n != 1 ? -EINVAL : 0;
 	case SO_ATTACH_FILTER:
-		return -EINVAL;
+		return socket_filter_option_set(s, value, length);
 	case SO_DETACH_FILTER:
-		return READ_ONCE(s->options) & SOCKET_LOCK_FILTER ? -EPERM : -ENOENT;
+		return socket_filter_detach(s);
 	case SO_MARK:
 		if (!capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
 			return -EPERM;
 		WRITE_ONCE(s->mark, (uint32_t)n);
 		return 0;
 	case SO_TIMESTAMPING:
-		if (n != 0)
+		if ((uint32_t)n & ~SOCKET_TIMESTAMPING_ALL)
 			return -EINVAL;
+		WRITE_ONCE(s->timestamping, (uint32_t)n);
 		return 0;
 	case SO_BUSY_POLL:
 		if (n < 0)
@@ -262,6 +268,8 @@ set_kept(struct socket *s, int option, const void __user *value, int length, int
 		WRITE_ONCE(s->incoming_cpu, n);
 		return 0;
 	case SO_BINDTOIFINDEX:
+		if (s->family == AF_INET || s->family == AF_INET6)
+			return n < 0 ? -EINVAL : inet_bind_device(s, (uint32_t)n);
 		return n == 0 ? 0 : n < 0 ? -EINVAL : -ENODEV;
 	case SO_BUF_LOCK:
 		if ((uint32_t)n & ~BUFFER_LOCKS)
@@ -285,17 +293,20 @@ set_kept(struct socket *s, int option, const void __user *value, int length, int
 
 #define DEVICE_NAME_MAX 15
 
-/* No device has any name; the empty one is for none. */
+/* The empty name is for none. */
 static int
-bind_to_device(const void __user *value, int length)
+bind_to_device(struct socket *s, const void __user *value, int length)
 {
-	char name[DEVICE_NAME_MAX] = { 0 };
+	char name[DEVICE_NAME_MAX + 1] = { 0 };
+	struct interface_info info = { 0 };
 
 	if (length < 0)
 		return -EINVAL;
-	if (copy_from_user(name, value, MIN((size_t)length, sizeof(name))))
+	if (copy_from_user(name, value, MIN((size_t)length, sizeof(name) - 1)))
 		return -EFAULT;
-	return name[0] ? -ENODEV : 0;
+	if (name[0] && network_interface_named((struct network *)s->net, name, &info))
+		return -ENODEV;
+	return s->family == AF_INET || s->family == AF_INET6 ? inet_bind_device(s, info.index) : 0;
 }
 
 static int
@@ -305,7 +316,7 @@ set_option(struct socket *s, int option, const void __user *value, int length)
 	int n;
 
 	if (option == SO_BINDTODEVICE)
-		return bind_to_device(value, length);
+		return bind_to_device(s, value, length);
 	if (length < (int)sizeof(n))
 		return -EINVAL;
 	if (get_user(n, (const int __user *)value))
@@ -314,9 +325,9 @@ set_option(struct socket *s, int option, const void __user *value, int length)
 		return set_bit_option(s, bit, n);
 	switch (option) {
 	case SO_SNDBUF:
-		return set_send_limit(s, MIN((uint32_t)n, SOCKET_BUFFER_MAX));
+		return set_send_limit(s, MIN((uint32_t)n, (uint32_t)network_setting(&init_network, SETTING_SEND_MAX)));
 	case SO_RCVBUF:
-		return set_receive_limit(s, MIN((uint32_t)n, SOCKET_BUFFER_MAX));
+		return set_receive_limit(s, MIN((uint32_t)n, (uint32_t)network_setting(&init_network, SETTING_RECEIVE_MAX)));
 	case SO_SNDBUFFORCE:
 		return capable(CAP_NET_ADMIN) ? set_send_limit(s, (uint32_t)MAX(n, 0)) : -EPERM;
 	case SO_RCVBUFFORCE:
@@ -354,7 +365,14 @@ linux_setsockopt(int fd, int level, int option, const void __user *value, int le
 	s = socket_get(fd, RIGHT_CONTROL, &f, &error);
 	if (!s)
 		return error;
-	error = level == SOL_SOCKET ? set_option(s, option, value, length) : -EOPNOTSUPP;
+	if (level == SOL_SOCKET)
+		error = set_option(s, option, value, length);
+	else if (s->family == AF_UNIX)
+		error = -EOPNOTSUPP;
+	else
+		error = inet_option_set(s, level, option, value, length);
+	if (!error && s->ops->options_changed)
+		s->ops->options_changed(s);
 	file_put(f);
 	return error;
 }
@@ -426,6 +444,30 @@ tell_wide(struct option_value *v, size_t room, uint64_t n)
 	return 0;
 }
 
+static bool
+has_device(const struct socket *s)
+{
+	return s->family == AF_INET || s->family == AF_INET6;
+}
+
+/* The name of the interface that it is bound to; nothing: none. */
+static int
+get_device(struct socket *s, size_t room, struct option_value *v)
+{
+	struct interface_info info;
+
+	v->size = 0;
+	if (!has_device(s) || !inet_device(s))
+		return 0;
+	if (room <= INTERFACE_NAME_MAX)
+		return -EINVAL;
+	if (network_interface((struct network *)s->net, inet_device(s), &info))
+		return -ENODEV;
+	v->size = strlen(info.name) + 1;
+	memcpy(v->bytes, info.name, v->size);
+	return 0;
+}
+
 /* Those of set_kept, and what can only be read of the kind. */
 static int
 get_kept(struct socket *s, int option, size_t room, struct option_value *v)
@@ -433,16 +475,19 @@ get_kept(struct socket *s, int option, size_t room, struct option_value *v)
 	v->number = 0;
 	switch (option) {
 	case SO_BINDTODEVICE:
-	case SO_ATTACH_FILTER:
-		v->size = 0; /* none */
-		return 0;
+		return get_device(s, room, v);
 	case SO_BSDCOMPAT:
 	case SO_INCOMING_NAPI_ID:
 	case SO_ZEROCOPY:
-	case SO_BINDTOIFINDEX:
 	case SO_RESERVE_MEM:
 	case SO_TXREHASH:
+		return 0;
+	case SO_BINDTOIFINDEX:
+		v->number = has_device(s) ? (int32_t)inet_device(s) : 0;
+		return 0;
 	case SO_TIMESTAMPING:
+		v->size = 2 * sizeof(uint32_t); /* and whose clock: nobody's */
+		v->wide = READ_ONCE(s->timestamping);
 		return 0;
 	case SO_TXTIME:
 		v->size = 2 * sizeof(uint32_t); /* clock, flags: none is set */
@@ -511,6 +556,8 @@ get_option(struct socket *s, int option, size_t room, struct option_value *v)
 		return 0;
 	case SO_ERROR:
 		v->number = -socket_take_error(s);
+		if (!v->number)
+			v->number = atomic_exchange(&s->soft_error, 0);
 		return 0;
 	case SO_SNDBUF:
 		v->number = (int32_t)READ_ONCE(s->send_limit);
@@ -583,15 +630,20 @@ linux_getsockopt(int fd, int level, int option, void __user *value, int __user *
 
 	if (!s)
 		return error;
-	error = -EOPNOTSUPP;
-	if (level != SOL_SOCKET)
+	if (level != SOL_SOCKET) {
+		error = s->family == AF_UNIX ? -EOPNOTSUPP : inet_option_get(s, level, option, value, length);
 		goto out;
+	}
 	error = -EFAULT;
 	if (get_user(room, length))
 		goto out;
 	error = -EINVAL;
 	if (room < 0)
 		goto out;
+	if (option == SO_ATTACH_FILTER) {
+		error = socket_filter_option_get(s, room, value, length);
+		goto out;
+	}
 	if (option == SO_PEERGROUPS) {
 		error = get_peer_groups(s, room, value, length);
 		goto out;

@@ -9,6 +9,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/network.h>
 #include <tessera/poll.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
@@ -33,7 +34,8 @@ socket_init(struct socket *s, const struct socket_ops *ops, int family, int type
 	wait_queue_init(&s->read_wait);
 	async_list_init(&s->async);
 	wait_queue_init(&s->write_wait);
-	s->send_limit = s->receive_limit = SOCKET_BUFFER;
+	s->send_limit = (uint32_t)network_setting(&init_network, SETTING_SEND_DEFAULT);
+	s->receive_limit = (uint32_t)network_setting(&init_network, SETTING_RECEIVE_DEFAULT);
 	s->low_water = 1;
 	s->incoming_cpu = -1;
 	s->peek_offset = -1;
@@ -168,6 +170,32 @@ socket_ioctl(struct file *f, unsigned int command, uintptr_t arg)
 	return n < 0 ? n : put_user((int32_t)n, __force_user(int32_t __user *, arg));
 }
 
+static int
+socket_mmap(struct file *f, uint64_t offset, size_t length, uint32_t *flags, struct memory_object **out)
+{
+	struct socket *s = f->private;
+
+	return s->ops->mmap ? s->ops->mmap(s, offset, length, out) : -ENODEV;
+}
+
+static void
+socket_mapped(struct file *f)
+{
+	struct socket *s = f->private;
+
+	if (s->ops->mapped)
+		s->ops->mapped(s, true);
+}
+
+static void
+socket_unmapped(struct file *f)
+{
+	struct socket *s = f->private;
+
+	if (s->ops->mapped)
+		s->ops->mapped(s, false);
+}
+
 static void
 socket_release(struct file *f)
 {
@@ -180,7 +208,7 @@ socket_release(struct file *f)
 static void
 socket_dump(struct file *f)
 {
-	static const char *const states[] = { "unconnected", "listening", "connected" };
+	static const char *const states[] = { "unconnected", "listening", "connecting", "connected" };
 	struct socket *s = f->private;
 
 	if (!s)
@@ -203,6 +231,9 @@ static const struct file_ops socket_file_ops = {
 	.write = socket_write,
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
+	.mmap = socket_mmap,
+	.mapped = socket_mapped,
+	.unmapped = socket_unmapped,
 	.release = socket_release,
 	.dump = socket_dump,
 };

@@ -12,6 +12,7 @@
 #include <tessera/fork.h>
 #include <tessera/inode.h>
 #include <tessera/namespace.h>
+#include <tessera/network.h>
 #include <tessera/pid_namespace.h>
 #include <tessera/slab.h>
 #include <tessera/sysv.h>
@@ -21,7 +22,7 @@
 
 #define FIRST_NUMBER 0xf0000010u
 
-/* Stands for what has no more to it than being another: networks with nothing but a loopback, cgroups. */
+/* Stands for what has no more to it than being another. */
 static void
 plain_release(struct namespace *ns)
 {
@@ -46,7 +47,7 @@ const struct namespace_type namespace_types[NAMESPACE_KINDS] = {
 	[NAMESPACE_CGROUP] = { "cgroup", CLONE_NEWCGROUP, plain_release },
 	[NAMESPACE_IPC] = { "ipc", CLONE_NEWIPC, ipc_release },
 	[NAMESPACE_MOUNT] = { "mnt", CLONE_NEWNS, mount_namespace_release },
-	[NAMESPACE_NET] = { "net", CLONE_NEWNET, plain_release },
+	[NAMESPACE_NET] = { "net", CLONE_NEWNET, network_release },
 	[NAMESPACE_PID] = { "pid", CLONE_NEWPID, pid_namespace_release },
 	[NAMESPACE_TIME] = { "time", CLONE_NEWTIME, plain_release },
 	[NAMESPACE_USER] = { "user", CLONE_NEWUSER, user_namespace_release },
@@ -55,7 +56,6 @@ const struct namespace_type namespace_types[NAMESPACE_KINDS] = {
 
 static struct namespace init_cgroup = { { 1 }, NAMESPACE_CGROUP, 0xeffffffb, &init_user_namespace };
 static struct ipc_holder init_ipc = { { { 1 }, NAMESPACE_IPC, 0xefffffff, &init_user_namespace }, &init_ipc_namespace };
-static struct namespace init_net = { { 1 }, NAMESPACE_NET, 0xf0000000, &init_user_namespace };
 static struct namespace init_time = { { 1 }, NAMESPACE_TIME, 0xeffffffa, &init_user_namespace };
 
 struct namespaces init_namespaces = {
@@ -64,7 +64,7 @@ struct namespaces init_namespaces = {
 		[NAMESPACE_CGROUP] = &init_cgroup,
 		[NAMESPACE_IPC] = &init_ipc.ns,
 		[NAMESPACE_MOUNT] = &init_mount_namespace.ns,
-		[NAMESPACE_NET] = &init_net,
+		[NAMESPACE_NET] = (struct namespace *)&init_network,
 		[NAMESPACE_TIME] = &init_time,
 		[NAMESPACE_UTS] = &init_uts_namespace.ns,
 	},
@@ -207,7 +207,7 @@ renew(struct namespaces *n, uint64_t flags, struct user_namespace *owner, struct
 	if (!error && (flags & CLONE_NEWIPC))
 		error = set_one(n, NAMESPACE_IPC, create_ipc(owner, ipc));
 	if (!error && (flags & CLONE_NEWNET))
-		error = set_one(n, NAMESPACE_NET, create_plain(NAMESPACE_NET, owner));
+		error = set_one(n, NAMESPACE_NET, network_create(owner));
 	if (!error && (flags & CLONE_NEWCGROUP))
 		error = set_one(n, NAMESPACE_CGROUP, create_plain(NAMESPACE_CGROUP, owner));
 	if (!error && (flags & CLONE_NEWPID)) {

@@ -70,11 +70,15 @@ waiter_add(struct wait_queue *q, struct waiter *w)
 	spin_unlock_irq(&q->lock, flags);
 }
 
-/* Wake exclusive waiters until `exclusive` have used it up; others too unless told so. The queue's lock is held. */
-static void
+/*
+ * Wake exclusive waiters until `exclusive` have used it up; others too unless told so. True: somebody has used it up. The
+ * queue's lock is held.
+ */
+static bool
 wake_locked(struct wait_queue *q, uint32_t key, uint32_t exclusive, bool others)
 {
 	struct waiter *w, *tmp;
+	bool used = false;
 
 	list_for_each_safe (w, tmp, &q->waiters, node) {
 		bool alone = w->exclusive;
@@ -83,11 +87,15 @@ wake_locked(struct wait_queue *q, uint32_t key, uint32_t exclusive, bool others)
 			break;
 		if (!alone && !others)
 			continue;
-		if (w->wake(w, key) && alone) {
+		if (!w->wake(w, key))
+			continue;
+		used = true;
+		if (alone) {
 			w->woken = true;
 			exclusive--;
 		}
 	}
+	return used;
 }
 
 void
@@ -107,7 +115,7 @@ waiter_remove(struct waiter *w)
 		if (config_misuse_check && is_own(w))
 			w->thread->waiters--;
 		if (w->woken && is_own(w))
-			wake_locked(q, 0, 1, false);
+			(void)wake_locked(q, 0, 1, false);
 	}
 	spin_unlock_irq(&q->lock, flags);
 }
@@ -141,23 +149,25 @@ wait_queue_dump(const struct wait_queue *q)
  * (5). The barrier makes (4), whatever the caller wrote, visible before the list is looked at. Other CPUs are
  * interrupted when the lock is free again: who runs there removes its waiter first of all.
  */
-void
+bool
 wake_queue(struct wait_queue *q, uint32_t key, uint32_t exclusive)
 {
 	uint64_t outer, flags;
+	bool used;
 
 	memory_barrier();
 	if (list_is_empty(&q->waiters))
-		return;
+		return false;
 	outer = arch_irq_save();
 	sched_kicks_hold();
 	flags = spin_lock_irq_nested(&q->lock);
-	wake_locked(q, key, exclusive, true);
+	used = wake_locked(q, key, exclusive, true);
 	spin_unlock_irq(&q->lock, flags);
 	sched_kicks_send();
 	arch_irq_restore(outer);
 	if (READ_ONCE(this_cpu()->need_resched))
 		schedule_preempted();
+	return used;
 }
 
 /* (1), second half; the store is a full barrier, so (2) is read after it. */

@@ -79,6 +79,8 @@ spin_for_both(void *arg)
 	spin_lock(turned ? &right : &left);
 	atomic_add(&ready, 1);
 	wait_for_ready(2);
+	if (turned)
+		log_print(LOG_ERR, "ktest: it hangs\n");
 	spin_lock_nested(turned ? &left : &right);
 	thread_exit();
 }
@@ -87,10 +89,10 @@ spin_for_both(void *arg)
 static void __noinline
 hang_deadlock_spin(void)
 {
-	log_print(LOG_ERR, "ktest: it hangs\n");
 	start_thread("adam", spin_for_both, NULL);
 	start_thread("eve", spin_for_both, &ready);
-	stay();
+	for (;;)
+		ktest_sleep_ns(NSEC_PER_SEC);
 }
 
 static void __noinline

@@ -126,6 +126,9 @@ void
 anonymous_init(void)
 {
 	anonymous = filesystem_create(&anonymous_type);
+	/* Of sockets with a number of one digit netstat(8) says that they are nobody's. */
+	if (anonymous)
+		anonymous->next_inode = 1000;
 	shared = anonymous ? inode_create(anonymous, 0600) : NULL;
 	if (!shared)
 		panic("no memory for anonymous files");

@@ -116,6 +116,17 @@ loop_add_looker(struct looker *l)
 	lookers = l;
 }
 
+void
+loop_drop_looker(struct looker *l)
+{
+	struct looker **at = &lookers;
+
+	while (*at && *at != l)
+		at = &(*at)->next;
+	if (*at)
+		*at = l->next;
+}
+
 static uint64_t
 nanoseconds(void)
 {

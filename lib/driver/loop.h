@@ -58,6 +58,8 @@ void loop_add_hook(struct batch_hook *h);
 
 /* From now on l->look() is called instead of waiting, if that pays, and l->listen() before each wait. */
 void loop_add_looker(struct looker *l);
+/* Not from within its own look() or listen(). */
+void loop_drop_looker(struct looker *l);
 
 /* Wait once, up to `milliseconds` (-1: for ever), and serve what came. */
 void loop_once(int milliseconds);

@@ -9,6 +9,10 @@
  * serves.
  *
  * A disk's next driver is a process already, which waits for its device here (--device-later).
+ *
+ * The network stack has all cards of the machine, and asks for nothing: it is given its door to the kernel first, then each
+ * card, then the word that these are all; and later those that come. When a card goes, the stack is killed and begins anew
+ * without it. Until the door comes it is a spare process.
  */
 #ifndef DRIVER_MANAGER_H
 #define DRIVER_MANAGER_H
@@ -20,6 +24,7 @@
 #define MANAGER_WAITS	     5 /* no answer: it lives, and waits for its device */
 #define MANAGER_WANTS_RANDOM 3 /* /dev/random, to write to */
 #define MANAGER_WANTS_INPUT  6 /* /dev/uinput, with the device that a predecessor made, if there was one */
+#define MANAGER_WANTS_NETWORK 7 /* nobody asks by this: what the network stack is given, and is not asked for */
 #define MANAGER_WANTS_TTY    4 /* the master of a terminal, which is /dev/hvc0, hvc1, ... for programs */
 
 #define MANAGER_DISK_MAX 96
@@ -43,6 +48,27 @@ struct manager_answer {
 	struct manager_lent lent;
 };
 
+/* What the manager gives to the network stack. */
+enum manager_gives {
+	MANAGER_GIVES_DOOR = 1, /* a descriptor of /dev/netd */
+	MANAGER_GIVES_CARD,	/* two: of the device and of the container for its memory */
+	MANAGER_GIVES_NO_MORE,	/* none: these were the cards that there are now */
+};
+
+#define MANAGER_FDS_MAX 2
+
+struct manager_gift {
+	uint32_t what;
+	char name[32]; /* of a card: its address */
+};
+
+/*
+ * For the stack: what is given next, as enum manager_gives, and its descriptors; or a negative errno: -EAGAIN, nothing now
+ * and `wait` is false; -EPIPE, there is no manager any more.
+ */
+int manager_take_gift(int manager_fd, struct manager_gift *gift, int fds[MANAGER_FDS_MAX], bool wait);
+/* For the manager. 0, or a negative errno: it is dead, or does not listen. */
+int manager_give(int stack_fd, const struct manager_gift *gift, const int *fds);
 /* For a driver: the descriptor of the VDUSE device of `disk`, which has so many sectors, or a negative errno. */
 int manager_ask_vduse(int manager_fd, const char *disk, uint64_t sectors, const struct vduse_kind *kind,
 	struct manager_answer *answer);

@@ -54,6 +54,17 @@ add_status(struct virtio *v, uint8_t bits)
 }
 
 int
+virtio_reset(struct virtio *v)
+{
+	/* 4.1.4.3.2: reset is done when it reads 0. A device that is gone reads ones. */
+	write8(v->common, VIRTIO_STATUS, 0);
+	for (unsigned left = 1000000; read8(v->common, VIRTIO_STATUS) != 0;)
+		if (--left == 0)
+			return -ENODEV;
+	return 0;
+}
+
+int
 virtio_begin(struct virtio *v, struct device *d, uint64_t wanted)
 {
 	*v = (struct virtio){ .device = d };
@@ -62,11 +73,8 @@ virtio_begin(struct virtio *v, struct device *d, uint64_t wanted)
 		log_error("no virtio device of version 1");
 		return -ENODEV;
 	}
-	/* 4.1.4.3.2: reset is done when it reads 0. A device that is gone reads ones. */
-	write8(v->common, VIRTIO_STATUS, 0);
-	for (unsigned left = 1000000; read8(v->common, VIRTIO_STATUS) != 0;)
-		if (--left == 0)
-			return -ENODEV;
+	if (virtio_reset(v) < 0)
+		return -ENODEV;
 	device_bus_master(d, true);
 	add_status(v, VIRTIO_ACKNOWLEDGE);
 	add_status(v, VIRTIO_DRIVER);

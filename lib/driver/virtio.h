@@ -30,6 +30,13 @@ struct virtio_ring {
 	unsigned size;
 };
 
+/* What we know of a descriptor; the device could write to what it sees of it. */
+struct virtio_slot {
+	void *cookie;	/* of the chain that it begins; NULL: it begins none */
+	uint16_t next;	/* among the free ones, or in the chain */
+	uint16_t count; /* of descriptors in the chain that it begins */
+};
+
 struct virtio_queue {
 	struct virtio *virtio;
 	unsigned index, size, vector;
@@ -38,13 +45,13 @@ struct virtio_queue {
 	struct vring_used *used;
 	volatile uint8_t *doorbell;
 	uint16_t free_count;	/* descriptors */
-	uint16_t free_head;	/* chained by `next` */
+	uint16_t free_head;
 	uint16_t avail_next;	/* avail->idx as it will be told */
 	uint16_t avail_told;	/* at the last kick */
 	uint16_t used_next;	/* the next to look at */
 	struct dma indirect;	/* a table of `table_size` for each descriptor; table_size 0: none */
 	unsigned table_size;
-	void **cookies;		/* by the head of a chain */
+	struct virtio_slot *slots;
 };
 
 /*
@@ -52,6 +59,8 @@ struct virtio_queue {
  * -ENODEV when it is no modern virtio device, -EPROTO when it refuses, -EPERM when it goes past the IOMMU that there is.
  */
 int virtio_begin(struct virtio *v, struct device *d, uint64_t wanted);
+/* Make the device silent: it forgets all. -ENODEV: it does not do so. */
+int virtio_reset(struct virtio *v);
 static inline bool
 virtio_has(const struct virtio *v, unsigned bit)
 {
@@ -85,5 +94,9 @@ void virtio_queue_kick(struct virtio_queue *q);
 void *virtio_queue_take(struct virtio_queue *q, uint32_t *written);
 /* Ask for an interrupt at the next one used; true: one is there already, look again. */
 bool virtio_queue_listen(struct virtio_queue *q);
+/* Until then there need be none. */
+void virtio_queue_quiet(struct virtio_queue *q);
+/* Free what is ours of the queue, also of one that was never begun. The device has been reset. */
+void virtio_queue_end(struct virtio_queue *q);
 
 #endif

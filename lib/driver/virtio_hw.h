@@ -63,6 +63,8 @@
 
 #define VIRTIO_NO_VECTOR 0xffff
 
+#define VIRTIO_ISR_CONFIG 2 /* 4.1.4.5: not a queue but the configuration has changed */
+
 /* The split virtqueue: 2.6. */
 struct vring_desc {
 	uint64_t addr;

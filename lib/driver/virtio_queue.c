@@ -2,13 +2,15 @@
 /*
  * virtio_queue.c - the driver's side of a split virtqueue: 2.6.
  *
- * Free descriptors are chained by `next`. A request takes one for each buffer, or one for all that points to
- * the table of its own among `indirect` (2.6.5.3). Who writes what: the descriptors, avail and used_event are ours,
- * used and avail_event the device's. The device's words are checked: a head that we did not give is ignored.
+ * Which descriptors are free and which make a chain is known in `slots`, which is not the device's memory. A request
+ * takes one descriptor for each buffer, or one for all that points to the table of its own among `indirect` (2.6.5.3). Who
+ * writes what: the descriptors, avail and used_event are ours, used and avail_event the device's. The device's words are
+ * checked: a head that we did not give is ignored.
  *
  * Two pairs of barriers decide who is told:
  *   1. we publish avail->idx, barrier, read avail_event;   the device writes avail_event, barrier, reads avail->idx
  *   2. we write used_event, barrier, read used->idx;       the device publishes used->idx, barrier, reads used_event
+ * Without events it is avail->flags in place of used_event.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -45,8 +47,11 @@ make_rings(struct virtio_queue *q, struct dma *m)
 	q->desc = m->addr;
 	q->avail = (void *)((char *)m->addr + desc);
 	q->used = (void *)((char *)m->addr + used_at);
+	q->slots = calloc(q->size, sizeof(*q->slots));
+	if (!q->slots)
+		return -ENOMEM;
 	for (unsigned i = 0; i < q->size; i++)
-		q->desc[i].next = i + 1;
+		q->slots[i].next = i + 1;
 	q->free_count = q->size;
 	return 0;
 }
@@ -108,18 +113,18 @@ virtio_queue_begin(struct virtio *v, struct virtio_queue *q, unsigned index, uns
 		table_size = q->table_size;
 		error = dma_alloc(v->device, &q->indirect, sizeof(struct vring_desc) * table_size * q->size);
 	}
-	q->cookies = calloc(q->size, sizeof(void *));
-	if (error || !q->cookies)
-		return error ? error : -ENOMEM;
+	if (error)
+		return error;
 	return enable(v, q, &(struct virtio_ring){
 		.size = q->size, .desc = m.bus, .avail = m.bus + ((char *)q->avail - (char *)m.addr),
 		.used = m.bus + ((char *)q->used - (char *)m.addr),
 	}, vector);
 }
 
-/* Fill `desc` from its index `at` on: by the chain of the free ones, or one after the other in a table. */
+/* Fill `desc` from its index `at` on: by the chain of the free ones, or one after the other in a table (slots NULL). */
 static uint16_t
-fill(struct vring_desc *desc, uint16_t at, const struct virtio_buffer *buffers, unsigned out, unsigned in, bool table)
+fill(struct vring_desc *desc, uint16_t at, const struct virtio_buffer *buffers, unsigned out, unsigned in,
+	const struct virtio_slot *slots)
 {
 	uint16_t last = at;
 
@@ -127,10 +132,9 @@ fill(struct vring_desc *desc, uint16_t at, const struct virtio_buffer *buffers, 
 		desc[at].addr = buffers[i].bus;
 		desc[at].len = buffers[i].size;
 		desc[at].flags = (i < out ? 0 : VRING_DESC_WRITE) | VRING_DESC_NEXT;
-		if (table)
-			desc[at].next = at + 1;
 		last = at;
-		at = desc[at].next;
+		at = slots ? slots[at].next : at + 1;
+		desc[last].next = at;
 	}
 	desc[last].flags &= ~VRING_DESC_NEXT;
 	return at;
@@ -148,17 +152,18 @@ virtio_queue_add(struct virtio_queue *q, const struct virtio_buffer *buffers, un
 	if (table) {
 		size_t offset = sizeof(struct vring_desc) * q->table_size * head;
 
-		fill((void *)((char *)q->indirect.addr + offset), 0, buffers, out, in, true);
-		q->free_head = q->desc[head].next;
+		fill((void *)((char *)q->indirect.addr + offset), 0, buffers, out, in, NULL);
+		q->free_head = q->slots[head].next;
 		q->desc[head].addr = q->indirect.bus + offset;
 		q->desc[head].len = sizeof(struct vring_desc) * count;
 		q->desc[head].flags = VRING_DESC_INDIRECT;
 		count = 1;
 	} else {
-		q->free_head = fill(q->desc, head, buffers, out, in, false);
+		q->free_head = fill(q->desc, head, buffers, out, in, q->slots);
 	}
 	q->free_count -= count;
-	q->cookies[head] = cookie;
+	q->slots[head].cookie = cookie;
+	q->slots[head].count = count;
 	q->avail->ring[q->avail_next++ % q->size] = head;
 	__atomic_store_n(&q->avail->idx, q->avail_next, __ATOMIC_RELEASE);
 	return 0;
@@ -186,15 +191,13 @@ virtio_queue_kick(struct virtio_queue *q)
 static void
 free_chain(struct virtio_queue *q, uint16_t head)
 {
-	uint16_t last = head, count = 1;
+	uint16_t last = head;
 
-	while (q->desc[last].flags & VRING_DESC_NEXT) {
-		last = q->desc[last].next;
-		count++;
-	}
-	q->desc[last].next = q->free_head;
+	for (unsigned i = 1; i < q->slots[head].count; i++)
+		last = q->slots[last].next;
+	q->slots[last].next = q->free_head;
 	q->free_head = head;
-	q->free_count += count;
+	q->free_count += q->slots[head].count;
 }
 
 void *
@@ -202,13 +205,13 @@ virtio_queue_take(struct virtio_queue *q, uint32_t *written)
 {
 	while (__atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) != q->used_next) {
 		struct vring_used_elem element = q->used->ring[q->used_next++ % q->size];
-		void *cookie = element.id < q->size ? q->cookies[element.id] : NULL;
+		void *cookie = element.id < q->size ? q->slots[element.id].cookie : NULL;
 
 		if (!cookie) {
 			log_error("queue %u: the device gives back %u, which it was not given", q->index, element.id);
 			continue;
 		}
-		q->cookies[element.id] = NULL;
+		q->slots[element.id].cookie = NULL;
 		free_chain(q, element.id);
 		if (written)
 			*written = element.len;
@@ -222,7 +225,24 @@ virtio_queue_listen(struct virtio_queue *q)
 {
 	if (virtio_has(q->virtio, VIRTIO_EVENT_IDX)) {
 		*(volatile uint16_t *)used_event(q) = q->used_next;
-		full_barrier(); /* pair 2 */
+	} else {
+		*(volatile uint16_t *)&q->avail->flags = 0;
 	}
+	full_barrier(); /* pair 2 */
 	return __atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) != q->used_next;
+}
+
+void
+virtio_queue_quiet(struct virtio_queue *q)
+{
+	/* With events: the one that was asked for has passed, or comes once; the next is as far away as indices turn over. */
+	if (!virtio_has(q->virtio, VIRTIO_EVENT_IDX))
+		*(volatile uint16_t *)&q->avail->flags = VRING_AVAIL_NO_INTERRUPT;
+}
+
+void
+virtio_queue_end(struct virtio_queue *q)
+{
+	free(q->slots);
+	q->slots = NULL;
 }

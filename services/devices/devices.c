@@ -47,10 +47,10 @@
 #define PATIENCE_MS    10000
 #define STATUS_FILE    "/run/devices/status"
 
-static struct managed *all;
+struct managed *managed_all;
 static int settled_fd = -1;
-static bool settling = true;
-static bool status_is_old; /* the file; it is written when what happened at once has been dealt with */
+bool settling = true;
+bool status_is_old; /* the file; it is written when what happened at once has been dealt with */
 static void start(struct watch *w);
 static uint64_t begun;
 static unsigned patience = PATIENCE_MS;
@@ -75,7 +75,7 @@ write_status(void)
 	if (!status_is_old || !(file = fopen(STATUS_FILE ".new", "we")))
 		return;
 	status_is_old = false;
-	for (const struct managed *m = all; m; m = m->next)
+	for (const struct managed *m = managed_all; m; m = m->next)
 		fprintf(file, "%s %s %s pid %d starts %u failures %u wait %llu\n", m->address, m->rule->driver, names[m->state],
 			m->pid, m->starts, m->failures, (unsigned long long)m->wait);
 	fclose(file);
@@ -103,8 +103,8 @@ count_names(const char *folder, const char *prefix)
 	return count;
 }
 
-/* Started, and what it serves is there: the kernel makes a disk a moment after its driver has begun. */
-static bool
+/* The kernel makes a disk a moment after its driver has begun. */
+bool
 is_tried(const struct managed *m)
 {
 	if (m->state == RUNNING)
@@ -120,13 +120,16 @@ is_tried(const struct managed *m)
 static void
 begin_next(struct watch *w)
 {
-	for (struct managed *m = all; m && now_ms() < begun + SETTLE_MS; m = m->next) {
-		if (m->platform || is_tried(m)) /* nobody's name depends on old devices, which are slow */
+	for (struct managed *m = managed_all; m && now_ms() < begun + SETTLE_MS; m = m->next) {
+		/* Nobody's name depends on old devices, which are slow; the network stack has all cards at once. */
+		if (m->platform || is_stack(m) || is_card(m) || is_tried(m))
 			continue;
 		if (m->state == WAITING && m->failures == 0)
 			start(&m->timer);
 		return;
 	}
+	if (!stack_is_tried() && now_ms() < begun + SETTLE_MS)
+		return;
 	loop_forget(w);
 	close(w->fd);
 	w->fd = -1;
@@ -135,12 +138,12 @@ begin_next(struct watch *w)
 	if (settled_fd >= 0)
 		close(settled_fd);
 	settled_fd = -1;
-	for (struct managed *m = all; m; m = m->next)
+	for (struct managed *m = managed_all; m; m = m->next)
 		if (m->state == WAITING && m->failures == 0)
 			start(&m->timer);
 }
 
-static void
+void
 change(struct managed *m, enum state state)
 {
 	m->state = state;
@@ -149,7 +152,7 @@ change(struct managed *m, enum state state)
 
 /* ------------------------------------------------------------------------------------------ life and death */
 
-static void
+void
 stop_watching(struct watch *w)
 {
 	if (w->fd < 0)
@@ -169,7 +172,7 @@ set_timer(struct managed *m, uint64_t milliseconds)
 	timerfd_settime(m->timer.fd, 0, &when, NULL);
 }
 
-static void
+void
 wait_for_start(struct managed *m, uint64_t milliseconds)
 {
 	set_timer(m, milliseconds);
@@ -178,7 +181,7 @@ wait_for_start(struct managed *m, uint64_t milliseconds)
 }
 
 /* 10 ms, and three times as long after each further failure. */
-static void
+void
 failed(struct managed *m)
 {
 	uint64_t wait = 10;
@@ -216,7 +219,9 @@ died(struct watch *w)
 	stop_watching(&m->child);
 	stop_watching(&m->socket);
 	m->pid = 0;
-	if (!m->iommu)
+	if (is_stack(m))
+		take_cards_back();
+	else if (!m->iommu)
 		unbind_device(m);
 	if (WIFSIGNALED(status))
 		log_info("%s: %s was killed by signal %d", m->address, m->rule->driver, WTERMSIG(status));
@@ -261,7 +266,7 @@ heard(struct watch *w)
 		m->started = now_ms();
 		log_info("%s: %s runs, pid %d", m->address, m->rule->driver, m->pid);
 		change(m, RUNNING);
-		if (m->rule->door == MANAGER_WANTS_VDUSE)
+		if (m->rule->door == MANAGER_WANTS_VDUSE || is_stack(m))
 			set_timer(m, SPARE_MS);
 		return;
 	}
@@ -282,8 +287,19 @@ start(struct watch *w)
 
 	if (m->state != WAITING)
 		return;
+	if (is_card(m)) {
+		start_card(m);
+		return;
+	}
 	leave_doors(m);
-	if (bind_device(m) < 0 || (pid = start_driver(m)) < 0) {
+	if (!is_stack(m) && bind_device(m) < 0) {
+		failed(m);
+		return;
+	}
+	pid = start_driver(m);
+	if (pid < 0) {
+		if (m->failures == 0)
+			log_error("%s: %s cannot be started: %s", m->address, m->rule->driver, strerror(-pid));
 		failed(m);
 		return;
 	}
@@ -341,15 +357,18 @@ kill_silent(struct managed *m)
 static void
 look_for_silent(struct watch *w)
 {
-	for (struct managed *m = all; m; m = m->next)
+	for (struct managed *m = managed_all; m; m = m->next)
 		if (m->state == RUNNING || m->state == STARTING)
 			kill_silent(m);
 }
 
-/* The device is gone, or the kernel wants it back: nothing of ours may hold it. */
-static void
+void
 give_up(struct managed *m)
 {
+	if (is_card(m)) {
+		give_up_card(m);
+		return;
+	}
 	if (m->pid > 0) {
 		kill(m->pid, SIGKILL);
 		waitpid(m->pid, NULL, 0);
@@ -373,58 +392,15 @@ asked_back(struct watch *w)
 
 /* ---------------------------------------------------------------------------------- what devices there are */
 
-static uint32_t
-read_number(const char *address, const char *file)
+struct managed *
+make_managed(const char *address, const struct rule *rule)
 {
-	char path[96], text[32] = "";
-	int fd;
+	struct managed *m = calloc(1, sizeof(*m)), **end = &managed_all;
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", address, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = '\0';
-	if (fd >= 0)
-		close(fd);
-	return strtoul(text, NULL, 16);
-}
-
-static uint64_t
-node_of(const char *address, bool platform)
-{
-	char path[96];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s", platform ? "platform" : "pci", address);
-	return stat(path, &st) < 0 ? 0 : st.st_ino;
-}
-
-static void
-found(const char *address, bool platform)
-{
-	const struct rule *rule;
-	uint64_t node = node_of(address, platform);
-	struct managed *m, **end;
-
-	for (m = all; m; m = m->next) {
-		if (strcmp(m->address, address) == 0) {
-			m->seen = m->node == node; /* another in its place is found when this one has been forgotten */
-			return;
-		}
-	}
-	if (platform)
-		rule = table_find_platform(address);
-	else
-		rule = table_find(read_number(address, "class"), read_number(address, "vendor"), read_number(address, "device"));
-	if (!rule)
-		return;
-	m = calloc(1, sizeof(*m));
 	if (!m)
-		return;
+		return NULL;
 	snprintf(m->address, sizeof(m->address), "%s", address);
 	m->rule = rule;
-	m->platform = platform;
-	m->node = node;
-	m->seen = true;
 	for (unsigned i = 0; i < INPUTS_MAX; i++)
 		m->inputs[i] = -1;
 	m->child.fd = m->socket.fd = m->request.fd = m->timer.fd = m->tty = -1;
@@ -432,64 +408,21 @@ found(const char *address, bool platform)
 	m->timer.ready = time_came;
 	m->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (m->timer.fd < 0 || loop_watch_edge(&m->timer) < 0) {
-		free(m);
-		return;
-	}
-	for (end = &all; *end; end = &(*end)->next)
-		;
-	*end = m;
-	log_info("%s: found, for %s", address, rule->driver);
-	if (settling)
-		change(m, WAITING);
-	else
-		wait_for_start(m, 0);
-}
-
-/* Of one bus, which was looked through as a whole. */
-static void
-forget_missing(bool platform)
-{
-	struct managed **at = &all, *m;
-
-	while ((m = *at)) {
-		if (m->seen || m->platform != platform) {
-			m->seen = false;
-			at = &m->next;
-			continue;
-		}
-		log_info("%s: gone", m->address);
-		*at = m->next;
-		give_up(m);
-		destroy_doors(m);
 		stop_watching(&m->timer);
 		free(m);
-		status_is_old = true;
+		return NULL;
 	}
-}
-
-static void
-scan_bus(const char *folder, bool platform)
-{
-	struct dirent **names;
-	int count = scandir(folder, &names, NULL, alphasort);
-
-	if (count < 0)
-		return;
-	for (int i = 0; i < count; i++) {
-		if (names[i]->d_name[0] != '.' && strlen(names[i]->d_name) < 32)
-			found(names[i]->d_name, platform);
-		free(names[i]);
-	}
-	free(names);
-	forget_missing(platform);
+	while (*end)
+		end = &(*end)->next;
+	*end = m;
+	return m;
 }
 
 static void
 scan(void)
 {
-	scan_bus("/sys/bus/pci/devices", false);
-	scan_bus("/sys/bus/platform/devices", true);
-	for (struct managed *m = all; m; m = m->next)
+	find_devices();
+	for (struct managed *m = managed_all; m; m = m->next)
 		if (m->state == RUNNING && now_ms() >= m->started + patience)
 			drop_left_doors(m);
 	destroy_left();
@@ -612,9 +545,10 @@ main(int argc, char **argv)
 	begun = now_ms();
 	loop_add_hook(&hook);
 	listen_for_devices();
+	listen_for_interfaces();
 	scan();
 	loop_run();
-	for (struct managed *m = all; m; m = m->next)
+	for (struct managed *m = managed_all; m; m = m->next)
 		give_up(m);
 	return 0;
 }

@@ -95,10 +95,43 @@ struct managed {
 	int inputs[INPUTS_MAX];
 };
 
+/* devices.c: all that there are, in the order in which they were found. */
+extern struct managed *managed_all;
+extern bool settling;	   /* at first one is begun after the other */
+extern bool status_is_old; /* the file; it is written when what happened at once has been dealt with */
+struct managed *make_managed(const char *address, const struct rule *rule);
+void stop_watching(struct watch *w); /* and close it, if it is open */
+void change(struct managed *m, enum state state);
+void wait_for_start(struct managed *m, uint64_t milliseconds);
+/* It could not be started, or died too early: it waits, longer each time. */
+void failed(struct managed *m);
+/* The device is gone, or the kernel wants it back, or another instance is to begin: nothing of ours may hold it. */
+void give_up(struct managed *m);
+/* It was started, and what it serves is there; or it will not be so soon. */
+bool is_tried(const struct managed *m);
+
+/* find.c: have a `managed` for each device that is there and has a driver, and no other. */
+void find_devices(void);
+
+/* stack.c: the network stack, and the cards, which have no process of their own. */
+bool is_stack(const struct managed *m);
+bool is_card(const struct managed *m);
+void have_stack(const struct rule *rule); /* a card was found */
+/* The stack is wanted, too, where a program makes an interface of its own (TUN, TAP). */
+void listen_for_interfaces(void);
+bool stack_is_tried(void);
+/* Give a new instance its door and all cards. A negative errno: it is dead, or there is no door. */
+int give_network(int socket);
+/* The card's time has come, if the stack runs; otherwise it starts with that. */
+void start_card(struct managed *card);
+void take_cards_back(void); /* the stack is dead */
+void give_up_card(struct managed *card);
+
 /* table.c: read all of `folder`; the rule for a device, or NULL. */
 int table_read(const char *folder);
 const struct rule *table_find(uint32_t class, uint16_t vendor, uint16_t product);
 const struct rule *table_find_platform(const char *name);
+const struct rule *table_find_network(void); /* the network stack's */
 
 /* bind.c: give the device to VFIO and open it, or take all that back. A negative errno. */
 extern bool without_iommu; /* --without-iommu: devices are given out all the same */

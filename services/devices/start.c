@@ -4,9 +4,11 @@
  * a socket to the manager. No user, no group, no files (its root is an empty folder), no environment. Its first argument
  * is its name behind '@': when the machine stops, whoever ends all processes spares it (services/init/init.h).
  *
- * A spare process is a disk's next driver: it was started, has the socket, and waits there for device and container. A
- * death then costs neither a fork nor an exec. It holds nothing until it is needed, and is needed only if the program's
- * file is still the one that it was started from.
+ * The network stack has the socket alone, and is given its cards by it: stack.c.
+ *
+ * A spare process is a disk's next driver, or the next stack: it was started, has the socket, and waits there for its
+ * devices. A death then costs neither a fork nor an exec. It holds nothing until it is needed, and is needed only if the
+ * program's file is still the one that it was started from.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +73,9 @@ child(struct managed *m, int manager, int program, bool spare)
 	sigset_t none;
 	int n = 5, null;
 
-	if (spare) {
+	if (is_stack(m)) {
+		; /* it is given all by the socket */
+	} else if (spare) {
 		arguments[n++] = "--device-later";
 	} else {
 		arguments[n++] = "--device-fd";
@@ -132,7 +136,8 @@ use_spare(struct managed *m)
 		return 0;
 	if (stat(m->rule->program, &now) < 0 || now.st_dev != s->device || now.st_ino != s->inode ||
 		now.st_size != s->size || now.st_mtim.tv_sec != s->changed.tv_sec ||
-		now.st_mtim.tv_nsec != s->changed.tv_nsec || manager_give_device(s->socket, m->device, m->container) < 0) {
+		now.st_mtim.tv_nsec != s->changed.tv_nsec ||
+		(is_stack(m) ? give_network(s->socket) : manager_give_device(s->socket, m->device, m->container)) < 0) {
 		drop_spare(m);
 		return 0;
 	}
@@ -156,6 +161,17 @@ start_driver(struct managed *m)
 		return -errno;
 	pid = start_process(m, program, false, &m->socket.fd);
 	close(program);
+	if (pid > 0 && is_stack(m)) {
+		int error = give_network(m->socket.fd);
+
+		if (error) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+			close(m->socket.fd);
+			m->socket.fd = -1;
+			return error;
+		}
+	}
 	return pid;
 }
 

@@ -6,9 +6,9 @@
  *   match class=CCSSPP        by class, subclass and interface, in hexadecimal; '.' is any digit
  *   match device=VVVV:PPPP    by vendor and product
  *   match platform=NAME       one of the machine's old devices: ports and interrupt lines
- *   upper block|random|tty|input
+ *   upper block|random|tty|input|network
  *                             it is a disk, a source of random numbers, a terminal, a keyboard or mouse: what it may
- *                             ask the manager for
+ *                             ask the manager for; or a network card, for the one process that drives all of them
  *   option WORD               one more argument for the program
  *
  * Each "match" is a rule of its own; files are read by name, and the first rule that fits holds.
@@ -92,7 +92,8 @@ read_line(struct rule *common, char *line)
 		common->door = strcmp(value, "block") == 0 ? MANAGER_WANTS_VDUSE :
 			       strcmp(value, "random") == 0 ? MANAGER_WANTS_RANDOM :
 			       strcmp(value, "tty") == 0 ? MANAGER_WANTS_TTY :
-			       strcmp(value, "input") == 0 ? MANAGER_WANTS_INPUT : 0;
+			       strcmp(value, "input") == 0 ? MANAGER_WANTS_INPUT :
+			       strcmp(value, "network") == 0 ? MANAGER_WANTS_NETWORK : 0;
 		return common->door != 0;
 	}
 	if (strcmp(word, "option") == 0 && common->option_count < 8)
@@ -153,6 +154,15 @@ table_find(uint32_t class, uint16_t vendor, uint16_t product)
 		if (r->vendor ? r->vendor == vendor && r->product == product : (class & r->class_mask) == r->class)
 			return r;
 	}
+	return NULL;
+}
+
+const struct rule *
+table_find_network(void)
+{
+	for (const struct rule *r = rules; r; r = r->next)
+		if (r->door == MANAGER_WANTS_NETWORK)
+			return r;
 	return NULL;
 }
 

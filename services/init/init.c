@@ -118,22 +118,6 @@ mount_all(void)
 	(void)symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
-/* Bring the loopback interface up; a kernel without sockets has none. */
-static void
-loopback_up(void)
-{
-	struct ifreq request = { .ifr_name = "lo" };
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (s < 0)
-		return;
-	if (ioctl(s, SIOCGIFFLAGS, &request) == 0) {
-		request.ifr_flags |= IFF_UP | IFF_RUNNING;
-		(void)ioctl(s, SIOCSIFFLAGS, &request);
-	}
-	close(s);
-}
-
 /*
  * Open a serial port and switch off all that a terminal would do to the bytes.
  * Returns a descriptor with close-on-exec, or -1 with errno.
@@ -363,6 +347,7 @@ static void
 mount_disks(void)
 {
 	disks_mount();
+	network_tell_root();
 	become_init_of_root();
 }
 
@@ -543,10 +528,10 @@ main(void)
 		set_standard(console, console);
 	}
 	(void)sethostname("tessera", strlen("tessera"));
-	loopback_up();
 	load_modules();
 	set_environment();
 	start_devices();
+	network_start();
 	command = read_file(COMMAND_FILE);
 	ramdisk = ramdisk_wanted() && ramdisk_mount() == 0;
 	if (!ramdisk)

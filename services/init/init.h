@@ -34,6 +34,10 @@ void disks_mount(void);
 extern bool disks_mounted;  /* there is something to unmount */
 extern int disks_initramfs; /* the first root, to go back to when another took its place, or -1 */
 
+/* network.c: the loopback interface, and addresses for network cards. */
+void network_start(void);
+void network_tell_root(void); /* another root took the place of the first: it is told whom to ask for names */
+
 /* stop.c: end what runs, unmount what daemons serve, wait for these. Afterwards the power may go. */
 void stop_all(void);
 

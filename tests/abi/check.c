@@ -381,6 +381,23 @@ hear(struct report *r, int *seconds)
 }
 
 /*
+ * CHECK_LATE_KEYS: letters for /proc/sysrq-trigger when a case's time is over, so that the kernel's log says what every
+ * thread waits for.
+ */
+static void
+tell_threads(void)
+{
+	const char *keys = getenv("CHECK_LATE_KEYS");
+	int fd = keys ? open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	for (; *keys; keys++)
+		(void)!write(fd, keys, 1);
+	close(fd);
+}
+
+/*
  * Listen until the case has ended, has failed or its time is over. Returns true and its wait
  * status, or false when it had to be killed.
  */
@@ -411,6 +428,8 @@ supervise(pid_t pid, int fd, struct report *r, int *status)
 			ended = true;
 		bool late = check_now_ms() - start > seconds * times * 1000LL;
 		if (!ended && (late || r->failed)) {
+			if (!r->failed)
+				tell_threads();
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL);
 			waitpid(pid, status, 0);

@@ -8,6 +8,10 @@ say so (-erms, -fsrm), and both kernels move eight bytes at a time. Linux runs w
 does not need on this processor either, and trusts the TSC as Tessera does.
 """
 import re
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,6 +105,66 @@ def disk_items():
     return names + [f"recovery_{d}{tail}" for d in ("virtio_blk", "nvme") for tail in ("", ".p99", ".longest")]
 
 
+WIRE = TOP / "bench/wire"
+WIRE_PROGRAM = TOP / "build/bench/wire"
+WIRE_ITEMS = re.findall(r'^\t\{ "(\w+)", "', (WIRE / "wire.c").read_text(), re.M)
+SERVERS = re.findall(r"^\titem (\w+)", (WIRE / "run").read_text(), re.M)
+RECOVERY = [f"{what}{tail}" for what in ("recovery_byte", "recovery_connect") for tail in ("", ".p99", ".longest")]
+
+
+@contextmanager
+def on_the_host(*words):
+    """bench/wire's program on the host meanwhile: the first word that it says."""
+    process = subprocess.Popen([WIRE_PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def with_prefix(prefix, names):
+    return [f"{prefix}_{name}" for name in names]
+
+
+@dataclass
+class Wire(Group):
+    """A machine that asks a server on the host, which QEMU's user network shows as 10.0.2.2."""
+
+    kills: int = 100
+
+    def options(self, kernel):
+        return [*super().options(kernel), *PLAIN, "--net", "user", "--add", f"{WIRE_PROGRAM}:/wire"]
+
+    def figures(self, kernel, words, run_machine):
+        with on_the_host("serve", "127.0.0.1") as port:
+            command = f"/wire ask {self.name} 10.0.2.2 {port} {' '.join(words)}"
+            recovery = with_prefix(self.name, RECOVERY)
+            if kernel == "tessera" and (not words or any(i.startswith(tuple(words)) for i in recovery)):
+                command += f" && /wire recover {self.name} 10.0.2.2 {port} {self.kills}"
+            return run_machine(kernel, self, command)
+
+
+@dataclass
+class Machines(Group):
+    """Two machines of the same kernel on one cable: one serves, the other asks, and its figures count."""
+
+    packages: str = "redis-server,redis-tools,nginx-light,wrk"
+
+    def options(self, kernel):
+        return [*super().options(kernel), *PLAIN, "--append", "net=off", "--net", f"hub={self.cable}", "--mem", "640",
+                "--with", self.packages, "--add", f"{WIRE_PROGRAM}:/wire", "--add", f"{WIRE}/run:/run_wire"]
+
+    def figures(self, kernel, words, run_machine):
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
+            self.cable = f"{folder}/cable"
+            with on_the_host("join", self.cable):
+                server = pool.submit(run_machine, kernel, self, "sh /run_wire serve")
+                figures = run_machine(kernel, self, " ".join(["sh /run_wire ask", *words]))
+                server.result()
+                return figures
+
+
 GROUPS = [
     Group("calls", "what a program asks of the kernel, one call or a few at a time; instructions on one processor",
           "/bench/calls", seconds=600, machine=["--add", f"{TOP}/build/bench/calls:/bench/calls"],
@@ -108,6 +172,7 @@ GROUPS = [
     programs("start", "programs of Debian that start and end, and a script; instructions on one processor"),
     programs("files", "ten thousand files looked for, packed, copied, removed; the same"),
     programs("data", "data bases, a server, messages between processes, programs that compute; the same"),
+    programs("network", "redis and nginx over TCP within the machine; the same"),
     programs("builds", "a compiler, and make; the same"),
     programs("java", "a Java virtual machine that starts; the same"),
     parallel("parallel", 4, "1,4", "what several processors do at once: 1 and 4 workers on four"),
@@ -116,4 +181,11 @@ GROUPS = [
           "/bench/disk/run", seconds=600, cpus=2, paired=True, in_mean=False, items=disk_items(),
           machine=["--mem", "1024", "--with", "fio,fuse2fs,e2fsprogs,fuse,procps,mount,tar", "--add", f"{TOP}/bench/disk:/bench/disk",
                    "--add", f"{TOP}/build/bench/recovery:/recovery", "--add", f"{TOP}/build/bench/many:/many"]),
+    Wire("wire", "TCP and UDP through a virtio card with the host, and how soon a network stack that was killed is back; "
+         "wall time on two processors", "", seconds=600, cpus=2, paired=True, in_mean=False,
+         items=with_prefix("wire", WIRE_ITEMS + RECOVERY)),
+    Wire("wire_1", "the same on one processor", "", seconds=600, cpus=1, paired=True, in_mean=False,
+         items=with_prefix("wire_1", WIRE_ITEMS + RECOVERY)),
+    Machines("machines", "the same between two machines of one processor each, and redis and nginx; wall time", "",
+             seconds=600, cpus=1, paired=True, in_mean=False, items=with_prefix("machines", WIRE_ITEMS + SERVERS)),
 ]

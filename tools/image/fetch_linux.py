@@ -21,7 +21,9 @@ CLOUD, FULL = "linux-image-cloud-amd64", "linux-image-amd64"
 # Of 400 MiB of modules, a quarter.
 KEPT = re.compile(
     r"\./lib/modules/[^/]+/kernel/"
-    r"(?:arch|block|crypto|fs|lib|mm|virt|drivers/(?:ata|block|cdrom|char|hid|input|md|nvme|pci|scsi|uio|usb|vdpa|vfio|vhost|virtio))"
+    r"(?:arch|block|crypto|fs|lib|mm|net|virt"
+    r"|drivers/(?:ata|block|cdrom|char|hid|input|md|nvme|pci|scsi|uio|usb|vdpa|vfio|vhost|virtio|net/ethernet/intel)"
+    r"|drivers/net(?=/[a-z_]+\.ko$))"
     r"/.*/?([^/]+)\.ko"
 )
 

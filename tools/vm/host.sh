@@ -56,7 +56,7 @@ host_probe()
 	firmware=$1
 	dd if=/dev/zero of="$firmware" bs=65536 count=1 2>/dev/null &&
 	printf '\272\364\000\260\020\356\364' | dd of="$firmware" bs=1 seek=65520 conv=notrunc 2>/dev/null
-	timeout 3 qemu-system-x86_64 -accel "$2" -machine q35 -cpu max -m 16 -nodefaults -display none \
+	timeout 20 qemu-system-x86_64 -accel "$2" -machine q35 -cpu max -m 16 -nodefaults -display none \
 		-bios "$firmware" -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
 		</dev/null >/dev/null 2>&1
 	[ $? = 33 ]

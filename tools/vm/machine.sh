@@ -4,8 +4,8 @@
 # Sourced by `tessera`: build what a machine boots, start QEMU or Bochs, judge how it ended.
 #
 # Variables that the option parser sets: cpus mem kernel variant boot cpu machine emulator timeout append profile with
-# icount adds (a file, one HOST:GUEST a line) disks devices (one a line) root (a disk) modules (NAME[:ARGUMENTS],..) ramdisk
-# and, for `run`, debug and log.
+# icount adds (a file, one HOST:GUEST a line) disks devices nets (one a line) root (a disk) modules (NAME[:ARGUMENTS],..)
+# ramdisk and, for `run`, debug and log.
 
 cc_name=${CC:-gcc}
 cc_name=${cc_name##*/}
@@ -56,6 +56,7 @@ machine_prepare()
 	[ "$emulator" != bochs ] || host_need bochs
 	run=$(mktemp -d "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 126 "cannot make a temporary directory"
 	disks_prepare
+	nets_prepare
 	base=$top/build/image/$profile.cpio
 	case $kernel in
 	tessera) kernel_file=$top/$(kernel_path) ;;
@@ -73,7 +74,7 @@ machine_prepare()
 	fi
 	image=$base
 	[ "$kernel" = linux-full ] || modules=
-	[ -z "$disks" ] || [ "$kernel" != tessera ] || machine_drivers
+	[ -z "$disks$nets" ] || [ "$kernel" != tessera ] || machine_drivers
 	[ -z "$ramdisk" ] || machine_ramdisk
 	if [ -s "$adds" ] || [ -n "$command_text$packages$modules" ]; then
 		printf '%s' "$command_text" >"$run/command"
@@ -111,12 +112,13 @@ machine_prepare()
 	arguments="$arguments${append:+ $append}"
 }
 
-# machine_drivers - a disk needs its driver, the manager that starts it, and, where the machine can have one, an IOMMU.
+# machine_drivers - a disk or a network card needs its driver, the manager that starts it, and, where the machine can
+# have one, an IOMMU.
 machine_drivers()
 {
 	[ -n "$TESSERA_BUILT" ] || build drivers
 	printf '%s\n' "$top/build/drivers:/usr/lib/tessera/drivers" "$top/build/devices:/usr/lib/tessera/devices" \
-		"$top/services/devices/table:/etc/tessera/drivers" >>"$adds"
+		"$top/build/netd:/usr/lib/tessera/netd" "$top/services/devices/table:/etc/tessera/drivers" >>"$adds"
 	case $machine-$devices in
 	*-iommu*) ;;
 	q35*) devices="intel-iommu,intremap=on
@@ -246,6 +248,11 @@ machine_start()
 		[ -z "$device" ] || set -- "$@" -device "$device"
 	done <<-END
 	$wanted
+	END
+	while IFS= read -r word; do
+		[ -z "$word" ] || set -- "$@" "$word"
+	done <<-END
+	$(net_arguments "$(case $devices in *-iommu*) echo ,iommu_platform=on ;; esac)")
 	END
 	# shellcheck disable=SC2086
 	set -- "$@" $qemu_more

@@ -24,6 +24,16 @@ struct bpf_instruction {
 enum bpf_input {
 	BPF_RECORD, /* a struct of fixed size: aligned words in the machine's order, all else is refused */
 	BPF_PACKET, /* bytes of any number, words in network order; a load behind the end answers 0 */
+	BPF_SOCKET, /* the same, and loads from negative places: what struct bpf_frame says */
+};
+
+/* What a filter of a socket may ask of a packet beside its bytes. */
+struct bpf_frame {
+	const uint8_t *link, *network; /* the headers; NULL: not known */
+	uint32_t link_size, network_size; /* bytes from there on */
+	uint16_t protocol, kind;       /* as Ethernet numbers it; ARPHRD_* */
+	uint32_t interface, mark;
+	uint8_t type;                  /* PACKET_HOST ... */
 };
 
 /*
@@ -32,5 +42,7 @@ enum bpf_input {
 int bpf_check(const struct bpf_instruction *p, uint32_t n, enum bpf_input input, uint32_t size, uint16_t *scratch);
 /* The answer of a checked program to `size` bytes at `data` (a record: aligned as words). */
 uint32_t bpf_run(const struct bpf_instruction *p, enum bpf_input input, const void *data, uint32_t size);
+/* The same of one that was checked for BPF_SOCKET. */
+uint32_t bpf_run_socket(const struct bpf_instruction *p, const void *data, uint32_t size, const struct bpf_frame *frame);
 
 #endif

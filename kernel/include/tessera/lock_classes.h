@@ -39,13 +39,17 @@
 	C(INODE,          RWLOCK,   "inode->lock: contents of a directory, size of a file")        \
 	C(INODE_CHILD,    RWLOCK,   "inode->lock of an entry while its directory's is held")       \
 	C(FUSE_ASKING,    MUTEX,    "a FUSE directory's node: one question about names at a time")   \
+	C(NETD_KICK,      MUTEX,    "what the network stack tells of connections and frames is taken") \
+	C(TUN,            MUTEX,    "interfaces behind which a program stands")                     \
 	C(SYSFS,          RWLOCK,   "the tree of /sys; for reading while a file of it is shown or set")\
 	C(BLOCK_TABLE,    MUTEX,    "disks and block devices by number")                           \
 	C(URING,          MUTEX,    "uring->lock: requests, answers, what is registered")          \
 	C(URING_POOLS,    MUTEX,    "process->uring_pools of all processes")                       \
 	C(EPOLL_WATCHERS, MUTEX,    "file->watchers of all files: who watches what")               \
 	C(EPOLL,          MUTEX,    "epoll->lock: set of watched files; outer to inner")           \
+	C(NETLINK_REQUEST, MUTEX,   "requests to the kernel by netlink: one at a time")            \
 	C(SOCKET_READ,    MUTEX,    "unix_socket->read_lock: one reader of a queue at a time")     \
+	C(SOCKET_SEND,    MUTEX,    "a stream's send_lock: one writer at a time")                 \
 	C(SOCKET_FLIGHT,  MUTEX,    "sockets in flight: which messages carry which sockets")       \
 	C(SOCKET,         MUTEX,    "socket->lock; of two the lower address first, a listener's first") \
 	C(IPC_TABLE,      RWLOCK,   "System V objects of a kind, by id and by key")               \
@@ -56,6 +60,15 @@
 	C(SLEEP_LEAF,     MUTEX,    "small private mutexes that hold nothing else but memory locks") \
 	C(ADDRESS_SPACE,  RWLOCK,   "address_space->lock: the tree of mappings")                   \
 	C(OBJECT,         MUTEX,    "memory_object->lock: pages being filled or truncated")        \
+	C(NETLINK,        SPIN,     "which netlink sockets there are, their numbers and groups")   \
+	C(NETWORK,        SPIN,     "a network's interfaces, addresses, routes, neighbours")       \
+	C(TIME_WAIT,      SPIN,     "a network's connections that wait for late segments")       \
+	C(PORTS,          SPIN,     "who has which port of a network")                            \
+	C(NETD_DOOR,      SPIN,     "who has which slot of the network stack's door; its frames out") \
+	C(WATCHERS,       SPIN,     "a network's packet sockets")                                  \
+	C(GROUPS,         SPIN,     "which sockets have joined which multicast groups")            \
+	C(SOCKET_FILTER,  SPIN,     "which filter a socket has")                                   \
+	C(PACKETS,        SPIN,     "a queue of packets that a socket is to receive")             \
 	C(VDUSE_QUEUE,    SPIN,     "a VDUSE device's queue: what is in its ring")                 \
 	C(FUTEX,          SPIN,     "a bucket of the futex table")                                 \
 	C(FUTEX_PI,       SPIN,     "who owns which priority-inheriting futex, who waits for it")  \

@@ -13,6 +13,7 @@
 
 struct ipc_namespace;
 struct mqueue;
+struct netlink_note;
 
 #define MQUEUE_PRIORITY_LIMIT 32768u
 
@@ -45,8 +46,13 @@ int mqueue_send(struct file *f, struct mqueue_message *m, deadline_t until);
 /* A message, the caller's, or ERR_PTR. `size`: room that there is. */
 struct mqueue_message *mqueue_receive(struct file *f, size_t size, deadline_t until);
 
-/* Tell the calling process once when a message comes to the empty queue: by signo, or (0) not at all. EBUSY. */
-int mqueue_notify(struct mqueue *q, int signo, uint64_t value);
+/*
+ * Tell the calling process once when a message comes to the empty queue: by signo, or by a note of MQUEUE_NOTE bytes, which is
+ * taken over on success, or (0, NULL) not at all. The note's last byte says what has become of the wish. EBUSY.
+ */
+#define MQUEUE_NOTE 32u
+enum mqueue_told { MQUEUE_TOLD = 1, MQUEUE_FORGOTTEN = 2 };
+int mqueue_notify(struct mqueue *q, int signo, uint64_t value, struct netlink_note *note);
 void mqueue_forget(struct mqueue *q); /* if it is the caller who asked to be told */
 
 /* vfs/mqueue/: mq_open and mq_unlink in the caller's namespace. `name` without its slash. */

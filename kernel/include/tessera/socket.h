@@ -14,6 +14,7 @@
 #include <tessera/atomic.h>
 #include <tessera/file.h>
 #include <tessera/iov.h>
+#include <tessera/ip_address.h>
 #include <tessera/list.h>
 #include <tessera/lock.h>
 #include <tessera/time.h>
@@ -21,6 +22,7 @@
 #include <tessera/wait.h>
 
 struct cred;
+struct memory_object;
 struct path;
 struct poll_table;
 struct socket;
@@ -28,7 +30,19 @@ struct socket;
 /* Linux's values. */
 #define AF_UNSPEC 0
 #define AF_UNIX   1
+#define AF_INET   2
+#define AF_INET6  10
+#define AF_NETLINK 16
+#define AF_PACKET  17
 #define AF_LIMIT  46
+
+#define IPPROTO_IP   0
+#define IPPROTO_TCP  6
+#define IPPROTO_UDP  17
+#define IPPROTO_IPV6 41
+#define IPPROTO_ICMP 1
+#define IPPROTO_ICMPV6 58
+#define IPPROTO_RAW  255
 
 #define SOCK_STREAM     1
 #define SOCK_DGRAM      2
@@ -44,7 +58,9 @@ struct socket;
 #define MSG_EOR          0x80u
 #define MSG_WAITALL      0x100u
 #define MSG_NOSIGNAL     0x4000u
+#define MSG_MORE         0x8000u
 #define MSG_WAITFORONE   0x10000u
+#define MSG_ERRQUEUE     0x2000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
 #define MSG_CMSG_COMPAT  0x80000000u
 
@@ -53,9 +69,7 @@ struct socket;
 #define SHUTDOWN_SEND    2u
 #define SHUTDOWN_BOTH    3u
 
-#define SOCKET_BACKLOG_MAX 4096u     /* somaxconn */
-#define SOCKET_BUFFER      212992u   /* send and receive limits at birth, */
-#define SOCKET_BUFFER_MAX  212992u   /* and what a program may ask for */
+#define SOCKET_BUFFER      212992u   /* send and receive limits at birth, and what a program may ask for, if nobody sets others */
 #define SOCKET_ADDRESS_MAX 128u
 #define SOCKET_RIGHTS_MAX  253u      /* files in one message */
 #define SOCKET_NOBODY      65534u    /* the ids of who did not say */
@@ -85,6 +99,41 @@ struct socket_rights {
 	} entry[SOCKET_RIGHTS_MAX];
 };
 
+/* Whose word an error is: Linux's SO_EE_ORIGIN_*. */
+enum { ERROR_NONE, ERROR_LOCAL, ERROR_ICMP, ERROR_ICMP6 };
+
+/* Why a datagram did not arrive: what struct sock_extended_err tells. */
+struct socket_error {
+	uint8_t origin, type, code;              /* origin ERROR_NONE: it is none */
+	int error;                               /* positive */
+	uint32_t info;                           /* EMSGSIZE: what would have fitted */
+	struct endpoint offender;                /* who sent the ICMP message */
+};
+
+/* Of a frame that a packet socket receives. */
+struct socket_frame {
+	uint32_t length;                         /* before a filter cut it short */
+	uint16_t protocol;                       /* as numbers are kept here */
+	uint16_t network;                        /* where its network layer's header begins */
+	uint16_t kind;                           /* of the link: ARPHRD_* */
+	uint8_t type;                            /* whom it was for: enum frame_direction */
+	uint8_t address_length;
+	uint8_t address[8];                      /* who sent it on the link */
+};
+
+/* What the header of a datagram says, in either direction. Sending, what is not given is as the socket's options say. */
+struct socket_packet {
+	bool has_info;                           /* sending: source and interface are given */
+	struct endpoint to;                      /* received: where it was sent to; sending: its source */
+	uint32_t interface;                      /* by which it came, or is to go; 0: not said */
+	int16_t ttl, tos;                        /* received: -1: not known */
+	bool has_ttl, has_tos;                   /* sending: they are given */
+	uint16_t segment;                        /* sending: cut into datagrams of so many bytes; 0: not */
+	uint32_t flow;                           /* received: IPv6's flow label */
+	struct socket_error error;               /* received with MSG_ERRQUEUE */
+	struct socket_frame frame;               /* received by a packet socket */
+};
+
 /*
  * One call of send or receive. Sending, a family takes `rights` over by setting it to NULL; receiving,
  * it hands out what it sets. What is left in it afterwards is the caller's.
@@ -96,6 +145,8 @@ struct socket_message {
 	struct socket_address address;           /* to whom, or from whom */
 	struct socket_rights *rights;
 	uint64_t time;                           /* received: realtime ns it was queued; 0: not noted */
+	uint32_t drops;                          /* received: packets that found no room before this one */
+	struct socket_packet packet;             /* of the Internet's families: what goes beside the bytes */
 	bool has_credentials;                    /* sending: given; receiving: to be told, if wanted */
 	struct socket_credentials credentials;
 };
@@ -123,6 +174,12 @@ struct socket_ops {
 	void (*set_peek_offset)(struct socket *s, int32_t offset);
 	/* Is the next byte to read the one that came out of band? Empty: such bytes are not known. */
 	bool (*at_mark)(struct socket *s);
+	/* A program has set an option, any. May be empty. */
+	void (*options_changed)(struct socket *s);
+	/* Memory that it shares with its program: the object, with a reference. Empty: -ENODEV. */
+	int (*mmap)(struct socket *s, uint64_t offset, size_t length, struct memory_object **out);
+	/* One mapping more, or less. May be empty. */
+	void (*mapped)(struct socket *s, bool more);
 	/* What it is bound to in the file system, with references. -ENOENT: nothing. */
 	int (*bound_path)(struct socket *s, struct path *out);
 	void (*release)(struct socket *s);       /* the file is gone; drops the file's reference */
@@ -136,9 +193,22 @@ struct socket_family {
 };
 
 extern const struct socket_family *const socket_families[AF_LIMIT]; /* empty: EAFNOSUPPORT */
-extern const struct socket_family unix_family;
+extern const struct socket_family unix_family, inet_family, inet6_family, netlink_family, packet_family;
 
-enum socket_state { SOCKET_UNCONNECTED, SOCKET_LISTENING, SOCKET_CONNECTED };
+enum socket_state { SOCKET_UNCONNECTED, SOCKET_LISTENING, SOCKET_CONNECTING, SOCKET_CONNECTED };
+
+/* Options of a netlink socket: Linux's values. -ENOPROTOOPT, -EINVAL, -EPERM. */
+#define NETLINK_GROUP_WORDS 2u
+enum { NETLINK_ADD_MEMBERSHIP = 1, NETLINK_DROP_MEMBERSHIP = 2, NETLINK_PKTINFO = 3, NETLINK_BROADCAST_ERROR = 4,
+       NETLINK_NO_ENOBUFS = 5, NETLINK_LIST_MEMBERSHIPS = 9, NETLINK_CAP_ACK = 10, NETLINK_EXT_ACK = 11, NETLINK_GET_STRICT_CHK = 12 };
+int netlink_option(struct socket *s, int option, int value);
+/* A flag; -ENOPROTOOPT. The groups it listens to: as many words as there are, 0 for who never listened. */
+int netlink_option_get(struct socket *s, int option);
+unsigned netlink_groups_get(struct socket *s, uint32_t words[NETLINK_GROUP_WORDS]);
+
+/* socket->buffer_lock: who set the size of a buffer has his way. */
+#define SOCKET_SEND_LOCKED    BIT(0)
+#define SOCKET_RECEIVE_LOCKED BIT(1)
 
 /* socket->options: what setsockopt switches on and off. */
 #define SOCKET_PASS_CREDENTIALS BIT(0)
@@ -162,6 +232,11 @@ enum socket_state { SOCKET_UNCONNECTED, SOCKET_LISTENING, SOCKET_CONNECTED };
 #define SOCKET_ERROR_QUEUE_EVENT BIT(17)
 #define SOCKET_PREFER_BUSY_POLL BIT(18)
 
+/* socket->timestamping: Linux's SOF_TIMESTAMPING_*. */
+#define SOCKET_TIMESTAMPING_RECEIVE  BIT(3)
+#define SOCKET_TIMESTAMPING_SOFTWARE BIT(4)
+#define SOCKET_TIMESTAMPING_ALL      0x1ffffu
+
 /*
  * [I] immutable  [l] lock, read without it by who waits and polls  [a] atomic
  */
@@ -179,6 +254,7 @@ struct socket {
 	enum socket_state state;       /* [l] */
 	uint32_t shutdown;             /* [l] SHUTDOWN_* */
 	int error;                     /* [a] pending, positive: the next call returns it, once */
+	int soft_error;                /* [a] what may be why nothing comes: for SO_ERROR, and when the socket gives up */
 	struct wait_queue read_wait;   /* there is something to receive or accept, or never will be */
 	struct wait_queue write_wait;  /* there is room to send, or never will be */
 
@@ -194,12 +270,24 @@ struct socket {
 	uint32_t mark, busy_poll, buffer_lock, timestamping; /* [a] as set */
 	int32_t incoming_cpu;          /* [a] as set; -1: none */
 	int32_t peek_offset;           /* [a] SO_PEEK_OFF, the family's lock to write; negative: none */
+	struct socket_filter *filter;  /* SO_ATTACH_FILTER: net/filter.c's lock; NULL: none */
 	uint64_t pacing_rate;          /* [a] as set; UINT64_MAX: none */
 	uint64_t send_timeout, receive_timeout; /* [a] ns; UINT64_MAX: for ever */
 };
 
 /* For families: fill in what is common. One reference. */
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type);
+/* Its filter goes; the family calls it before it frees the socket. */
+void socket_filter_drop(struct socket *s);
+struct bpf_instruction;
+/* SO_ATTACH_FILTER: n instructions, copied; -EINVAL, -ENOMEM, -EPERM: it is locked. SO_DETACH_FILTER: -ENOENT, -EPERM. */
+int socket_filter_attach(struct socket *s, const struct bpf_instruction *p, uint32_t n);
+int socket_filter_detach(struct socket *s);
+/* SO_GET_FILTER: a copy, to be kfree'd, of *n instructions; NULL with *n 0: there is none. -ENOMEM. */
+int socket_filter_get(struct socket *s, struct bpf_instruction **p, uint32_t *n);
+struct bpf_frame;
+/* How many of `size` bytes the socket wants: all, if it has no filter. */
+uint32_t socket_filter_run(struct socket *s, const void *data, uint32_t size, const struct bpf_frame *frame);
 /* When a call that began now has to end: 0 at once, DEADLINE_NEVER. */
 deadline_t socket_deadline(uint64_t timeout, uint32_t flags);
 /* What a call returns whose wait ended with `error`: -EAGAIN, -ERESTARTSYS or -EINTR. */
@@ -224,6 +312,14 @@ ssize_t socket_receive(struct socket *s, struct socket_message *m);
  * sleep. */
 void unix_for_each(void (*fn)(void *ctx, const struct socket *s, const struct socket_address *name),
 		   void *ctx);
+
+/* More of one that unix_for_each() shows. */
+struct unix_report {
+	uint64_t peer;                 /* the number of its peer's inode; 0: none */
+	uint64_t file, device;         /* of what it is bound to in the file system; 0: nothing */
+	uint32_t receive_queue, send_queue; /* bytes; of a listener connections: that wait, and that may */
+};
+void unix_report(const struct socket *s, struct unix_report *out);
 
 void unix_sockets_dump(void); /* the same to the log; takes no locks */
 

@@ -42,11 +42,13 @@ struct waiter {
 #define WAIT_QUEUE_INIT(q) { .lock = SPINLOCK_INIT(WAIT_QUEUE), .waiters = LIST_INIT((q).waiters) }
 void wait_queue_init(struct wait_queue *q);
 
-/* Wake all non-exclusive waiters and up to `exclusive` exclusive ones. Any context. */
-void wake_queue(struct wait_queue *q, uint32_t key, uint32_t exclusive);
-static inline void wake_all(struct wait_queue *q) { wake_queue(q, 0, UINT32_MAX); }
-static inline void wake_one(struct wait_queue *q) { wake_queue(q, 0, 1); }
-static inline void wake_poll(struct wait_queue *q, uint32_t events) { wake_queue(q, events, UINT32_MAX); }
+/* Wake all non-exclusive waiters and up to `exclusive` exclusive ones. True: somebody used it up. Any context. */
+bool wake_queue(struct wait_queue *q, uint32_t key, uint32_t exclusive);
+static inline void wake_all(struct wait_queue *q) { (void)wake_queue(q, 0, UINT32_MAX); }
+static inline bool wake_one(struct wait_queue *q) { return wake_queue(q, 0, 1); }
+static inline void wake_poll(struct wait_queue *q, uint32_t events) { (void)wake_queue(q, events, UINT32_MAX); }
+/* The same where one is enough of those who watch with EPOLLEXCLUSIVE. */
+static inline void wake_poll_one(struct wait_queue *q, uint32_t events) { (void)wake_queue(q, events, 1); }
 void wait_queue_dump(const struct wait_queue *q); /* who waits, to the log; takes no locks */
 bool wait_queue_is_empty(const struct wait_queue *q); /* a hint */
 

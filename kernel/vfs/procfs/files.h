@@ -9,6 +9,17 @@
 
 #define ENTRY_SETTING BIT(3) /* below sys: the mode bits bind root as well */
 
+#define READONLY(n, show_function)                                                                          \
+	{ .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .show = show_function }
+#define SETTING(n, show_function, write_function)                                                           \
+	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING, .show = show_function, .write = write_function }
+#define CONSTANT(n, line) { .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .constant = line }
+#define NUMBER(n, variable, min, max)                                                                      \
+	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING,                                        \
+	  .setting = &(const struct setting){ .value = &(variable), .low = (min), .high = (max) } }
+
+extern const struct entry sys_net_entries[]; /* sys_net.c: below sys */
+
 /* machine.c: the less asked-for files of the top */
 int show_vmstat(struct text *t, struct target *at);
 int show_partitions(struct text *t, struct target *at);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net.c - /proc/PID/net: the sockets there are.
- *
- * Those of the process's network namespace.
+ * net.c - /proc/PID/net: which files there are, and sockets of AF_UNIX. All of it is about the process's network.
  */
+#include <tessera/errno.h>
 #include <tessera/namespace.h>
 #include <tessera/socket.h>
 
-#include "files.h"
+#include "net.h"
 
 #define FLAG_LISTENING 0x10000u /* __SO_ACCEPTCON */
 
@@ -51,30 +50,43 @@ show_one(void *ctx, const struct socket *s, const struct socket_address *name)
 	text_add(t, "\n", 1);
 }
 
-static int
-show_unix(struct text *t, struct target *at)
+static void
+net_unix(struct text *t, struct network *n)
 {
-	struct listing l = { t, process_namespace(at->process, at->thread, NAMESPACE_NET, false) };
+	struct listing l = { t, (const struct namespace *)n };
 
 	text_print(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
 	unix_for_each(show_one, &l);
-	namespace_put((struct namespace *)l.net);
-	return 0;
 }
 
-/* Each network has its loopback, and nothing goes through that: there are no addresses. */
-static int
-show_devices(struct text *t, struct target *at)
+void
+net_end_line(struct text *t, size_t from, size_t width)
 {
-	text_print(t, "Inter-|   Receive                                                |  Transmit\n"
-		      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop "
-		      "fifo colls carrier compressed\n%6s: %7u %7u %4u %4u %4u %5u %10u %9u %8u %7u %4u %4u %4u %5u "
-		      "%7u %10u\n", "lo", 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
-	return 0;
+	size_t length = t->used - from;
+
+	if (length < width)
+		text_print(t, "%*s", (int)(width - length), "");
+	text_add(t, "\n", 1);
 }
 
-const struct entry net_entries[] = {
-	ENTRY_FILE("dev", show_devices),
-	ENTRY_FILE("unix", show_unix),
-	{ 0 },
-};
+/* Each file tells of the network that the process is in. -EINVAL: it is in none any more. */
+#define SHOW(name)                                                                                                         \
+	static int show_##name(struct text *t, struct target *at)                                                          \
+	{                                                                                                                  \
+		struct namespace *net = process_namespace(at->process, at->thread, NAMESPACE_NET, false);                  \
+                                                                                                                           \
+		if (!net)                                                                                                  \
+			return -EINVAL;                                                                                    \
+		net_##name(t, (struct network *)net);                                                                      \
+		namespace_put(net);                                                                                        \
+		return 0;                                                                                                  \
+	}
+
+#define FILES(F)													\
+	F(arp) F(dev) F(dev_mcast) F(icmp) F(icmp6) F(if_inet6) F(igmp) F(igmp6) F(ipv6_route) F(netlink)		\
+	F(netstat) F(packet) F(ptype) F(raw) F(raw6) F(route) F(snmp) F(snmp6) F(sockstat) F(sockstat6)			\
+	F(softnet_stat) F(tcp) F(tcp6) F(udp) F(udp6) F(unix)
+FILES(SHOW)
+
+#define ENTRY(name) ENTRY_FILE(#name, show_##name),
+const struct entry net_entries[] = { FILES(ENTRY){ 0 } };

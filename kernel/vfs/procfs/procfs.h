@@ -57,10 +57,12 @@ struct entry_list {
 	const struct entry *each;  /* what every name is */
 };
 
-/* A number that root may change while others read it. */
+/* A number that root may change while others read it; or numbers of the caller's network. */
 struct setting {
-	int *value; /* [a] */
+	int *value;     /* [a] NULL: the network's */
 	int low, high;
+	int of_network; /* enum network_setting, and so many from there on */
+	unsigned int count;
 };
 
 struct entry {

@@ -23,15 +23,6 @@
 
 #include "files.h"
 
-#define READONLY(n, show_function)                                                                          \
-	{ .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .show = show_function }
-#define SETTING(n, show_function, write_function)                                                           \
-	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING, .show = show_function, .write = write_function }
-#define CONSTANT(n, line) { .name = n, .mode = S_IFREG | 0444, .flags = ENTRY_SETTING, .constant = line }
-#define NUMBER(n, variable, low, high)                                                                      \
-	{ .name = n, .mode = S_IFREG | 0644, .flags = ENTRY_SETTING,                                        \
-	  .setting = &(const struct setting){ &(variable), low, high } }
-
 static int
 show_hostname(struct text *t, struct target *at)
 {
@@ -467,6 +458,7 @@ static const struct entry fs_entries[] = {
 const struct entry sys_entries[] = {
 	ENTRY_DIR("fs", fs_entries),
 	ENTRY_DIR("kernel", kernel_entries),
+	ENTRY_DIR("net", sys_net_entries),
 	ENTRY_DIR("vm", vm_entries),
 	{ 0 },
 };

@@ -5,6 +5,7 @@
 #include <tessera/arch.h>
 #include <tessera/errno.h>
 #include <tessera/inode.h>
+#include <tessera/network.h>
 #include <tessera/print.h>
 #include <tessera/slab.h>
 #include <tessera/string.h>
@@ -55,12 +56,19 @@ show_no(struct text *t, void *object)
 	return 0;
 }
 
-/* File capabilities are obeyed; no other kernel waits to be started; no events are sent. */
+static int
+show_last_event(struct text *t, void *object)
+{
+	text_print(t, "%lu\n", netlink_last_event());
+	return 0;
+}
+
+/* File capabilities are obeyed; no other kernel waits to be started. */
 static const struct sysfs_attribute kernel_attributes[] = {
 	{ "fscaps", 0444, .show = show_yes },
 	{ "kexec_loaded", 0444, .show = show_no },
 	{ "kexec_crash_loaded", 0444, .show = show_no },
-	{ "uevent_seqnum", 0444, .show = show_no },
+	{ "uevent_seqnum", 0444, .show = show_last_event },
 	{ 0 },
 };
 

@@ -112,7 +112,7 @@ TEST(timerfd_that_is_cancelled_when_the_clock_is_set_says_so_once)
 	CHECK_OK(timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL));
 	CHECK_EQ(poll(&p, 1, 0), 0);
 	put_forward(10);
-	CHECK_EQ(poll(&p, 1, 1000), 1);
+	CHECK_EQ(poll(&p, 1, -1), 1);
 	CHECK_ERRNO(read(fd, &n, 8), ECANCELED);
 	CHECK_ERRNO(read(fd, &n, 8), EAGAIN);
 	put_forward(-10);
@@ -142,7 +142,7 @@ TEST(timer_of_a_real_time_expires_when_the_clock_is_set_past_it)
 {
 	struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
 	struct itimerspec at = { .it_value = real_in(HOUR) };
-	struct timespec second = { 5, 0 };
+	struct timespec second = { 60, 0 };
 	sigset_t set;
 	timer_t id;
 

@@ -41,6 +41,20 @@ find_worker(pid_t pid)
 	}
 }
 
+/* Traces a worker of `pid`. One that was found may be gone before it is asked for: then the next is taken. */
+static pid_t
+trace_worker(pid_t pid, enum __ptrace_request how)
+{
+	pid_t worker;
+
+	do {
+		worker = find_worker(pid);
+		errno = 0;
+	} while (ptrace(how, worker, 0, 0) != 0 && errno == ESRCH);
+	CHECK_EQ(errno, 0);
+	return worker;
+}
+
 TEST(uring_program_with_workers_dumps_core)
 {
 	pid_t pid = check_fork();
@@ -75,8 +89,7 @@ TEST(uring_workers_can_be_traced)
 		for (;;)
 			pause();
 	}
-	worker = find_worker(pid);
-	CHECK_OK(ptrace(PTRACE_SEIZE, worker, 0, 0));
+	worker = trace_worker(pid, PTRACE_SEIZE);
 	CHECK_OK(ptrace(PTRACE_INTERRUPT, worker, 0, 0));
 	CHECK_EQ(CHECK_OK(waitpid(worker, &status, __WALL)), worker);
 	CHECK(WIFSTOPPED(status));
@@ -105,8 +118,7 @@ TEST(uring_workers_can_be_attached_to)
 		for (;;)
 			pause();
 	}
-	worker = find_worker(pid);
-	CHECK_OK(ptrace(PTRACE_ATTACH, worker, 0, 0));
+	worker = trace_worker(pid, PTRACE_ATTACH);
 	CHECK_EQ(CHECK_OK(waitpid(worker, &status, __WALL)), worker);
 	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
 	CHECK_OK(ptrace(PTRACE_DETACH, worker, 0, 0));

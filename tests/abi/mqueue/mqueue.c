@@ -6,6 +6,7 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -384,6 +385,69 @@ TEST(mq_notify_errors)
 	e = (struct sigevent){ .sigev_notify = SIGEV_THREAD, .sigev_signo = -1 };
 	e.sigev_value.sival_ptr = &e;
 	CHECK_ERRNO(syscall(SYS_mq_notify, q, &e), EBADF);
+}
+
+static void
+note_text(union sigval v)
+{
+	int *to = v.sival_ptr;
+
+	__atomic_store_n(to, 1, __ATOMIC_RELEASE);
+}
+
+TEST(mq_notify_by_a_thread)
+{
+	mqd_t q = queue(0);
+	int told = 0;
+	struct sigevent e = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = note_text, .sigev_value.sival_ptr = &told };
+	char text[64];
+
+	for (int i = 0; i < 3; i++) {
+		CHECK_OK(mq_notify(q, &e));
+		CHECK_ERRNO(mq_notify(q, &e), EBUSY);
+		CHECK_EQ(__atomic_load_n(&told, __ATOMIC_ACQUIRE), 0);
+		CHECK_OK(mq_send(q, "x", 1, 0));
+		while (!__atomic_load_n(&told, __ATOMIC_ACQUIRE))
+			check_sleep_ms(1);
+		told = 0;
+		CHECK_OK(mq_receive(q, text, sizeof(text), NULL));
+	}
+	CHECK_OK(mq_notify(q, &e));
+	CHECK_OK(mq_notify(q, NULL));
+	CHECK_OK(mq_send(q, "x", 1, 0));
+	CHECK_EQ(__atomic_load_n(&told, __ATOMIC_ACQUIRE), 0);
+}
+
+/* What the C library does for that. */
+TEST(mq_notify_by_netlink)
+{
+	mqd_t q = queue(0);
+	char cookie[32] = "a cookie", got[100];
+	int s = CHECK_OK(socket(AF_NETLINK, SOCK_RAW, 0)), u = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
+	struct sigevent e = { .sigev_notify = SIGEV_THREAD, .sigev_signo = s, .sigev_value.sival_ptr = cookie };
+
+	CHECK_OK(syscall(SYS_mq_notify, q, &e));
+	CHECK_ERRNO(recv(s, got, sizeof(got), MSG_DONTWAIT), EAGAIN);
+	CHECK_OK(mq_send(q, "x", 1, 0));
+	CHECK_EQ(recv(s, got, sizeof(got), 0), 32);
+	CHECK_MEM(got, cookie, 31);
+	CHECK_EQ(got[31], 1);
+	CHECK_OK(syscall(SYS_mq_notify, q, &e));
+	CHECK_OK(mq_notify(q, NULL));
+	CHECK_EQ(recv(s, got, sizeof(got), 0), 32);
+	CHECK_EQ(got[31], 2);
+	/* Whoever asks and closes the queue is told that it is over. */
+	CHECK_OK(syscall(SYS_mq_notify, q, &e));
+	CHECK_OK(close(q));
+	CHECK_EQ(recv(s, got, sizeof(got), 0), 32);
+	CHECK_EQ(got[31], 2);
+	CHECK_ERRNO(syscall(SYS_mq_notify, q, &e), EBADF);
+	e.sigev_signo = u;
+	CHECK_ERRNO(syscall(SYS_mq_notify, q, &e), EINVAL);
+	e.sigev_signo = CHECK_OK(open("/dev/null", O_RDONLY));
+	CHECK_ERRNO(syscall(SYS_mq_notify, q, &e), ENOTSOCK);
+	e.sigev_value.sival_ptr = NULL;
+	CHECK_ERRNO(syscall(SYS_mq_notify, q, &e), EFAULT);
 }
 
 TEST(mq_setattr_changes_only_nonblock)

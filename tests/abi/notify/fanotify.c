@@ -461,7 +461,10 @@ TEST(threads_and_pidfds_are_told_if_asked_for)
 		touch("f");
 		pause();
 	}
-	struct pollfd wait = { p, POLLIN, 0 };
+	/* One group is told after the other. */
+	struct pollfd wait = { t, POLLIN, 0 };
+	CHECK_EQ(poll(&wait, 1, -1), 1);
+	wait.fd = p;
 	CHECK_EQ(poll(&wait, 1, -1), 1);
 	CHECK_EQ(events_next(t)->pid, child);
 	struct fanotify_event_metadata *e = events_next(p);

@@ -271,6 +271,24 @@ TEST(epoll_exclusive_rules)
 	CHECK_EQ(ready(ep), 1);
 }
 
+TEST(epoll_exclusive_wakes_one_who_sleeps)
+{
+	int ends[2], busy = CHECK_OK(epoll_create1(0)), idle = CHECK_OK(epoll_create1(0));
+	struct epoll_event e;
+	pid_t pid;
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(add(busy, ends[0], EPOLLIN | EPOLLEXCLUSIVE)); /* the first to be told, and nobody waits there */
+	CHECK_OK(add(idle, ends[0], EPOLLIN | EPOLLEXCLUSIVE));
+	pid = check_fork();
+	if (pid == 0)
+		_exit(epoll_wait(idle, &e, 1, -1));
+	check_wait_asleep(pid, 0);
+	CHECK_EQ(write(ends[1], "x", 1), 1);
+	CHECK_EXIT(pid, 1);
+	CHECK_EQ(ready(busy), 1);
+}
+
 TEST(epoll_pwait_mask_and_eintr)
 {
 	sigset_t block, none;

@@ -686,7 +686,7 @@ TEST(packet_mode_prefixes_data_and_reports_events)
 	CHECK_EQ(on, 1);
 	pty_type(p.slave, "ab");
 	struct pollfd f = { .fd = p.master, .events = POLLIN };
-	CHECK_EQ(poll(&f, 1, 2000), 1);
+	CHECK_EQ(poll(&f, 1, -1), 1);
 	CHECK_EQ(read(p.master, buffer, 16), 3);
 	CHECK_MEM(buffer, "\0ab", 3);
 	CHECK_OK(tcflush(p.slave, TCIFLUSH));
@@ -694,7 +694,7 @@ TEST(packet_mode_prefixes_data_and_reports_events)
 	CHECK_EQ(buffer[0], TIOCPKT_FLUSHREAD);
 	CHECK_OK(tcflow(p.slave, TCOOFF));
 	f.events = POLLIN | POLLPRI;
-	CHECK_EQ(poll(&f, 1, 2000), 1);
+	CHECK_EQ(poll(&f, 1, -1), 1);
 	CHECK_EQ(f.revents & POLLPRI, POLLPRI);
 	CHECK_EQ(read(p.master, buffer, 16), 1);
 	CHECK_EQ(buffer[0], TIOCPKT_STOP);
@@ -747,10 +747,10 @@ TEST(poll_of_both_sides)
 	CHECK_EQ(s.revents, POLLOUT);
 	pty_type(p.slave, "x");
 	m.events = POLLIN;
-	CHECK_EQ(poll(&m, 1, 2000), 1);
+	CHECK_EQ(poll(&m, 1, -1), 1);
 	pty_type(p.master, "y\n");
 	s.events = POLLIN;
-	CHECK_EQ(poll(&s, 1, 2000), 1);
+	CHECK_EQ(poll(&s, 1, -1), 1);
 	CHECK_EQ(s.revents, POLLIN);
 }
 
@@ -779,7 +779,7 @@ TEST(master_write_blocks_when_the_reader_sleeps)
 	CHECK_EQ(poll(&m, 1, 0), 0);
 	for (size_t done = 0; done < total;)
 		done += (size_t)CHECK_OK(read(p.slave, block, sizeof(block)));
-	CHECK_EQ(poll(&m, 1, 2000), 1);
+	CHECK_EQ(poll(&m, 1, -1), 1);
 }
 
 TEST(dev_tty_is_the_terminal_of_the_reader)

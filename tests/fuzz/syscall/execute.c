@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/keyctl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -55,6 +57,7 @@ static bool compares;
 static const struct program *running;
 static struct progress *progress;
 static int64_t results[MAX_CALLS][3];
+static bool own_network;           /* what is set there goes with the program */
 static int own[64];
 static unsigned int owned;
 static bool forked;
@@ -379,7 +382,7 @@ run_call(unsigned int thread, unsigned int index)
 	/* Who would trace the first process is the worker, which does not know how. */
 	bool own_tracer = d->nr != SYS_ptrace || arg[0] != 0 || forked;
 
-	if (own_tracer && rule_allows(d, arg, own, owned < 64 ? owned : 64)) {
+	if (own_tracer && rule_allows(d, arg, own, owned < 64 ? owned : 64, own_network)) {
 		if (c->fail)
 			fail_allocation(thread, c->fail);
 		result = do_call(thread, d, arg);
@@ -472,6 +475,30 @@ make_files(void)
 	close(fd);
 }
 
+/* The network stack's door is that of the first network. */
+static bool
+opens_door(const struct program *p)
+{
+	for (unsigned int i = 0; i < p->count; i++)
+		if (p->calls[i].desc->returns & R_DOOR)
+			return true;
+	return false;
+}
+
+static void
+raise_loopback(void)
+{
+	struct ifreq r = { .ifr_name = "lo" };
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (ioctl(s, SIOCGIFFLAGS, &r) < 0)
+		_exit(114);
+	r.ifr_flags |= IFF_UP;
+	if (ioctl(s, SIOCSIFFLAGS, &r) < 0)
+		_exit(115);
+	close(s);
+}
+
 static void __attribute__((noreturn))
 child(const struct program *p)
 {
@@ -483,9 +510,12 @@ child(const struct program *p)
 	/* The line to the host is not a program's to stop or to write to. */
 	dup2(0, 1);
 	dup2(0, 2);
-	/* System V objects and message queues outlive who made them, but not their namespace. */
-	if (unshare(CLONE_NEWIPC) < 0 || chdir(folder) < 0)
+	/* System V objects and message queues outlive who made them, and interfaces and routes, but not their namespace. */
+	own_network = !opens_door(p);
+	if (unshare(CLONE_NEWIPC | (own_network ? CLONE_NEWNET : 0)) < 0 || chdir(folder) < 0)
 		_exit(111);
+	if (own_network)
+		raise_loopback();
 	make_files();
 	set_limit(RLIMIT_AS, 768ul << 20);
 	set_limit(RLIMIT_FSIZE, 64ul << 20);

@@ -66,7 +66,7 @@ struct kind {
 	const struct named *set;
 	unsigned int set_size;
 	uint64_t n;
-	uint32_t resource;    /* R_* that fit */
+	uint64_t resource;    /* R_* that fit */
 	const char *layout;   /* KIND_POINTER: the fields as text */
 	struct field *fields;
 	unsigned int field_count;
@@ -89,7 +89,7 @@ struct kind {
 #define R_URING   (1u << 13)
 #define R_LISTENER (1u << 14) /* of seccomp's notices */
 #define R_FANOTIFY (1u << 15)
-#define R_FD      (0xffffu | R_UINPUT | R_EVDEV | R_BLOCK | R_VDUSE | R_FUSE | R_VFIO)
+#define R_FD      (0xffffu | R_UINPUT | R_EVDEV | R_BLOCK | R_VDUSE | R_FUSE | R_VFIO | R_INET | R_NETLINK | R_PACKET | R_TUN | R_DOOR)
 #define R_PID     (1u << 16)
 #define R_TIMER   (1u << 17)
 #define R_WATCH   (1u << 18)
@@ -106,6 +106,11 @@ struct kind {
 #define R_VDUSE   (1u << 29) /* devices, and their control */
 #define R_FUSE    (1u << 30)
 #define R_VFIO    (1u << 31)
+#define R_INET    (1ul << 32)
+#define R_NETLINK (1ul << 33)
+#define R_PACKET  (1ul << 34)
+#define R_TUN     (1ul << 35)
+#define R_DOOR    (1ul << 36) /* /dev/netd */
 
 enum special { PLAIN, SPECIAL_FORK, SPECIAL_VFORK, SPECIAL_CLONE, SPECIAL_CLONE3, SPECIAL_SIGRETURN };
 
@@ -126,9 +131,9 @@ struct desc {
 	unsigned int args;
 	const char *type[6], *arg[6];
 	const struct kind *kind[6];
-	uint32_t returns;        /* R_* */
+	uint64_t returns;        /* R_* */
 	int out_arg;             /* the argument that two words are stored to, -1: none */
-	uint32_t out;            /* R_* */
+	uint64_t out;            /* R_* */
 	enum special special;
 	bool rare;               /* ends the program: chosen less often */
 	bool chosen;             /* may be generated */
@@ -225,7 +230,8 @@ void execute_run(const struct program *p, struct progress *progress, struct run_
 /* The record of the last run: count words behind the pointer. */
 uint64_t *execute_trace(unsigned int thread, uint64_t *count);
 void execute_compares(bool on); /* the next runs record comparisons instead */
-bool rule_allows(const struct desc *d, const uint64_t *arg, const int *own, unsigned int owned);
+/* own_network: it is the program's, and ends with it. */
+bool rule_allows(const struct desc *d, const uint64_t *arg, const int *own, unsigned int owned, bool own_network);
 
 /* In the child: the kernel called by the instruction; n bytes stored, up to the first that cannot be. */
 long raw_call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);

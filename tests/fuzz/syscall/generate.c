@@ -134,7 +134,7 @@ static void make_value(struct program *p, unsigned int *at, struct value *v, con
 
 /* Which earlier call gives what is asked for? -1: none. */
 static int
-find_producer(const struct program *p, unsigned int limit, uint32_t sorts, uint8_t *sub)
+find_producer(const struct program *p, unsigned int limit, uint64_t sorts, uint8_t *sub)
 {
 	int found[MAX_CALLS], n = 0;
 
@@ -150,9 +150,9 @@ find_producer(const struct program *p, unsigned int limit, uint32_t sorts, uint8
 
 /* Put a call in front of *at that makes such a thing. */
 static bool
-add_producer(struct program *p, unsigned int *at, uint32_t sorts)
+add_producer(struct program *p, unsigned int *at, uint64_t sorts)
 {
-	unsigned int fit[40], n = 0;
+	unsigned int fit[80], n = 0;
 	struct call made = { 0 };
 
 	for (unsigned int i = 0; producers[i][0]; i++)
@@ -172,7 +172,7 @@ add_producer(struct program *p, unsigned int *at, uint32_t sorts)
 
 /* A resource; sometimes a bare number that may be one. */
 static void
-make_resource(struct program *p, unsigned int *at, struct value *v, uint32_t sorts)
+make_resource(struct program *p, unsigned int *at, struct value *v, uint64_t sorts)
 {
 	uint8_t sub = 0;
 	int i;

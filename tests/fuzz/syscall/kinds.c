@@ -86,9 +86,9 @@ SET(small_times, { "0", 0 }, { "1", 1 }, { "1000", 1000 }, { "1000000", 1000000 
     { "1000000000", 1000000000 }, { "0xffffffffffffffff", UINT64_MAX })
 SET(seconds, { "0", 0 }, { "1", 1 }, { "2000000000", 2000000000 }, { "0x7fffffffffffffff", INT64_MAX },
     { "0xffffffffffffffff", UINT64_MAX })
-SET(domains, N(AF_UNIX), N(AF_INET), N(AF_NETLINK))
+SET(domains, N(AF_UNIX), N(AF_INET), N(AF_INET6), N(AF_NETLINK), N(AF_PACKET))
 SET(socket_types, N(SOCK_STREAM), N(SOCK_DGRAM), N(SOCK_SEQPACKET), N(SOCK_STREAM | SOCK_NONBLOCK),
-    N(SOCK_DGRAM | SOCK_NONBLOCK), N(SOCK_SEQPACKET | SOCK_CLOEXEC))
+    N(SOCK_DGRAM | SOCK_NONBLOCK), N(SOCK_SEQPACKET | SOCK_CLOEXEC), N(SOCK_RAW))
 SET(socket_flags, N(SOCK_CLOEXEC), N(SOCK_NONBLOCK))
 SET(message_flags, N(MSG_DONTWAIT), N(MSG_PEEK), N(MSG_TRUNC), N(MSG_CTRUNC), N(MSG_WAITALL), N(MSG_NOSIGNAL), N(MSG_EOR),
     N(MSG_OOB), N(MSG_CMSG_CLOEXEC), N(MSG_ERRQUEUE), N(MSG_WAITFORONE), N(MSG_MORE))
@@ -352,6 +352,8 @@ SET(parts, N(LOCK_NB), N(S_IFREG), N(S_IFIFO), N(S_IFSOCK), N(S_IFCHR), N(S_IFBL
     N(SCHED_RESET_ON_FORK))
 SET(rights, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 })
 
+#include "network_kinds.h"
+
 #define SETS(X)                                                                                                          \
 	X(open_flags, KIND_FLAGS) X(fd_flags, KIND_FLAGS) X(modes, KIND_CHOICE) X(node_modes, KIND_CHOICE)               \
 	X(devices, KIND_CHOICE) X(at_flags, KIND_FLAGS) X(whence, KIND_CHOICE) X(prot, KIND_FLAGS)                       \
@@ -420,7 +422,7 @@ static struct kind kinds[] = {
 	{ .name = "handler", .type = KIND_HANDLER },
 	{ .name = "restorer", .type = KIND_RESTORER },
 	RESOURCE("fd", R_FD), RESOURCE("file", R_FILE | R_MEMFD), RESOURCE("dir", R_DIR), RESOURCE("pipe", R_PIPE),
-	RESOURCE("socket", R_SOCKET), RESOURCE("epoll", R_EPOLL), RESOURCE("eventfd", R_EVENTFD),
+	RESOURCE("socket", R_SOCKET | R_INET | R_NETLINK | R_PACKET), RESOURCE("epoll", R_EPOLL), RESOURCE("eventfd", R_EVENTFD),
 	RESOURCE("timerfd", R_TIMERFD), RESOURCE("signalfd", R_SIGNALFD), RESOURCE("inotify", R_INOTIFY), RESOURCE("fanotify", R_FANOTIFY),
 	RESOURCE("memfd", R_MEMFD), RESOURCE("pidfd", R_PIDFD), RESOURCE("tty", R_TTY), RESOURCE("pid", R_PID),
 	RESOURCE("timer", R_TIMER), RESOURCE("watch", R_WATCH), RESOURCE("pkey", R_PKEY), RESOURCE("brk", R_BRK),
@@ -428,7 +430,11 @@ static struct kind kinds[] = {
 	RESOURCE("shm", R_SHM), RESOURCE("sem", R_SEM), RESOURCE("msg", R_MSG), RESOURCE("key", R_KEY),
 	RESOURCE("uinput", R_UINPUT), RESOURCE("evdev", R_EVDEV), RESOURCE("block", R_BLOCK), RESOURCE("vduse", R_VDUSE),
 	RESOURCE("fuse", R_FUSE), RESOURCE("vfio", R_VFIO), RESOURCE("below", R_FILE | R_MEMFD | R_BLOCK),
+	RESOURCE("inet", R_INET), RESOURCE("netlink", R_NETLINK), RESOURCE("packet", R_PACKET), RESOURCE("tun", R_TUN),
+	RESOURCE("door", R_DOOR),
 	SETS(SET_KIND)
+	NETWORK_SETS(SET_KIND)
+	NETWORK_STRUCTS
 	STRUCT("mount_attr", 1, "mount_attrs mount_attrs propagations fd"),
 	STRUCT("key_type", 1, "key_type_words"),
 	STRUCT("key_name", 1, "key_name_words"),

@@ -8,6 +8,7 @@
  *	- no reboot with the right magic number, no switch of root for the whole machine, no silencing of the log
  *	- outside its own folder a program looks and does not change: no path that starts with / or leads up,
  *	  but for calls that only read; /dev/ttyS*, /dev/kmsg and sysrq-trigger are in no list of names
+ *	- no interface, address or route of the network that is not the program's own
  *	- no real-time priority above its worker's, no limit on memory lifted
  * The memory that a path lies in can change under a running call. That is a risk we take: what could be
  * reached by it is not in the arena.
@@ -15,9 +16,11 @@
 #include "fuzz.h"
 
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -152,12 +155,27 @@ users_allowed(const struct desc *d, const uint64_t *arg)
 	return true;
 }
 
+/* What would stay in the first network when the program is gone. */
+static bool
+sets_network(const struct desc *d, const uint64_t *arg)
+{
+	static const char *const setters[] = {
+		"send_link", "send_address", "send_route", "send_neighbour", "ioctl_address", "ioctl_number",
+		"ioctl_route",
+	};
+
+	for (unsigned int i = 0; i < sizeof(setters) / sizeof(setters[0]); i++)
+		if (strcmp(d->name, setters[i]) == 0)
+			return true;
+	return d->nr == SYS_ioctl && (uint32_t)arg[1] == TUNSETPERSIST;
+}
+
 bool
-rule_allows(const struct desc *d, const uint64_t *arg, const int *own, unsigned int owned)
+rule_allows(const struct desc *d, const uint64_t *arg, const int *own, unsigned int owned, bool own_network)
 {
 	const uint32_t *words;
 
-	if (!paths_allowed(d, arg) || !processes_allowed(d, arg, own, owned))
+	if (!paths_allowed(d, arg) || !processes_allowed(d, arg, own, owned) || (!own_network && sets_network(d, arg)))
 		return false;
 	switch (d->nr) {
 	case PSEUDO_URING:

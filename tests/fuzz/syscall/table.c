@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "fuzz.h"
+#include "network_calls.h"
 
 #define CALL0(number, call) { .nr = number, .name = #call, .args = 0 },
 #define CALL1(number, call, t1, a1) { .nr = number, .name = #call, .args = 1, .type = { #t1 }, .arg = { #a1 } },
@@ -32,6 +33,7 @@ struct desc descs[] = {
 #include "../../../kernel/linux/calls.h"
 	CALL2(PSEUDO_FILL, fill, page, at, bytes, what)
 	CALL1(PSEUDO_TOUCH, touch, page, at)
+	NETWORK_CALLS
 	/* One number, several contracts. */
 	CALL4(SYS_ptrace, ptrace_out, long, request, pid_t, pid, unsigned long, addr, unsigned long, data)
 	CALL4(SYS_ptrace, ptrace_in, long, request, pid_t, pid, unsigned long, addr, unsigned long, data)
@@ -389,6 +391,7 @@ static const char *const refinements[] = {
 	"uring_time fd=uring sqes=sqe_time count=counts flags=enter_flags",
 	"io_uring_register fd=uring command=uring_commands arg=iovec count=counts",
 	"reboot magic1=c:0 magic2=c:0",
+	NETWORK_REFINEMENTS
 	"getpid", "gettid",
 };
 
@@ -441,6 +444,7 @@ const char *const producers[][2] = {
 	{ "sem", "semget(IPC_PRIVATE, 3, 0600)" },
 	{ "msg", "msgget(IPC_PRIVATE, 0600)" },
 	{ "key", "add_key(&{0x676e697279656b}, &{0x61}, 0, 0, 0xfffffffe)" },
+	NETWORK_PRODUCERS
 	{ NULL, NULL },
 };
 
@@ -479,7 +483,7 @@ argument_kind(const char *type, const char *name)
 static const struct kind *
 named_kind(char *name)
 {
-	static struct kind numbers[128];
+	static struct kind numbers[256];
 	static unsigned int used;
 
 	if (name[0] == 'c' && name[1] == ':') {
@@ -510,7 +514,7 @@ static void
 read_result(struct desc *d, char *word, const char *line)
 {
 	char *argument = strchr(word, ':');
-	uint32_t sorts = 0;
+	uint64_t sorts = 0;
 
 	if (argument)
 		*argument++ = '\0';

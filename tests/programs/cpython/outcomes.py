@@ -1,28 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Run modules of CPython's test suite, and say the outcome of every test case.
 
-    outcomes.py [--no-network] MODULE[:WORD,..].. [-x WORD..]
+    outcomes.py MODULE[:WORD,..].. [-x WORD..]
 
 Only the cases of a module whose names hold one of its words; -x: leave out those that hold one of these.
 A package stands for all of its modules.
-
---no-network: every socket that is not of AF_UNIX is refused with EAFNOSUPPORT, by a filter of system calls
-on the kernel that has more. So the list tells by name which cases want a network, and what each of them
-does without it is compared like all else.
 
 Each module runs in a process of its own, with a time limit. Standard output gets the sorted lines
 "CASE OUTCOME", the same on every run, and behind them why cases failed; standard error the seconds that
 each module took.
 """
-import ctypes
 import errno
 import faulthandler
 import importlib
 import os
 import pkgutil
 import re
-import socket
-import struct
 import subprocess
 import sys
 import time
@@ -90,51 +83,14 @@ def pick(suite, wanted, unwanted):
             yield part
 
 
-def pairs_without_network(module):
-    """test_epoll's connections, which it makes at 127.0.0.1, become pairs of Unix sockets."""
-
-    def connected_pair(self):
-        pair = socket.socketpair(type=socket.SOCK_STREAM)
-        pair[0].setblocking(False)
-        self.connections.extend(pair)
-        return pair
-
-    def listen(self):
-        self.serverSocket = socket.socket(socket.AF_UNIX)
-        self.connections = [self.serverSocket]
-
-    module.TestEPoll.setUp = listen
-    module.TestEPoll._connected_pair = connected_pair
-
-
-def refuse_network():
-    """Filter socket() and socketpair(): EAFNOSUPPORT, but for AF_UNIX."""
-    load, equal, answer = 0x20, 0x15, 0x06
-    program = [
-        (load, 0, 0, 0),  # the call's number
-        (equal, 1, 0, 41),
-        (equal, 0, 3, 53),
-        (load, 0, 0, 16),  # its first argument
-        (equal, 1, 0, socket.AF_UNIX),
-        (answer, 0, 0, 0x00050000 | errno.EAFNOSUPPORT),
-        (answer, 0, 0, 0x7FFF0000),
-    ]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
-    filter_ = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code)))
-    if ctypes.CDLL(None, use_errno=True).prctl(22, 2, filter_, 0, 0) != 0:
-        sys.exit(f"no filter: {os.strerror(ctypes.get_errno())}")
-
-
-def run_one(name, network, wanted, unwanted):
+def run_one(name, wanted, unwanted):
     """In the module's own process. What the cases print goes nowhere."""
-    if network == "no":
-        refuse_network()
     faulthandler.dump_traceback_later(SECONDS - 20, exit=True)
     support.use_resources = ["cpu", "subprocess"]
+    # A host may do other things meanwhile.
+    support.LOOPBACK_TIMEOUT = support.SHORT_TIMEOUT = SECONDS / 6
     os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
     module = importlib.import_module("test." + name)
-    if name == "test_epoll":
-        pairs_without_network(module)
     suite = unittest.defaultTestLoader.loadTestsFromModule(module)
     with open(f"{name}.outcomes", "w", buffering=1) as out, open(f"{name}.why", "w", buffering=1) as why:
         unittest.TestSuite(list(pick(suite, wanted, unwanted))).run(Outcomes(out, why))
@@ -154,13 +110,13 @@ def modules(name):
     return [f"{name}.{m.name}" for m in pkgutil.iter_modules(package.__path__) if m.name.startswith("test_")]
 
 
-def run_module(name, network, wanted, unwanted):
+def run_module(name, wanted, unwanted):
     began = time.monotonic()
     files = [os.path.abspath(f"{name}.{kind}") for kind in ("outcomes", "why")]
     for file in files:
         open(file, "w").close()
     with open(f"{name}.messages", "w") as messages:
-        run = [sys.executable, __file__, "--one", name, network, wanted, *unwanted]
+        run = [sys.executable, __file__, "--one", name, wanted, *unwanted]
         child = subprocess.Popen(run, stdin=subprocess.DEVNULL, stderr=messages, start_new_session=True)
         try:
             child.wait(SECONDS)
@@ -172,12 +128,8 @@ def run_module(name, network, wanted, unwanted):
         why += f"{name} ended early, status {child.returncode}\n" + "\n".join(lines[-2:]) + "\n"
         why += read(f"{name}.messages")[-4000:]
     outcomes = sorted({line for line in lines if not line.endswith(" starts")})
-    # Who was refused may fail once more afterwards, where a thread of its own was to bring something.
-    refused = {line.split(" ")[0] for line in outcomes if line.endswith(" EAFNOSUPPORT")}
-    outcomes = [line for line in outcomes if line.endswith(" EAFNOSUPPORT") or line.split(" ")[0] not in refused]
     print("\n".join(outcomes), flush=True)
-    # Without a network many fail as they should, in words that differ from run to run.
-    print(why, end="", flush=True, file=sys.stderr if network == "no" else sys.stdout)
+    print(why, end="", flush=True)
     slow = [line for line in read(f"{name}.messages").splitlines() if " took " in line]
     print(*slow, sep="\n", file=sys.stderr)
     sys.stderr.write(f"{name}: {len(outcomes)} cases, {time.monotonic() - began:.0f} seconds\n")
@@ -186,14 +138,12 @@ def run_module(name, network, wanted, unwanted):
 def main():
     words = sys.argv[1:]
     if words[0] == "--one":
-        return run_one(words[1], words[2], words[3].split(","), words[4:])
-    network = "no" if words[0] == "--no-network" else "any"
-    words = words[network == "no" :]
+        return run_one(words[1], words[2].split(","), words[3:])
     cut = words.index("-x") if "-x" in words else len(words)
     for name in words[:cut]:
         module, _, wanted = name.partition(":")
         for one in modules(module) if "." not in module else [module]:
-            run_module(one, network, wanted, words[cut + 1 :])
+            run_module(one, wanted, words[cut + 1 :])
     return 0
 
 

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* TCP, segment by segment: who speaks for others, who asks for more than there is, and who is never heard of again. */
+#include "wire.h"
+
+#include <netinet/tcp.h>
+
+static int
+pair(struct peer *p, uint16_t port, unsigned options)
+{
+	wire_open();
+	*p = peer_make(port, options);
+	return peer_connects(p, listener((uint16_t)(port + 1000), 5), (uint16_t)(port + 1000));
+}
+
+/* SYNs from `count` places, none of which says any more. */
+static void
+flood(uint16_t port, unsigned from, unsigned count)
+{
+	struct peer f = peer_make(1, WITH_MSS);
+
+	f.their_port = port;
+	for (unsigned i = from; i < from + count; i++) {
+		f.port = (uint16_t)(1024 + i);
+		f.address = THERE + 1 + i % 200;
+		f.sent = i * 7919;
+		tell(&f, SYN, NULL, 0);
+		if (i % 64 == 0)
+			forget();
+	}
+}
+
+TEST(rfc4987_a_client_of_a_flooded_listener_gets_through)
+{
+	struct peer p;
+	struct segment *seg;
+	int l, s;
+
+	wire_open();
+	l = listener(5601, 16);
+	flood(5601, 0, 2000);
+	forget();
+	p = peer_make(4601, WITH_MSS);
+	p.their_port = 5601;
+	/* It says its SYN again, as clients do, until it is answered. */
+	do {
+		tell_at(&p, p.sent, 0, SYN, NULL, 0);
+		seg = hear_within(&p, 1000);
+		CHECK(!seg || !(seg->flags & RST));
+	} while (!seg || !(seg->flags & SYN));
+	p.sent++;
+	CHECK_EQ(seg->ack, p.sent);
+	p.got = seg->seq + 1;
+	/* The flood goes on while its answer is on the way. */
+	flood(5601, 2000, 500);
+	tell(&p, ACK, NULL, 0);
+	tell(&p, ACK, "x", 1);
+	await(l, POLLIN);
+	s = CHECK_OK(accept(l, NULL, NULL));
+	CHECK_EQ(recv(s, (char[1]){ 0 }, 1, 0), 1);
+	forget();
+	still_there(&p, s);
+}
+
+TEST(rfc4987_an_answer_that_was_guessed_makes_no_connection)
+{
+	struct peer p;
+	int l;
+
+	wire_open();
+	l = listener(5602, 16);
+	p = peer_make(4602, WITH_MSS);
+	p.their_port = 5602;
+	tell(&p, SYN, NULL, 0);
+	p.got = hear_flags(&p, SYN | ACK)->seq + 1;
+	for (uint32_t i = 1; i < 20; i++)
+		tell_at(&p, p.sent, p.got + i * 0x1000001, ACK, "forged", 6);
+	hear_flags(&p, RST);
+	CHECK_EQ(poll(&(struct pollfd){ l, POLLIN, 0 }, 1, 0), 0);
+	tell(&p, ACK, NULL, 0);
+	await(l, POLLIN);
+	CHECK_OK(accept(l, NULL, NULL));
+}
+
+TEST(rfc5961_3_resets_all_over_the_window_do_not_end_a_connection)
+{
+	struct peer p;
+	int s = pair(&p, 4603, 0);
+
+	for (uint32_t i = 1; i < 60; i++)
+		tell_at(&p, p.sent + i * 1000, p.got, i % 2 ? RST : RST | ACK, NULL, 0);
+	forget();
+	still_there(&p, s);
+}
+
+TEST(s3_10_7_4_data_outside_the_window_is_not_taken)
+{
+	struct peer p;
+	char data[3];
+	int s = pair(&p, 4604, WITH_SACK);
+
+	tell_at(&p, p.sent + 0x40000000, p.got, ACK, "far", 3);
+	hear_ack(&p, p.sent);
+	tell_at(&p, p.sent - 0x40000000, p.got, ACK, "old", 3);
+	hear_ack(&p, p.sent);
+	tell_at(&p, p.sent + 0x40000000, p.got, ACK | FIN, NULL, 0);
+	CHECK_EQ(hear_ack(&p, p.sent)->sacks, 0);
+	tell(&p, ACK, "now", 3);
+	hear_ack(&p, p.sent);
+	CHECK_EQ(recv(s, data, 3, MSG_WAITALL), 3);
+	CHECK_MEM(data, "now", 3);
+	still_there(&p, s);
+}
+
+TEST(s3_5_1_a_peer_that_has_forgotten_us_is_asked_and_resets)
+{
+	struct peer p;
+	int s = pair(&p, 4605, 0);
+
+	/* It began anew, with another number. */
+	tell_at(&p, p.sent + 0x30000000, 0, SYN, NULL, 0);
+	CHECK_EQ(hear_ack(&p, p.sent)->seq, p.got);
+	/* To which that says nothing: it resets where our acknowledgement stands. */
+	tell_at(&p, p.sent, 0, RST, NULL, 0);
+	CHECK_EQ(await_error(s), ECONNRESET);
+}
+
+TEST(s3_8_5_an_urgent_pointer_may_point_anywhere)
+{
+	struct peer p;
+	char data[8];
+	int s = pair(&p, 4606, 0);
+
+	p.urgent = 0xffff;
+	tell(&p, ACK | URG, "one", 3);
+	p.urgent = 0;
+	tell(&p, ACK | URG, NULL, 0);
+	tell(&p, ACK, "two", 3);
+	hear_ack(&p, p.sent);
+	CHECK_EQ(recv(s, data, 6, MSG_WAITALL), 6);
+	CHECK_MEM(data, "onetwo", 6);
+	still_there(&p, s);
+}
+
+TEST(rfc2018_a_peer_may_tell_of_anything_as_received)
+{
+	struct peer p;
+	char data[6];
+	int s = pair(&p, 4607, WITH_MSS | WITH_SACK | WITH_STAMPS);
+
+	/* Stamps of long ago, and of far ahead, are of no connection that says nothing new. */
+	p.stamp -= 500;
+	tell_at(&p, p.sent, p.got, ACK, "old", 3);
+	hear_ack(&p, p.sent);
+	p.stamp += 500;
+	tell(&p, ACK, "abc", 3);
+	hear_ack(&p, p.sent);
+	CHECK_EQ(recv(s, data, 3, MSG_WAITALL), 3);
+	CHECK_MEM(data, "abc", 3);
+	still_there(&p, s);
+}
