@@ -130,6 +130,7 @@ memory_stats(struct memory_stats *out)
 	out->cached = sum_counts(COUNT_CACHED);
 	out->shared = sum_counts(COUNT_SHARED);
 	out->huge = sum_counts(COUNT_HUGE);
+	out->array = section_array_frames();
 	held = out->free + out->slab + out->page_tables + out->anonymous + out->cached;
 	out->kernel = out->total > held ? out->total - held : 0;
 }

@@ -46,6 +46,7 @@ bool section_online_next(void);
 bool section_online_for(pfn_t pfn);
 bool section_is_online(pfn_t pfn);
 uint64_t section_offline_frames(void);
+uint64_t section_array_frames(void); /* what describes memory that is online; grows, and never shrinks */
 /* This CPU is bringing a section online: page-table frames come from section_carve(). */
 bool section_is_carving(void);
 paddr_t section_carve(void);

@@ -56,6 +56,7 @@ static uint8_t *states[SECTION_MAX / STATES_PER_FRAME];
 static uint32_t section_count;       /* [I] */
 static uint32_t next_offline;        /* section_lock: none below it is offline */
 static uint64_t offline_frames;      /* section_lock, read freely */
+static uint64_t array_frames;        /* section_lock, read freely: with their tables, and KASAN's shadow */
 static paddr_t hole_frame;           /* [I] PAGE_RESERVED entries for what is not memory */
 
 /* The carving in progress; section_lock. */
@@ -114,8 +115,10 @@ section_carve(void)
 		if (!p)
 			return 0;
 		list_del(&p->node);
+		array_frames++;
 		return page_to_phys(p);
 	}
+	array_frames++;
 	carve_next = f.start + 1;
 	memset(phys_to_virt(f.start << PAGE_SHIFT), 0, PAGE_SIZE);
 	return f.start << PAGE_SHIFT;
@@ -185,6 +188,7 @@ build_full(pfn_t first)
 	pfn_t shadow = first + (HUGE_PAGE_SIZE >> PAGE_SHIFT);
 
 	carve_next = config_kasan ? shadow + GROUP_SHADOW_FRAMES : shadow;
+	array_frames += carve_next - first;
 	if (!map_array(first, first << PAGE_SHIFT, true))
 		return false;
 	memset(pfn_to_page(first), 0, HUGE_PAGE_SIZE);
@@ -419,6 +423,12 @@ uint64_t
 section_offline_frames(void)
 {
 	return atomic_load_relaxed(&offline_frames);
+}
+
+uint64_t
+section_array_frames(void)
+{
+	return atomic_load_relaxed(&array_frames);
 }
 
 /* Find which sections have memory; frames_init() then brings the first one online. */

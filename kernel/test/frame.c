@@ -119,7 +119,7 @@ add_objects(void *ctx, const char *name, size_t size, uint64_t used, uint64_t to
 		*(int64_t *)ctx += (int64_t)used;
 }
 
-/* Stacks kept for reuse, each in a region, are nobody's. */
+/* Stacks kept for reuse, each in a region, are nobody's; nor is what describes memory that came online. */
 static struct counts
 take_counts(void)
 {
@@ -129,7 +129,7 @@ take_counts(void)
 
 	slab_drain_quarantine();
 	memory_stats(&m);
-	c.frames = (int64_t)(m.kernel + m.anonymous + m.cached) - kept;
+	c.frames = (int64_t)(m.kernel + m.anonymous + m.cached - m.array) - kept;
 	slab_for_each(add_objects, &c.objects);
 	return c;
 }

@@ -152,9 +152,10 @@ storm_count(struct storm_count *c)
 			continue;
 		if (strcmp(name, "frames_total") == 0)
 			frames += n;
-		/* Slabs are kept when they are empty: their objects are counted one by one. So are stacks. */
+		/* Slabs are kept when they are empty: their objects are counted one by one. So are stacks. Memory that
+		 * is first needed begins to be described. */
 		else if (strcmp(name, "frames_free") == 0 || strcmp(name, "frames_slab") == 0 ||
-			 strcmp(name, "frames_stacks_kept") == 0)
+			 strcmp(name, "frames_stacks_kept") == 0 || strcmp(name, "frames_page_array") == 0)
 			frames -= n;
 		if (!storm_lives(name))
 			continue;

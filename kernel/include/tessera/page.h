@@ -154,6 +154,7 @@ struct memory_stats {
 	uint64_t total;      /* usable RAM the firmware reported */
 	uint64_t free;       /* free and offline-but-usable */
 	uint64_t kernel, slab, page_tables, anonymous, cached, shared, huge;
+	uint64_t array;      /* of the kernel's: what describes memory, more as more of it is first needed */
 };
 void memory_stats(struct memory_stats *out);
 void page_dump(pfn_t pfn); /* one frame to the log; takes no locks */

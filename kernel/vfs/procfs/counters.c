@@ -98,8 +98,10 @@ show_counters(struct text *t, struct target *at)
 	slab_drain_quarantine();
 	memory_stats(&m);
 	text_print(t, "frames_total %lu\nframes_free %lu\nframes_kernel %lu\nframes_slab %lu\n"
-		      "frames_page_tables %lu\nframes_anonymous %lu\nframes_cached %lu\nframes_stacks_kept %lu\n",
-		   m.total, m.free, m.kernel, m.slab, m.page_tables, m.anonymous, m.cached, kernel_stacks_kept());
+		      "frames_page_tables %lu\nframes_anonymous %lu\nframes_cached %lu\nframes_stacks_kept %lu\n"
+		      "frames_page_array %lu\n",
+		   m.total, m.free, m.kernel, m.slab, m.page_tables, m.anonymous, m.cached, kernel_stacks_kept(),
+		   m.array);
 	text_print(t, "threads %lu\nprocesses %u\nopen %lu\nhandles %lu\n", thread_count(), process_count(),
 		   file_count(), handle_count_all());
 	text_print(t, "sysfs_nodes %lu\nnamespaces %lu\nrcu_waiting %lu\n", sysfs_count(), namespace_count(), rcu_waiting());

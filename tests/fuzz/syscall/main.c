@@ -259,7 +259,8 @@ read_counters(struct counter *c)
 		if (strcmp(name, "frames_total") == 0)
 			frames += c[n].n;
 		else if (strcmp(name, "frames_free") == 0 || strcmp(name, "frames_slab") == 0 ||
-			 strcmp(name, "frames_cached") == 0 || strcmp(name, "frames_stacks_kept") == 0)
+			 strcmp(name, "frames_cached") == 0 || strcmp(name, "frames_stacks_kept") == 0 ||
+			 strcmp(name, "frames_page_array") == 0)
 			frames -= c[n].n;
 		n += slack_of(name) >= 0;
 	}
