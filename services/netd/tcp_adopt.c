@@ -4,8 +4,8 @@
  *
  * What the predecessor has sent and the peer not acknowledged is sent once more, as after a timeout; lwIP keeps such
  * segments with the unsent ones and takes acknowledgements for them, since snd_nxt says they were sent. What came
- * out of order is
- * lost: nobody has acknowledged it, and who has told the peer of it by SACK may take that back (RFC 2018, 8).
+ * out of order is lost: nobody has acknowledged it, and who has told the peer of it by SACK may take that back
+ * (RFC 2018, 8).
  */
 #include <errno.h>
 

@@ -85,6 +85,8 @@ void door_wake(void);
 int door_memory_init(void); /* -ENOMEM; what was made by then stays for the next try */
 /* The page of the object at `offset`, made if it is not there, as the kernel sees it; NULL: no memory. May sleep. */
 void *door_page(uint64_t offset);
+/* `count` of them, from `offset` on, into those of `page` that are NULL; two who do so find the same. False: no memory. */
+bool door_pages(char *page[], uint32_t count, uint64_t offset);
 /* What of the object may be mapped: 0, -EINVAL, -EPERM: for reading only. */
 int door_check_mapping(uint64_t offset, size_t length, bool write);
 

@@ -19,21 +19,15 @@
 #define RECORD     16u /* records begin at multiples of it */
 #define RING_PAGES (NETD_FRAME_RING / PAGE_SIZE)
 
-/* [I] once there_are_rings; two who make them find the same pages */
+/* [I] once there_are_rings */
 static char *out_page[RING_PAGES], *in_page[RING_PAGES];
 static bool there_are_rings; /* [a] */
 
 int
 frames_ready(void)
 {
-	for (uint32_t i = 0; i < RING_PAGES; i++) {
-		if (!out_page[i])
-			out_page[i] = door_page(NETD_MAP_FRAMES_OUT + i * PAGE_SIZE);
-		if (!in_page[i])
-			in_page[i] = door_page(NETD_MAP_FRAMES_IN + i * PAGE_SIZE);
-		if (!out_page[i] || !in_page[i])
-			return -ENOMEM;
-	}
+	if (!door_pages(out_page, RING_PAGES, NETD_MAP_FRAMES_OUT) || !door_pages(in_page, RING_PAGES, NETD_MAP_FRAMES_IN))
+		return -ENOMEM;
 	atomic_store_release(&there_are_rings, true);
 	return 0;
 }

@@ -15,18 +15,14 @@
 
 _Static_assert(PAGE_SIZE % sizeof(struct netd_half_open) == 0, "none lies in two pages");
 
-static struct netd_half_open *page[PAGES]; /* [I] once are_there. [N] */
-static bool are_there;                     /* [a] */
+static char *page[PAGES]; /* [I] once are_there */
+static bool are_there;    /* [a] */
 
 int
 half_open_ready(void)
 {
-	for (uint32_t i = 0; i < PAGES; i++) {
-		if (!page[i])
-			page[i] = door_page(NETD_MAP_HALF_OPEN + i * PAGE_SIZE);
-		if (!page[i])
-			return -ENOMEM;
-	}
+	if (!door_pages(page, PAGES, NETD_MAP_HALF_OPEN))
+		return -ENOMEM;
 	atomic_store_release(&are_there, true);
 	return 0;
 }
@@ -42,7 +38,7 @@ half_open_get(uint32_t index, struct endpoint *local, struct endpoint *remote, u
 
 	if (index >= NETD_HALF_OPEN || !__atomic_load_n(&are_there, __ATOMIC_ACQUIRE))
 		return false;
-	from = (const uint64_t *)(page[index / PER_PAGE] + index % PER_PAGE);
+	from = (const uint64_t *)(page[index / PER_PAGE] + index % PER_PAGE * sizeof(copy.h));
 	for (uint32_t i = 0; i < WORDS; i++)
 		copy.word[i] = READ_ONCE(from[i]);
 	*local = door_endpoint_of(&copy.h.local);

@@ -76,6 +76,18 @@ door_page(uint64_t offset)
 	return page_to_virt(p);
 }
 
+bool
+door_pages(char *page[], uint32_t count, uint64_t offset)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!page[i])
+			page[i] = door_page(offset + i * PAGE_SIZE);
+		if (!page[i])
+			return false;
+	}
+	return true;
+}
+
 /* --- the arena ------------------------------------------------------------------------------------------- */
 
 static void

@@ -414,7 +414,7 @@ tcp_listen_end(struct tcp_socket *l)
 void
 tcp_meet(struct tcp_socket *t, struct tcp_socket *l, struct tcp_socket *child)
 {
-	bool listens, joined = false, waits = false;
+	bool listens, joined = false, waits = false, told = false;
 
 	mutex_lock(&l->inet.socket.lock);
 	mutex_lock_nested(&t->inet.socket.lock);
@@ -424,7 +424,7 @@ tcp_meet(struct tcp_socket *t, struct tcp_socket *l, struct tcp_socket *child)
 		waits = !joined;
 	}
 	if (joined) {
-		join(l, t, child);
+		told = join(l, t, child);
 	} else if (waits) {
 		tcp_get(l);
 		t->listener = l;
@@ -437,12 +437,12 @@ tcp_meet(struct tcp_socket *t, struct tcp_socket *l, struct tcp_socket *child)
 	mutex_unlock(&l->inet.socket.lock);
 	if (!joined)
 		tcp_put(child);
-	if (joined) {
+	if (told)
 		tell_of_child(l);
+	if (joined)
 		tell_of_connection(t);
-	} else if (!listens) {
+	else if (!listens)
 		tcp_was_reset(t);
-	}
 }
 
 void

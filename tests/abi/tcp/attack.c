@@ -69,9 +69,7 @@ TEST(rfc4987_an_answer_that_was_guessed_makes_no_connection)
 	wire_open();
 	l = listener(5602, 16);
 	p = peer_make(4602, WITH_MSS);
-	p.their_port = 5602;
-	tell(&p, SYN, NULL, 0);
-	p.got = hear_flags(&p, SYN | ACK)->seq + 1;
+	peer_begins(&p, 5602);
 	for (uint32_t i = 1; i < 20; i++)
 		tell_at(&p, p.sent, p.got + i * 0x1000001, ACK, "forged", 6);
 	hear_flags(&p, RST);

@@ -20,9 +20,7 @@ shake(uint16_t port, uint16_t theirs)
 {
 	struct peer p = peer_make(port, WITH_MSS);
 
-	p.their_port = theirs;
-	tell(&p, SYN, NULL, 0);
-	p.got = hear_flags(&p, SYN | ACK)->seq + 1;
+	peer_begins(&p, theirs);
 	tell(&p, ACK, NULL, 0);
 	return p;
 }
@@ -76,9 +74,7 @@ TEST(defer_accept_takes_data_that_comes_with_the_last_acknowledgement)
 	wire_open();
 	l = patient(5702, 100);
 	p = peer_make(4702, WITH_MSS);
-	p.their_port = 5702;
-	tell(&p, SYN, NULL, 0);
-	p.got = hear_flags(&p, SYN | ACK)->seq + 1;
+	peer_begins(&p, 5702);
 	tell(&p, ACK | PSH, "hello", 5);
 	await(l, POLLIN);
 	s = CHECK_OK(accept(l, NULL, NULL));

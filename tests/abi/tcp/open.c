@@ -248,9 +248,7 @@ TEST(s3_10_7_4_data_may_come_with_the_last_acknowledgement)
 	wire_open();
 	p = peer_make(4016, 0);
 	l = listener(5016, 1);
-	p.their_port = 5016;
-	tell(&p, SYN, NULL, 0);
-	p.got = hear_flags(&p, SYN | ACK)->seq + 1;
+	peer_begins(&p, 5016);
 	tell(&p, ACK | FIN, "data", 4);
 	await(l, POLLIN);
 	s = CHECK_OK(accept(l, NULL, NULL));
@@ -286,17 +284,14 @@ TEST(s3_3_2_a_connection_that_is_not_confirmed_is_shown)
 	l = listener(5017, 1);
 	p.their_port = 5017;
 	CHECK_EQ(state_in_proc(&p), 0);
-	tell(&p, SYN, NULL, 0);
-	p.got = hear_flags(&p, SYN | ACK)->seq + 1;
+	peer_begins(&p, 5017);
 	CHECK_EQ(state_in_proc(&p), TCP_SYN_RECV);
 	tell(&p, ACK, NULL, 0);
 	await(l, POLLIN);
 	CHECK_EQ(state_in_proc(&p), TCP_ESTABLISHED);
 	/* One that is given up is gone. */
 	p = peer_make(4018, 0);
-	p.their_port = 5017;
-	tell(&p, SYN, NULL, 0);
-	p.got = hear_flags(&p, SYN | ACK)->seq + 1;
+	peer_begins(&p, 5017);
 	CHECK_EQ(state_in_proc(&p), TCP_SYN_RECV);
 	tell(&p, RST, NULL, 0);
 	while (state_in_proc(&p) == TCP_SYN_RECV)

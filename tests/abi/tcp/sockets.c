@@ -38,8 +38,8 @@ listener_v6(uint16_t port, int backlog)
 	return listen_at(&in, sizeof(in), AF_INET6, backlog);
 }
 
-int
-peer_connects(struct peer *p, int listening, uint16_t port)
+void
+peer_begins(struct peer *p, uint16_t port)
 {
 	struct segment *s;
 
@@ -48,6 +48,12 @@ peer_connects(struct peer *p, int listening, uint16_t port)
 	s = hear_flags(p, SYN | ACK);
 	CHECK_EQ(s->ack, p->sent);
 	p->got = s->seq + 1;
+}
+
+int
+peer_connects(struct peer *p, int listening, uint16_t port)
+{
+	peer_begins(p, port);
 	tell(p, ACK, NULL, 0);
 	await(listening, POLLIN);
 	return CHECK_OK(accept(listening, NULL, NULL));

@@ -106,6 +106,9 @@ void tell_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t seq, uint16_
 int listener(uint16_t port, int backlog);
 int listener_v6(uint16_t port, int backlog);
 
+/* The peer's SYN for a listener's port; the answer is taken, and not acknowledged. */
+void peer_begins(struct peer *p, uint16_t port);
+
 /* The peer connects to a listener's port: the socket that accept gives. */
 int peer_connects(struct peer *p, int listener, uint16_t port);
 
