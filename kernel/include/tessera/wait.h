@@ -47,7 +47,7 @@ bool wake_queue(struct wait_queue *q, uint32_t key, uint32_t exclusive);
 static inline void wake_all(struct wait_queue *q) { (void)wake_queue(q, 0, UINT32_MAX); }
 static inline bool wake_one(struct wait_queue *q) { return wake_queue(q, 0, 1); }
 static inline void wake_poll(struct wait_queue *q, uint32_t events) { (void)wake_queue(q, events, UINT32_MAX); }
-/* The same where one is enough of those who watch with EPOLLEXCLUSIVE. */
+/* The same where one is enough of those who watch with EPOLLEXCLUSIVE, or wait in accept. */
 static inline void wake_poll_one(struct wait_queue *q, uint32_t events) { (void)wake_queue(q, events, 1); }
 void wait_queue_dump(const struct wait_queue *q); /* who waits, to the log; takes no locks */
 bool wait_queue_is_empty(const struct wait_queue *q); /* a hint */
@@ -84,18 +84,23 @@ void wait_deadline_reached(struct timer *t); /* what thread->sleep_timer runs */
  * Sleep until `cond` holds. Returns 0, -ETIMEDOUT, or -EINTR (callers turn it into -ERESTARTSYS or
  * what the call's contract says). Call with no spinlock held, interrupts on.
  */
-#define wait_event_deadline(q, cond, mode, until)                                                  \
+#define wait_event_deadline(q, cond, mode, until) wait_event_as(q, cond, mode, until, false)
+/* The same as an exclusive waiter: of those who wait so, wake_one() and wake_poll_one() wake one. */
+#define wait_event_exclusive(q, cond, mode, until) wait_event_as(q, cond, mode, until, true)
+#define wait_event_as(q, cond, mode, until, alone)                                                 \
 	({                                                                                         \
 		int wait_r_ = 0;                                                                   \
 		if (!(cond)) {                                                                     \
 			struct waiter wait_w_;                                                     \
 			waiter_init(&wait_w_, current_thread());                                   \
+			wait_w_.exclusive = (alone);                                               \
 			waiter_add((q), &wait_w_);                                                 \
 			for (;;) {                                                                 \
 				wait_prepare(mode);                                                \
 				if (cond)                                                          \
 					break;                                                     \
-				wait_r_ = wait_sleep((mode), (until));                             \
+				wait_r_ = (alone) ? wait_sleep_exclusive(&wait_w_, (mode), (until)) \
+						  : wait_sleep((mode), (until));                   \
 				if (wait_r_ != 0) {                                                \
 					if (cond)                                                  \
 						wait_r_ = 0;                                       \

@@ -476,9 +476,10 @@ tcp_accept(struct socket *s, uint32_t flags, struct socket **out)
 			break;
 		if (until == 0)
 			return -EAGAIN;
-		error = wait_event_deadline(&s->read_wait,
-					    !list_is_empty(&t->pending) || READ_ONCE(t->state) != TCP_LISTEN,
-					    WAIT_INTERRUPTIBLE, until);
+		/* tell_of_child() wakes one: a child is one's. */
+		error = wait_event_exclusive(&s->read_wait,
+					     !list_is_empty(&t->pending) || READ_ONCE(t->state) != TCP_LISTEN,
+					     WAIT_INTERRUPTIBLE, until);
 		if (error == -ETIMEDOUT)
 			until = 0;
 		else if (error)

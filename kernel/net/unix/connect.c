@@ -191,10 +191,11 @@ unix_accept(struct socket *s, uint32_t flags, struct socket **out)
 			return -EAGAIN;
 		if (ended)
 			return -EINVAL;
-		error = wait_event_deadline(&s->read_wait,
-					    !list_is_empty(&u->pending) || READ_ONCE(s->error) ||
-						    (READ_ONCE(s->shutdown) & SHUTDOWN_RECEIVE),
-					    WAIT_INTERRUPTIBLE, until);
+		/* A connection wakes one, since it is one's. */
+		error = wait_event_exclusive(&s->read_wait,
+					     !list_is_empty(&u->pending) || READ_ONCE(s->error) ||
+						     (READ_ONCE(s->shutdown) & SHUTDOWN_RECEIVE),
+					     WAIT_INTERRUPTIBLE, until);
 		if (error == -ETIMEDOUT)
 			until = 0;
 		else if (error)

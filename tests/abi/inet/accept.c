@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Who accepts, and when: several processes at one listener (EPOLLEXCLUSIVE), TCP_DEFER_ACCEPT. epoll_ctl(2), tcp(7). */
+/*
+ * Who accepts, and when: several threads or processes at one listener (EPOLLEXCLUSIVE), TCP_DEFER_ACCEPT. accept(2),
+ * epoll_ctl(2), tcp(7).
+ */
+#include "../accepters.h"
 #include "inet.h"
 
 #include <sys/epoll.h>
@@ -102,6 +106,20 @@ TEST(no_connection_is_forgotten_where_several_wait_for_them)
 			CHECK_OK(close(s[k]));
 		}
 	}
+}
+
+TEST(a_connection_wakes_one_of_those_who_accept)
+{
+	TIMEOUT(60);
+	inet_fresh();
+	check_one_is_woken(inet_server(16));
+}
+
+TEST(a_connection_is_not_lost_by_who_is_interrupted)
+{
+	TIMEOUT(60);
+	inet_fresh();
+	check_none_is_lost(inet_server(16));
 }
 
 /* --- TCP_DEFER_ACCEPT -------------------------------------------------------------------------------- */

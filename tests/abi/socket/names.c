@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* AF_UNIX names and connections: bind, listen, connect, accept; unix(7). */
+#include "../accepters.h"
 #include "unix.h"
 
 TEST(connection_by_path)
@@ -271,6 +272,18 @@ TEST(accept_waits_and_times_out)
 	long long start = check_now_ms();
 	CHECK_ERRNO(accept(l, NULL, NULL), EAGAIN);
 	CHECK_RANGE(check_now_ms() - start, 15, 5000);
+}
+
+TEST(connection_wakes_one_of_those_who_accept)
+{
+	TIMEOUT(60);
+	check_one_is_woken(unix_server(SOCK_STREAM, "s", 16));
+}
+
+TEST(connection_is_not_lost_by_who_is_interrupted)
+{
+	TIMEOUT(60);
+	check_none_is_lost(unix_server(SOCK_SEQPACKET, "s", 16));
 }
 
 TEST(listener_is_readable_when_somebody_waits)
