@@ -145,6 +145,52 @@ TEST(peek_leaves_the_data)
 	CHECK_MEM(b, "abc", 3);
 }
 
+/* Each byte once, over the bounds of what was sent; MSG_WAITALL does not wait for more than there is. */
+TEST(peek_goes_to_the_end_and_no_further)
+{
+	size_t size = 100000;
+	char *sent = malloc(size), *got = calloc(1, 2 * size);
+	int s[2];
+
+	CHECK(sent && got);
+	for (size_t i = 0; i < size; i++)
+		sent[i] = (char)(i % 251);
+	pair(SOCK_STREAM, s);
+	CHECK_EQ(write(s[0], sent, 5), 5);
+	CHECK_EQ(write(s[0], sent + 5, 1), 1);
+	CHECK_EQ(write(s[0], sent + 6, size - 6), size - 6);
+	CHECK_EQ(read(s[1], got, 2), 2);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(recv(s[1], got, 2 * size, MSG_PEEK | MSG_WAITALL), size - 2);
+		CHECK_MEM(got, sent + 2, size - 2);
+		CHECK_EQ(recv(s[1], got, 40000, MSG_PEEK | MSG_WAITALL), 40000);
+		CHECK_MEM(got, sent + 2, 40000);
+	}
+	CHECK_EQ(recv(s[1], got, size - 2, MSG_WAITALL), size - 2);
+	CHECK_MEM(got, sent + 2, size - 2);
+}
+
+TEST(peek_waits_for_something_and_not_for_all)
+{
+	char b[8] = "";
+	int s[2];
+	pid_t pid;
+
+	pair(SOCK_STREAM, s);
+	pid = check_fork();
+	if (pid == 0) {
+		CHECK_EQ(recv(s[1], b, 8, MSG_PEEK | MSG_WAITALL), 3);
+		CHECK_STR(b, "abc");
+		_exit(0);
+	}
+	check_wait_asleep(pid, 0);
+	CHECK_EQ(write(s[0], "abc", 3), 3);
+	CHECK_EXIT(pid, 0);
+	CHECK_EQ(write(s[0], "def", 3), 3);
+	CHECK_EQ(recv(s[1], b, 8, MSG_PEEK | MSG_WAITALL), 6);
+	CHECK_STR(b, "abcdef");
+}
+
 TEST(shutdown_of_each_direction)
 {
 	int s[2];
