@@ -348,7 +348,7 @@ route_add(struct network *n, const struct route_info *info, bool replace)
 		if (old && !replace)
 			error = -EEXIST;
 	}
-	if (!error && n->route_count == ROUTES_MAX)
+	if (!error && !old && n->route_count == ROUTES_MAX)
 		error = -ENOBUFS;
 	if (!error && old) {
 		list_del(&old->node);

@@ -206,6 +206,67 @@ TEST(listeners_are_told)
 	CHECK_EQ(h->nlmsg_type, RTM_DELADDR);
 }
 
+#define ROUTES 4200u /* more than a table holds that has a bound */
+#define BATCH  100u
+
+/* To 10.0.0.0 and those behind it. */
+static void
+route_to(struct request *r, uint32_t number, uint8_t type)
+{
+	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 32, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC,
+			   .rtm_scope = type == RTN_UNICAST ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE, .rtm_type = type };
+	uint32_t to = htonl(0x0a000000 + number), loopback = 1;
+
+	begin(r, RTM_NEWROUTE, NLM_F_CREATE, &m, sizeof(m));
+	add(r, RTA_DST, &to, sizeof(to));
+	if (type == RTN_UNICAST)
+		add(r, RTA_OIF, &loopback, sizeof(loopback));
+}
+
+/* The first error of so many new routes, or 0. */
+static int
+add_routes(int s, uint32_t first, uint32_t count)
+{
+	static char all[BATCH * sizeof(struct request)];
+	struct request r;
+	size_t size = 0;
+	char b[1024];
+
+	for (uint32_t i = 0; i < count; i++) {
+		route_to(&r, first + i, RTN_UNICAST);
+		memcpy(all + size, &r, r.h.nlmsg_len);
+		size += NLMSG_ALIGN(r.h.nlmsg_len);
+	}
+	CHECK_EQ(send(s, all, size, 0), size);
+	if (recv(s, b, sizeof(b), MSG_DONTWAIT) < 0) {
+		CHECK_EQ(errno, EAGAIN);
+		return 0;
+	}
+	return -((const struct nlmsgerr *)NLMSG_DATA((const struct nlmsghdr *)b))->error;
+}
+
+TEST(a_route_is_replaced_where_there_is_no_room_for_more)
+{
+	struct sockaddr_in to = inet_at(0x0a000000, 9);
+	int s, u, error = 0;
+	struct request r;
+
+	inet_fresh();
+	s = route_socket(0);
+	for (uint32_t i = 0; i < ROUTES && !error; i += BATCH)
+		error = add_routes(s, i, BATCH);
+	CHECK(!error || error == ENOBUFS);
+	u = inet_socket(SOCK_DGRAM);
+	CHECK_OK(connect(u, (struct sockaddr *)&to, sizeof(to)));
+	s = route_socket(0);
+	route_to(&r, 0, RTN_UNREACHABLE);
+	r.h.nlmsg_flags |= NLM_F_REPLACE;
+	CHECK_EQ(acknowledged(s, &r), 0);
+	CHECK_ERRNO(connect(u, (struct sockaddr *)&to, sizeof(to)), EHOSTUNREACH);
+	route_to(&r, ROUTES, RTN_UNICAST);
+	CHECK_EQ(acknowledged(s, &r), error);
+}
+
 TEST(changes_by_netlink_need_a_right)
 {
 	struct ifinfomsg m = { .ifi_index = 1 };
