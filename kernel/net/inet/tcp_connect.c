@@ -36,6 +36,8 @@ begin(struct tcp_socket *t, struct endpoint *to, bool *here)
 	struct endpoint from;
 	int error = find_ends(s, to, &from, here);
 
+	if (!error && !*here && !door_serves(n))
+		error = -ENETUNREACH; /* nobody there has TCP towards the wire */
 	if (error)
 		return error;
 	error = from.port ? port_connect(n, &s->port, &from, to) : port_take_flow(n, &s->port, &from, to);
@@ -47,7 +49,7 @@ begin(struct tcp_socket *t, struct endpoint *to, bool *here)
 	t->end_received = false;
 	t->state = TCP_SYN_SENT;
 	network_add(n, TCP_ACTIVE_OPENS, 1);
-	if (*here || !door_serves(n))
+	if (*here)
 		return 0;
 	error = tcp_wire_connect(t);
 	if (error)

@@ -147,6 +147,41 @@ TEST(persists)
 	close(fd);
 }
 
+static void
+set_address(const char *name, unsigned long request, uint32_t address)
+{
+	struct sockaddr_in a = inet_at(address, 0);
+	int s = inet_socket(SOCK_DGRAM);
+	struct ifreq r = { 0 };
+
+	strncpy(r.ifr_name, name, IFNAMSIZ - 1);
+	memcpy(&r.ifr_addr, &a, sizeof(a));
+	CHECK_OK(ioctl(s, request, &r));
+	close(s);
+}
+
+/* Linux sends two SYNs; who has no TCP there says so at once. */
+TEST(a_connect_that_nobody_answers_ends)
+{
+	struct sockaddr_in to = inet_at(0x0a4d0002, 80);
+	int fd, s;
+
+	TIMEOUT(60);
+	inet_fresh();
+	fd = tun_open();
+	CHECK_OK(attach(fd, "abitun10", IFF_TUN | IFF_NO_PI, NULL));
+	set_address("abitun10", SIOCSIFADDR, 0x0a4d0001);
+	set_address("abitun10", SIOCSIFNETMASK, 0xffffff00);
+	set_up("abitun10");
+	s = inet_socket(SOCK_STREAM);
+	inet_set(s, IPPROTO_TCP, TCP_SYNCNT, 1);
+	CHECK_EQ(connect(s, (struct sockaddr *)&to, sizeof(to)), -1);
+	CHECK(errno == ETIMEDOUT || errno == ENETUNREACH);
+	/* The socket is as good as new. */
+	CHECK_OK(inet_connect(s, inet_port(inet_server(1))));
+	close(fd);
+}
+
 TEST(writes_and_reads)
 {
 	struct pollfd p = { .events = POLLIN | POLLOUT };
