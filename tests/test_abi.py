@@ -140,6 +140,7 @@ def run_group(kernel, topics, build=None, consoles=None):
                 f"{programs}:/abi",
                 build=build,
                 timeout=60 + SECONDS_PER_TOPIC * 2,
+                randomized=True,
             )
             if consoles is not None:
                 consoles.append(machine.console)

@@ -163,6 +163,13 @@ def test_unknown_and_odd_boot_arguments(vm):
     assert good(vm("echo fine", "--append", odd)) == "fine\n"
 
 
+@pytest.mark.parametrize("kernel", ["tessera", "linux"])
+def test_programs_lie_where_they_lay_if_that_is_asked_for(vm, kernel):
+    places = "cat /proc/sys/kernel/randomize_va_space; for i in 1 2 3; do grep stack /proc/self/maps; done | sort -u | wc -l"
+    assert good(vm(places, "--kernel", kernel, randomized=True)) == "2\n3\n"
+    assert good(vm(places, "--kernel", kernel, "--append", "norandmaps", randomized=True)) == "0\n1\n"
+
+
 BASE = TOP / "build/image/base.cpio"
 BROKEN_IMAGES = {
     "cut short": lambda: BASE.read_bytes()[:5_000_001],

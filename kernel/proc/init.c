@@ -4,6 +4,7 @@
  */
 #include <tessera/address_space.h>
 #include <tessera/arch.h>
+#include <tessera/bootinfo.h>
 #include <tessera/file.h>
 #include <tessera/handle.h>
 #include <tessera/inode.h>
@@ -114,6 +115,8 @@ process_start_init(const char *path)
 	if (!p->handles || !p->fs || !p->actions)
 		panic("no memory for process 1");
 	string_copy(init_path, path, sizeof(init_path));
+	if (boot_flag("norandmaps"))
+		randomize_va_space = 0;
 	t->process = p;
 	process_get(p);
 	t->cred = &init_cred;

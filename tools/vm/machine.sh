@@ -109,7 +109,8 @@ machine_prepare()
 	: "${mem:=$((needed + 256 > 512 ? needed + size / 2 + 256 : 512))}"
 	[ "$mem" -ge "$needed" ] ||
 		die 126 "--mem $mem is too little for this kernel and image: give at least --mem $needed"
-	arguments="$arguments${append:+ $append}"
+	# The tests' own are in the environment.
+	arguments="$arguments${TESSERA_APPEND:+ $TESSERA_APPEND}${append:+ $append}"
 }
 
 # machine_drivers - a disk or a network card needs its driver, the manager that starts it, and, where the machine can
