@@ -343,8 +343,8 @@ route_add(struct network *n, const struct route_info *info, bool replace)
 	spin_lock(&n->config_lock);
 	error = check(n, &fresh->info);
 	if (!error) {
-		old = info->protocol == ROUTE_PROTOCOL_KERNEL || info->v6 ? find(n, &fresh->info, same)
-									   : find(n, &fresh->info, same_target);
+		old = info->protocol == ROUTE_PROTOCOL_KERNEL || (info->v6 && !replace) ? find(n, &fresh->info, same)
+											: find(n, &fresh->info, same_target);
 		if (old && !replace)
 			error = -EEXIST;
 	}

@@ -267,6 +267,37 @@ TEST(a_route_is_replaced_where_there_is_no_room_for_more)
 	CHECK_EQ(acknowledged(s, &r), error);
 }
 
+static int
+change_v6_route(int s, uint16_t what, uint16_t flags, uint8_t type)
+{
+	struct rtmsg m = { .rtm_family = AF_INET6, .rtm_dst_len = 64, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC,
+			   .rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = type };
+	struct in6_addr to;
+	struct request r;
+
+	CHECK_EQ(inet_pton(AF_INET6, "2001:db8:7::", &to), 1);
+	begin(&r, what, flags, &m, sizeof(m));
+	add(&r, RTA_DST, &to, sizeof(to));
+	return acknowledged(s, &r);
+}
+
+TEST(a_route_of_ipv6_is_replaced_by_one_of_another_type)
+{
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(9) };
+	int s, u;
+
+	inet_fresh();
+	CHECK_EQ(inet_pton(AF_INET6, "2001:db8:7::1", &to.sin6_addr), 1);
+	s = route_socket(0);
+	u = CHECK_OK(socket(AF_INET6, SOCK_DGRAM, 0));
+	CHECK_EQ(change_v6_route(s, RTM_NEWROUTE, NLM_F_CREATE, RTN_UNREACHABLE), 0);
+	CHECK_ERRNO(connect(u, (struct sockaddr *)&to, sizeof(to)), EHOSTUNREACH);
+	CHECK_EQ(change_v6_route(s, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, RTN_PROHIBIT), 0);
+	CHECK_ERRNO(connect(u, (struct sockaddr *)&to, sizeof(to)), EACCES);
+	CHECK_EQ(change_v6_route(s, RTM_DELROUTE, 0, RTN_PROHIBIT), 0);
+	CHECK_ERRNO(connect(u, (struct sockaddr *)&to, sizeof(to)), ENETUNREACH);
+}
+
 TEST(changes_by_netlink_need_a_right)
 {
 	struct ifinfomsg m = { .ifi_index = 1 };
