@@ -44,6 +44,7 @@ struct connection {
 	uint64_t granted;	     /* of wanted->granted, what lwIP knows of */
 	uint64_t progress;	     /* ms: when the peer last acknowledged something, or there was nothing to acknowledge */
 	uint64_t corked;	     /* ms: since when something is held back; 0: nothing is */
+	uint64_t challenged;	     /* ms: when it was last answered that a segment makes no sense; 0: never */
 	uint32_t retransmits;
 	int error;		     /* why it ended */
 	bool end_written;

@@ -2,6 +2,8 @@
 /* tcp_hooks.c - each segment passes here: what comes before lwIP has seen it, what goes before it has left. */
 #include "tcp.h"
 
+#define CHALLENGE_MS 500 /* Linux's tcp_invalid_ratelimit */
+
 static struct connection *current; /* whose segment has come */
 static const struct connection *sending;
 
@@ -66,6 +68,13 @@ is_old(const struct tcp_pcb *pcb, const struct tcp_hdr *header, uint16_t size, u
 		(int32_t)(stamp - pcb->ts_recent) < 0;
 }
 
+/* Nothing of it lies in the window, nor at its edges. */
+static bool
+is_outside(const struct tcp_pcb *pcb)
+{
+	return TCP_SEQ_LT(incoming.end, pcb->rcv_nxt) || TCP_SEQ_GT(incoming.sequence, pcb->rcv_nxt + pcb->rcv_wnd);
+}
+
 /* It acknowledges what was never sent, or what was acknowledged long ago: RFC 9293, 3.10.7.4; RFC 5961, 5.2. */
 static bool
 is_forged(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
@@ -73,15 +82,49 @@ is_forged(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
 	return TCP_SEQ_GT(header->ackno, pcb->snd_nxt) || TCP_SEQ_LT(header->ackno, pcb->lastack - pcb->snd_wnd_max);
 }
 
-/* What lwIP would take, and must not. */
+/*
+ * May it be answered that a segment makes no sense? RFC 5961, 7: not each, or who forges them makes us send as much, and two
+ * ends that do not understand each other never stop. The limit is the connection's own: from one that all share a
+ * stranger would learn about connections that are not his.
+ */
 static bool
-is_refused(struct tcp_pcb *pcb, const struct tcp_hdr *header, uint16_t size, uint16_t first, const uint8_t *rest)
+may_challenge(struct connection *c)
 {
-	if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT || TCPH_FLAGS(header) & (TCP_RST | TCP_SYN))
+	uint64_t now = now_ms();
+
+	if (c->challenged && now - c->challenged < CHALLENGE_MS)
 		return false;
+	c->challenged = now;
+	return true;
+}
+
+/*
+ * What lwIP would take, and must not; and what it would answer once too often. Data that is old or outside of the window is
+ * always answered: nobody sends data for an acknowledgement of nothing, and who repeats it may have lost our answer.
+ */
+static bool
+is_refused(struct connection *c, struct tcp_pcb *pcb, const struct tcp_hdr *header, uint16_t size, uint16_t first, const uint8_t *rest)
+{
+	bool old, outside, forged;
+
+	if (pcb->state < SYN_RCVD)
+		return false;
+	if ((TCPH_FLAGS(header) & (TCP_SYN | TCP_RST)) == TCP_SYN)
+		return !(pcb->state == SYN_RCVD && TCPH_FLAGS(header) & TCP_ACK) && !may_challenge(c);
+	if (pcb->state == SYN_RCVD || pcb->state == TIME_WAIT)
+		return false;
+	if (TCPH_FLAGS(header) & TCP_RST)
+		return incoming.sequence != pcb->rcv_nxt && !is_outside(pcb) && !may_challenge(c);
 	if (!(TCPH_FLAGS(header) & TCP_ACK))
 		return true;
-	if (!is_old(pcb, header, size, first, rest) && !is_forged(pcb, header))
+	old = is_old(pcb, header, size, first, rest);
+	outside = is_outside(pcb);
+	forged = is_forged(pcb, header);
+	if (!old && !outside && !forged)
+		return false;
+	if (!((old || outside) && incoming.end != incoming.sequence) && !may_challenge(c))
+		return true;
+	if (!old && !forged)
 		return false;
 	tcp_send_empty_ack(pcb);
 	return true;
@@ -104,7 +147,7 @@ tcp_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_t options,
 	a->report.last_received = now_ms();
 	if (c->slot == NO_SLOT && pcb->state == SYN_RCVD && !half_open_segment(c, header))
 		return ERR_ABRT;
-	if (is_refused(pcb, header, options, options1, options2))
+	if (is_refused(c, pcb, header, options, options1, options2))
 		return ERR_ABRT;
 	current = c;
 	if (TCPH_FLAGS(header) & TCP_URG && pcb->state >= ESTABLISHED) {

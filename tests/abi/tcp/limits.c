@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits for what strangers make us say: challenges (RFC 5961, 7), answers to a SYN. */
+#include "wire.h"
+
+enum { MANY = 40, FEW = 12 };
+
+static int
+pair(struct peer *p, uint16_t port, unsigned options)
+{
+	wire_open();
+	*p = peer_make(port, options);
+	return peer_connects(p, listener((uint16_t)(port + 1000), 5), (uint16_t)(port + 1000));
+}
+
+/* The same segment many times: how often it is answered, before data that is right. */
+static unsigned
+answers(struct peer *p, int s, uint32_t seq, uint32_t ack, unsigned flags)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < MANY; i++)
+		tell_at(p, seq, ack, flags, NULL, 0);
+	tell(p, ACK | PSH, "x", 1);
+	for (struct segment *seg = hear(p); seg->ack != p->sent; seg = hear(p)) {
+		CHECK_EQ(seg->ack, p->sent - 1);
+		CHECK_EQ(seg->flags & (SYN | RST), 0);
+		count++;
+	}
+	CHECK_EQ(recv(s, (char[1]){ 0 }, 1, 0), 1);
+	return count;
+}
+
+static void
+are_few(unsigned count)
+{
+	CHECK(count >= 1);
+	CHECK(count <= FEW);
+}
+
+TEST(rfc5961_7_syns_are_challenged_now_and_then)
+{
+	struct peer p;
+	int s = pair(&p, 4901, 0);
+
+	are_few(answers(&p, s, p.sent, 0, SYN));
+	still_there(&p, s);
+}
+
+TEST(rfc5961_7_resets_are_challenged_now_and_then)
+{
+	struct peer p;
+	int s = pair(&p, 4902, 0);
+
+	are_few(answers(&p, s, p.sent + 100, 0, RST));
+	still_there(&p, s);
+}
+
+TEST(rfc5961_7_acknowledgements_of_long_ago_are_challenged_now_and_then)
+{
+	struct peer p;
+	int s = pair(&p, 4903, 0);
+
+	are_few(answers(&p, s, p.sent, p.got - 0x20000000, ACK));
+	still_there(&p, s);
+}
+
+TEST(rfc5961_7_what_is_outside_the_window_and_empty_is_answered_now_and_then)
+{
+	struct peer p;
+	int s = pair(&p, 4904, 0);
+
+	are_few(answers(&p, s, p.sent - 0x40000000, p.got, ACK));
+	still_there(&p, s);
+}
+
+TEST(rfc5961_7_what_is_old_by_its_stamp_and_empty_is_answered_now_and_then)
+{
+	struct peer p;
+	unsigned count = 0;
+	int s = pair(&p, 4905, WITH_STAMPS);
+
+	p.stamp -= 500;
+	for (int i = 0; i < MANY; i++)
+		tell_at(&p, p.sent, p.got, ACK, NULL, 0);
+	p.stamp += 500;
+	tell(&p, ACK, "x", 1);
+	for (struct segment *seg = hear(&p); seg->ack != p.sent; seg = hear(&p))
+		count++;
+	CHECK_EQ(recv(s, (char[1]){ 0 }, 1, 0), 1);
+	are_few(count);
+	still_there(&p, s);
+}
+
+/* From a limit that all share a stranger would learn which connections there are: CVE-2016-5696. */
+TEST(rfc5961_7_one_connections_limit_is_not_anothers)
+{
+	struct peer a, b;
+	int listening, first, second;
+
+	wire_open();
+	listening = listener(5906, 5);
+	a = peer_make(4906, 0);
+	first = peer_connects(&a, listening, 5906);
+	b = peer_make(4907, 0);
+	second = peer_connects(&b, listening, 5906);
+	are_few(answers(&a, first, a.sent, 0, SYN));
+	tell_at(&b, b.sent, 0, SYN, NULL, 0);
+	CHECK_EQ(hear_ack(&b, b.sent)->seq, b.got);
+	still_there(&a, first);
+	still_there(&b, second);
+}
+
+TEST(rfc5961_7_data_outside_the_window_is_answered_each_time)
+{
+	struct peer p;
+	int s = pair(&p, 4908, 0);
+
+	for (int i = 0; i < 10; i++) {
+		tell_at(&p, p.sent + 0x40000000, p.got, ACK, "far", 3);
+		CHECK_EQ(hear_ack(&p, p.sent)->seq, p.got);
+	}
+	still_there(&p, s);
+}
+
+TEST(rfc4987_a_syn_that_comes_again_is_answered_now_and_then)
+{
+	struct peer p;
+	unsigned count = 0;
+	int listening, s;
+
+	wire_open();
+	listening = listener(5909, 5);
+	p = peer_make(4909, 0);
+	peer_begins(&p, 5909);
+	for (int i = 0; i < MANY; i++)
+		tell_at(&p, p.sent - 1, 0, SYN, NULL, 0);
+	tell(&p, ACK, NULL, 0);
+	tell(&p, ACK | PSH, "x", 1);
+	for (struct segment *seg = hear_within(&p, PATIENCE); seg && seg->ack != p.sent; seg = hear_within(&p, PATIENCE))
+		count += seg->flags & SYN ? 1 : 0;
+	are_few(count);
+	await(listening, POLLIN);
+	s = CHECK_OK(accept(listening, NULL, NULL));
+	CHECK_EQ(recv(s, (char[1]){ 0 }, 1, 0), 1);
+	still_there(&p, s);
+}
