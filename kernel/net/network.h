@@ -19,6 +19,7 @@
 #define PORT_BUCKETS 256u
 #define IP_PROTOCOLS 256u
 #define PATH_MTUS    32u
+#define ICMP_DEBTS   64u
 
 /* Whose numbers are apart from each other's. */
 enum port_kind { PORTS_TCP, PORTS_UDP, PORTS_PING, PORT_KINDS };
@@ -56,6 +57,12 @@ struct path_mtu {
 	deadline_t until;              /* the path may be another one then; in the past: the entry is free */
 };
 
+/* Who was sent errors of ICMP: ip/icmp_limit.c. */
+struct icmp_debt {
+	struct ip_address to;          /* [n] as all of it */
+	deadline_t paid;               /* when all that he was sent is paid for */
+};
+
 struct network {
 	struct namespace ns;           /* first */
 	struct spinlock config_lock;   /* class NETWORK */
@@ -64,6 +71,9 @@ struct network {
 	uint32_t next_interface;       /* [n] the number of the next one */
 	struct path_mtu path_mtus[PATH_MTUS]; /* [n] the oldest gives way */
 	deadline_t path_mtus_until;    /* [n] when the last of them ends */
+
+	struct icmp_debt icmp_debts[ICMP_DEBTS]; /* [n] who owes least gives way */
+	deadline_t icmp_paid;          /* [n] the same of all together */
 
 	uint64_t loop_packets, loop_bytes; /* [a] that went by loopback */
 

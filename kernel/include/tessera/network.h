@@ -140,6 +140,9 @@ enum network_setting {
 	SETTING_ONLY_V6,               /* IPV6_V6ONLY at birth */
 	SETTING_PING_LOW, SETTING_PING_HIGH, /* a pair: groups that may have sockets of echoes */
 	SETTING_KEEP_IDLE, SETTING_KEEP_INTERVAL, SETTING_KEEP_COUNT, SETTING_SYN_COUNT, SETTING_FIN_TIMEOUT, /* TCP, seconds */
+	SETTING_ICMP_INTERVAL, SETTING_ICMP6_INTERVAL, /* ms between errors to one address; 0: no limit */
+	SETTING_ICMP_MASK,             /* types of ICMP that are limited, a bit for each */
+	SETTING_ICMP_RATE, SETTING_ICMP_BURST, /* errors to all, a second and at once */
 	SETTING_UNIX_QUEUE,            /* datagrams that wait at a socket of AF_UNIX */
 	NETWORK_SETTINGS,
 };

@@ -35,6 +35,11 @@ static const struct {
 	[SETTING_KEEP_COUNT] = { 1, 127, 9, false },
 	[SETTING_SYN_COUNT] = { 1, 127, 6, false },
 	[SETTING_FIN_TIMEOUT] = { 0, SECONDS_MAX, 60, false },
+	[SETTING_ICMP_INTERVAL] = { 0, INT32_MAX, 1000, false },
+	[SETTING_ICMP6_INTERVAL] = { 0, INT32_MAX, 1000, false },
+	[SETTING_ICMP_MASK] = { 0, INT32_MAX, 0x1818, false }, /* unreachable, quench, exceeded, parameter */
+	[SETTING_ICMP_RATE] = { 0, INT32_MAX, 1000, false },
+	[SETTING_ICMP_BURST] = { 0, INT32_MAX, 50, false },
 	[SETTING_UNIX_QUEUE] = { 0, INT32_MAX, 10, false },
 };
 

@@ -74,7 +74,7 @@ icmp_refuse(struct network *n, const struct packet *p, const struct ip_label *l,
 	size_t quoted = MIN((size_t)p->length, (size_t)(l->v6 ? QUOTED_V6 : QUOTED_V4));
 	struct packet *own;
 
-	if (!may_be_refused(p, l))
+	if (!may_be_refused(p, l) || !icmp_limit_admits(n, p, l, type))
 		return;
 	own = packet_create_sendable(ICMP_HEADER + quoted);
 	if (!own)

@@ -39,11 +39,13 @@ int ip_send_whole(struct network *n, const struct way *w, const struct ip_label 
 /* A packet of so many bytes went by loopback, if only in effect. */
 void loopback_count(struct network *n, uint32_t bytes);
 
-/* --- icmp.c, icmp_error.c --- */
+/* --- icmp.c, icmp_error.c, icmp_limit.c --- */
 /* ICMP's message lies behind the header of `p`. Take p over. */
 void icmp_input(struct network *n, struct packet *p, const struct ip_label *l, uint32_t flags);
 /* Tell who sent `p`, a whole packet, that it cannot be delivered; unless that is not to be told. p is the caller's. */
 void icmp_refuse(struct network *n, const struct packet *p, const struct ip_label *l, uint8_t type, uint8_t code);
+/* May an error of this type answer `p` now? If so, it counts as sent. No lock held. */
+bool icmp_limit_admits(struct network *n, const struct packet *p, const struct ip_label *l, uint8_t type);
 /* An ICMP message that is about a packet of ours, which is quoted behind its header. p is the caller's. */
 void icmp_error_input(struct network *n, const struct packet *p, const struct ip_label *l);
 

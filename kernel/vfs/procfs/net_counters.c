@@ -88,8 +88,8 @@ net_snmp(struct text *t, struct network *n)
 			 at(n, IP_OUT), at(n, IP_OUT_DISCARDS), at(n, IP_OUT_NO_ROUTES) };
 	int64_t icmp[] = { at(n, ICMP_IN), at(n, ICMP_IN_ERRORS), at(n, ICMP_IN_CHECKSUM_ERRORS), at(n, ICMP_IN_UNREACHABLE),
 			   at(n, ICMP_IN_TIME_EXCEEDED), 0, 0, 0, at(n, ICMP_IN_ECHOS), at(n, ICMP_IN_ECHO_REPLIES), 0, 0, 0, 0,
-			   at(n, ICMP_OUT), 0, 0, 0, at(n, ICMP_OUT_UNREACHABLE), 0, 0, 0, 0, at(n, ICMP_OUT_ECHOS),
-			   at(n, ICMP_OUT_ECHO_REPLIES) };
+			   at(n, ICMP_OUT), 0, at(n, ICMP_OUT_LIMITED), at(n, ICMP_OUT_LIMITED_HOST),
+			   at(n, ICMP_OUT_UNREACHABLE), 0, 0, 0, 0, at(n, ICMP_OUT_ECHOS), at(n, ICMP_OUT_ECHO_REPLIES) };
 	int64_t udp[] = { at(n, UDP_IN), at(n, UDP_NO_PORTS), at(n, UDP_IN_ERRORS), at(n, UDP_OUT),
 			  at(n, UDP_RECEIVE_BUFFER_ERRORS), at(n, UDP_SEND_BUFFER_ERRORS), at(n, UDP_CHECKSUM_ERRORS) };
 	int64_t tcp[] = { 1, 200, 120000, -1, at(n, TCP_ACTIVE_OPENS), at(n, TCP_PASSIVE_OPENS), at(n, TCP_ATTEMPT_FAILS),
@@ -140,6 +140,7 @@ static const struct {
 	{ "Icmp6InCsumErrors", ICMP6_IN_CHECKSUM_ERRORS }, { "Icmp6InDestUnreachs", ICMP6_IN_UNREACHABLE },
 	{ "Icmp6InTimeExcds", ICMP6_IN_TIME_EXCEEDED }, { "Icmp6InEchos", ICMP6_IN_ECHOS },
 	{ "Icmp6InEchoReplies", ICMP6_IN_ECHO_REPLIES }, { "Icmp6OutDestUnreachs", ICMP6_OUT_UNREACHABLE },
+	{ "Icmp6OutRateLimitHost", ICMP6_OUT_LIMITED_HOST },
 	{ "Icmp6OutEchos", ICMP6_OUT_ECHOS }, { "Icmp6OutEchoReplies", ICMP6_OUT_ECHO_REPLIES },
 	{ "Udp6InDatagrams", UDP6_IN }, { "Udp6NoPorts", UDP6_NO_PORTS }, { "Udp6InErrors", UDP6_IN_ERRORS },
 	{ "Udp6OutDatagrams", UDP6_OUT }, { "Udp6RcvbufErrors", UDP6_RECEIVE_BUFFER_ERRORS },

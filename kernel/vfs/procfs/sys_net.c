@@ -116,6 +116,10 @@ static const struct entry v4_entries[] = {
 	{ .name = "conf", .mode = S_IFDIR | 0555, .children = v4_conf, .list = &v4_interfaces },
 	CONSTANT("icmp_echo_ignore_all", "0"),
 	CONSTANT("icmp_echo_ignore_broadcasts", "1"),
+	OF_NETWORK("icmp_msgs_burst", SETTING_ICMP_BURST, 1),
+	OF_NETWORK("icmp_msgs_per_sec", SETTING_ICMP_RATE, 1),
+	OF_NETWORK("icmp_ratelimit", SETTING_ICMP_INTERVAL, 1),
+	OF_NETWORK("icmp_ratemask", SETTING_ICMP_MASK, 1),
 	CONSTANT("igmp_max_memberships", "20"),
 	OF_NETWORK("ip_default_ttl", SETTING_TTL, 1),
 	CONSTANT("ip_forward", "0"),
@@ -127,10 +131,12 @@ static const struct entry v4_entries[] = {
 	OF_NETWORK("ping_group_range", SETTING_PING_LOW, 2),
 	CONSTANT("tcp_available_congestion_control", "reno cubic"),
 	CONSTANT("tcp_allowed_congestion_control", "reno cubic"),
+	CONSTANT("tcp_challenge_ack_limit", "2147483647"),
 	CONSTANT("tcp_congestion_control", "cubic"),
 	CONSTANT("tcp_ecn", "2"),
 	CONSTANT("tcp_fastopen", "0"),
 	OF_NETWORK("tcp_fin_timeout", SETTING_FIN_TIMEOUT, 1),
+	CONSTANT("tcp_invalid_ratelimit", "500"),
 	OF_NETWORK("tcp_keepalive_intvl", SETTING_KEEP_INTERVAL, 1),
 	OF_NETWORK("tcp_keepalive_probes", SETTING_KEEP_COUNT, 1),
 	OF_NETWORK("tcp_keepalive_time", SETTING_KEEP_IDLE, 1),
@@ -176,10 +182,17 @@ static const struct entry v6_conf[] = {
 	{ 0 },
 };
 
+static const struct entry v6_icmp[] = {
+	OF_NETWORK("ratelimit", SETTING_ICMP6_INTERVAL, 1),
+	CONSTANT("ratemask", "0-1,3-127"),
+	{ 0 },
+};
+
 static const struct entry v6_entries[] = {
 	CONSTANT("auto_flowlabels", "1"),
 	OF_NETWORK("bindv6only", SETTING_ONLY_V6, 1),
 	{ .name = "conf", .mode = S_IFDIR | 0555, .children = v6_conf, .list = &v6_interfaces },
+	ENTRY_DIR("icmp", v6_icmp),
 	OF_NETWORK("ip_nonlocal_bind", SETTING_FREE_BIND_V6, 1),
 	{ 0 },
 };

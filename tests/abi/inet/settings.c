@@ -46,6 +46,9 @@ TEST(settings_at_birth)
 	CHECK_STR(setting("ipv4/ip_default_ttl"), "64\n");
 	CHECK_STR(setting("ipv4/ip_forward"), "0\n");
 	CHECK_STR(setting("ipv4/ip_nonlocal_bind"), "0\n");
+	CHECK_STR(setting("ipv4/icmp_ratelimit"), "1000\n");
+	CHECK_STR(setting("ipv4/icmp_ratemask"), "6168\n");
+	CHECK_STR(setting("ipv4/tcp_invalid_ratelimit"), "500\n");
 	CHECK_STR(setting("ipv4/ping_group_range"), "1\t0\n");
 	CHECK_STR(setting("ipv4/tcp_keepalive_time"), "7200\n");
 	CHECK_STR(setting("ipv4/tcp_keepalive_intvl"), "75\n");
@@ -57,6 +60,8 @@ TEST(settings_at_birth)
 	CHECK_STR(setting("ipv4/tcp_window_scaling"), "1\n");
 	CHECK_STR(setting("ipv4/conf/lo/forwarding"), "0\n");
 	CHECK_STR(setting("ipv6/bindv6only"), "0\n");
+	CHECK_STR(setting("ipv6/icmp/ratelimit"), "1000\n");
+	CHECK_STR(setting("ipv6/icmp/ratemask"), "0-1,3-127\n");
 	CHECK_STR(setting("ipv6/conf/all/disable_ipv6"), "0\n");
 	CHECK_STR(setting("unix/max_dgram_qlen"), "10\n");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Limits for what strangers make us say: challenges (RFC 5961, 7), answers to a SYN. */
+/* Limits for what strangers make us say: challenges (RFC 5961, 7), answers to a SYN, errors of ICMP (icmp(7)). */
 #include "wire.h"
 
 enum { MANY = 40, FEW = 12 };
@@ -143,4 +143,109 @@ TEST(rfc4987_a_syn_that_comes_again_is_answered_now_and_then)
 	s = CHECK_OK(accept(listening, NULL, NULL));
 	CHECK_EQ(recv(s, (char[1]){ 0 }, 1, 0), 1);
 	still_there(&p, s);
+}
+
+/* --- errors of ICMP ------------------------------------------------------------------------------------------ */
+
+/* Datagrams for a port that is closed. */
+static struct peer
+knocks(uint32_t address, unsigned options, unsigned count)
+{
+	struct peer p = peer_make(4920, options);
+
+	p.address = address;
+	p.their_port = 9;
+	for (unsigned i = 0; i < count; i++)
+		tell_datagram(&p);
+	return p;
+}
+
+static void
+one_hears_little_and_another_all_the_same(unsigned options)
+{
+	struct peer p;
+
+	wire_open();
+	p = knocks(THERE + 100, options, MANY);
+	are_few(hear_refusals(&p));
+	p = knocks(THERE + 101, options, 1);
+	CHECK_EQ(hear_refusals(&p), 1);
+}
+
+TEST(rfc1812_who_knocks_at_closed_ports_is_told_now_and_then)
+{
+	one_hears_little_and_another_all_the_same(0);
+}
+
+TEST(rfc4443_who_knocks_at_closed_ports_is_told_now_and_then)
+{
+	one_hears_little_and_another_all_the_same(BY_V6);
+}
+
+static void
+set(const char *name, const char *value)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", name);
+	fd = CHECK_OK(open(path, O_WRONLY | O_CLOEXEC));
+	CHECK_EQ(write(fd, value, strlen(value)), strlen(value));
+	CHECK_OK(close(fd));
+}
+
+TEST(rfc1812_limits_of_errors_can_be_lifted)
+{
+	unsigned of_each, of_type;
+	struct peer p;
+
+	wire_open();
+	usleep(100000); /* what was sent before is over */
+	set("icmp_msgs_burst", "1000"); /* of all; this one stays out of the way */
+	set("icmp_ratelimit", "0");
+	p = knocks(THERE + 102, 0, 20);
+	of_each = hear_refusals(&p);
+	set("icmp_ratelimit", "1000");
+	set("icmp_msgs_burst", "50");
+	set("icmp_ratemask", "0");
+	p = knocks(THERE + 103, 0, 100);
+	of_type = hear_refusals(&p);
+	set("icmp_ratemask", "6168");
+	CHECK_EQ(of_each, 20);
+	CHECK_EQ(of_type, 100);
+}
+
+TEST(rfc1812_many_who_knock_are_told_now_and_then)
+{
+	unsigned count = 0;
+	struct peer p;
+
+	wire_open();
+	/* What was sent before is over, and Linux counts that when it sends the next. */
+	usleep(100000);
+	p = knocks(THERE + 19, 0, 1);
+	CHECK_EQ(hear_refusals(&p), 1);
+	set("icmp_msgs_per_sec", "5");
+	for (uint32_t i = 0; i < 4; i++) {
+		for (uint32_t j = 0; j < 50; j++)
+			p = knocks(THERE + 20 + i * 50 + j, 0, 1);
+		count += hear_refusals(&p);
+	}
+	set("icmp_msgs_per_sec", "1000");
+	CHECK(count >= 10);
+	CHECK(count <= 120);
+}
+
+TEST(rfc1122_within_the_machine_each_error_is_told)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int s = CHECK_OK(socket(AF_INET, SOCK_DGRAM, 0));
+
+	/* Who looks at messages of ICMP has each be one. */
+	CHECK_OK(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+	CHECK_OK(connect(s, (struct sockaddr *)&in, sizeof(in)));
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(send(s, "x", 1, 0), 1);
+		CHECK_ERRNO(recv(s, (char[1]){ 0 }, 1, 0), ECONNREFUSED);
+	}
 }

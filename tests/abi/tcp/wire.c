@@ -8,7 +8,7 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
-enum { IP_SIZE = 20, IP6_SIZE = 40, TCP_SIZE = 20, TCP = 6, ICMP = 1, ICMP6 = 58 };
+enum { IP_SIZE = 20, IP6_SIZE = 40, TCP_SIZE = 20, TCP = 6, UDP = 17, ICMP = 1, ICMP6 = 58 };
 
 static int tun = -1;
 static struct segment heard;
@@ -251,6 +251,32 @@ tell_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t seq, uint16_t mtu
 	CHECK_EQ(write(tun, packet, header + size), header + size);
 }
 
+void
+tell_datagram(struct peer *p)
+{
+	uint8_t *u = packet + header_of(p);
+
+	put16(u, p->port);
+	put16(u + 2, p->their_port);
+	put16(u + 4, 8);
+	put16(u + 6, 0);
+	put_header(p, packet, 8, UDP, p->address, HERE);
+	put16(u + 6, checksum(packet, 8, UDP));
+	CHECK_EQ(write(tun, packet, header_of(p) + 8), header_of(p) + 8);
+}
+
+static void
+tell_echo(struct peer *p)
+{
+	uint8_t *echo = packet + header_of(p);
+
+	memset(echo, 0, 8);
+	echo[0] = p->options & BY_V6 ? 128 : 8;
+	put_header(p, packet, 8, p->options & BY_V6 ? ICMP6 : ICMP, p->address, HERE);
+	put16(echo + 2, p->options & BY_V6 ? checksum(packet, 8, ICMP6) : fold(sum(echo, 8, 0)));
+	CHECK_EQ(write(tun, packet, header_of(p) + 8), header_of(p) + 8);
+}
+
 /* --- opening ------------------------------------------------------------------------------------------------- */
 
 /* Linux says that an address of IPv6 is there before it is of use: until it answers a ping. */
@@ -260,17 +286,12 @@ await_v6(void)
 	struct peer p = peer_make(0, BY_V6);
 
 	for (int tries = 0; tries < 600; tries++) {
-		uint8_t *echo = packet + IP6_SIZE;
 		struct pollfd f = { tun, POLLIN, 0 };
 
-		memset(echo, 0, 8);
-		echo[0] = 128;
-		put_header(&p, packet, 8, ICMP6, p.address, HERE);
-		put16(echo + 2, checksum(packet, 8, ICMP6));
-		CHECK_EQ(write(tun, packet, IP6_SIZE + 8), IP6_SIZE + 8);
+		tell_echo(&p);
 		CHECK_OK(poll(&f, 1, 100));
 		while (read(tun, packet, sizeof(packet)) > 0)
-			if (is_v6(packet) && packet[6] == ICMP6 && echo[0] == 129)
+			if (is_v6(packet) && packet[6] == ICMP6 && packet[IP6_SIZE] == 129)
 				return;
 	}
 	FAIL("nobody answers a ping");
@@ -458,6 +479,28 @@ hear_data(struct peer *p, void *data, size_t size)
 		}
 		if (s->size)
 			tell(p, ACK, NULL, 0);
+	}
+}
+
+unsigned
+hear_refusals(struct peer *p)
+{
+	bool v6 = p->options & BY_V6;
+	unsigned count = 0;
+
+	tell_echo(p);
+	for (;;) {
+		struct pollfd f = { tun, POLLIN, 0 };
+		ssize_t size = read(tun, packet, sizeof(packet));
+		const uint8_t *icmp = packet + header_of(p);
+
+		if (size < 0 && CHECK_OK(poll(&f, 1, PATIENCE)) == 0)
+			FAIL("no answer to a ping");
+		if (size < (ssize_t)header_of(p) + 8 || is_v6(packet) != v6 || packet[v6 ? 6 : 9] != (v6 ? ICMP6 : ICMP))
+			continue;
+		if (icmp[0] == (v6 ? 129 : 0))
+			return count;
+		count += icmp[0] == (v6 ? 1 : 3) && icmp[1] == (v6 ? 4 : 3);
 	}
 }
 

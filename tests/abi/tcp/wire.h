@@ -100,6 +100,12 @@ void forget(void);
 /* An ICMP error, for who speaks IPv6 one of its own, about a segment of theirs with this sequence number. */
 void tell_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t seq, uint16_t mtu);
 
+/* An empty datagram of UDP, from the peer's port to `their_port`. */
+void tell_datagram(struct peer *p);
+
+/* How many errors of ICMP, for whomever, say that a port is closed: those that come before the answer to a ping. */
+unsigned hear_refusals(struct peer *p);
+
 /* --- sockets: sockets.c --- */
 
 /* A listener on a port of HERE. */
