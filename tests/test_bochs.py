@@ -19,7 +19,7 @@ SWITCHES = {
 
 
 def bochs(command, *options, timeout=500):
-    return run_vm(command, "--emulator", "bochs", *options, timeout=timeout)
+    return run_vm(command, "--emulator", "bochs", *options, timeout=timeout, randomized=True)
 
 
 @pytest.mark.parametrize("arguments", SWITCHES)

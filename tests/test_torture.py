@@ -388,6 +388,7 @@ def test_torture_abi_with_random_preemption(cpus, tmp_path):
         "--add",
         f"{tmp_path}:/abi",
         timeout=280 * len(topics),
+        randomized=True,
     )
     assert machine.status == 0 and "not ok" not in machine.out, told(machine)
 

@@ -39,42 +39,9 @@ read_register(const volatile uint8_t *base, size_t offset)
 	return value;
 }
 
-static struct {
-	unsigned frames, links, rooms, failures;
-	uint8_t frame[2048];
-	unsigned length;
-	uint32_t flags;
-} seen;
+#define FAKE_FRAME_MAX FRAME_MAX
+#include "fake_stack.h"
 
-static void
-on_frame(struct nic *nic, const void *frame, unsigned length, uint32_t flags)
-{
-	assert_true(length >= NIC_HEADER && length <= FRAME_MAX);
-	memcpy(seen.frame, frame, length);
-	seen.length = length;
-	seen.flags = flags;
-	seen.frames++;
-}
-
-static void
-on_link(struct nic *nic)
-{
-	seen.links++;
-}
-
-static void
-on_room(struct nic *nic)
-{
-	seen.rooms++;
-}
-
-static void
-on_failure(struct nic *nic)
-{
-	seen.failures++;
-}
-
-static const struct nic_stack stack = { .received = on_frame, .link = on_link, .room = on_room, .failed = on_failure };
 static const struct nic_driver *const drivers[] = { &e1000_driver, NULL };
 
 int

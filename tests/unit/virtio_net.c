@@ -24,42 +24,9 @@ enum { COMMON = 0x0, NOTIFY = 0x1000, ISR = 0x2000, CONFIG = 0x3000 };
 	(1u << VIRTIO_NET_CSUM | 1u << VIRTIO_NET_GUEST_CSUM | 1u << VIRTIO_NET_MTU | 1u << VIRTIO_NET_MAC |                \
 		1u << VIRTIO_NET_MRG_RXBUF | 1u << VIRTIO_NET_STATUS | 1u << VIRTIO_NET_CTRL_VQ | 1u << VIRTIO_NET_CTRL_RX)
 
-static struct {
-	unsigned frames, links, rooms, failures;
-	uint8_t frame[16384];
-	unsigned length;
-	uint32_t flags;
-} seen;
+#define FAKE_FRAME_MAX 16384
+#include "fake_stack.h"
 
-static void
-on_frame(struct nic *nic, const void *frame, unsigned length, uint32_t flags)
-{
-	assert_true(length >= NIC_HEADER && length <= sizeof(seen.frame));
-	memcpy(seen.frame, frame, length);
-	seen.length = length;
-	seen.flags = flags;
-	seen.frames++;
-}
-
-static void
-on_link(struct nic *nic)
-{
-	seen.links++;
-}
-
-static void
-on_room(struct nic *nic)
-{
-	seen.rooms++;
-}
-
-static void
-on_failure(struct nic *nic)
-{
-	seen.failures++;
-}
-
-static const struct nic_stack stack = { .received = on_frame, .link = on_link, .room = on_room, .failed = on_failure };
 
 static void
 add_capability(unsigned at, unsigned type, uint32_t offset, uint32_t length)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* AF_NETLINK: sockets, NETLINK_ROUTE's requests, answers and events. netlink(7), rtnetlink(7). */
 #include "inet.h"
+#include "../netlink.h"
 
 #include <ifaddrs.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 
 struct request {
 	struct nlmsghdr h;
@@ -43,18 +42,6 @@ add(struct request *r, uint16_t type, const void *data, size_t size)
 	a->rta_len = (uint16_t)RTA_LENGTH(size);
 	memcpy(RTA_DATA(a), data, size);
 	r->h.nlmsg_len = NLMSG_ALIGN(r->h.nlmsg_len) + (uint32_t)RTA_LENGTH(size);
-}
-
-static const struct rtattr *
-attribute(const struct nlmsghdr *h, size_t body, uint16_t type)
-{
-	const struct rtattr *a = (const struct rtattr *)((const char *)NLMSG_DATA(h) + NLMSG_ALIGN(body));
-	int left = (int)(h->nlmsg_len - NLMSG_LENGTH(body));
-
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
-		if (a->rta_type == type)
-			return a;
-	return NULL;
 }
 
 /* The errno that the acknowledgement of a request carries. */
@@ -124,8 +111,8 @@ TEST(links_are_shown)
 			i = NLMSG_DATA(h);
 			if (i->ifi_index == 1) {
 				CHECK_EQ(i->ifi_type, 772);
-				CHECK_STR(RTA_DATA(attribute(h, sizeof(*i), IFLA_IFNAME)), "lo");
-				CHECK_EQ(*(const uint32_t *)RTA_DATA(attribute(h, sizeof(*i), IFLA_MTU)), 65536);
+				CHECK_STR(RTA_DATA(netlink_attribute(h, sizeof(*i), IFLA_IFNAME)), "lo");
+				CHECK_EQ(*(const uint32_t *)RTA_DATA(netlink_attribute(h, sizeof(*i), IFLA_MTU)), 65536);
 			}
 			links++;
 		}
@@ -198,7 +185,7 @@ TEST(listeners_are_told)
 	CHECK_EQ(from.nl_pid, 0);
 	CHECK_EQ(from.nl_groups, RTMGRP_IPV4_IFADDR);
 	CHECK_EQ(h->nlmsg_type, RTM_NEWADDR);
-	CHECK_EQ(*(const uint32_t *)RTA_DATA(attribute(h, sizeof(m), IFA_LOCAL)), address);
+	CHECK_EQ(*(const uint32_t *)RTA_DATA(netlink_attribute(h, sizeof(m), IFA_LOCAL)), address);
 	r.h.nlmsg_type = RTM_DELADDR;
 	r.h.nlmsg_flags = NLM_F_REQUEST;
 	CHECK_EQ(acknowledged(s, &r), 0);
@@ -561,7 +548,7 @@ dump_many(int s)
 			done |= h->nlmsg_type == NLMSG_DONE;
 			if (h->nlmsg_type != RTM_NEWADDR)
 				continue;
-			a = attribute(h, sizeof(m), IFA_LOCAL);
+			a = netlink_attribute(h, sizeof(m), IFA_LOCAL);
 			CHECK(a);
 			i = ntohl(*(const uint32_t *)RTA_DATA(a)) - 0x0a090001;
 			if (i >= MANY)

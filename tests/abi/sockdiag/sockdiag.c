@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* NETLINK_SOCK_DIAG: sockets as ss(8) asks for them. sock_diag(7), linux/inet_diag.h, linux/unix_diag.h. */
 #include "../inet/inet.h"
+#include "../netlink.h"
 
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <stddef.h>
@@ -80,18 +79,6 @@ dump(const void *body, size_t size, uint16_t type, const void *data, size_t data
 	}
 }
 
-static const struct rtattr *
-attribute(const struct nlmsghdr *h, size_t body, uint16_t type)
-{
-	const struct rtattr *a = (const struct rtattr *)((const char *)NLMSG_DATA(h) + NLMSG_ALIGN(body));
-	int left = (int)(h->nlmsg_len - NLMSG_LENGTH(body));
-
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
-		if (a->rta_type == type)
-			return a;
-	return NULL;
-}
-
 /* How many sockets of the protocol are in one of these states and pass the filter; the last is *out. */
 static int
 count_inet(int family, int protocol, uint32_t states, const void *filter, size_t filter_size,
@@ -141,10 +128,10 @@ TEST(streams_are_shown)
 	CHECK_EQ(count_inet(AF_INET, IPPROTO_TCP, 1 << TCP_ESTABLISHED, NULL, 0, &h), 2);
 	m = NLMSG_DATA(h);
 	CHECK_EQ(m->idiag_state, TCP_ESTABLISHED);
-	info = attribute(h, sizeof(*m), INET_DIAG_INFO);
+	info = netlink_attribute(h, sizeof(*m), INET_DIAG_INFO);
 	CHECK(info);
 	CHECK_EQ(((const struct tcp_info *)RTA_DATA(info))->tcpi_state, TCP_ESTABLISHED);
-	CHECK_EQ(*(const uint8_t *)RTA_DATA(attribute(h, sizeof(*m), INET_DIAG_SHUTDOWN)), 0);
+	CHECK_EQ(*(const uint8_t *)RTA_DATA(netlink_attribute(h, sizeof(*m), INET_DIAG_SHUTDOWN)), 0);
 	CHECK_EQ(count_inet(AF_INET6, IPPROTO_TCP, ALL_STATES, NULL, 0, NULL), 0);
 	CHECK_EQ(count_inet(AF_INET, IPPROTO_UDP, ALL_STATES, NULL, 0, NULL), 0);
 }
@@ -255,11 +242,11 @@ TEST(unix_sockets_are_shown)
 	CHECK_EQ(m->udiag_ino, inode_of(l));
 	CHECK_EQ(m->udiag_type, SOCK_STREAM);
 	CHECK_EQ(m->udiag_state, LISTENING);
-	r = attribute(h, sizeof(*m), UNIX_DIAG_NAME);
+	r = netlink_attribute(h, sizeof(*m), UNIX_DIAG_NAME);
 	CHECK(r);
 	CHECK_EQ(RTA_PAYLOAD(r), 5);
 	CHECK_MEM(RTA_DATA(r), "\0diag", 5);
-	r = attribute(h, sizeof(*m), UNIX_DIAG_RQLEN);
+	r = netlink_attribute(h, sizeof(*m), UNIX_DIAG_RQLEN);
 	CHECK(r);
 	CHECK_EQ(((const struct unix_diag_rqlen *)RTA_DATA(r))->udiag_wqueue, 6);
 	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
@@ -270,8 +257,8 @@ TEST(unix_sockets_are_shown)
 	m = NLMSG_DATA(h);
 	CHECK_EQ(h->nlmsg_type, SOCK_DIAG_BY_FAMILY);
 	CHECK_EQ(m->udiag_ino, inode_of(pair[1]));
-	CHECK_EQ(*(const uint32_t *)RTA_DATA(attribute(h, sizeof(*m), UNIX_DIAG_PEER)), inode_of(pair[0]));
-	r = attribute(h, sizeof(*m), UNIX_DIAG_RQLEN);
+	CHECK_EQ(*(const uint32_t *)RTA_DATA(netlink_attribute(h, sizeof(*m), UNIX_DIAG_PEER)), inode_of(pair[0]));
+	r = netlink_attribute(h, sizeof(*m), UNIX_DIAG_RQLEN);
 	CHECK_EQ(((const struct unix_diag_rqlen *)RTA_DATA(r))->udiag_rqueue, 3);
 }
 

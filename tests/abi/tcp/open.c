@@ -332,49 +332,46 @@ TEST(rfc6056_ports_are_not_counted_up)
 	CHECK(in_turn < 8);
 }
 
+/* 4,000 bytes that `s` sends come in segments of no more than `largest`. */
+static void
+comes_in_segments(struct peer *p, int s, size_t largest)
+{
+	static char data[4000];
+
+	CHECK_EQ(send(s, data, sizeof(data), 0), sizeof(data));
+	for (size_t done = 0; done < sizeof(data);) {
+		struct segment *seg = hear(p);
+
+		CHECK(seg->size <= largest);
+		if (seg->size && seg->seq == p->got) {
+			done += seg->size;
+			p->got += (uint32_t)seg->size;
+			tell(p, ACK, NULL, 0);
+		}
+	}
+}
+
 TEST(s3_7_1_a_peer_without_the_option_gets_536_bytes_at_most)
 {
 	struct peer p;
-	static char data[4000];
 	int s;
 
 	wire_open();
 	p = peer_make(4050, 0);
 	s = peer_connects(&p, listener(5050, 5), 5050);
-	CHECK_EQ(send(s, data, sizeof(data), 0), sizeof(data));
-	for (size_t done = 0; done < sizeof(data);) {
-		struct segment *seg = hear(&p);
-
-		CHECK(seg->size <= 536);
-		if (seg->size && seg->seq == p.got) {
-			done += seg->size;
-			p.got += (uint32_t)seg->size;
-			tell(&p, ACK, NULL, 0);
-		}
-	}
+	comes_in_segments(&p, s, 536);
 }
 
 TEST(s3_7_1_segments_are_no_larger_than_the_peer_takes)
 {
 	struct peer p;
-	static char data[4000];
 	int s;
 
 	wire_open();
 	p = peer_make(4051, WITH_MSS);
 	p.mss = 700;
 	s = connects_to_peer(&p);
-	CHECK_EQ(send(s, data, sizeof(data), 0), sizeof(data));
-	for (size_t done = 0; done < sizeof(data);) {
-		struct segment *seg = hear(&p);
-
-		CHECK(seg->size <= 700);
-		if (seg->size && seg->seq == p.got) {
-			done += seg->size;
-			p.got += (uint32_t)seg->size;
-			tell(&p, ACK, NULL, 0);
-		}
-	}
+	comes_in_segments(&p, s, 700);
 }
 
 TEST(s3_1_unknown_options_are_ignored)
