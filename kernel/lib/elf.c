@@ -51,14 +51,14 @@ add_load(const struct elf_header *h, const struct elf_segment *s, uint64_t limit
 	if (ALIGN_UP(memory_end, PAGE_SIZE) > limit)
 		return -ENOEXEC;
 	/* The standard wants ascending order; programs that break it run on Linux, so they do here. */
-	if (plan->load_count == 0 || s->vaddr < plan->code_start) {
+	if (plan->load_count == 0 || s->vaddr < plan->start)
 		plan->start = ALIGN_DOWN(s->vaddr, PAGE_SIZE);
-		plan->code_start = s->vaddr;
-	}
 	if (s->align > plan->alignment && (s->align & (s->align - 1)) == 0)
 		plan->alignment = s->align;
 	if (s->vaddr > plan->data_start)
 		plan->data_start = s->vaddr;
+	if ((s->flags & ELF_PF_X) && (plan->code_end == 0 || s->vaddr < plan->code_start))
+		plan->code_start = s->vaddr;
 	if ((s->flags & ELF_PF_X) && file_end > plan->code_end)
 		plan->code_end = file_end;
 	if (file_end > plan->data_end)

@@ -17,7 +17,7 @@
 /* The options of one border each. */
 static const uint8_t border_of[] = {
 	[1] = BORDER_CODE_START, [2] = BORDER_CODE_END, [3] = BORDER_DATA_START, [4] = BORDER_DATA_END,
-	[5] = BORDER_STACK_TOP,  [6] = BORDER_BRK_START, [7] = BORDER_BRK,	 [8] = BORDER_ARG_START,
+	[5] = BORDER_STACK_START, [6] = BORDER_BRK_START, [7] = BORDER_BRK,	 [8] = BORDER_ARG_START,
 	[9] = BORDER_ARG_END,	 [10] = BORDER_ENV_START, [11] = BORDER_ENV_END,
 };
 #define PR_SET_MM_AUXV     12

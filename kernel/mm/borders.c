@@ -22,7 +22,7 @@ static const size_t field[BORDERS] = {
 	[BORDER_DATA_END] = offsetof(struct address_space, data_end),
 	[BORDER_BRK_START] = offsetof(struct address_space, brk_start),
 	[BORDER_BRK] = offsetof(struct address_space, brk),
-	[BORDER_STACK_TOP] = offsetof(struct address_space, stack_top),
+	[BORDER_STACK_START] = offsetof(struct address_space, stack_start),
 	[BORDER_ARG_START] = offsetof(struct address_space, arg_start),
 	[BORDER_ARG_END] = offsetof(struct address_space, arg_end),
 	[BORDER_ENV_START] = offsetof(struct address_space, env_start),
@@ -73,7 +73,7 @@ address_space_set_border(struct address_space *as, size_t which, vaddr_t at)
 		v[i] = *border(as, i);
 	v[which] = at;
 	error = check(v);
-	if (!error && which >= BORDER_STACK_TOP && !address_space_find(as, at))
+	if (!error && which >= BORDER_STACK_START && !address_space_find(as, at))
 		error = -EFAULT;
 	if (!error)
 		*border(as, which) = at;

@@ -201,7 +201,7 @@ copy_layout(struct address_space *from, struct address_space *to)
 	to->mmap_base = from->mmap_base;
 	to->brk_start = from->brk_start;
 	to->brk = from->brk;
-	to->stack_top = from->stack_top;
+	to->stack_start = from->stack_start;
 	to->code_start = from->code_start;
 	to->code_end = from->code_end;
 	to->data_start = from->data_start;

@@ -67,7 +67,7 @@ int elf_image_map(struct elf_image *e, struct address_space *as);
 struct exec_layout {
 	struct address_space *as;
 	struct elf_image main, interp; /* interp.file NULL: none */
-	vaddr_t entry, stack;
+	vaddr_t entry, stack_top, stack; /* `stack` is where it begins */
 	bool randomize;
 };
 /* Lay out the program: segments, interpreter, stack with its contents, vDSO. 0 or an errno. */

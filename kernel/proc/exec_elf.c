@@ -286,7 +286,7 @@ place_areas(struct exec_layout *l)
 	if (gap + pad > gap)
 		gap += pad;
 	gap = MIN(MAX(gap, STACK_GAP_MIN), USER_END / 6 * 5);
-	l->as->stack_top = USER_END - random_pages(l, STACK_RANDOM_BITS);
+	l->stack_top = USER_END - random_pages(l, STACK_RANDOM_BITS);
 	l->as->mmap_base = ALIGN_DOWN(USER_END - gap - random_pages(l, MMAP_RANDOM_BITS), PAGE_SIZE);
 }
 
@@ -433,7 +433,7 @@ static int
 build_stack(struct exec_layout *l, const struct exec_args *a, const struct cred *c, bool secure)
 {
 	struct address_space *as = l->as;
-	struct stack_writer w = { .as = as, .sp = as->stack_top };
+	struct stack_writer w = { .as = as, .sp = l->stack_top };
 	size_t size = ALIGN_UP(a->used + (a->argc + a->envc + 64) * 8ul + STACK_SLACK, PAGE_SIZE);
 	uint32_t flags = MAPPING_READ | MAPPING_WRITE | MAPPING_GROWSDOWN | MAPPING_STACK |
 			 MAPPING_MAYREAD | MAPPING_MAYWRITE | MAPPING_MAYEXEC;
@@ -444,7 +444,7 @@ build_stack(struct exec_layout *l, const struct exec_args *a, const struct cred 
 
 	if (l->main.plan.has_stack && l->main.plan.stack_exec)
 		flags |= MAPPING_EXEC;
-	error = map_anonymous(as, as->stack_top - size, as->stack_top, flags);
+	error = map_anonymous(as, l->stack_top - size, l->stack_top, flags);
 	if (error)
 		return error;
 	push(&w, &zero, sizeof(zero));
@@ -464,7 +464,7 @@ build_stack(struct exec_layout *l, const struct exec_args *a, const struct cred 
 	if (w.error)
 		return w.error;
 	error = push_table(&w, a, strings);
-	l->stack = w.sp;
+	l->stack = as->stack_start = w.sp;
 	return error;
 }
 
@@ -496,7 +496,7 @@ exec_layout_build(struct exec_layout *l, const struct exec_args *args, const str
 	error = place_interpreter(l);
 	if (error)
 		return error;
-	at = vdso_map(l->as, l->as->stack_top, l->randomize);
+	at = vdso_map(l->as, l->stack_top, l->randomize);
 	if (at < 0)
 		return (int)at;
 	l->as->vdso = at;

@@ -87,7 +87,7 @@ struct address_space {
 	vaddr_t hint_base;                /* [w] mmap_base when the hint was taken; else it is void */
 	uint64_t hint_hole;               /* [w] bytes */
 	vaddr_t brk_start, brk;           /* [w] */
-	vaddr_t stack_top;                /* [w] */
+	vaddr_t stack_start;              /* [w] where its first program found argc */
 	vaddr_t code_start, code_end, data_start, data_end; /* [w] */
 	vaddr_t arg_start, arg_end, env_start, env_end;     /* [w] */
 	vaddr_t vdso;                     /* [w] */
@@ -164,7 +164,7 @@ long address_space_brk(struct address_space *as, vaddr_t brk); /* the new or the
 /* Where a program says that its parts lie; those from the stack on are of what exec wrote there. */
 enum address_space_border {
 	BORDER_CODE_START, BORDER_CODE_END, BORDER_DATA_START, BORDER_DATA_END, BORDER_BRK_START, BORDER_BRK,
-	BORDER_STACK_TOP, BORDER_ARG_START, BORDER_ARG_END, BORDER_ENV_START, BORDER_ENV_END,
+	BORDER_STACK_START, BORDER_ARG_START, BORDER_ARG_END, BORDER_ENV_START, BORDER_ENV_END,
 	BORDERS
 };
 /* One of them: 0, -EINVAL, -EFAULT (of the stack's, and above all that is mapped). */

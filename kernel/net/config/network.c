@@ -79,5 +79,6 @@ network_release(struct namespace *ns)
 	tun_network_ends(n);
 	while (!list_is_empty(&n->interfaces))
 		interface_remove(n, list_first(&n->interfaces, struct interface, node)->info.index);
+	config_free(&n->routes); /* those that lead to no interface */
 	kvfree(n);
 }

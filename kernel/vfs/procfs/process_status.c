@@ -215,7 +215,7 @@ show_stat(struct text *t, struct target *at)
 	text_print(t, " %lu %lu %lu", as ? as->total_pages * PAGE_SIZE : 0,
 		   as ? address_space_resident(as) : 0, process_limit(p, RLIMIT_RSS));
 	text_print(t, " %lu %lu %lu 0 0", inside ? as->code_start : as ? 1ul : 0,
-		   inside ? as->code_end : as ? 1ul : 0, inside ? as->stack_top : 0);
+		   inside ? as->code_end : as ? 1ul : 0, inside ? as->stack_start : 0);
 	text_print(t, " %lu %lu %lu %lu", s.pending & 0x7fffffff, s.blocked & 0x7fffffff,
 		   s.ignored & 0x7fffffff, s.caught & 0x7fffffff);
 	text_print(t, " %d 0 0 %d %u %d %d 0 0 0", th && th->state == THREAD_SLEEPING, s.exit_signal,

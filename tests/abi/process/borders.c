@@ -90,6 +90,26 @@ TEST(a_program_gives_itself_other_arguments)
 	CHECK_OK(wait(NULL));
 }
 
+TEST(code_and_stack_begin_where_they_are_said_to)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long f[52], from, to;
+	char cmdline[4096], line[512], rights[5];
+	bool executable = false;
+	long count = 0;
+
+	CHECK(maps);
+	read_stat(f, 52);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && f[26] >= from && f[26] < to)
+			executable = rights[2] == 'x';
+	CHECK_OK(fclose(maps));
+	CHECK(executable);
+	for (ssize_t n = read_whole("/proc/self/cmdline", cmdline, sizeof(cmdline)); n-- > 0;)
+		count += cmdline[n] == '\0';
+	CHECK_EQ(*(long *)f[28], count);
+}
+
 TEST(each_border_is_told)
 {
 	static const struct {

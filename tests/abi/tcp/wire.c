@@ -265,13 +265,15 @@ tell_datagram(struct peer *p)
 	CHECK_EQ(write(tun, packet, header_of(p) + 8), header_of(p) + 8);
 }
 
+/* With a number, by which its answer is known. */
 static void
-tell_echo(struct peer *p)
+tell_echo(struct peer *p, uint16_t number)
 {
 	uint8_t *echo = packet + header_of(p);
 
 	memset(echo, 0, 8);
 	echo[0] = p->options & BY_V6 ? 128 : 8;
+	put16(echo + 6, number);
 	put_header(p, packet, 8, p->options & BY_V6 ? ICMP6 : ICMP, p->address, HERE);
 	put16(echo + 2, p->options & BY_V6 ? checksum(packet, 8, ICMP6) : fold(sum(echo, 8, 0)));
 	CHECK_EQ(write(tun, packet, header_of(p) + 8), header_of(p) + 8);
@@ -288,7 +290,7 @@ await_v6(void)
 	for (int tries = 0; tries < 600; tries++) {
 		struct pollfd f = { tun, POLLIN, 0 };
 
-		tell_echo(&p);
+		tell_echo(&p, 0);
 		CHECK_OK(poll(&f, 1, 100));
 		while (read(tun, packet, sizeof(packet)) > 0)
 			if (is_v6(packet) && packet[6] == ICMP6 && packet[IP6_SIZE] == 129)
@@ -485,10 +487,11 @@ hear_data(struct peer *p, void *data, size_t size)
 unsigned
 hear_refusals(struct peer *p)
 {
+	static uint16_t number;
 	bool v6 = p->options & BY_V6;
 	unsigned count = 0;
 
-	tell_echo(p);
+	tell_echo(p, ++number);
 	for (;;) {
 		struct pollfd f = { tun, POLLIN, 0 };
 		ssize_t size = read(tun, packet, sizeof(packet));
@@ -498,7 +501,7 @@ hear_refusals(struct peer *p)
 			FAIL("no answer to a ping");
 		if (size < (ssize_t)header_of(p) + 8 || is_v6(packet) != v6 || packet[v6 ? 6 : 9] != (v6 ? ICMP6 : ICMP))
 			continue;
-		if (icmp[0] == (v6 ? 129 : 0))
+		if (icmp[0] == (v6 ? 129 : 0) && get16(icmp + 6) == number)
 			return count;
 		count += icmp[0] == (v6 ? 1 : 3) && icmp[1] == (v6 ? 4 : 3);
 	}
