@@ -30,7 +30,6 @@
 #include "mount_tree.h"
 
 struct rwlock mount_lock;
-struct mutex mount_copy_lock = MUTEX_INIT(mount_copy_lock, MOUNT_COPY);
 struct mount *root_mount;
 
 static uint64_t next_mount_id = 20; /* [a] */

@@ -12,6 +12,7 @@
 #include <tessera/cred.h>
 #include <tessera/errno.h>
 #include <tessera/namespace.h>
+#include <tessera/panic.h>
 #include <tessera/process.h>
 #include <tessera/slab.h>
 
@@ -47,46 +48,43 @@ mount_namespace_release(struct namespace *ns)
 
 	if (n->root)
 		mount_tree_drop(n->root);
+	assert(n->count == 0);
 	kfree(n);
 }
 
-/* Where `fs` stands in the old tree it is to stand in the copy. Nobody else uses `fs`. */
-static void
-move_to_copies(struct fs_context *fs, const struct mount_namespace *from)
+/* Where `p` leads in the tree of `from` it is to lead in the copy. What it held is the caller's to put, or NULL. */
+static struct mount *
+move_to_copy_locked(struct path *p, const struct mount_namespace *from)
 {
-	struct mount *root = fs->root.mount, *cwd = fs->cwd.mount;
+	struct mount *old = p->mount;
 
-	read_lock(&mount_lock);
-	if (root->ns == from) {
-		fs->root.mount = root->copy;
-		mount_get(root->copy);
-	}
-	if (cwd->ns == from) {
-		fs->cwd.mount = cwd->copy;
-		mount_get(cwd->copy);
-	}
-	read_unlock(&mount_lock);
-	if (fs->root.mount != root)
-		mount_put(root);
-	if (fs->cwd.mount != cwd)
-		mount_put(cwd);
+	if (old->ns != from)
+		return NULL;
+	p->mount = old->copy;
+	mount_get(p->mount);
+	return old;
 }
 
 struct namespace *
 mount_namespace_copy(struct namespace *from, struct user_namespace *owner, struct fs_context *fs)
 {
 	struct mount_namespace *old = (struct mount_namespace *)from, *n = kzalloc(sizeof(*n));
+	struct mount *root = NULL, *cwd = NULL;
 
 	if (!n)
 		return NULL;
 	namespace_init(&n->ns, NAMESPACE_MOUNT, owner);
 	wait_queue_init(&n->changed);
-	/* Copied and used for `fs` by one at a time: mount->copy is of the last. */
-	mutex_lock(&mount_copy_lock);
-	n->root = mount_tree_copy(old->root, n, owner != from->owner);
-	if (n->root)
-		move_to_copies(fs, old);
-	mutex_unlock(&mount_copy_lock);
+	/* In one: what were mounted between the two would have no copy. Nobody else uses `fs`. */
+	write_lock(&mount_lock);
+	n->root = mount_tree_copy_locked(old->root, n, owner != from->owner);
+	if (n->root) {
+		root = move_to_copy_locked(&fs->root, old);
+		cwd = move_to_copy_locked(&fs->cwd, old);
+	}
+	write_unlock(&mount_lock);
+	mount_put(root);
+	mount_put(cwd);
 	if (n->root)
 		return &n->ns;
 	namespace_put(&n->ns);

@@ -231,9 +231,18 @@ mark_other(void *ctx, struct mount *other)
 		mark(other, ctx);
 }
 
+/* Does `m` stay, or what covers all of it, which will hang where m hung? */
+static bool
+leaves_something(struct mount *m)
+{
+	while (m && m->going)
+		m = mount_find_locked(m, m->root);
+	return m;
+}
+
 /*
- * May what was found by propagation go? Not if it is locked to a parent that stays, nor if something is mounted on
- * it that stays, but for what covers all of it.
+ * May what was found by propagation go? Not if it is locked to a parent that stays, nor if something on it would
+ * be left, but for what covers all of it: two of them could not both hang where it hung.
  */
 static bool
 may_go(struct mount *m)
@@ -243,7 +252,7 @@ may_go(struct mount *m)
 	if (m->locked && !m->parent->going)
 		return false;
 	list_for_each(c, &m->children, sibling)
-		if (!c->going && c->mountpoint != m->root)
+		if (c->mountpoint != m->root && leaves_something(c))
 			return false;
 	return true;
 }
@@ -408,18 +417,15 @@ mount_tree_drop(struct mount *top)
 }
 
 struct mount *
-mount_tree_copy(struct mount *top, struct mount_namespace *ns, bool lock)
+mount_tree_copy_locked(struct mount *top, struct mount_namespace *ns, bool lock)
 {
 	uint32_t how = COPY_UNBINDABLE | COPY_REMEMBER | (lock ? COPY_SHARED_TO_SLAVE : 0);
-	struct mount *m;
+	struct mount *m = mount_copy_locked(top, top->root, how);
 
-	write_lock(&mount_lock);
-	m = mount_copy_locked(top, top->root, how);
-	if (!IS_ERR(m)) {
-		mount_set_namespace_locked(m, ns);
-		if (lock)
-			mount_lock_tree_locked(m);
-	}
-	write_unlock(&mount_lock);
-	return IS_ERR(m) ? NULL : m;
+	if (IS_ERR(m))
+		return NULL;
+	mount_set_namespace_locked(m, ns);
+	if (lock)
+		mount_lock_tree_locked(m);
+	return m;
 }

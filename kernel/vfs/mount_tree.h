@@ -26,7 +26,7 @@ struct mount *mount_next_locked(struct mount *m, struct mount *top);
 #define COPY_SHARED_TO_SLAVE BIT(2) /* ... of those that are in one */
 #define COPY_UNBINDABLE      BIT(3) /* these too */
 #define COPY_NAMESPACES      BIT(4) /* mounts of files of mount namespaces too */
-#define COPY_REMEMBER        BIT(5) /* mount->copy; mount_copy_lock is held */
+#define COPY_REMEMBER        BIT(5) /* mount->copy */
 
 /* Trees attached nowhere are of this one. */
 extern struct mount_namespace detached_mounts;

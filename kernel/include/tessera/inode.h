@@ -312,7 +312,7 @@ struct mount {
 	bool expiring;                 /* [a] not used since MNT_EXPIRE was last asked for */
 	bool internal;                 /* [I] of pipes, memfds ...: never in the tree */
 	struct mount_namespace *ns;    /* [M] in whose tree; NULL: in none */
-	struct mount *copy;            /* mount_copy_lock: what it became in the copy being made */
+	struct mount *copy;            /* [M] what it became in the last copy of its namespace's tree */
 	struct notify_object *notify;  /* [a] marks on it: vfs/notify.c */
 	char *source;                  /* [I] */
 };

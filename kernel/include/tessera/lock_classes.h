@@ -32,7 +32,6 @@
 	C(BLOCK,          MUTEX,    "block_disk->lock: who has it open, claims, partitions")        \
 	C(LOOP,           MUTEX,    "loop->lock: what file a loop device shows, and how")         \
 	C(LOOP_CHAIN,     MUTEX,    "that loop devices which show loop devices form no ring")      \
-	C(MOUNT_COPY,     MUTEX,    "mount->copy: one tree of mounts is copied at a time")          \
 	C(MOUNT,          RWLOCK,   "the tree of mounts")                                          \
 	C(FUSE_ALIVE,     RWLOCK,   "a FUSE connection's file system, for reading while what its daemon says uses it") \
 	C(RENAME,         MUTEX,    "fs->rename_lock: moves of directories")                       \

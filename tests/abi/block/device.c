@@ -318,24 +318,33 @@ TEST(uevent_names_the_device)
 	CHECK_EQ(write(fd, "change", 6), 6);
 }
 
+/* The first seven numbers of a disk's stat. */
+static void
+read_stat(int fd, unsigned long n[7])
+{
+	char text[512] = "";
+
+	CHECK(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	CHECK_EQ(sscanf(text, "%lu %lu %lu %lu %lu %lu %lu", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6]), 7);
+}
+
+/* Linux counts a request after it has woken who waits for it: the case's time limit is the wait's. */
 TEST(transfers_are_counted)
 {
 	struct disk d = disk_of(MIB);
 	int fd = disk_open(&d, O_RDWR | O_DIRECT), stat_fd;
 	unsigned char *buf = aligned(8192);
-	unsigned long before[11], after[11];
-	char path[64], text[512] = "";
+	unsigned long before[7], after[7];
+	char path[64];
 
 	snprintf(path, sizeof(path), "/sys/block/%s/stat", d.path + 5);
 	stat_fd = CHECK_OK(open(path, O_RDONLY));
-	CHECK(pread(stat_fd, text, sizeof(text) - 1, 0) > 0);
-	CHECK_EQ(sscanf(text, "%lu %lu %lu %lu %lu %lu %lu", &before[0], &before[1], &before[2], &before[3],
-			&before[4], &before[5], &before[6]), 7);
+	read_stat(stat_fd, before);
 	CHECK_EQ(pread(fd, buf, 8192, 0), 8192);
 	CHECK_EQ(pwrite(fd, buf, 4096, 0), 4096);
-	CHECK(pread(stat_fd, text, sizeof(text) - 1, 0) > 0);
-	CHECK_EQ(sscanf(text, "%lu %lu %lu %lu %lu %lu %lu", &after[0], &after[1], &after[2], &after[3], &after[4],
-			&after[5], &after[6]), 7);
+	do
+		read_stat(stat_fd, after);
+	while (after[0] == before[0] || after[4] == before[4]);
 	CHECK_EQ(after[0] - before[0], 1);
 	CHECK_EQ(after[2] - before[2], 16);
 	CHECK_EQ(after[4] - before[4], 1);

@@ -46,15 +46,38 @@ set_kind(const char *name, unsigned long kind)
 	CHECK_OK(mount(NULL, name, NULL, kind, NULL));
 }
 
+static inline char *
+mountinfo(void)
+{
+	static char text[262144];
+	int fd = CHECK_OK(open("/proc/self/mountinfo", O_RDONLY));
+	size_t used = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)n;
+	close(fd);
+	text[used] = 0;
+	return text;
+}
+
+/* How many mounts have this source, which no other text of mountinfo contains. */
+static inline int
+mounted_from(const char *source)
+{
+	int n = 0;
+
+	for (const char *at = mountinfo(); (at = strstr(at, source)) != NULL; at++)
+		n++;
+	return n;
+}
+
 /* The line of mountinfo for the topmost mount on `name`, below the working directory. Empty: there is none. */
 static inline const char *
 mount_line(const char *name)
 {
-	static char text[262144], line[4096];
+	static char line[4096];
 	char where[4096], *at, *save = NULL;
-	int fd = CHECK_OK(open("/proc/self/mountinfo", O_RDONLY));
-	size_t used = 0;
-	ssize_t n;
 
 	if (name[0] == '/')
 		snprintf(where, sizeof(where), " %s ", name);
@@ -64,12 +87,8 @@ mount_line(const char *name)
 		CHECK(getcwd(cwd, sizeof(cwd)) != NULL);
 		snprintf(where, sizeof(where), " %s/%s ", strcmp(cwd, "/") ? cwd : "", name);
 	}
-	while ((n = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
-		used += (size_t)n;
-	close(fd);
-	text[used] = 0;
 	line[0] = 0;
-	for (at = strtok_r(text, "\n", &save); at; at = strtok_r(NULL, "\n", &save))
+	for (at = strtok_r(mountinfo(), "\n", &save); at; at = strtok_r(NULL, "\n", &save))
 		if (strstr(at, where))
 			snprintf(line, sizeof(line), "%s", at);
 	return line;

@@ -335,6 +335,41 @@ TEST(what_covers_a_propagated_mount_stays)
 	CHECK(!is_mounted("b/m"));
 }
 
+/* What the peer does shows through two covers: both stay, wherever, and are found when all is taken down. */
+TEST(two_covers_in_what_propagated_stay)
+{
+	static const char *const place[] = { "m/d", "m/e" };
+
+	own_mounts();
+	tmpfs_at("a");
+	CHECK_OK(mkdir("a/m", 0700));
+	set_kind("a", MS_SHARED);
+	CHECK_OK(mkdir("b", 0700));
+	CHECK_OK(mount("a", "b", NULL, MS_BIND, NULL));
+	CHECK_OK(mount("none", "a/m", "tmpfs", 0, NULL));
+	for (int i = 0; i < 2; i++) {
+		char a[16], b[16];
+
+		snprintf(a, sizeof(a), "a/%s", place[i]);
+		snprintf(b, sizeof(b), "b/%s", place[i]);
+		CHECK_OK(mkdir(a, 0700));
+		CHECK_OK(mount("none", a, "tmpfs", 0, NULL));
+		set_kind(b, MS_PRIVATE);
+		CHECK_OK(mount(i ? "cover-e" : "cover-d", b, "tmpfs", 0, NULL));
+	}
+	CHECK_OK(umount2("a/m", MNT_DETACH));
+	CHECK_EQ(mounted_from("cover-d"), 1);
+	CHECK_EQ(mounted_from("cover-e"), 1);
+	CHECK_OK(mount("none", "a/m", "tmpfs", 0, NULL));
+	CHECK_OK(umount2("a/m", MNT_DETACH));
+	CHECK_EQ(mounted_from("cover-d"), 1);
+	CHECK_EQ(mounted_from("cover-e"), 1);
+	while (umount2("b/m", MNT_DETACH) == 0)
+		;
+	CHECK_ERRNO(umount2("b/m", MNT_DETACH), EINVAL);
+	CHECK_EQ(mounted_from("cover-d") + mounted_from("cover-e"), 0);
+}
+
 TEST(the_propagated_one_appears_when_the_cover_goes)
 {
 	own_mounts();
