@@ -139,6 +139,7 @@ def test_a_driver_that_is_killed_is_not_missed(events, tmp_path):
 
 
 SHELL = WAIT + """
+: > /tmp/lines
 /drivers/ps2 --pci i8042 2>/tmp/log & p=$!
 /console --output /tmp/screen -- sh -c 'while read line; do echo "$line" >> /tmp/lines; done' 2>/tmp/said & c=$!
 wait_for 'types' /tmp/said

@@ -230,7 +230,9 @@ prepare(struct block_driver *b)
 
 	if (disk->sectors == 0 || disk->queues == 0 || disk->queues > BLOCK_QUEUES_MAX || disk->block_size < SECTOR_SIZE ||
 		disk->segments_max == 0 || disk->sectors_max < disk->block_size / SECTOR_SIZE) {
-		log_error("%s: the disk makes no sense", disk->id);
+		log_error("%s: the disk makes no sense: %llu sectors, blocks of %u, %u queues, requests of %u segments and %u sectors",
+			disk->id, (unsigned long long)disk->sectors, disk->block_size, disk->queues, disk->segments_max,
+			disk->sectors_max);
 		return -EINVAL;
 	}
 	if (disk->segments_max > BLOCK_SEGMENTS_MAX)
