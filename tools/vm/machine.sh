@@ -4,7 +4,7 @@
 # Sourced by `tessera`: build what a machine boots, start QEMU or Bochs, judge how it ended.
 #
 # Variables that the option parser sets: cpus mem kernel variant boot cpu machine emulator timeout append profile with
-# icount adds (a file, one HOST:GUEST a line) disks devices nets (one a line) root (a disk) modules (NAME[:ARGUMENTS],..)
+# icount turns adds (a file, one HOST:GUEST a line) disks devices nets (one a line) root (a disk) modules (NAME[:ARGUMENTS],..)
 # ramdisk and, for `run`, debug and log.
 
 cc_name=${CC:-gcc}
@@ -217,7 +217,7 @@ machine_start()
 	elif [ "$(host_accelerator)" = kvm ]; then
 		set -- -accel kvm "$@"
 	else
-		set -- -accel tcg,thread=multi "$@"
+		set -- -accel "tcg,thread=$([ -n "$turns" ] && echo single || echo multi)" "$@"
 	fi
 	case $boot in
 	pvh)
