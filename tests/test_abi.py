@@ -64,6 +64,8 @@ def groups():
 def machine_options(kernel, topics):
     modules = sorted({MODULES[t] for t in topics if t in MODULES})
     devices = [word for t in topics for device in DEVICES.get(t, []) for word in ("--device", device)]
+    if devices:
+        devices.append("--turns")  # they are reset, and their registers come and go: docs/debugging.md
     if kernel == "tessera":
         devices += [word for t in topics for word in TESSERA_OPTIONS.get(t, [])]
     if kernel != "linux" or not modules:
