@@ -88,7 +88,7 @@ extern struct rwlock mount_lock;       /* class MOUNT */
 extern struct mount *root_mount;       /* [I] the first namespace's */
 struct mount_namespace *current_mount_namespace(void); /* borrowed */
 /* A copy of the tree at `top` for namespace `ns`, its root with a reference; each mount's `copy` says what it
- * became. `lock`: its owner has fewer rights. NULL: no memory. */
+ * became. `lock`: its owner has fewer rights. mount_lock is held for writing. NULL: no memory. */
 struct mount *mount_tree_copy_locked(struct mount *top, struct mount_namespace *ns, bool lock);
 void mount_tree_drop(struct mount *top); /* the tree's reference too */
 bool mount_is_of_namespace(const struct mount *m); /* nsfs's own */
