@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,15 @@ def oracle(topics):
     return answers
 
 
+def once_more(case, why):
+    """Linux's verdict on a case that failed there: its topic again, alone in a machine.
+
+    Linux is only the measure. What it fails by chance, on a host that had no time for one of its processors, says
+    nothing of Tessera, whose own answers are taken as they come."""
+    warnings.warn(f"Linux failed {case} at first: {why}")
+    return run_group("linux", [case.partition("/")[0]])[case]
+
+
 SEEN = {}
 
 
@@ -192,6 +202,8 @@ def test_abi(kernel, group, case):
         topics = ALL_GROUPS[group]
         SEEN[kernel, group] = oracle(topics) if kernel == "linux" else run_group(kernel, topics)
     verdict, why = SEEN[kernel, group][case]
+    if verdict == "not ok" and kernel == "linux":
+        verdict, why = once_more(case, why)
     if verdict == "skip":
         pytest.skip(why)
     assert verdict == "ok", why

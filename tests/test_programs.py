@@ -15,6 +15,7 @@ import json
 import os
 import re
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,15 @@ ITEMS = [
 SEEN = {}
 
 
+def unlike(linux, tessera):
+    """How two answers differ; nothing where they do not."""
+    if not linux or linux[0] is None:
+        return f"no answer of Linux: {linux}"
+    lines = difflib.unified_diff(linux[1].splitlines(), tessera[1].splitlines(), "linux", "tessera", lineterm="", n=2)
+    difference = "\n".join(lines)
+    return difference or linux[0] != tessera[0] and f"status {tessera[0]}, of Linux {linux[0]}"
+
+
 @pytest.mark.parametrize("machine,script", ITEMS)
 def test_program(machine, script):
     m = MACHINES[machine]
@@ -150,13 +160,12 @@ def test_program(machine, script):
     if machine not in SEEN:
         SEEN[machine] = (m.oracle(), m.run("tessera", m.scripts))
     linux, tessera = (answers.get(script) for answers in SEEN[machine])
-    status, out = tessera
     if header(m.folder / f"{script}.sh")["judge"] == "own":
-        assert status == 0, f"status {status}\n{out}"
+        assert tessera[0] == 0, f"status {tessera[0]}\n{tessera[1]}"
         return
-    assert linux and linux[0] is not None, f"no answer of Linux: {linux}"
-    lines = difflib.unified_diff(
-        linux[1].splitlines(), out.splitlines(), "linux", "tessera", lineterm="", n=2
-    )
-    difference = "\n".join(lines)
-    assert not difference and status == linux[0], f"status {status}, of Linux {linux[0]}\n{difference[:6000]}"
+    difference = unlike(linux, tessera)
+    if difference:
+        # Linux is only the measure: what it says by chance, on a host that had no time for it, it does not say twice.
+        warnings.warn(f"Linux is asked again for {machine}/{script}: {difference[:1000]}")
+        difference = unlike(m.run("linux", [m.folder / f"{script}.sh"]).get(script), tessera)
+    assert not difference, difference[:6000]

@@ -9,11 +9,12 @@ while :; do sleep 1000 & wait $!; kill $!; done
 J
 cat >script.py <<'P'
 import os
+import re
 from terminal import Terminal
 
 def at_prompt(screen):
-    """The key that ended the job may be shown before the shell's prompt or behind it."""
-    return any(screen.rstrip().endswith("\nready>" + key) for key in ("", " ^C", " ^Z"))
+    """The key that ended the job may be shown before the shell's prompt, on its line or behind it."""
+    return re.search(r"\n(\^[CZ])?ready>( \^[CZ])?$", screen.rstrip()) is not None
 
 
 # A key comes when the prompt stands there or the program that reads it has said so.
