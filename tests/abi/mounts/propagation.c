@@ -31,6 +31,18 @@ TEST(exactly_one_kind_at_a_time)
 	CHECK_ERRNO(mount(NULL, "none", NULL, MS_SHARED, NULL), ENOENT);
 }
 
+/* In a namespace of one's own, "a" is a shared mount with a folder "m", and "b" its peer. */
+static void
+peers(void)
+{
+	own_mounts();
+	tmpfs_at("a");
+	CHECK_OK(mkdir("a/m", 0700));
+	set_kind("a", MS_SHARED);
+	CHECK_OK(mkdir("b", 0700));
+	CHECK_OK(mount("a", "b", NULL, MS_BIND, NULL));
+}
+
 TEST(a_bind_of_a_shared_mount_is_its_peer)
 {
 	own_mounts();
@@ -300,12 +312,7 @@ TEST(a_tree_of_binds_into_a_shared_mount)
 
 TEST(unmount_does_not_take_what_others_mounted_on_it)
 {
-	own_mounts();
-	tmpfs_at("a");
-	CHECK_OK(mkdir("a/m", 0700));
-	set_kind("a", MS_SHARED);
-	CHECK_OK(mkdir("b", 0700));
-	CHECK_OK(mount("a", "b", NULL, MS_BIND, NULL));
+	peers();
 	CHECK_OK(mount("none", "a/m", "tmpfs", 0, NULL));
 	set_kind("b/m", MS_PRIVATE);
 	CHECK_OK(mkdir("b/m/x", 0700));
@@ -317,12 +324,7 @@ TEST(unmount_does_not_take_what_others_mounted_on_it)
 
 TEST(what_covers_a_propagated_mount_stays)
 {
-	own_mounts();
-	tmpfs_at("a");
-	CHECK_OK(mkdir("a/m", 0700));
-	set_kind("a", MS_SHARED);
-	CHECK_OK(mkdir("b", 0700));
-	CHECK_OK(mount("a", "b", NULL, MS_BIND, NULL));
+	peers();
 	set_kind("b", MS_SLAVE);
 	/* mounted in the slave first: the propagated one goes below it */
 	CHECK_OK(mount("mine", "b/m", "tmpfs", 0, NULL));
@@ -340,12 +342,7 @@ TEST(two_covers_in_what_propagated_stay)
 {
 	static const char *const place[] = { "m/d", "m/e" };
 
-	own_mounts();
-	tmpfs_at("a");
-	CHECK_OK(mkdir("a/m", 0700));
-	set_kind("a", MS_SHARED);
-	CHECK_OK(mkdir("b", 0700));
-	CHECK_OK(mount("a", "b", NULL, MS_BIND, NULL));
+	peers();
 	CHECK_OK(mount("none", "a/m", "tmpfs", 0, NULL));
 	for (int i = 0; i < 2; i++) {
 		char a[16], b[16];
@@ -372,12 +369,7 @@ TEST(two_covers_in_what_propagated_stay)
 
 TEST(the_propagated_one_appears_when_the_cover_goes)
 {
-	own_mounts();
-	tmpfs_at("a");
-	CHECK_OK(mkdir("a/m", 0700));
-	set_kind("a", MS_SHARED);
-	CHECK_OK(mkdir("b", 0700));
-	CHECK_OK(mount("a", "b", NULL, MS_BIND, NULL));
+	peers();
 	set_kind("b", MS_SLAVE);
 	CHECK_OK(mount("mine", "b/m", "tmpfs", 0, NULL));
 	CHECK_OK(mount("theirs", "a/m", "tmpfs", 0, NULL));
@@ -390,12 +382,7 @@ TEST(unmount_is_refused_when_a_copy_is_in_use)
 {
 	int fd;
 
-	own_mounts();
-	tmpfs_at("a");
-	CHECK_OK(mkdir("a/m", 0700));
-	set_kind("a", MS_SHARED);
-	CHECK_OK(mkdir("b", 0700));
-	CHECK_OK(mount("a", "b", NULL, MS_BIND, NULL));
+	peers();
 	CHECK_OK(mount("none", "a/m", "tmpfs", 0, NULL));
 	fd = CHECK_OK(open("b/m", O_RDONLY | O_DIRECTORY));
 	CHECK_ERRNO(umount("a/m"), EBUSY);
