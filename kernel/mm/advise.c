@@ -55,8 +55,9 @@ check(const struct mapping *m, int advice)
 	case ADVICE_REMOVE:
 		if ((m->flags & MAPPING_LOCKED) || !m->object)
 			return -EINVAL;
-		return (m->flags & (MAPPING_SHARED | MAPPING_WRITE)) ==
-				       (MAPPING_SHARED | MAPPING_WRITE) ? 0 : -EACCES;
+		if ((m->flags & (MAPPING_SHARED | MAPPING_WRITE)) != (MAPPING_SHARED | MAPPING_WRITE))
+			return -EACCES;
+		return m->flags & MAPPING_AS_GIVEN ? -EOPNOTSUPP : 0;
 	case ADVICE_DOFORK:
 		return m->flags & MAPPING_DEVICE ? -EINVAL : 0;
 	case ADVICE_WIPEONFORK:

@@ -412,8 +412,8 @@ address_space_remap_pages(struct address_space *as, vaddr_t start, size_t length
 
 	address_space_change(as);
 	m = address_space_find(as, start);
-	if (m && m->start <= start && (m->flags & MAPPING_SHARED) && !(m->flags & MAPPING_HUGETLB) && m->object &&
-	    (!m->file || (m->file->mode & FILE_WRITE)) &&
+	if (m && m->start <= start && (m->flags & MAPPING_SHARED) &&
+	    !(m->flags & (MAPPING_HUGETLB | MAPPING_AS_GIVEN)) && m->object && (!m->file || (m->file->mode & FILE_WRITE)) &&
 	    alike_until(m, start + length)) {
 		r.flags = m->flags;
 		r.object = m->object;

@@ -159,13 +159,13 @@ check_resize(struct mapping *m, vaddr_t old, size_t old_len, size_t new_len, int
 
 	if (old_len == 0 && !(m->flags & MAPPING_SHARED))
 		return -EINVAL;
-	if ((flags & REMAP_DONTUNMAP) && (m->flags & MAPPING_DEVICE))
+	if ((flags & REMAP_DONTUNMAP) && (m->flags & (MAPPING_DEVICE | MAPPING_AS_GIVEN)))
 		return -EINVAL;
 	if (old_len > m->end - old)
 		return -EFAULT;
 	if (new_len == old_len)
 		return 0;
-	if (m->flags & MAPPING_DEVICE)
+	if (m->flags & (MAPPING_DEVICE | MAPPING_AS_GIVEN))
 		return -EFAULT;
 	if ((m->flags & MAPPING_LOCKED) && check_lock_limit(m->as, more) != 0)
 		return -EAGAIN;

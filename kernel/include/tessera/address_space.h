@@ -46,6 +46,7 @@ struct file_ops;
 #define MAPPING_ACCOUNT   BIT(21)  /* counted in as->committed */
 #define MAPPING_RANDOM    BIT(22)  /* madvise: what lies around a page is not wanted */
 #define MAPPING_SEQUENTIAL BIT(23) /* what lies behind it is */
+#define MAPPING_AS_GIVEN  BIT(24)  /* its file has said which pages it shows: no others, nor are these taken away */
 
 /*
  * [w] changes with as->lock held for writing and as->changes odd, or before the mapping is in a tree; is read with as->lock

@@ -138,6 +138,8 @@ door_mmap(struct file *f, uint64_t offset, size_t length, uint32_t *flags, struc
 	/* What is for reading only stays so, whatever mprotect is asked. */
 	if (door_check_mapping(offset, length, true))
 		*flags &= ~(uint32_t)MAPPING_MAYWRITE;
+	/* Nor may a part that it may write be made to show what the kernel alone writes, or pages go that the kernel looks at. */
+	*flags |= MAPPING_AS_GIVEN;
 	object_get(door.memory);
 	*out = door.memory;
 	return 0;

@@ -116,6 +116,29 @@ TEST(a_frame_longer_than_what_there_is)
 	dies_of(a_frame_that_is_too_long, false);
 }
 
+/* What a stack may write is what it was given to write, whatever it asks of its mappings. */
+TEST(a_part_is_not_made_to_show_another)
+{
+	struct stack s = stack_open();
+	size_t half_open = NETD_HALF_OPEN * sizeof(struct netd_half_open);
+
+	CHECK_ERRNO((long)mremap(s.half_open, half_open, NETD_MAP_FRAMES_IN, MREMAP_MAYMOVE), EFAULT);
+	CHECK_ERRNO((long)mremap(s.half_open, 0, NETD_MAP_FRAMES_IN, MREMAP_MAYMOVE), EFAULT);
+	CHECK_ERRNO((long)mremap(s.half_open, half_open, half_open, MREMAP_MAYMOVE | MREMAP_DONTUNMAP), EINVAL);
+	CHECK_ERRNO(remap_file_pages(s.netd, 4096, 0, NETD_MAP_WANTED / 4096, 0), EINVAL);
+	stack_close(&s);
+}
+
+/* Nor does it take away for good what its successors and the kernel meet in. */
+TEST(a_part_stays_where_it_is)
+{
+	struct stack s = stack_open();
+
+	CHECK_ERRNO(madvise(s.netd, 4096, MADV_REMOVE), EOPNOTSUPP);
+	CHECK_ERRNO(madvise(s.arena, s.arena_size, MADV_REMOVE), EOPNOTSUPP);
+	stack_close(&s);
+}
+
 /* What a stack wrote and did not live to tell is not its successor's fault. */
 TEST(nonsense_of_a_predecessor)
 {
