@@ -108,6 +108,12 @@ tcp_get(struct tcp_socket *t)
 	ref_get(&t->inet.socket.refs);
 }
 void tcp_put(struct tcp_socket *t);
+/* Has it no peer, no wire, and waits at no listener? Its lock is held. */
+static inline bool
+tcp_is_free(const struct tcp_socket *t)
+{
+	return !t->peer && !t->wire && !t->listener;
+}
 /* The other end with a reference, or NULL. */
 struct tcp_socket *tcp_peer_get(struct tcp_socket *t);
 /* Everybody who sleeps at `t` looks again. */

@@ -103,12 +103,14 @@ tcp_shutdown(struct socket *s, uint32_t how)
 	return state == TCP_CLOSED ? -ENOTCONN : 0;
 }
 
-/* Cut the connection: the peer is reset if `reset`, and `t` has none any more. No lock held. */
+/*
+ * Cut the connection with `peer`, whom `t` had when it was closed: he is reset if `reset`, and `t` has none any more. Takes over a
+ * reference to him; NULL: there was none. Another thread may have been here before. No lock held.
+ */
 static void
-leave_peer(struct tcp_socket *t, bool reset)
+leave_peer(struct tcp_socket *t, struct tcp_socket *peer, bool reset)
 {
-	struct tcp_socket *peer = tcp_peer_get(t);
-	bool ours;
+	bool ours, left;
 
 	if (!peer)
 		return;
@@ -124,24 +126,44 @@ leave_peer(struct tcp_socket *t, bool reset)
 	mutex_lock(&t->read_lock);
 	mutex_lock(&t->send_lock);
 	mutex_lock(&t->inet.socket.lock);
-	t->peer = NULL;
-	byte_ring_destroy(&t->ring);
+	left = t->peer == peer;
+	if (left) {
+		t->peer = NULL;
+		byte_ring_destroy(&t->ring);
+	}
 	mutex_unlock(&t->inet.socket.lock);
 	mutex_unlock(&t->send_lock);
 	mutex_unlock(&t->read_lock);
-	tcp_put(peer);
+	if (left)
+		tcp_put(peer);
 	tcp_put(peer);
 }
 
+/* Lock `t`, which does not listen then, whatever other threads ask of it. */
+static void
+lock_no_listener(struct tcp_socket *t)
+{
+	for (;;) {
+		tcp_listen_end(t);
+		mutex_lock(&t->inet.socket.lock);
+		if (t->state != TCP_LISTEN)
+			return;
+		mutex_unlock(&t->inet.socket.lock);
+	}
+}
+
+/*
+ * (1) It is CLOSED: nobody joins it any more, and the stack's news do not concern it. (2) It lets go of whom it waited for, its
+ * peer and its wire. Until that is done nobody can connect it, or listen (tcp_is_free()).
+ */
 void
 tcp_disconnect(struct tcp_socket *t)
 {
 	struct socket *s = &t->inet.socket;
+	struct tcp_socket *peer;
 	bool reset;
 
-	tcp_stop_waiting(t);
-	tcp_listen_end(t);
-	mutex_lock(&s->lock);
+	lock_no_listener(t);
 	reset = t->state != TCP_CLOSED;
 	if (t->state != TCP_SYN_SENT) /* that was given up, and has not failed */
 		tcp_count_broken(t);
@@ -149,16 +171,18 @@ tcp_disconnect(struct tcp_socket *t)
 	s->state = SOCKET_UNCONNECTED;
 	if (!t->inet.fixed_address)
 		t->inet.local.address = inet_any(&t->inet);
-	mutex_unlock(&s->lock);
-	leave_peer(t, reset);
-	tcp_wire_cut(t);
-	mutex_lock(&s->lock);
+	peer = t->peer;
+	if (peer)
+		tcp_get(peer);
 	WRITE_ONCE(s->shutdown, 0);
 	t->end_received = false;
-	t->urgent_read = 0;
+	WRITE_ONCE(t->urgent_read, 0);
 	atomic_store(&s->error, 0);
 	atomic_store(&s->soft_error, 0);
 	mutex_unlock(&s->lock);
+	tcp_stop_waiting(t);
+	leave_peer(t, peer, reset);
+	tcp_wire_cut(t);
 	tcp_wake(t);
 }
 
@@ -209,7 +233,7 @@ release_wire(struct tcp_socket *t, bool reset)
 		tcp_count_broken(t);
 		tcp_closed(t);
 	}
-	cut = reset || t->wire->over;
+	cut = reset || !t->wire || t->wire->over;
 	if (cut)
 		port_release(network_of(s), &t->inet.port);
 	mutex_unlock(&s->lock);
@@ -222,7 +246,7 @@ release_wire(struct tcp_socket *t, bool reset)
 void
 tcp_release(struct socket *s)
 {
-	struct tcp_socket *t = tcp_of(s);
+	struct tcp_socket *t = tcp_of(s), *peer;
 	bool reset, waits;
 
 	tcp_stop_waiting(t);
@@ -242,8 +266,11 @@ tcp_release(struct socket *s)
 	if (reset)
 		tcp_count_broken(t);
 	reset |= byte_ring_length(&t->ring) > 0 && t->state != TCP_CLOSED; /* it came meanwhile */
+	peer = t->peer;
+	if (peer)
+		tcp_get(peer);
 	port_release(network_of(s), &t->inet.port);
 	mutex_unlock(&s->lock);
-	leave_peer(t, reset);
+	leave_peer(t, peer, reset);
 	tcp_put(t);
 }

@@ -137,7 +137,7 @@ tcp_connect(struct socket *s, const struct socket_address *a, uint32_t flags)
 	if (s->state == SOCKET_CONNECTING) {
 		ongoing = -EALREADY;
 		error = 0;
-	} else if (s->state == SOCKET_CONNECTED || t->state != TCP_CLOSED) {
+	} else if (s->state == SOCKET_CONNECTED || t->state != TCP_CLOSED || !tcp_is_free(t)) {
 		error = -EISCONN;
 	} else {
 		error = inet_address_get(&t->inet, a, &to);

@@ -29,7 +29,7 @@ tcp_listen(struct socket *s, uint32_t backlog)
 
 	mutex_lock(&s->lock);
 	if (s->state == SOCKET_CONNECTED || s->state == SOCKET_CONNECTING ||
-	    (t->state != TCP_CLOSED && t->state != TCP_LISTEN))
+	    (t->state != TCP_LISTEN && (t->state != TCP_CLOSED || !tcp_is_free(t))))
 		error = -EINVAL;
 	else
 		t->backlog = backlog;
@@ -239,36 +239,50 @@ tcp_queue_child(struct tcp_socket *l, struct tcp_socket *child)
 
 /* --- waiting for room at a listener --------------------------------------------------------------- */
 
-/* There is room at `l`: the one that has waited longest is joined. */
-static void
+/*
+ * Does `t`, whose lock is held, want somebody of this machine, and waits at no listener? Another thread may have disconnected it,
+ * or connected it anew and elsewhere, since it began.
+ */
+static bool
+is_knocking(const struct tcp_socket *t)
+{
+	return t->state == TCP_SYN_SENT && tcp_is_free(t);
+}
+
+/* There is room at `l`: the one that has waited longest is joined. False: that is being disconnected, and waits no more. */
+static bool
 admit_one(struct tcp_socket *l)
 {
 	struct tcp_socket *child = tcp_create_socket(l->inet.socket.family), *t = NULL;
-	bool told = false, cancelled = false;
+	bool told = false, cancelled = false, joined = false;
 
 	if (!child)
-		return;
+		return true;
 	mutex_lock(&l->inet.socket.lock);
 	if (l->state == TCP_LISTEN && !is_full(l))
 		t = list_first(&l->waiting, struct tcp_socket, queue_node);
 	if (t) {
 		mutex_lock_nested(&t->inet.socket.lock);
 		cancelled = dequeue(l, t);
-		told = join(l, t, child);
+		joined = is_knocking(t);
+		if (joined)
+			told = join(l, t, child);
 		mutex_unlock(&t->inet.socket.lock);
 	}
 	mutex_unlock(&l->inet.socket.lock);
-	if (!t) {
+	if (!joined)
 		tcp_put(child);
-		return;
-	}
+	if (!t)
+		return true;
 	if (told)
 		tell_of_child(l);
-	tell_of_connection(t);
+	if (joined)
+		tell_of_connection(t);
 	tcp_put(l); /* t's reference to its listener */
 	if (cancelled)
 		tcp_put(t);
 	tcp_put(t);
+	return joined;
 }
 
 /* The listener at which `t` waits, or is held, with a reference; NULL: none. */
@@ -348,7 +362,7 @@ give_up(struct continuation *c)
 	tcp_admit_held(t);
 	tcp_stop_waiting(t);
 	mutex_lock(&s->lock);
-	waits = t->state == TCP_SYN_SENT;
+	waits = is_knocking(t);
 	if (waits) {
 		atomic_store(&s->error, ETIMEDOUT);
 		tcp_closed(t);
@@ -419,7 +433,7 @@ tcp_meet(struct tcp_socket *t, struct tcp_socket *l, struct tcp_socket *child)
 	mutex_lock(&l->inet.socket.lock);
 	mutex_lock_nested(&t->inet.socket.lock);
 	listens = l->state == TCP_LISTEN;
-	if (listens && t->state == TCP_SYN_SENT) {
+	if (listens && is_knocking(t)) {
 		joined = !is_full(l);
 		waits = !joined;
 	}
@@ -449,7 +463,7 @@ void
 tcp_meet_itself(struct tcp_socket *t)
 {
 	mutex_lock(&t->inet.socket.lock);
-	if (t->state == TCP_SYN_SENT) {
+	if (is_knocking(t)) {
 		byte_ring_init(&t->ring, ring_limit(t, t));
 		tcp_get(t);
 		t->peer = t;
@@ -485,8 +499,8 @@ tcp_accept(struct socket *s, uint32_t flags, struct socket **out)
 		else if (error)
 			return socket_wait_error(error, until);
 	}
-	if (!list_is_empty(&t->waiting))
-		admit_one(t);
+	while (!list_is_empty(&t->waiting) && !admit_one(t))
+		;
 	*out = &child->inet.socket;
 	return 0;
 }

@@ -305,7 +305,8 @@ tcp_wire_cut(struct tcp_socket *t)
 	mutex_lock(&t->read_lock);
 	mutex_lock(&t->send_lock);
 	mutex_lock(&t->inet.socket.lock);
-	w = t->wire;
+	/* Whoever closed it; another thread may have cut that already, and connected it anew. */
+	w = t->state == TCP_CLOSED || t->released ? t->wire : NULL;
 	if (w) {
 		t->wire = NULL;
 		w->in = t->ring;

@@ -242,7 +242,8 @@ tcp_wire_look(struct tcp_wire *w)
 		count_segments(w);
 		if (t) {
 			mutex_lock(&t->inet.socket.lock);
-			if (t->wire == w && !w->over) {
+			/* CLOSED: it is about to be cut off. */
+			if (t->wire == w && !w->over && t->state != TCP_CLOSED) {
 				sound = sound && take_news(t, w, &seen, &news);
 				if (!sound)
 					give_up_on(t, w, &news);
@@ -340,7 +341,7 @@ tcp_error(struct network *n, const struct ip_label *l, const void *inside, const
 		return;
 	mutex_lock(&t->inet.socket.lock);
 	w = t->wire;
-	if (w && !w->over && t->state != TCP_LISTEN && is_under_way(w, load_net32((const char *)inside + 4)))
+	if (w && !w->over && t->state != TCP_LISTEN && t->state != TCP_CLOSED && is_under_way(w, load_net32((const char *)inside + 4)))
 		take_error(t, w, e, inside, &news);
 	if (news.closed)
 		own = tcp_wire_let_go_of_socket(w);
