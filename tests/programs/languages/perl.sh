@@ -7,7 +7,7 @@ pipe(my $r, my $w) or die; my $pid = fork // die;
 if (!$pid) { close $r; syswrite $w, "child " . getppid() . "\n"; POSIX::_exit(7) }
 close $w; my $line = <$r>; print "from child: ", ($line eq "child $$\n" ? "right" : "wrong"), "\n";
 waitpid $pid, 0; print WIFEXITED($?), " ", WEXITSTATUS($?), "\n";
-$SIG{ALRM} = sub { die "alarm\n" }; eval { alarm 0.05; select undef, undef, undef, 1000; }; print "caught $@";
+$SIG{ALRM} = sub { die "alarm\n" }; eval { alarm 0.5; select undef, undef, undef, 1000; }; print "caught $@";
 $SIG{USR1} = sub { print "usr1\n" }; kill USR1 => $$;
 my $set = POSIX::SigSet->new(SIGUSR1); sigprocmask(SIG_BLOCK, $set); kill USR1 => $$; print "blocked\n"; sigprocmask(SIG_UNBLOCK, $set);
 socketpair(my $a, my $b, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die; syswrite $a, "over the socket\n"; my $got = <$b>; print $got;

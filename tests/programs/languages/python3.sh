@@ -72,8 +72,8 @@ if __name__ == "__main__":
     db = sqlite3.connect(":memory:"); db.execute("create table t(x)"); db.executemany("insert into t values (?)", [(i,) for i in range(100)]); print(db.execute("select sum(x) from t").fetchone())
     with tempfile.TemporaryDirectory() as d:
         shutil.copytree("/etc", d + "/etc", symlinks=True); print(os.path.exists(d + "/etc/passwd"), zlib.crc32(open("/etc/hosts", "rb").read()) != 0)
-    e = threading.Event(); t = threading.Timer(0.02, e.set); t.start(); print(e.wait(100)); signal.signal(signal.SIGALRM, lambda *a: print("alarm")); signal.setitimer(signal.ITIMER_REAL, 0.02)
-    time.sleep(0.2)
+    e = threading.Event(); t = threading.Timer(0.02, e.set); t.start(); print(e.wait(100)); rung = []; signal.signal(signal.SIGALRM, lambda *a: rung.append(print("alarm"))); signal.setitimer(signal.ITIMER_REAL, 0.02)
+    while not rung: time.sleep(0.01)
     fd = os.memfd_create("x", os.MFD_ALLOW_SEALING); os.ftruncate(fd, 10); fcntl.fcntl(fd, 1033, 4); print(os.fstat(fd).st_size, fcntl.fcntl(fd, 1034))
     print(os.copy_file_range(os.open("p.py", 0), os.open("copy", os.O_RDWR | os.O_CREAT), 100), os.posix_fallocate(os.open("copy", os.O_RDWR), 0, 1000), os.stat("copy").st_size)
     poll = select.poll(); poll.register(r, select.POLLIN); os.close(w); os.close(got[0]); print([hex(x[1]) for x in poll.poll(0)])
