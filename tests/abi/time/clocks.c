@@ -325,17 +325,18 @@ TEST(itimer_remaining_time)
 
 TEST(itimer_virtual_and_prof_count_cpu_time)
 {
-	struct itimerval v = { { 0, 0 }, { 0, 50000 } };
+	/* Much more than these calls take, also where the host stops the processor in the midst of one, which counts. */
+	struct itimerval v = { { 0, 0 }, { 0, 300000 } };
 
 	signal(SIGVTALRM, count_signal);
 	signal(SIGPROF, count_signal);
 	CHECK_OK(setitimer(ITIMER_VIRTUAL, &v, NULL));
 	CHECK_OK(setitimer(ITIMER_PROF, &v, NULL));
-	check_sleep_ms(150);
+	check_sleep_ms(500);
 	CHECK_EQ(signals_seen, 0);
 	while (signals_seen < 2)
 		;
-	CHECK(ns_of(CLOCK_PROCESS_CPUTIME_ID) >= 45000000);
+	CHECK(ns_of(CLOCK_PROCESS_CPUTIME_ID) >= 290000000);
 }
 
 TEST(itimer_that_is_off_keeps_its_interval_unless_real)

@@ -2,6 +2,8 @@
 /* A pseudo-terminal for a case to play with; see pty.h. */
 #include "pty.h"
 
+#define PATIENCE_MS 8000
+
 static int ready[2];
 
 void
@@ -107,7 +109,7 @@ pty_expect_at(const char *file, int line, int fd, const char *text, size_t size)
 	size_t done = 0;
 	long long start = check_now_ms();
 
-	while (done < size && check_now_ms() - start < 2000) {
+	while (done < size && check_now_ms() - start < PATIENCE_MS) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		if (poll(&p, 1, 100) <= 0)
 			continue;
@@ -142,7 +144,7 @@ pty_settle(int fd, int size)
 {
 	int now = 0;
 
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < PATIENCE_MS / 2; i++) {
 		CHECK_OK(ioctl(fd, FIONREAD, &now));
 		if (now >= size)
 			return;

@@ -34,7 +34,7 @@ void pty_raw(struct pty *p, cc_t min, cc_t time);
 /* Write to a descriptor all of a text. */
 void pty_type(int fd, const char *text);
 
-/* The next bytes of `fd` are exactly this text (within two seconds). */
+/* The next bytes of `fd` are exactly this text (within eight seconds). */
 void pty_expect_at(const char *file, int line, int fd, const char *text, size_t size);
 #define pty_expect(fd, text) pty_expect_at(__FILE__, __LINE__, fd, text, sizeof(text) - 1)
 
@@ -42,7 +42,7 @@ void pty_expect_at(const char *file, int line, int fd, const char *text, size_t 
 void pty_expect_nothing_at(const char *file, int line, int fd);
 #define pty_expect_nothing(fd) pty_expect_nothing_at(__FILE__, __LINE__, fd)
 
-/* Wait (for at most two seconds) until `size` bytes can be read, by FIONREAD. */
+/* Wait (for at most eight seconds) until `size` bytes can be read, by FIONREAD. */
 void pty_settle(int fd, int size);
 
 /*
