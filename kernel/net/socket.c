@@ -43,6 +43,16 @@ socket_init(struct socket *s, const struct socket_ops *ops, int family, int type
 	s->send_timeout = s->receive_timeout = UINT64_MAX;
 }
 
+void
+socket_set_network(struct socket *s, struct namespace *net)
+{
+	struct namespace *makers = s->net;
+
+	namespace_get(net);
+	s->net = net;
+	namespace_put(makers);
+}
+
 deadline_t
 socket_deadline(uint64_t timeout, uint32_t flags)
 {

@@ -277,6 +277,8 @@ struct socket {
 
 /* For families: fill in what is common. One reference. */
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type);
+/* The fresh `s` is of the network `net`, not of that of who made it: the far end of somebody else's connection. */
+void socket_set_network(struct socket *s, struct namespace *net);
 /* Its filter goes; the family calls it before it frees the socket. */
 void socket_filter_drop(struct socket *s);
 struct bpf_instruction;

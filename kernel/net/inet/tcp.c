@@ -30,6 +30,16 @@ tcp_create_socket(int family)
 	return t;
 }
 
+struct tcp_socket *
+tcp_create_child(const struct inet_socket *l)
+{
+	struct tcp_socket *t = tcp_create_socket(l->socket.family);
+
+	if (t)
+		socket_set_network(&t->inet.socket, l->socket.net);
+	return t;
+}
+
 int
 tcp_create(int family, struct socket **out)
 {

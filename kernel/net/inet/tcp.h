@@ -102,6 +102,8 @@ tcp_of(struct socket *s)
 /* --- tcp.c --- */
 int tcp_create(int family, struct socket **out);
 struct tcp_socket *tcp_create_socket(int family); /* one reference; NULL: no memory */
+/* The same for a connection at `l`: of its network, whoever connects or accepts and wherever he is. */
+struct tcp_socket *tcp_create_child(const struct inet_socket *l);
 static inline void
 tcp_get(struct tcp_socket *t)
 {

@@ -74,7 +74,7 @@ knock(struct tcp_socket *t, const struct endpoint *to, const struct endpoint *fr
 		tcp_was_reset(t);
 		return 0;
 	}
-	child = tcp_create_socket(l->socket.family);
+	child = tcp_create_child(l);
 	if (child)
 		tcp_meet(t, (struct tcp_socket *)l, child);
 	tcp_put((struct tcp_socket *)l);

@@ -253,7 +253,7 @@ is_knocking(const struct tcp_socket *t)
 static bool
 admit_one(struct tcp_socket *l)
 {
-	struct tcp_socket *child = tcp_create_socket(l->inet.socket.family), *t = NULL;
+	struct tcp_socket *child = tcp_create_child(&l->inet), *t = NULL;
 	bool told = false, cancelled = false, joined = false;
 
 	if (!child)

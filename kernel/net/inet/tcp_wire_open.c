@@ -142,7 +142,7 @@ tcp_wire_accept(struct netd_accept *a)
 	assert_mutex_held(&door.kick_lock);
 	if (!l)
 		return -ECONNREFUSED;
-	child = tcp_create_socket(l->socket.family);
+	child = tcp_create_child(l);
 	w = child ? tcp_wire_create() : NULL;
 	if (w) {
 		mutex_lock(&child->inet.socket.lock);

@@ -55,6 +55,7 @@ struct tun {
 };
 
 struct tun_file {
+	struct network *network;       /* [I] reference: that of who opened it */
 	struct tun *tun;               /* [t] to set once; reference; NULL: none yet */
 };
 
@@ -203,7 +204,7 @@ may_attach(const struct tun *t, const struct network *n)
 int
 tun_attach(struct tun_file *f, struct tun_wish *w)
 {
-	struct network *n = current_network();
+	struct network *n = f->network;
 	struct tun *t;
 	int error = 0;
 
@@ -232,7 +233,6 @@ tun_attach(struct tun_file *f, struct tun_wish *w)
 		t->attached = true;
 		t->header = w->header;
 		ref_get(&t->refs);
-		namespace_get(&n->ns);
 		f->tun = t;
 		string_copy(w->name, t->name, sizeof(w->name));
 		set_carrier(t, true);
@@ -291,8 +291,14 @@ tun_set_carrier(struct tun_file *f, bool on)
 static int
 tun_open(struct inode *i, struct file *f)
 {
-	f->private = kzalloc(sizeof(struct tun_file));
-	return f->private ? 0 : -ENOMEM;
+	struct tun_file *tf = kzalloc(sizeof(*tf));
+
+	if (!tf)
+		return -ENOMEM;
+	tf->network = current_network();
+	namespace_get(&tf->network->ns);
+	f->private = tf;
+	return 0;
 }
 
 static void
@@ -316,9 +322,9 @@ tun_release(struct file *f)
 		} else {
 			set_carrier(t, false);
 		}
-		namespace_put(&t->network->ns);
 		tun_put(t);
 	}
+	namespace_put(&tf->network->ns);
 	kfree(tf);
 }
 

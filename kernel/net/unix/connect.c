@@ -134,8 +134,9 @@ unix_stream_connect(struct socket *s, const struct socket_address *a, uint32_t f
 	e = unix_create_socket(s->type);
 	if (!e)
 		return -ENOMEM;
+	socket_set_network(&e->socket, s->net);
 	do {
-		l = unix_find(a, s->type);
+		l = unix_find(s, a);
 		if (IS_ERR(l)) {
 			error = (int)PTR_ERR(l);
 			break;

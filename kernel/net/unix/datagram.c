@@ -79,7 +79,7 @@ find_receiver(struct unix_socket *u, const struct socket_address *a, struct unix
 		error = unix_name_sender(u);
 	if (error)
 		return error;
-	*out = unix_find(a, u->socket.type);
+	*out = unix_find(&u->socket, a);
 	return IS_ERR(*out) ? (int)PTR_ERR(*out) : 0;
 }
 
@@ -202,7 +202,7 @@ post(struct unix_socket *u, const struct socket_address *a, struct unix_message 
 	int error;
 
 	do {
-		struct unix_socket *to = a->length ? unix_find(a, u->socket.type) : unix_peer_get(u);
+		struct unix_socket *to = a->length ? unix_find(&u->socket, a) : unix_peer_get(u);
 
 		if (IS_ERR(to))
 			return (int)PTR_ERR(to);

@@ -146,15 +146,16 @@ find_abstract_locked(struct list *bucket, const struct namespace *net, const voi
 	return NULL;
 }
 
+/* In the network of `s`, wherever its program has gone. */
 static struct unix_socket *
-find_abstract(const struct socket_address *a, int type)
+find_abstract(const struct socket *s, const struct socket_address *a)
 {
 	struct list *bucket;
 	struct unix_socket *u;
 	uint64_t flags = spin_lock_irq(&names_lock);
 
-	bucket = bucket_at(hash_abstract(a->bytes, a->length, type));
-	u = find_abstract_locked(bucket, current_namespaces()->of[NAMESPACE_NET], a->bytes, a->length, type);
+	bucket = bucket_at(hash_abstract(a->bytes, a->length, s->type));
+	u = find_abstract_locked(bucket, s->net, a->bytes, a->length, s->type);
 	if (u && !ref_get_unless_zero(&u->socket.refs))
 		u = NULL;
 	spin_unlock_irq(&names_lock, flags);
@@ -204,9 +205,9 @@ find_path(const struct socket_address *a, int type)
 }
 
 struct unix_socket *
-unix_find(const struct socket_address *a, int type)
+unix_find(const struct socket *s, const struct socket_address *a)
 {
-	return is_abstract(a) ? find_abstract(a, type) : find_path(a, type);
+	return is_abstract(a) ? find_abstract(s, a) : find_path(a, s->type);
 }
 
 void

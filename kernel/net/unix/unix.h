@@ -107,8 +107,8 @@ int unix_bind(struct socket *s, const struct socket_address *a);
 int unix_autobind(struct unix_socket *u);
 /* As connect and sendto demand: bind a nameless sender that wants to be known. */
 int unix_name_sender(struct unix_socket *u);
-/* Who is bound to `a`, with a reference; ERR_PTR: -ECONNREFUSED, -EPROTOTYPE, what the path gave. */
-struct unix_socket *unix_find(const struct socket_address *a, int type);
+/* Who is bound to `a`, as `s` sees it, with a reference; ERR_PTR: -ECONNREFUSED, -EPROTOTYPE, what the path gave. */
+struct unix_socket *unix_find(const struct socket *s, const struct socket_address *a);
 void unix_name_remove(struct unix_socket *u);
 /* Birth and death, for unix_for_each(). */
 void unix_list_add(struct unix_socket *u);

@@ -342,3 +342,35 @@ TEST(ports_run_out_and_come_back)
 	CHECK_OK(close(last));
 	CHECK_OK(inet_connect(s, 5000));
 }
+
+static bool
+lo_is_up(int s)
+{
+	struct ifreq r = { .ifr_name = "lo" };
+
+	CHECK_OK(ioctl(s, SIOCGIFFLAGS, &r));
+	return r.ifr_flags & IFF_UP;
+}
+
+/* Wherever its program has gone since. */
+TEST(a_connection_is_of_the_network_of_its_listener)
+{
+	int l, c, a, later;
+
+	inet_fresh();
+	l = inet_server(1);
+	c = inet_socket(SOCK_STREAM);
+	CHECK_OK(unshare(CLONE_NEWNET));
+	CHECK_OK(inet_connect(c, inet_port(l)));
+	a = CHECK_OK(accept(l, NULL, NULL));
+	CHECK(lo_is_up(l) && lo_is_up(a));
+	later = inet_socket(SOCK_STREAM);
+	CHECK(!lo_is_up(later));
+	CHECK_ERRNO(inet_connect(later, inet_port(l)), ENETUNREACH);
+	CHECK_EQ(write(c, "x", 1), 1);
+	CHECK_OK(close(l));
+	CHECK_OK(close(c));
+	CHECK_STR(inet_text(a, 0), "x");
+	CHECK_STR(inet_text(a, 0), "");
+	CHECK_OK(close(a));
+}

@@ -3,6 +3,8 @@
 #include "../accepters.h"
 #include "unix.h"
 
+#include <sched.h>
+
 TEST(connection_by_path)
 {
 	int l = unix_server(SOCK_STREAM, "s", 5), c, a;
@@ -186,6 +188,25 @@ TEST(path_may_fill_the_address)
 	CHECK_OK(lstat(name, &st));
 	CHECK_OK(getsockname(s, (struct sockaddr *)&got, &size));
 	CHECK_EQ(size, 2 + 109);
+}
+
+/* A socket stays where it was made, wherever its program goes. */
+TEST(abstract_names_are_those_of_the_sockets_network)
+{
+	int l = unix_server(SOCK_STREAM, "@here", 5), d = unix_server(SOCK_DGRAM, "@here", 0);
+	int c = unix_socket(SOCK_STREAM), s = unix_socket(SOCK_DGRAM);
+	struct unix_name n = unix_name("@here");
+
+	CHECK_OK(unshare(CLONE_NEWNET));
+	CHECK_ERRNO(unix_connect(unix_socket(SOCK_STREAM), "@here"), ECONNREFUSED);
+	CHECK_OK(unix_connect(c, "@here"));
+	CHECK_OK(accept(l, NULL, NULL));
+	CHECK_EQ(sendto(s, "x", 1, 0, (struct sockaddr *)&n.a, n.size), 1);
+	CHECK_EQ(read(d, n.a.sun_path, 2), 1);
+	/* What is bound there now is bound here. */
+	CHECK_OK(unix_bind(s, "@late"));
+	CHECK_ERRNO(unix_connect(unix_socket(SOCK_DGRAM), "@late"), ECONNREFUSED);
+	CHECK_OK(unix_connect(d, "@late"));
 }
 
 TEST(autobind_gives_an_abstract_name)

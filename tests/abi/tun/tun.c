@@ -161,6 +161,24 @@ set_address(const char *name, unsigned long request, uint32_t address)
 }
 
 /* Linux sends two SYNs; who has no TCP there says so at once. */
+/* Wherever its program has gone since. */
+TEST(an_interface_is_of_the_network_where_its_file_was_opened)
+{
+	struct ifreq r = { .ifr_name = "abi7" };
+	int fd, there, here;
+
+	inet_fresh();
+	fd = tun_open();
+	there = inet_socket(SOCK_DGRAM);
+	CHECK_OK(unshare(CLONE_NEWNET));
+	here = inet_socket(SOCK_DGRAM);
+	CHECK_OK(attach(fd, "abi7", IFF_TUN, NULL));
+	CHECK_ERRNO(ioctl(here, SIOCGIFINDEX, &r), ENODEV);
+	CHECK_OK(ioctl(there, SIOCGIFINDEX, &r));
+	close(fd);
+	CHECK_ERRNO(ioctl(there, SIOCGIFINDEX, &r), ENODEV);
+}
+
 TEST(a_connect_that_nobody_answers_ends)
 {
 	struct sockaddr_in to = inet_at(0x0a4d0002, 80);
