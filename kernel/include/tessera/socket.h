@@ -310,7 +310,7 @@ struct socket *file_socket(struct file *f);
 ssize_t socket_send(struct socket *s, struct socket_message *m);
 ssize_t socket_receive(struct socket *s, struct socket_message *m);
 
-/* Call fn for each AF_UNIX socket; `name` is as getsockname tells it, of length 0 when there is none. fn may
+/* Call fn for each AF_UNIX socket that is not closed; `name` is as getsockname tells it, of length 0 when there is none. fn may
  * sleep. */
 void unix_for_each(void (*fn)(void *ctx, const struct socket *s, const struct socket_address *name),
 		   void *ctx);

@@ -273,14 +273,14 @@ unix_report(const struct socket *socket, struct unix_report *out)
 	peer = u->peer;
 	if (peer)
 		unix_get(peer);
+	if (u->path.dentry) {
+		out->file = u->path.dentry->inode->number;
+		out->device = u->path.dentry->inode->fs->device;
+	}
 	mutex_unlock(&u->socket.lock);
 	if (peer) {
 		out->peer = peer->socket.inode;
 		unix_put(peer);
-	}
-	if (atomic_load(&u->address) && u->path.dentry) {
-		out->file = u->path.dentry->inode->number;
-		out->device = u->path.dentry->inode->fs->device;
 	}
 }
 
@@ -292,7 +292,8 @@ unix_for_each(void (*fn)(void *ctx, const struct socket *s, const struct socket_
 
 	for (; u; u = next) {
 		unix_tell_sender(u, &name);
-		fn(ctx, &u->socket, &name);
+		if (!READ_ONCE(u->dead))
+			fn(ctx, &u->socket, &name);
 		next = next_of_all(u);
 		unix_put(u);
 	}

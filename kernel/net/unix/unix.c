@@ -307,6 +307,7 @@ release(struct unix_socket *u, bool embryo)
 {
 	struct list messages = LIST_INIT(messages), pending = LIST_INIT(pending);
 	struct unix_socket *peer, *e, *tmp;
+	struct path path;
 
 	unix_name_remove(u);
 	mutex_lock(&u->socket.lock);
@@ -315,6 +316,8 @@ release(struct unix_socket *u, bool embryo)
 	u->socket.state = SOCKET_UNCONNECTED;
 	peer = u->peer;
 	u->peer = NULL;
+	path = u->path;
+	u->path = (struct path){ 0 }; /* it may be shown for as long as somebody has what it sent */
 	waiter_remove(&u->relay);
 	list_splice_tail(&messages, &u->messages);
 	u->urgent = NULL;
@@ -334,8 +337,8 @@ release(struct unix_socket *u, bool embryo)
 		release(e, true);
 	}
 	unix_messages_free(&messages);
-	if (u->path.dentry)
-		path_put(&u->path);
+	if (path.dentry)
+		path_put(&path);
 	unix_put(u);
 }
 

@@ -44,7 +44,7 @@ struct unix_socket {
 	struct waiter relay;            /* [l] on peer->room_wait: wakes our write_wait. Datagrams only */
 
 	struct unix_address *address;   /* [1] a reference; NULL: no name */
-	struct path path;               /* [1] references; of a name in the file system */
+	struct path path;               /* [1] references; of a name in the file system. None after release */
 	struct list name_node;          /* [n] */
 	struct list all_node;           /* [n] */
 

@@ -222,6 +222,18 @@ TEST(one_stream_is_asked_for)
 	CHECK_EQ(((const struct nlmsgerr *)NLMSG_DATA(h))->error, -ENOENT);
 }
 
+/* Is the socket of that number among the answers, `size` bytes of them? */
+static bool
+shows_unix(ssize_t size, unsigned number)
+{
+	const struct nlmsghdr *h = (const struct nlmsghdr *)answer;
+
+	for (CHECK_OK(size); NLMSG_OK(h, size); h = NLMSG_NEXT(h, size))
+		if (((const struct unix_diag_msg *)NLMSG_DATA(h))->udiag_ino == number)
+			return true;
+	return false;
+}
+
 TEST(unix_sockets_are_shown)
 {
 	struct unix_diag_req q = { .sdiag_family = AF_UNIX, .udiag_states = 1 << LISTENING,
@@ -260,6 +272,31 @@ TEST(unix_sockets_are_shown)
 	CHECK_EQ(*(const uint32_t *)RTA_DATA(netlink_attribute(h, sizeof(*m), UNIX_DIAG_PEER)), inode_of(pair[0]));
 	r = netlink_attribute(h, sizeof(*m), UNIX_DIAG_RQLEN);
 	CHECK_EQ(((const struct unix_diag_rqlen *)RTA_DATA(r))->udiag_rqueue, 3);
+}
+
+/* What it sent is there still, and has its name. */
+TEST(a_closed_unix_socket_is_not_shown)
+{
+	struct unix_diag_req q = { .sdiag_family = AF_UNIX, .udiag_states = ~0u, .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS };
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "gone" }, from;
+	socklen_t size = sizeof(from);
+	unsigned number;
+	int pair[2], s;
+	char byte;
+
+	inet_fresh();
+	CHECK_OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+	CHECK_OK(bind(pair[0], (struct sockaddr *)&a, sizeof(a)));
+	number = inode_of(pair[0]);
+	CHECK_EQ(write(pair[0], "x", 1), 1);
+	CHECK(shows_unix(dump(&q, sizeof(q), 0, NULL, 0), number));
+	CHECK_OK(close(pair[0]));
+	CHECK_OK(unlink("gone"));
+	s = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+	CHECK(!shows_unix(dump(&q, sizeof(q), 0, NULL, 0), number));
+	CHECK(shows_unix(dump(&q, sizeof(q), 0, NULL, 0), inode_of(s)));
+	CHECK_EQ(recvfrom(pair[1], &byte, 1, 0, (struct sockaddr *)&from, &size), 1);
+	CHECK_STR(from.sun_path, "gone");
 }
 
 TEST(requests_that_cannot_be)
