@@ -227,34 +227,21 @@ packet_queue_next(struct packet_queue *q)
 
 /* --- receiving ----------------------------------------------------------------------------------- */
 
-/* What a receive looks for, and what it saw. */
-struct look {
-	bool peek;
-	size_t skip;        /* SO_PEEK_OFF: bytes to pass over, then those of the packet that was found */
-	uint32_t arrivals;  /* when nothing was there */
-};
-
 /* The packet that a receive begins with, or NULL. The queue's lock is held. */
 static struct packet *
-find(struct packet_queue *q, const struct socket *s, struct look *l)
+find(struct packet_queue *q, const struct socket *s, struct socket_look *l)
 {
 	struct packet *p;
 
-	list_for_each (p, &q->packets, node) {
-		if (!l->peek || READ_ONCE(s->peek_offset) < 0)
+	list_for_each (p, &q->packets, node)
+		if (socket_look_finds(l, s, p->length, &p->peeked))
 			return p;
-		if (l->skip < p->length || (l->skip == 0 && !p->peeked)) {
-			p->peeked |= p->length == 0;
-			return p;
-		}
-		l->skip -= p->length;
-	}
 	return NULL;
 }
 
 /* Take a packet off, or when peeking look at one. NULL: there is none. */
 static struct packet *
-take(struct packet_queue *q, const struct socket *s, struct look *l)
+take(struct packet_queue *q, const struct socket *s, struct socket_look *l)
 {
 	struct packet *p;
 
@@ -271,20 +258,18 @@ take(struct packet_queue *q, const struct socket *s, struct look *l)
 
 /* With read_lock held on success. NULL: *end says what the call returns. */
 static struct packet *
-wait_for_packet(struct packet_queue *q, struct socket *s, uint32_t flags, struct look *l, ssize_t *end)
+wait_for_packet(struct packet_queue *q, struct socket *s, uint32_t flags, struct socket_look *l, ssize_t *end)
 {
 	deadline_t until = socket_deadline(s->receive_timeout, flags);
 	struct packet *p;
 	int error;
 
 	for (;;) {
-		int32_t offset = READ_ONCE(s->peek_offset);
-
 		*end = socket_take_error(s);
 		if (*end)
 			return NULL;
 		mutex_lock(&q->read_lock);
-		*l = (struct look){ .peek = flags & MSG_PEEK, .skip = (flags & MSG_PEEK) && offset > 0 ? (size_t)offset : 0 };
+		*l = socket_look_begin(s, flags);
 		p = take(q, s, l);
 		if (p)
 			return p;
@@ -305,22 +290,10 @@ wait_for_packet(struct packet_queue *q, struct socket *s, uint32_t flags, struct
 	}
 }
 
-/* `n` bytes were taken off the queue, or only looked at: SO_PEEK_OFF moves along. read_lock held. */
-static void
-move_peek_offset(struct socket *s, size_t n, bool peeked)
-{
-	int64_t offset = READ_ONCE(s->peek_offset);
-
-	if (offset < 0)
-		return;
-	offset += peeked ? (int64_t)n : -(int64_t)n;
-	WRITE_ONCE(s->peek_offset, (int32_t)MIN(MAX(offset, 0l), (int64_t)INT32_MAX));
-}
-
 ssize_t
 packet_queue_receive(struct packet_queue *q, struct socket *s, struct socket_message *m, struct packet_info *info)
 {
-	struct look l;
+	struct socket_look l;
 	ssize_t end = 0;
 	struct packet *p = wait_for_packet(q, s, m->flags, &l, &end);
 	size_t n;
@@ -338,7 +311,7 @@ packet_queue_receive(struct packet_queue *q, struct socket *s, struct socket_mes
 	end = m->flags & MSG_TRUNC ? (ssize_t)(p->length - l.skip) : (ssize_t)n;
 	if (iov_copy_to(m->data, p->data + l.skip, n) != n)
 		end = -EFAULT;
-	move_peek_offset(s, l.peek ? n : p->length, l.peek);
+	socket_peek_moves(s, l.peek ? n : p->length, l.peek);
 	mutex_unlock(&q->read_lock);
 	if (!l.peek)
 		packet_free(p);

@@ -134,6 +134,38 @@ socket_receive(struct socket *s, struct socket_message *m)
 	return s->ops->receive(s, m);
 }
 
+/* --- peeking ------------------------------------------------------------------------------------ */
+
+struct socket_look
+socket_look_begin(const struct socket *s, uint32_t flags)
+{
+	return (struct socket_look){ .peek = flags & MSG_PEEK, .skip = socket_peek_offset(s, flags) };
+}
+
+bool
+socket_look_finds(struct socket_look *l, const struct socket *s, uint32_t length, bool *peeked)
+{
+	if (!l->peek || READ_ONCE(s->peek_offset) < 0)
+		return true;
+	if (l->skip < length || (l->skip == 0 && !*peeked)) {
+		*peeked |= length == 0;
+		return true;
+	}
+	l->skip -= length;
+	return false;
+}
+
+void
+socket_peek_moves(struct socket *s, size_t n, bool peeked)
+{
+	int64_t offset = READ_ONCE(s->peek_offset);
+
+	if (offset < 0)
+		return;
+	offset += peeked ? (int64_t)n : -(int64_t)n;
+	WRITE_ONCE(s->peek_offset, (int32_t)MIN(MAX(offset, 0l), (int64_t)INT32_MAX));
+}
+
 /* --- a socket as a file ------------------------------------------------------------------------- */
 
 static ssize_t

@@ -297,6 +297,32 @@ int socket_wait_error(int error, deadline_t deadline);
 /* The pending error, negative, which is none then; or 0. */
 int socket_take_error(struct socket *s);
 
+/* --- messages that keep their bounds, and MSG_PEEK with SO_PEEK_OFF. What holds the queue still is held: its read_lock --- */
+
+/* What a receive looks for, and what it saw. */
+struct socket_look {
+	bool peek;
+	size_t skip;        /* SO_PEEK_OFF: bytes to pass over, then those of the message that was found */
+	uint32_t arrivals;  /* when nothing was there */
+};
+/* As a receive with these flags begins. */
+struct socket_look socket_look_begin(const struct socket *s, uint32_t flags);
+/*
+ * Does it begin with the next message, which is of that length? If not, that is passed over. *peeked belongs to the message: an
+ * empty one is shown once.
+ */
+bool socket_look_finds(struct socket_look *l, const struct socket *s, uint32_t length, bool *peeked);
+/* `n` bytes were taken off the queue, or only looked at: SO_PEEK_OFF moves along. Streams, too. */
+void socket_peek_moves(struct socket *s, size_t n, bool peeked);
+/* How far behind the front a receive with these flags begins. Streams, too. */
+static inline size_t
+socket_peek_offset(const struct socket *s, uint32_t flags)
+{
+	int32_t offset = READ_ONCE(s->peek_offset);
+
+	return (flags & MSG_PEEK) && offset > 0 ? (size_t)offset : 0;
+}
+
 /* A socket with a reference, or an errno (EAFNOSUPPORT, EINVAL, the family's). */
 int socket_create(int family, int type, int protocol, struct socket **out);
 /* An open object without a socket; flags O_NONBLOCK. -ENOMEM. */

@@ -288,28 +288,15 @@ at_the_end(const struct socket *s, deadline_t until)
 	return ended ? 1 : 0;
 }
 
-/* What a receive looks for, and what it saw. */
-struct look {
-	bool peek;
-	size_t skip;        /* SO_PEEK_OFF: bytes to pass over, then those of the message that was found */
-	uint32_t arrivals;  /* when nothing was there */
-};
-
 /* The message that a receive begins with, or NULL. u's and read_lock held. */
 static struct unix_message *
-find_message(struct unix_socket *u, struct look *l)
+find_message(struct unix_socket *u, struct socket_look *l)
 {
 	struct unix_message *m;
 
-	list_for_each (m, &u->messages, node) {
-		if (!l->peek || READ_ONCE(u->socket.peek_offset) < 0)
+	list_for_each (m, &u->messages, node)
+		if (socket_look_finds(l, &u->socket, m->length, &m->peeked))
 			return m;
-		if (l->skip < m->length || (l->skip == 0 && !m->peeked)) {
-			m->peeked |= m->length == 0;
-			return m;
-		}
-		l->skip -= m->length;
-	}
 	return NULL;
 }
 
@@ -318,7 +305,7 @@ find_message(struct unix_socket *u, struct look *l)
  * of at_the_end(), which is asked under the lock: the peer may write and close at any other time.
  */
 static struct unix_message *
-take_message(struct unix_socket *u, struct look *l, deadline_t until, int *end)
+take_message(struct unix_socket *u, struct socket_look *l, deadline_t until, int *end)
 {
 	struct unix_message *m;
 
@@ -338,7 +325,7 @@ take_message(struct unix_socket *u, struct look *l, deadline_t until, int *end)
 
 /* With read_lock held on success. NULL: *end says what the call returns. */
 static struct unix_message *
-wait_for_message(struct unix_socket *u, uint32_t flags, struct look *l, ssize_t *end)
+wait_for_message(struct unix_socket *u, uint32_t flags, struct socket_look *l, ssize_t *end)
 {
 	struct socket *s = &u->socket;
 	deadline_t until = socket_deadline(s->receive_timeout, flags);
@@ -347,7 +334,7 @@ wait_for_message(struct unix_socket *u, uint32_t flags, struct look *l, ssize_t 
 
 	for (;;) {
 		mutex_lock(&u->read_lock);
-		*l = (struct look){ .peek = flags & MSG_PEEK, .skip = unix_peek_offset(u, flags) };
+		*l = socket_look_begin(s, flags);
 		msg = take_message(u, l, until, &error);
 		if (msg)
 			return msg;
@@ -374,7 +361,7 @@ unix_datagram_receive(struct socket *s, struct socket_message *m)
 {
 	struct unix_socket *u = unix_of(s);
 	struct unix_message *msg;
-	struct look l;
+	struct socket_look l;
 	ssize_t end = 0;
 	size_t n;
 
@@ -398,7 +385,7 @@ unix_datagram_receive(struct socket *s, struct socket_message *m)
 		end = -EFAULT;
 	else if (unix_message_unload(msg, m))
 		end = -ENOMEM;
-	unix_peek_offset_move(u, l.peek ? n : msg->length, l.peek);
+	socket_peek_moves(s, l.peek ? n : msg->length, l.peek);
 	mutex_unlock(&u->read_lock);
 	if (!l.peek)
 		unix_message_free(msg);

@@ -181,15 +181,3 @@ unix_message_credentials(const struct unix_message *msg, struct socket_message *
 				 ? msg->credentials
 				 : (struct socket_credentials){ 0, SOCKET_NOBODY, SOCKET_NOBODY };
 }
-
-void
-unix_peek_offset_move(struct unix_socket *u, size_t n, bool peeked)
-{
-	int64_t offset = READ_ONCE(u->socket.peek_offset);
-
-	assert_mutex_held(&u->read_lock);
-	if (offset < 0)
-		return;
-	offset += peeked ? (int64_t)n : -(int64_t)n;
-	WRITE_ONCE(u->socket.peek_offset, (int32_t)MIN(MAX(offset, 0l), (int64_t)INT32_MAX));
-}

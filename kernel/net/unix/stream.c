@@ -248,7 +248,7 @@ take_from(struct unix_socket *u, struct taking *t, struct unix_message *msg)
 	}
 	t->last = msg;
 	t->skip = 0;
-	unix_peek_offset_move(u, n, m->flags & MSG_PEEK);
+	socket_peek_moves(&u->socket, n, m->flags & MSG_PEEK);
 	if (m->flags & MSG_PEEK)
 		return !carries;
 	msg->offset += (uint32_t)n;
@@ -273,7 +273,7 @@ wait_for_data(struct unix_socket *u, struct taking *t, deadline_t *until)
 				    WAIT_INTERRUPTIBLE, *until);
 	mutex_lock(&u->read_lock);
 	t->last = NULL;
-	t->skip = unix_peek_offset(u, t->m->flags);
+	t->skip = socket_peek_offset(&u->socket, t->m->flags);
 	if (error != -ETIMEDOUT)
 		return error ? socket_wait_error(error, *until) : 0;
 	*until = 0;
@@ -322,7 +322,7 @@ unix_stream_receive(struct socket *s, struct socket_message *m)
 	t.target = m->flags & MSG_WAITALL ? wanted : MIN(wanted, (size_t)READ_ONCE(s->low_water));
 	t.target = MAX(t.target, 1ul);
 	mutex_lock(&u->read_lock);
-	t.skip = unix_peek_offset(u, m->flags);
+	t.skip = socket_peek_offset(&u->socket, m->flags);
 	do {
 		struct unix_message *msg = next_message(u, &t, until, &end);
 		enum pass pass = msg ? pass_message(u, &t, msg) : READ_IT;

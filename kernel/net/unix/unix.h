@@ -138,16 +138,6 @@ void unix_message_queue(struct unix_socket *to, struct unix_message *msg);
 /* Give a receiver the rights of `msg`: all of them, or when peeking a copy. -ENOMEM (peeking only). */
 int unix_message_unload(struct unix_message *msg, struct socket_message *m);
 void unix_message_credentials(const struct unix_message *msg, struct socket_message *m);
-/* `n` bytes were taken off the queue, or only looked at: SO_PEEK_OFF moves along. read_lock held. */
-void unix_peek_offset_move(struct unix_socket *u, size_t n, bool peeked);
-/* How far behind the front a receive with these flags begins. read_lock held. */
-static inline size_t
-unix_peek_offset(const struct unix_socket *u, uint32_t flags)
-{
-	int32_t offset = READ_ONCE(u->socket.peek_offset);
-
-	return (flags & MSG_PEEK) && offset > 0 ? (size_t)offset : 0;
-}
 
 /* --- stream.c, datagram.c --- */
 ssize_t unix_stream_send(struct socket *s, struct socket_message *m);
