@@ -141,6 +141,11 @@ hand_on(const struct netd_frame *f, struct packet *p)
 {
 	uint32_t flags = 0, direction = NETD_FRAME_FOR(f->flags);
 
+	/* What is said within the machine is believed more, and does not come from there. */
+	if (f->interface == NETWORK_LOOPBACK) {
+		packet_free(p);
+		return;
+	}
 	if (f->flags & NETD_FRAME_CHECKED)
 		flags |= IP_CHECKED;
 	if (f->flags & NETD_FRAME_TO_MANY)

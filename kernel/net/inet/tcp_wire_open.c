@@ -129,11 +129,23 @@ tcp_wire_listen_end(struct tcp_socket *t)
 	tcp_wire_annul(t, w);
 }
 
+/*
+ * May that come by a wire? Not what is of this machine: who listens there only, or asks who it is that comes, trusts in that. RFC
+ * 1122, 3.2.1.3.
+ */
+static bool
+may_come(const struct endpoint *local, const struct endpoint *remote, uint32_t interface)
+{
+	return local->port && remote->port && interface != NETWORK_LOOPBACK && !ip_address_is_loopback(&local->address) &&
+	       !ip_address_is_loopback(&remote->address) && !network_is_local(&init_network, &remote->address);
+}
+
 int
 tcp_wire_accept(struct netd_accept *a)
 {
 	struct endpoint local = door_endpoint_of(&a->local), remote = door_endpoint_of(&a->remote);
-	struct inet_socket *l = port_find_listener(&init_network, &local, &remote, a->interface);
+	struct inet_socket *l = may_come(&local, &remote, a->interface)
+					? port_find_listener(&init_network, &local, &remote, a->interface) : NULL;
 	struct netd_wanted *wanted;
 	struct tcp_socket *child;
 	struct tcp_wire *w;

@@ -139,6 +139,64 @@ TEST(a_part_stays_where_it_is)
 	stack_close(&s);
 }
 
+/* Who listens within the machine only hears nobody by a wire, whatever the stack says of where something came from. */
+TEST(nobody_comes_by_loopback)
+{
+	const struct netd_endpoint here = { .address = { { [10] = 0xff, 0xff, 127, 0, 0, 1 } }, .port = 1300 };
+	const struct netd_endpoint ours = { .address = { { [10] = 0xff, 0xff, 10, 9, 9, 2 } }, .port = 1300 };
+	const struct netd_endpoint theirs = { .address = { { [10] = 0xff, 0xff, 10, 9, 9, 1 } }, .port = 1301 };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(1300), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int l = CHECK_OK(socket(AF_INET, SOCK_STREAM, 0)), any = CHECK_OK(socket(AF_INET, SOCK_STREAM, 0)), one = 1;
+	struct stack s = stack_open();
+	struct netd_accept from_there = { .local = here, .remote = theirs, .interface = s.interface };
+	struct netd_accept from_here = { .local = ours, .remote = here, .interface = s.interface };
+	struct netd_accept by_loopback = { .local = ours, .remote = theirs, .interface = 1 };
+	struct netd_accept of_nobody = { .local = ours, .remote = theirs, .interface = s.interface };
+
+	of_nobody.remote.port = 0;
+	CHECK_OK(setsockopt(l, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)));
+	CHECK_OK(setsockopt(any, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)));
+	CHECK_OK(bind(l, (struct sockaddr *)&a, sizeof(a)));
+	CHECK_OK(listen(l, 1));
+	a.sin_addr.s_addr = 0;
+	CHECK_OK(bind(any, (struct sockaddr *)&a, sizeof(a)));
+	CHECK_OK(listen(any, 1));
+	CHECK_ERRNO(ioctl(s.fd, NETD_ACCEPT, &from_there), ECONNREFUSED);
+	CHECK_ERRNO(ioctl(s.fd, NETD_ACCEPT, &from_here), ECONNREFUSED);
+	CHECK_ERRNO(ioctl(s.fd, NETD_ACCEPT, &by_loopback), ECONNREFUSED);
+	CHECK_ERRNO(ioctl(s.fd, NETD_ACCEPT, &of_nobody), ECONNREFUSED);
+	close(l);
+	close(any);
+	stack_close(&s);
+}
+
+TEST(no_packet_comes_by_loopback)
+{
+	/* UDP from 127.0.0.1, 1301, to the same, 1300: "x". */
+	static const uint8_t packet[] = {
+		0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0x7c, 0xce, 127, 0, 0, 1, 127, 0, 0, 1, 0x05, 0x15, 0x05, 0x14, 0, 9, 0, 0, 'x',
+	};
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(1300), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int u = CHECK_OK(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+	struct stack s = stack_open();
+	struct netd_frame f = { .length = sizeof(packet), .kind = NETD_FRAME_RECEIVED };
+	uint64_t at = s.kernel->frames_in_tail;
+	char byte;
+
+	CHECK(at % NETD_FRAME_RING + 128 <= NETD_FRAME_RING);
+	CHECK_OK(bind(u, (struct sockaddr *)&a, sizeof(a)));
+	for (f.interface = 1; f.interface <= s.interface; f.interface += s.interface - 1, at += 64) {
+		memcpy(s.frames_in + at % NETD_FRAME_RING, &f, sizeof(f));
+		memcpy(s.frames_in + at % NETD_FRAME_RING + sizeof(f), packet, sizeof(packet));
+	}
+	__atomic_store_n(&s.netd->frames_in_head, at, __ATOMIC_SEQ_CST);
+	CHECK_OK(ioctl(s.fd, NETD_KICK));
+	CHECK_EQ(s.kernel->frames_in_tail, at);
+	CHECK_ERRNO(recv(u, &byte, 1, 0), EAGAIN);
+	close(u);
+	stack_close(&s);
+}
+
 /* What a stack wrote and did not live to tell is not its successor's fault. */
 TEST(nonsense_of_a_predecessor)
 {
