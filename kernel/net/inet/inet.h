@@ -84,6 +84,8 @@ int port_take(struct network *n, struct port_holder *h, const struct endpoint *l
 int port_take_flow(struct network *n, struct port_holder *h, const struct endpoint *local, const struct endpoint *remote);
 /* `h`, which is bound, now is the flow to `remote`. -EADDRNOTAVAIL: another is already. */
 int port_connect(struct network *n, struct port_holder *h, const struct endpoint *local, const struct endpoint *remote);
+/* `h`, which stays bound, at `address`, is no flow any more. */
+void port_disconnect(struct network *n, struct port_holder *h, const struct ip_address *address);
 /* `h`, which is bound, listens from now on. -EADDRINUSE: somebody else does, or is bound in a way that excludes it. */
 int port_listen(struct network *n, struct port_holder *h);
 /* Another flow at the port of `listener`: a connection that it will accept. */

@@ -270,6 +270,15 @@ port_connect(struct network *n, struct port_holder *h, const struct endpoint *lo
 	return error;
 }
 
+void
+port_disconnect(struct network *n, struct port_holder *h, const struct ip_address *address)
+{
+	spin_lock(&n->ports_lock);
+	h->local.address = *address;
+	h->remote = (struct endpoint){ 0 };
+	spin_unlock(&n->ports_lock);
+}
+
 int
 port_listen(struct network *n, struct port_holder *h)
 {

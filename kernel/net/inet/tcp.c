@@ -95,6 +95,8 @@ tcp_closed(struct tcp_socket *t)
 	s->remote = (struct endpoint){ .address = inet_any(s) };
 	if (!s->fixed_port)
 		port_release(network_of(&s->socket), &s->port); /* s->local still tells it, as on Linux */
+	else
+		port_disconnect(network_of(&s->socket), &s->port, &s->local.address);
 }
 
 void

@@ -167,10 +167,10 @@ tcp_disconnect(struct tcp_socket *t)
 	reset = t->state != TCP_CLOSED;
 	if (t->state != TCP_SYN_SENT) /* that was given up, and has not failed */
 		tcp_count_broken(t);
-	tcp_closed(t);
-	s->state = SOCKET_UNCONNECTED;
 	if (!t->inet.fixed_address)
 		t->inet.local.address = inet_any(&t->inet);
+	tcp_closed(t);
+	s->state = SOCKET_UNCONNECTED;
 	peer = t->peer;
 	if (peer)
 		tcp_get(peer);

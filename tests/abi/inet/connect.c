@@ -374,3 +374,32 @@ TEST(a_connection_is_of_the_network_of_its_listener)
 	CHECK_STR(inet_text(a, 0), "");
 	CHECK_OK(close(a));
 }
+
+/* What bind named stays; where it was connected to, and from, does not. */
+TEST(a_bound_socket_is_free_of_its_connection)
+{
+	struct sockaddr_in elsewhere = inet_at(0x7f000002, 5001);
+	int s[2], any, l, pair;
+
+	inet_fresh();
+	for (int i = 0; i < 2; i++) {
+		s[i] = inet_socket(SOCK_STREAM);
+		inet_set(s[i], SOL_SOCKET, SO_REUSEADDR, 1);
+		CHECK_OK(inet_bind(s[i], INADDR_LOOPBACK, 5000));
+	}
+	CHECK_ERRNO(inet_connect(s[0], 6000), ECONNREFUSED);
+	CHECK_ERRNO(inet_connect(s[1], 6000), ECONNREFUSED);
+	l = inet_server(1);
+	CHECK_OK(inet_connect(s[0], inet_port(l)));
+	CHECK_ERRNO(inet_connect(s[1], inet_port(l)), EADDRNOTAVAIL);
+	pair = CHECK_OK(accept(l, NULL, NULL));
+	CHECK_OK(connect(s[0], &(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr)));
+	inet_until(pair, POLLHUP, POLLHUP | POLLERR);
+	CHECK_OK(inet_connect(s[1], inet_port(l)));
+
+	any = inet_socket(SOCK_STREAM);
+	CHECK_OK(inet_bind(any, INADDR_ANY, 5001));
+	CHECK_ERRNO(inet_connect(any, 6000), ECONNREFUSED);
+	CHECK_OK(listen(any, 1));
+	CHECK_OK(connect(inet_socket(SOCK_STREAM), (struct sockaddr *)&elsewhere, sizeof(elsewhere)));
+}
