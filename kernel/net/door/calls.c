@@ -280,6 +280,8 @@ add_route(const struct netd_table_route *r)
 	info.to = address_in(&r->to);
 	info.gateway = address_in(&r->gateway);
 	info.source = address_in(&r->source);
+	if (r->bits > (r->v6 ? 128 : 32) || ip_address_is_v4(&info.to) == info.v6)
+		return -EINVAL;
 	return route_add(&init_network, &info, true);
 }
 

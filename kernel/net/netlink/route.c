@@ -9,6 +9,7 @@
 #include <tessera/string.h>
 #include <tessera/time.h>
 
+#include "../config/config.h"
 #include "rtnetlink.h"
 
 struct rtmsg {
@@ -217,6 +218,7 @@ get_route(const struct netlink_request *r, struct route_info *i)
 int
 rtnetlink_route_request(const struct netlink_request *r, enum act act, bool dump, struct netlink_out *o)
 {
+	struct ip_address prefix;
 	struct route_info i;
 	int error;
 
@@ -227,6 +229,12 @@ rtnetlink_route_request(const struct netlink_request *r, enum act act, bool dump
 		return error;
 	if (act == GET)
 		return show_way(r, &i, o);
+	prefix = prefix_of(&i.to, i.bits);
+	if (!i.v6 && !ip_address_equal(&prefix, &i.to)) {
+		netlink_complain(o, "Invalid prefix for given prefix length");
+		return -EINVAL;
+	}
+	i.to = prefix;
 	if (!i.table)
 		i.table = ROUTE_TABLE_MAIN;
 	if (act == DELETE)

@@ -254,6 +254,42 @@ TEST(a_route_is_replaced_where_there_is_no_room_for_more)
 	CHECK_EQ(acknowledged(s, &r), error);
 }
 
+/* Of IPv4 a route is to a whole prefix, and of IPv6 made to be. */
+TEST(routes_are_to_prefixes)
+{
+	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 24, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC,
+			   .rtm_type = RTN_UNREACHABLE };
+	uint32_t address = htonl(0x0a010203), prefix = htonl(0x0a010200);
+	struct in6_addr address6, prefix6;
+	struct request r;
+	int s;
+
+	inet_fresh();
+	s = route_socket(0);
+	CHECK_EQ(inet_pton(AF_INET6, "2001:db8:7::5", &address6), 1);
+	CHECK_EQ(inet_pton(AF_INET6, "2001:db8:7::", &prefix6), 1);
+	for (uint16_t what = RTM_NEWROUTE; what <= RTM_DELROUTE; what++) {
+		begin(&r, what, what == RTM_NEWROUTE ? NLM_F_CREATE : 0, &m, sizeof(m));
+		add(&r, RTA_DST, &address, sizeof(address));
+		CHECK_EQ(acknowledged(s, &r), EINVAL);
+		begin(&r, what, what == RTM_NEWROUTE ? NLM_F_CREATE : 0, &m, sizeof(m));
+		add(&r, RTA_DST, &prefix, sizeof(prefix));
+		CHECK_EQ(acknowledged(s, &r), 0);
+	}
+	m.rtm_family = AF_INET6;
+	m.rtm_dst_len = 64;
+	begin(&r, RTM_NEWROUTE, NLM_F_CREATE, &m, sizeof(m));
+	add(&r, RTA_DST, &address6, sizeof(address6));
+	CHECK_EQ(acknowledged(s, &r), 0);
+	begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
+	add(&r, RTA_DST, &prefix6, sizeof(prefix6));
+	CHECK_EQ(acknowledged(s, &r), EEXIST);
+	begin(&r, RTM_DELROUTE, 0, &m, sizeof(m));
+	add(&r, RTA_DST, &address6, sizeof(address6));
+	CHECK_EQ(acknowledged(s, &r), 0);
+	CHECK_EQ(acknowledged(s, &r), ESRCH);
+}
+
 static int
 change_v6_route(int s, uint16_t what, uint16_t flags, uint8_t type)
 {
