@@ -15,6 +15,7 @@
 #include "datagram.h"
 
 #define RECEIVERS_MAX 64u /* of one datagram that is for many */
+#define SEGMENTS_MAX  128u /* of one message that is cut: Linux's UDP_MAX_SEGMENTS */
 
 static const struct socket_ops udp_ops;
 
@@ -211,6 +212,8 @@ send_now(struct datagram_socket *d, struct socket_message *m, const struct datag
 	deadline_t until = socket_deadline(d->inet.socket.send_timeout, m->flags);
 	int error;
 
+	if (segment && n > segment * SEGMENTS_MAX)
+		return -EINVAL;
 	do {
 		size_t piece = segment ? MIN(left, segment) : left;
 		struct packet *p = packet_create_sendable(piece);

@@ -233,6 +233,25 @@ TEST(one_send_of_several_datagrams)
 	CHECK_ERRNO(setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &(int){ 70000 }, 4), EINVAL);
 }
 
+TEST(one_send_of_too_many_datagrams)
+{
+	struct sockaddr_in to;
+	char b[600] = { 0 };
+	int r, s;
+
+	inet_fresh();
+	r = receiver();
+	s = inet_socket(SOCK_DGRAM);
+	inet_set(s, IPPROTO_UDP, UDP_SEGMENT, 4);
+	to = inet_here(inet_port(r));
+	CHECK_ERRNO(sendto(s, b, 600, 0, (struct sockaddr *)&to, sizeof(to)), EINVAL);
+	CHECK_ERRNO(recv(r, b, sizeof(b), MSG_DONTWAIT), EAGAIN);
+	CHECK_EQ(sendto(s, b, 200, 0, (struct sockaddr *)&to, sizeof(to)), 200);
+	for (int i = 0; i < 50; i++)
+		CHECK_EQ(recv(r, b, sizeof(b), 0), 4);
+	CHECK_ERRNO(recv(r, b, sizeof(b), MSG_DONTWAIT), EAGAIN);
+}
+
 TEST(a_corked_socket)
 {
 	struct sockaddr_in to;
