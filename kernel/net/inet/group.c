@@ -87,26 +87,38 @@ group_allows(struct inet_socket *s, uint32_t interface, const struct ip_address 
 	return allowed;
 }
 
+/* One entry for each group on an interface, of `count` with a user each, where the first one was. How many are left. */
+static uint32_t
+join_equals(struct group_info *all, uint32_t count)
+{
+	uint32_t left = 0, i;
+
+	for (uint32_t k = 0; k < count; k++) {
+		for (i = 0; i < left; i++)
+			if (all[i].interface == all[k].interface && ip_address_equal(&all[i].group, &all[k].group))
+				break;
+		if (i < left)
+			all[i].users++;
+		else
+			all[left++] = all[k];
+	}
+	return left;
+}
+
 struct group_info *
 network_groups(struct network *n, uint32_t *count)
 {
 	struct group_info *all = kvmalloc(GROUPS_MAX * sizeof(*all));
 	struct membership *m;
-	uint32_t i;
 
 	*count = 0;
 	if (!all)
 		return NULL;
 	spin_lock(&n->groups_lock);
-	list_for_each (m, &n->groups, node) {
-		for (i = 0; i < *count; i++)
-			if (all[i].interface == m->interface && ip_address_equal(&all[i].group, &m->group))
-				break;
-		if (i == *count)
-			all[(*count)++] = (struct group_info){ .interface = m->interface, .group = m->group };
-		all[i].users++;
-	}
+	list_for_each (m, &n->groups, node)
+		all[(*count)++] = (struct group_info){ .interface = m->interface, .group = m->group, .users = 1 };
 	spin_unlock(&n->groups_lock);
+	*count = join_equals(all, *count); /* which takes its time, if they are many: without the lock */
 	return all;
 }
 

@@ -48,28 +48,40 @@ walk_raws(struct network *n, struct found *out, uint32_t max)
 	return count;
 }
 
-/* Without `out` only counts. At most `max`. */
+/* The same of those in one bucket. */
 static uint32_t
-walk(struct network *n, enum port_kind kind, struct found *out, uint32_t max)
+walk_bucket(const struct list *bucket, struct found *out, uint32_t max)
 {
 	struct port_holder *h;
 	uint32_t count = 0;
 
-	spin_lock(&n->ports_lock);
-	if (kind == PORT_KINDS)
-		count = walk_raws(n, out, max);
-	for (unsigned i = 0; i < PORT_BUCKETS && kind < PORT_KINDS; i++)
-		list_for_each (h, &n->ports[kind].bucket[i], node) {
-			if (count == max)
-				break;
-			if (out && h->socket && !ref_get_unless_zero(&h->socket->socket.refs))
-				continue;
-			if (out)
-				out[count] = (struct found){ h->socket, h->local, h->remote, h->waits_since, h->uid,
-							     h->only_v6 };
-			count++;
-		}
-	spin_unlock(&n->ports_lock);
+	list_for_each (h, bucket, node) {
+		if (count == max)
+			break;
+		if (out && h->socket && !ref_get_unless_zero(&h->socket->socket.refs))
+			continue;
+		if (out)
+			out[count] = (struct found){ h->socket, h->local, h->remote, h->waits_since, h->uid, h->only_v6 };
+		count++;
+	}
+	return count;
+}
+
+/* Without `out` only counts. At most `max`. The lock is let go between buckets, for there may be tens of thousands. */
+static uint32_t
+walk(struct network *n, enum port_kind kind, struct found *out, uint32_t max)
+{
+	unsigned buckets = kind == PORT_KINDS ? 1 : PORT_BUCKETS;
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < buckets; i++) {
+		struct found *to = out ? out + count : NULL;
+
+		spin_lock(&n->ports_lock);
+		count += kind == PORT_KINDS ? walk_raws(n, to, max)
+					    : walk_bucket(&n->ports[kind].bucket[i], to, max - count);
+		spin_unlock(&n->ports_lock);
+	}
 	return count;
 }
 
