@@ -28,7 +28,7 @@ def test_memory_and_threads(arguments):
     have, lack = SWITCHES[arguments]
     topics = ["memory"] if arguments else ["memory", "threads"]
     machine = bochs(
-        f"for t in {' '.join(topics)}; do /abi/$t || echo FAILED; done; cat /proc/tlb; grep -m 1 ^flags /proc/cpuinfo",
+        f"export CHECK_PATIENCE=4; for t in {' '.join(topics)}; do /abi/$t || echo FAILED; done; cat /proc/tlb; grep -m 1 ^flags /proc/cpuinfo",
         "--cpu", MODEL, "--append", arguments,
         *(word for t in topics for word in ("--add", f"{TOP}/build/abi/{t}:/abi/{t}")),
     )

@@ -19,7 +19,7 @@ def tessera(*words, **more):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         **more,
     )
 

@@ -11,6 +11,7 @@ import zlib
 
 import pytest
 from conftest import TOP, run_vm
+from host import Host
 
 DRIVERS, NETD = TOP / "build/drivers", TOP / "build/netd"
 SIZE = 4 << 20
@@ -156,10 +157,7 @@ def test_small_devices_on_linux(tmp_path):
     heard = bytearray()
 
     def far():
-        while not (tmp_path / "far").exists():
-            time.sleep(0.05)
-        with socket.socket(socket.AF_UNIX) as s:
-            s.connect(str(tmp_path / "far"))
+        with Host.connect(tmp_path / "far") as s:
             while data := s.recv(4096):
                 heard.extend(data)
                 if heard.endswith(b"\n5000\n"):
@@ -477,15 +475,22 @@ def plug(folder, machine, orders):
 
     def ask(what):
         nonlocal seen
-        s.sendall(what)
         time.sleep(0.1)
-        seen = s.recv(1 << 16).decode()
+        s.sendall(what)
+        seen = until_prompt()
+
+    def until_prompt():
+        said = b""
+        while not said.endswith(b"(qemu) "):
+            said += (more := s.recv(1 << 16))
+            assert more
+        return said.decode()
 
     seen = ""
-    while machine.is_alive() and not (folder / "monitor").exists():
-        time.sleep(0.05)
     with socket.socket(socket.AF_UNIX) as s:
-        s.connect(str(folder / "monitor"))
+        while machine.is_alive() and s.connect_ex(str(folder / "monitor")) != 0:
+            time.sleep(0.05)
+        until_prompt()
         for line, order in enumerate(orders, 65):
             wait_for(line)
             answer = "in use"  # until QEMU, too, is done with the disk before

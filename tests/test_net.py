@@ -132,6 +132,10 @@ class Files(http.server.BaseHTTPRequestHandler):
         self.answer(hashlib.sha256(self.rfile.read(int(self.headers["Content-Length"]))).hexdigest().encode())
 
 
+# Boot waits for the address, but not for ever.
+HAS_ADDRESS = "until busybox ip route | grep -q default; do sleep 0.1; done\n"
+
+
 @pytest.mark.parametrize("nic", ["virtio-net", "e1000"])
 @both_kernels
 def test_a_machine_asks_the_host(kernel, nic):
@@ -140,7 +144,7 @@ def test_a_machine_asks_the_host(kernel, nic):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         host = f"http://10.0.2.2:{server.server_port}"
         ended = run_vm(
-            f"curl -s {host}/f >f; sha256sum <f; curl -s -T f {host}/g; echo\n"
+            f"{HAS_ADDRESS}curl -s {host}/f >f; sha256sum <f; curl -s -T f {host}/g; echo\n"
             f"for n in 1 2 3 4; do curl -s {host}/f | sha256sum & done | uniq; wait\n"
             "curl -s http://10.0.2.2:1/; echo $?; busybox ip route | grep default | cut -d' ' -f1-3; cat /etc/resolv.conf",
             "--kernel", kernel, "--net", f"user,nic={nic}", "--with", "curl", "--mem", "768", timeout=PATIENCE,
@@ -166,7 +170,7 @@ def test_a_stack_is_killed_while_the_host_is_asked(tmp_path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         ended = run_vm(
-            f"host=http://10.0.2.2:{server.server_port}\n{KILLED}", "--net", "user", "--with", "curl", "--mem", "768",
+            f"host=http://10.0.2.2:{server.server_port}\n{HAS_ADDRESS}{KILLED}", "--net", "user", "--with", "curl", "--mem", "768",
             "--qemu", f"-object filter-dump,id=dump,netdev=net0,file={tmp_path}/pcap", timeout=PATIENCE,
         )
         server.shutdown()
@@ -201,7 +205,7 @@ def test_a_machine_that_is_full_of_connections_says_so(tmp_path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         ended = run_vm(
-            "ip neigh add 10.0.2.77 lladdr 02:00:00:00:00:77 dev eth0\n"
+            f"{HAS_ADDRESS}ip neigh add 10.0.2.77 lladdr 02:00:00:00:00:77 dev eth0\n"
             f"python3 /full.py {server.server_port}; dmesg | grep -c 'left for another connection'",
             "--net", "user", "--with", "python3,iproute2", "--mem", "512", "--add", f"{tmp_path}/full.py:/full.py",
             timeout=PATIENCE,

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Memory runs out again and again: only those who take it die, and the machine goes on."""
 
-# Two hogs fill the memory and are killed, for ever; a small script forks meanwhile.
+# Two hogs fill the memory and are killed, for ever; a small script forks meanwhile, until one at least was.
 SCRIPT = """
 hog() { while true; do tail /dev/zero >/dev/null 2>&1; done; }
 hog & a=$!
 hog & b=$!
 i=0
-while [ $i -lt 60 ]; do
+while [ $i -lt 60 ] || ! dmesg | grep -q 'killed process'; do
 	i=$((i + 1))
 	[ "$(echo $i | cat)" = $i ] || { echo "fork $i failed"; exit 1; }
 done

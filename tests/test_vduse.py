@@ -11,6 +11,7 @@ serve() {
 	rm -f /tmp/pid
 	qemu-storage-daemon --blockdev file,node-name=f,filename=/tmp/disk,discard=unmap \
 		--export type=vduse-blk,id=e,name=d0,node-name=f,writable=on,num-queues=2 --pidfile /tmp/pid &
+	daemon=$!
 	until grep -q 'live connected' /sys/class/vduse/d0/state 2>/dev/null && [ -s /tmp/pid ]; do sleep 0.02; done
 }
 head -c 8388608 /dev/urandom >/tmp/disk
@@ -53,7 +54,8 @@ writer=$!
 kills=0
 until [ -e /tmp/done ] || [ $kills -ge %(kills)d ]; do
 	sleep 0.1
-	kill -9 $(cat /tmp/pid)
+	kill -9 $daemon
+	wait $daemon || : # it has let go of the disk, which has one at a time
 	kills=$((kills + 1))
 	serve
 done

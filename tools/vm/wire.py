@@ -203,12 +203,15 @@ def main():
         if options.background:
             return 0
         sys.exit(f"wire.py: {options.path} is served already")
-    if os.path.exists(options.path):
-        os.unlink(options.path)
+    # It has its name when it listens: whoever sees it may connect.
+    unnamed = f"{options.path}.new"
+    if os.path.exists(unnamed):
+        os.unlink(unnamed)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(options.path)
+    listener.bind(unnamed)
     listener.listen(64)
     listener.setblocking(False)
+    os.rename(unnamed, options.path)
     if options.background:
         if os.fork():
             return 0
