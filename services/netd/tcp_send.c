@@ -78,25 +78,25 @@ connection_push(struct connection *c)
 	}
 }
 
-void
-connection_queue_again(struct connection *c)
+/* Up to there, and the end behind it if `end`, the stream is lwIP's to send once more. */
+static void
+queue_again(struct connection *c, uint64_t upto, bool end)
 {
 	struct tcp_pcb *pcb = c->pcb;
-	uint64_t sent = c->actual->sent;
 
-	while (c->written < sent) {
+	while (c->written < upto) {
 		uint32_t left;
 		const uint8_t *at = door_chunk(c->wanted->send_chunk, c->written, &left);
 
 		if (!at)
 			break;
-		if (left > sent - c->written)
-			left = sent - c->written;
+		if (left > upto - c->written)
+			left = upto - c->written;
 		if (tcp_write(pcb, at, left, TCP_WRITE_FLAG_MORE) != ERR_OK)
 			break;
 		c->written += left;
 	}
-	if (c->actual->end_sent && c->written == sent && tcp_send_fin(pcb) == ERR_OK) {
+	if (end && c->written == upto && tcp_send_fin(pcb) == ERR_OK) {
 		c->end_written = true;
 		tcp_set_flags(pcb, TF_FIN);
 	}
@@ -104,6 +104,12 @@ connection_queue_again(struct connection *c)
 		tcp_set_flags(pcb, TF_RTO);
 		pcb->rto_end = pcb->snd_nxt;
 	}
+}
+
+void
+connection_queue_again(struct connection *c)
+{
+	queue_again(c, c->actual->sent, c->actual->end_sent);
 }
 
 /* All that lwIP has of it to send is forgotten; what it was is in the arena. */
@@ -120,9 +126,13 @@ take_back(struct connection *c)
 	pcb->snd_lbb = pcb->lastack;
 	pcb->rtime = -1;
 	pcb->dupacks = 0;
+	pcb->persist_backoff = 0;
 	tcp_clear_flags(pcb, TF_INFR | TF_FIN | TF_NAGLEMEMERR);
+	/* Where the peer has a part of a segment, lwIP has not said so: it is heard of with the whole of it. */
+	c->actual->acked += pcb->lastack - (c->send_base + (uint32_t)c->actual->acked);
 	c->written = c->actual->acked;
 	c->end_written = false;
+	connection_tell(c);
 }
 
 void
@@ -130,8 +140,11 @@ connection_fit_path(struct connection *c)
 {
 	struct tcp_pcb *pcb = c->pcb;
 	uint32_t headers = IP_IS_V4_VAL(pcb->remote_ip) ? 40 : 60, path = door_get32(&c->wanted->path_mtu), fits;
-	struct interface *i;
 	struct netd_address to, hop;
+	uint64_t written = c->written;
+	bool end = c->end_written && !(pcb->flags & TF_CLOSEPEND);
+	enum tcp_state state = pcb->state;
+	struct interface *i;
 
 	address_from_lwip(&to, &pcb->remote_ip);
 	i = ip_route_to(&to, c->wanted->interface, &hop);
@@ -144,8 +157,10 @@ connection_fit_path(struct connection *c)
 	pcb->mss = fits;
 	if (pcb->state < ESTABLISHED || pcb->state == FIN_WAIT_2 || pcb->state == TIME_WAIT)
 		return;
-	/* No congestion is what lost them: RFC 1191, 6.4. */
+	/* No congestion is what lost them: RFC 1191, 6.4. lwIP takes data only of who has not ended. */
 	take_back(c);
-	connection_queue_again(c);
+	pcb->state = ESTABLISHED;
+	queue_again(c, written, end);
+	pcb->state = state;
 	tcp_output(pcb);
 }

@@ -73,6 +73,31 @@ TEST(rfc1191_a_narrow_path_is_remembered_for_all)
 	CHECK_EQ(send(u, (char[872]){ 0 }, 872, 0), 872);
 }
 
+/* What is under way is cut anew from where the peer stands, which may be within a segment that was cut before. */
+TEST(rfc1191_a_path_may_turn_out_narrower_still)
+{
+	static uint8_t data[10000], heard[9000];
+	struct segment *seg;
+	struct peer p;
+	int s = pair(&p, 4317);
+
+	for (unsigned i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i ^ i >> 8);
+	CHECK_EQ(send(s, data, sizeof(data), 0), sizeof(data));
+	CHECK_EQ(hear_some(&p)->seq, p.got);
+	tell_icmp(&p, UNREACHABLE, TOO_BIG, p.got, 900);
+	do
+		seg = hear_some(&p);
+	while (seg->seq != p.got);
+	CHECK(seg->size <= 860);
+	p.got += 1000;
+	tell(&p, ACK, NULL, 0);
+	tell_icmp(&p, UNREACHABLE, TOO_BIG, p.got, 600);
+	hear_data(&p, heard, sizeof(heard));
+	CHECK_MEM(heard, data + 1000, sizeof(heard));
+	still_there(&p, s);
+}
+
 /* ip route get: how long packets to the peer may be as somebody has told, and for how many seconds; 0: nobody has. */
 static unsigned
 route_mtu(unsigned *expires)
@@ -186,6 +211,57 @@ TEST(rfc1191_who_wants_to_be_cut_on_the_way_sends_less_all_the_same)
 		seg = hear(&p);
 	while (seg->size != 860);
 	hear_data(&p, (char[1400]){ 0 }, 1400);
+}
+
+/* `size` bytes and the end behind them, each acknowledged when it comes. */
+static void
+hear_all(struct peer *p, size_t size)
+{
+	uint32_t end = p->got + (uint32_t)size;
+
+	while (p->got != end + 1) {
+		struct segment *s = hear(p);
+
+		CHECK(!(s->flags & RST));
+		if (s->seq == p->got)
+			p->got += (uint32_t)s->size + !!(s->flags & FIN);
+		if (s->size || s->flags & FIN)
+			tell(p, ACK, NULL, 0);
+		CHECK((int32_t)(end + 1 - p->got) >= 0);
+	}
+}
+
+/* More than goes at once: when the path turns out narrow, some was sent, some was not, and the end waits behind it. */
+static void
+ends_on_a_narrow_path(uint16_t port, bool peer_first, int (*end)(int s))
+{
+	struct peer p = peer_make(port, WITH_MSS);
+	int s = peer_connects(&p, listener((uint16_t)(port + 1000), 5), (uint16_t)(port + 1000));
+
+	if (peer_first) {
+		tell(&p, ACK | FIN, NULL, 0);
+		CHECK_EQ(recv(s, (char[1]){ 0 }, 1, 0), 0);
+	}
+	CHECK_EQ(send(s, (char[40000]){ 0 }, 40000, 0), 40000);
+	CHECK_OK(end(s));
+	CHECK_EQ(hear_some(&p)->seq, p.got);
+	tell_icmp(&p, UNREACHABLE, TOO_BIG, p.got, 900);
+	hear_all(&p, 40000);
+}
+
+static int
+half_close(int s)
+{
+	return shutdown(s, SHUT_WR);
+}
+
+TEST(rfc1191_a_connection_that_has_ended_fits_its_path_too)
+{
+	wire_open();
+	ends_on_a_narrow_path(4313, false, half_close);
+	ends_on_a_narrow_path(4314, false, close);
+	ends_on_a_narrow_path(4315, true, half_close);
+	ends_on_a_narrow_path(4316, true, close);
 }
 
 static void
