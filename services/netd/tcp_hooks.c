@@ -130,6 +130,29 @@ is_refused(struct connection *c, struct tcp_pcb *pcb, const struct tcp_hdr *head
 	return true;
 }
 
+/*
+ * What reaches beyond the window, or behind the end that has come out of order, is cut off: lwIP puts it among what came
+ * out of order as it is, and finds out too late that there is no room for it.
+ */
+static void
+fit_into_window(struct connection *c, const struct tcp_pcb *pcb, struct tcp_hdr *header, struct pbuf *p)
+{
+	uint32_t window = pcb->rcv_wnd, edge, room;
+
+	if (pcb->state == SYN_RCVD)
+		window = LWIP_MIN(window, connection_first_window(c));
+	edge = pcb->rcv_nxt + window;
+	for (const struct tcp_seg *s = pcb->ooseq; s; s = s->next)
+		if (TCPH_FLAGS(s->tcphdr) & TCP_FIN)
+			edge = s->tcphdr->seqno + s->len;
+	if (TCP_SEQ_LEQ(incoming.end, edge))
+		return;
+	room = TCP_SEQ_GT(edge, incoming.sequence) ? edge - incoming.sequence : 0;
+	TCPH_UNSET_FLAG(header, TCP_FIN);
+	if (p->tot_len > room)
+		pbuf_realloc(p, room);
+}
+
 signed char
 tcp_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_t options, uint16_t options1,
 	const uint8_t *options2, struct pbuf *p)
@@ -159,6 +182,8 @@ tcp_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_t options,
 			c->to_tell = true;
 		}
 	}
+	if (c->slot != NO_SLOT && pcb->state >= SYN_RCVD && pcb->state != TIME_WAIT)
+		fit_into_window(c, pcb, header, p);
 	return ERR_OK;
 }
 
@@ -215,6 +240,9 @@ tcp_receive_segment(struct pbuf *p, struct interface *from)
 	incoming.from = 0;
 	if (current)
 		connection_touch(current);
+	/* The byte that asked for a window was all there was: there is nothing to ask with, and lwIP's clock would. */
+	if (current && current->pcb && !current->pcb->unsent)
+		current->pcb->persist_backoff = 0;
 	if (current && current->pcb && current->pcb->state == SYN_SENT && first)
 		connection_cross(current, incoming.sequence, incoming.window);
 	current = NULL;

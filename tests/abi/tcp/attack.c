@@ -109,6 +109,89 @@ TEST(s3_10_7_4_data_outside_the_window_is_not_taken)
 	still_there(&p, s);
 }
 
+/* A hole up to `until` is filled, and what came behind it is taken, too. */
+static void
+fill_hole(struct peer *p, uint32_t until)
+{
+	static char data[10000];
+	uint32_t ack;
+
+	while (p->sent != until)
+		tell(p, ACK, data, until - p->sent < sizeof(data) ? until - p->sent : sizeof(data));
+	do {
+		struct segment *seg = hear(p);
+
+		CHECK(!(seg->flags & RST));
+		ack = seg->ack;
+	} while ((int32_t)(ack - until) <= 0);
+}
+
+/* The window's right edge, which stays where it is until somebody reads. */
+static uint32_t
+edge_of_window(struct peer *p)
+{
+	struct segment *seg;
+
+	tell(p, ACK, "first", 5);
+	seg = hear_ack(p, p->sent);
+	return seg->ack + seg->window;
+}
+
+TEST(s3_10_7_4_what_comes_out_of_order_may_reach_beyond_the_window)
+{
+	static char data[1000];
+	struct peer p;
+	uint32_t edge;
+
+	pair(&p, 4608, 0);
+	edge = edge_of_window(&p);
+	tell_at(&p, edge - 100, p.got, ACK, data, sizeof(data));
+	fill_hole(&p, edge - 100);
+}
+
+TEST(s3_10_7_4_an_end_out_of_order_may_stand_at_the_edge_of_the_window)
+{
+	static char data[100];
+	struct peer p;
+	uint32_t edge;
+
+	pair(&p, 4609, 0);
+	edge = edge_of_window(&p);
+	tell_at(&p, edge - 100, p.got, ACK | FIN, data, 100);
+	fill_hole(&p, edge - 100);
+}
+
+TEST(s3_10_7_4_what_comes_out_of_order_may_reach_behind_an_end)
+{
+	static char data[2010];
+	struct peer p;
+	uint32_t edge;
+
+	pair(&p, 4610, 0);
+	edge = edge_of_window(&p);
+	tell_at(&p, edge - 2000, p.got, ACK | FIN, data, 1);
+	tell_at(&p, edge - 2010, p.got, ACK, data, 2010);
+	fill_hole(&p, edge - 2010);
+}
+
+/* Up to the window's edge there is data in order, behind an end that came before it. */
+TEST(s3_10_7_4_what_comes_in_order_may_reach_behind_an_end)
+{
+	static char data[2010];
+	struct peer p;
+	uint32_t edge;
+
+	pair(&p, 4611, 0);
+	edge = edge_of_window(&p);
+	tell_at(&p, edge - 2000, p.got, ACK | FIN, data, 1);
+	while (p.sent != edge - 2010)
+		tell(&p, ACK, (char[10000]){ 0 }, edge - 2010 - p.sent < 10000 ? edge - 2010 - p.sent : 10000);
+	hear_ack(&p, p.sent);
+	tell_at(&p, p.sent, p.got, ACK, data, 2010);
+	while ((int32_t)(hear(&p)->ack - p.sent) <= 0)
+		;
+}
+
 TEST(s3_5_1_a_peer_that_has_forgotten_us_is_asked_and_resets)
 {
 	struct peer p;

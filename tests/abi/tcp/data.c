@@ -114,6 +114,35 @@ TEST(s3_8_6_1_a_closed_window_is_asked_and_opens)
 	CHECK_MEM(data, "later", 5);
 }
 
+/* The byte that asks may be all there is; whoever asks by none hears of a window, and sends it then. */
+TEST(s3_8_6_1_a_closed_window_may_take_the_byte_that_asks)
+{
+	struct segment *seg;
+	struct peer p;
+	int s = pair(&p, 4290, WITH_MSS);
+
+	tell(&p, ACK, "sh", 2);
+	p.window = 0;
+	tell(&p, ACK, "ut", 2);
+	hear_ack(&p, p.sent);
+	CHECK_EQ(send(s, "x", 1, 0), 1);
+	do {
+		seg = hear(&p);
+		CHECK(!(seg->flags & RST));
+		if (seg->size)
+			p.got += 1;
+		else
+			p.window = 1000;
+		tell(&p, ACK, NULL, 0);
+	} while (!seg->size);
+	/* There is no more to ask for. */
+	CHECK(!hear_within(&p, 1500));
+	p.window = 1000;
+	tell(&p, ACK, NULL, 0);
+	read_all(s, "shut");
+	still_there(&p, s);
+}
+
 TEST(s3_8_6_no_more_is_sent_than_the_window_has)
 {
 	struct peer p;
