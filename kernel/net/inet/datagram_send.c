@@ -47,7 +47,7 @@ datagram_find_way(struct inet_socket *i, struct endpoint *to, struct ip_address 
 	uint32_t scope = to->scope;
 	int error;
 
-	if (ip_address_is_multicast(from))
+	if (ip_address_is_multicast(from) || ip_address_is_broadcast(from))
 		*from = ip_address_is_v4(from) ? ip_address_v4(0) : (struct ip_address){ 0 };
 	if (!interface && !scope && !READ_ONCE(i->device) && ip_address_is_multicast(&to->address))
 		interface = multicast_interface(i, &to->address, from);
@@ -82,13 +82,27 @@ write_label(struct inet_socket *i, const struct socket_message *m, struct datagr
 	path->loop = inet_number_get(s, v4 ? INET_MULTICAST_LOOP : INET6_MULTICAST_LOOP) != 0;
 }
 
+/* Is the source that a message names one that can be? -EINVAL. Of IPv4 inet_find_way() says the rest. */
+static int
+check_source(struct inet_socket *i, const struct ip_address *a)
+{
+	bool good;
+
+	if (ip_address_is_v4(a))
+		good = !ip_address_is_multicast(a) && !ip_address_is_broadcast(a);
+	else
+		good = inet_binds_freely(i) || network_is_local(network_of(&i->socket), a);
+	return good ? 0 : -EINVAL;
+}
+
 int
 datagram_find_path(struct datagram_socket *d, const struct socket_message *m, struct datagram_path *path)
 {
 	struct inet_socket *i = &d->inet;
-	int error = 0;
+	bool has_source = m->packet.has_info && !ip_address_is_any(&m->packet.to.address);
+	int error = has_source ? check_source(i, &m->packet.to.address) : 0;
 
-	if (m->address.length) {
+	if (!error && m->address.length) {
 		error = inet_address_get(i, &m->address, &path->to);
 		if (!error && path->to.port == 0 && i->socket.protocol == IPPROTO_UDP && i->socket.type == SOCK_DGRAM)
 			error = -EINVAL;
@@ -104,7 +118,7 @@ datagram_find_path(struct datagram_socket *d, const struct socket_message *m, st
 		error = datagram_have_port(i);
 	if (!error) {
 		path->from = i->local;
-		if (m->packet.has_info && !ip_address_is_any(&m->packet.to.address))
+		if (has_source)
 			path->from.address = m->packet.to.address;
 		error = datagram_find_way(i, &path->to, &path->from.address, m->packet.interface, &path->way);
 	}

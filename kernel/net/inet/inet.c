@@ -83,8 +83,8 @@ check_v4(const struct inet_socket *s, const struct ip_address *a)
 	return network_is_local(network_of(&s->socket), a) ? 0 : -EADDRNOTAVAIL;
 }
 
-static bool
-binds_freely(const struct inet_socket *s)
+bool
+inet_binds_freely(const struct inet_socket *s)
 {
 	const struct network *n = network_of(&s->socket);
 
@@ -100,7 +100,7 @@ check_address(const struct inet_socket *s, const struct endpoint *e)
 {
 	const struct ip_address *a = &e->address;
 
-	if (binds_freely(s))
+	if (inet_binds_freely(s))
 		return 0;
 	if (s->socket.family == AF_INET)
 		return check_v4(s, a);
@@ -173,6 +173,14 @@ inet_bind(struct socket *socket, const struct socket_address *a)
 	return error;
 }
 
+/* What is sent from addresses that are not ours is for who has a right to that, whatever he may be bound to (IP_FREEBIND). */
+static bool
+speaks_for_others(const struct inet_socket *s)
+{
+	return READ_ONCE(s->option[INET_TRANSPARENT]) || READ_ONCE(s->option[INET6_TRANSPARENT]) ||
+	       (s->socket.type == SOCK_RAW && READ_ONCE(s->option[INET_HEADER_INCLUDED]));
+}
+
 int
 inet_find_way(struct inet_socket *s, struct endpoint *to, const struct ip_address *from, struct way *out)
 {
@@ -194,6 +202,8 @@ inet_find_way(struct inet_socket *s, struct endpoint *to, const struct ip_addres
 		from = &none;
 	else if (ip_address_is_v4(from) != v4)
 		return s->socket.family == AF_INET6 && !v4 ? -ENETUNREACH : -EINVAL;
+	else if (v4 && !speaks_for_others(s) && !network_is_local(network_of(&s->socket), from))
+		return -ENETUNREACH;
 	return find_way(network_of(&s->socket), &to->address, from, to->scope ? to->scope : READ_ONCE(s->device), out);
 }
 

@@ -129,12 +129,14 @@ void inet_options_init(struct inet_socket *s);
 void inet_socket_init(struct inet_socket *s, const struct socket_ops *ops, int family, int type, int protocol,
 		      enum port_kind kind);
 int inet_bind(struct socket *s, const struct socket_address *a);
+/* May it be bound to what is not of this machine? */
+bool inet_binds_freely(const struct inet_socket *s);
 /* The address in `a`, if the socket may be bound to it. -EINVAL, -EAFNOSUPPORT, -EADDRNOTAVAIL. */
 int inet_bind_address(const struct inet_socket *s, const struct socket_address *a, struct endpoint *out);
 int inet_name(struct socket *s, bool peer, struct socket_address *out);
 /*
  * The way to `to`, which becomes what it stands for: any is this machine. `from`: from where, or any. -EINVAL: the two are of
- * different versions; -ENETUNREACH: or of one that the socket does not speak; or as find_way().
+ * different versions; -ENETUNREACH: or of one that the socket does not speak, or `from` is not ours; or as find_way().
  */
 int inet_find_way(struct inet_socket *s, struct endpoint *to, const struct ip_address *from, struct way *out);
 void inet_peer_cred(struct socket *s, pid_t *pid, struct cred **cred);

@@ -32,12 +32,11 @@ receive(int s, int level, int type, size_t *size)
 }
 
 static ssize_t
-send_with(int s, uint16_t port, int level, int type, const void *data, size_t size)
+send_to_with(int s, void *to, socklen_t to_size, int level, int type, const void *data, size_t size)
 {
-	struct sockaddr_in to = inet_here(port);
 	char control[64] = { 0 };
 	struct iovec v = { "hello", 5 };
-	struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &v, .msg_iovlen = 1,
+	struct msghdr m = { .msg_name = to, .msg_namelen = to_size, .msg_iov = &v, .msg_iovlen = 1,
 			    .msg_control = control, .msg_controllen = CMSG_SPACE(size) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
@@ -46,6 +45,14 @@ send_with(int s, uint16_t port, int level, int type, const void *data, size_t si
 	c->cmsg_len = CMSG_LEN(size);
 	memcpy(CMSG_DATA(c), data, size);
 	return sendmsg(s, &m, 0);
+}
+
+static ssize_t
+send_with(int s, uint16_t port, int level, int type, const void *data, size_t size)
+{
+	struct sockaddr_in to = inet_here(port);
+
+	return send_to_with(s, &to, sizeof(to), level, type, data, size);
 }
 
 TEST(where_a_datagram_came_to)
@@ -231,6 +238,53 @@ TEST(one_send_of_several_datagrams)
 	CHECK_EQ(recv(r, b, sizeof(b), 0), 4);
 	CHECK_EQ(recv(r, b, sizeof(b), 0), 2);
 	CHECK_ERRNO(setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &(int){ 70000 }, 4), EINVAL);
+}
+
+/* Nobody speaks in somebody else's name. */
+#define OTHERS 0x08080808u
+
+TEST(who_is_bound_to_what_is_not_ours_says_nothing)
+{
+	const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+	struct sockaddr_in to;
+
+	inet_fresh();
+	to = inet_here(inet_port(receiver()));
+	for (int n = 0; n < 2; n++) {
+		int s = inet_socket(types[n]);
+
+		inet_set(s, IPPROTO_IP, IP_FREEBIND, 1);
+		CHECK_OK(inet_bind(s, OTHERS, 0));
+		CHECK_ERRNO(connect(s, (struct sockaddr *)&to, sizeof(to)), ENETUNREACH);
+		if (types[n] == SOCK_DGRAM)
+			CHECK_ERRNO(sendto(s, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), ENETUNREACH);
+	}
+}
+
+TEST(a_source_that_is_said_is_ours)
+{
+	static const uint32_t nobodys[] = { 0xe0000001, 0xffffffff };
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons(9) };
+	struct in6_pktinfo i6 = { .ipi6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct in_pktinfo i = { 0 };
+	int s, s6;
+
+	inet_fresh();
+	s = inet_socket(SOCK_DGRAM);
+	s6 = CHECK_OK(socket(AF_INET6, SOCK_DGRAM, 0));
+	for (size_t n = 0; n < sizeof(nobodys) / sizeof(nobodys[0]); n++) {
+		i.ipi_spec_dst.s_addr = htonl(nobodys[n]);
+		CHECK_ERRNO(send_with(s, 9, IPPROTO_IP, IP_PKTINFO, &i, sizeof(i)), EINVAL);
+	}
+	i.ipi_spec_dst.s_addr = htonl(OTHERS);
+	CHECK_ERRNO(send_with(s, 9, IPPROTO_IP, IP_PKTINFO, &i, sizeof(i)), ENETUNREACH);
+	inet_set(s, IPPROTO_IP, IP_FREEBIND, 1);
+	CHECK_ERRNO(send_with(s, 9, IPPROTO_IP, IP_PKTINFO, &i, sizeof(i)), ENETUNREACH);
+	inet_set(s, IPPROTO_IP, IP_TRANSPARENT, 1);
+	CHECK_EQ(send_with(s, 9, IPPROTO_IP, IP_PKTINFO, &i, sizeof(i)), 5);
+	CHECK_EQ(send_to_with(s6, &to, sizeof(to), IPPROTO_IPV6, IPV6_PKTINFO, &i6, sizeof(i6)), 5);
+	CHECK_EQ(inet_pton(AF_INET6, "2001:db8::9", &i6.ipi6_addr), 1);
+	CHECK_ERRNO(send_to_with(s6, &to, sizeof(to), IPPROTO_IPV6, IPV6_PKTINFO, &i6, sizeof(i6)), EINVAL);
 }
 
 TEST(one_send_of_too_many_datagrams)
