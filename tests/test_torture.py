@@ -282,7 +282,7 @@ STORMS = {
     "processes": (10, 4),
     "fuse": (2, 3),
     "disks": (2, 3),
-    "netd": (1, 3),
+    "netd": (2, 3),
 }
 
 

@@ -306,29 +306,40 @@ use_sockets(void *until)
 	return NULL;
 }
 
+/* What the kernel wants of slots is done by ending the connections. How many there were. */
+static unsigned
+end_those_there_are(struct stack *s)
+{
+	unsigned count = 0;
+
+	for (uint32_t slot = 0; slot < s->kernel->slots_used; slot++) {
+		struct netd_actual *a = stack_actual(s, slot);
+
+		uint32_t life = __atomic_load_n(&stack_wanted(s, slot)->generation, __ATOMIC_SEQ_CST);
+
+		if (stack_wanted(s, slot)->want == NETD_WANT_NOTHING)
+			continue;
+		a->acked = __atomic_load_n(&stack_wanted(s, slot)->acked, __ATOMIC_SEQ_CST);
+		a->arrived = __atomic_load_n(&stack_wanted(s, slot)->arrived, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&stack_wanted(s, slot)->generation, __ATOMIC_SEQ_CST) != life)
+			continue;
+		a->flags = 0;
+		a->generation = life;
+		a->error = ECONNRESET;
+		a->state = NETD_CLOSED;
+		CHECK(stack_tell(s, slot));
+		count++;
+	}
+	return count;
+}
+
 /* An honest stack ends all connections. */
 static void
 end_all(void)
 {
 	struct stack s = stack_open();
 
-	for (uint32_t slot = 0; slot < s.kernel->slots_used; slot++) {
-		struct netd_actual *a = stack_actual(&s, slot);
-
-		uint32_t life = __atomic_load_n(&stack_wanted(&s, slot)->generation, __ATOMIC_SEQ_CST);
-
-		if (stack_wanted(&s, slot)->want == NETD_WANT_NOTHING)
-			continue;
-		a->acked = __atomic_load_n(&stack_wanted(&s, slot)->acked, __ATOMIC_SEQ_CST);
-		a->arrived = __atomic_load_n(&stack_wanted(&s, slot)->arrived, __ATOMIC_SEQ_CST);
-		if (__atomic_load_n(&stack_wanted(&s, slot)->generation, __ATOMIC_SEQ_CST) != life)
-			continue;
-		a->flags = 0;
-		a->generation = life;
-		a->error = ECONNRESET;
-		a->state = NETD_CLOSED;
-		CHECK(stack_tell(&s, slot));
-	}
+	end_those_there_are(&s);
 	stack_close(&s);
 }
 
@@ -356,4 +367,54 @@ TEST(a_stack_that_scribbles)
 	pthread_join(user, NULL);
 
 	end_all();
+}
+
+static struct shared {
+	int socket;
+	bool over;
+} shared;
+
+static void *
+connects(void *arg __attribute__((unused)))
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(1400), .sin_addr.s_addr = htonl(THEIRS) };
+
+	while (!__atomic_load_n(&shared.over, __ATOMIC_RELAXED))
+		(void)connect(shared.socket, (struct sockaddr *)&to, sizeof(to));
+	return NULL;
+}
+
+static void *
+disconnects(void *arg __attribute__((unused)))
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	while (!__atomic_load_n(&shared.over, __ATOMIC_RELAXED))
+		(void)connect(shared.socket, &none, sizeof(none));
+	return NULL;
+}
+
+/* One socket in the hands of several threads, while the stack ends its connections: each slot comes back. */
+TEST(threads_that_connect_and_disconnect_leave_no_slot)
+{
+	void *(*const bodies[])(void *) = { connects, connects, disconnects, disconnects };
+	enum { THREADS = sizeof(bodies) / sizeof(bodies[0]) };
+	pthread_t threads[THREADS];
+	long long end = storm_end();
+	struct stack s;
+
+	end_all();
+	s = stack_open();
+	shared.socket = CHECK_OK(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	for (int i = 0; i < THREADS; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, bodies[i], NULL), 0);
+	while (!storm_over(end))
+		end_those_there_are(&s);
+	__atomic_store_n(&shared.over, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	close(shared.socket);
+	end_those_there_are(&s);
+	CHECK_EQ(end_those_there_are(&s), 0);
+	stack_close(&s);
 }
