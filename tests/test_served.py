@@ -171,7 +171,7 @@ def test_nginx(server):
         said = server.ask("curl", *words, *once, f"{secure}/small", *once[:2], f"{secure}/none")
         assert said == f"200 {version} 1\n404 {version} 0\n"
     for more in [], ["-H", "Connection: close"]:
-        said = server.ask("wrk", "-t", 1, "-c", 1, "-d", 1, "--timeout", "20s", *more, f"{here}/small")
+        said = server.ask("wrk", "-t", 1, "-c", 1, "-d", 3, "--timeout", "20s", *more, f"{here}/small")
         assert int(re.search(r"(\d+) requests in", said)[1]) > 0 and "Non-2xx" not in said and "errors" not in said, said
 
 
