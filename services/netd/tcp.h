@@ -128,7 +128,7 @@ uint32_t connection_first_window(const struct connection *c);
 void connection_push(struct connection *c);
 /* What was sent and not acknowledged counts as sent, and is sent again; lwIP has nothing of it. */
 void connection_queue_again(struct connection *c);
-/* Segments are cut so that they fit the way, and those again that did not arrive because they do not. */
+/* Segments are cut so that they fit the way, and are what TCP_MAXSEG says at most; those that have not arrived, again. */
 void connection_fit_path(struct connection *c);
 
 /* --- time: tcp_time.c */

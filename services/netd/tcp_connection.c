@@ -218,8 +218,6 @@ connection_take_options(struct connection *c)
 		pcb->keep_intvl = w->keep_interval;
 	if (w->keep_count)
 		pcb->keep_cnt = w->keep_count;
-	if (w->max_segment && pcb->mss > w->max_segment)
-		pcb->mss = w->max_segment;
 	connection_fit_path(c);
 	c->wants_ack = w->flags & NETD_FLAG_QUICK_ACK;
 }

@@ -5,6 +5,7 @@
 #define CHALLENGE_MS 500 /* Linux's tcp_invalid_ratelimit */
 
 static struct connection *current; /* whose segment has come */
+static uint16_t current_mss;	   /* as it was before; 0: its handshake has only begun */
 static const struct connection *sending;
 
 /* The segment that lwIP works on; port 0: none. Ports as they lie, the rest in the machine's order. */
@@ -182,6 +183,7 @@ tcp_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_t options,
 			c->to_tell = true;
 		}
 	}
+	current_mss = pcb->state >= SYN_RCVD ? pcb->mss : 0;
 	if (c->slot != NO_SLOT && pcb->state >= SYN_RCVD && pcb->state != TIME_WAIT)
 		fit_into_window(c, pcb, header, p);
 	return ERR_OK;
@@ -240,6 +242,9 @@ tcp_receive_segment(struct pbuf *p, struct interface *from)
 	incoming.from = 0;
 	if (current)
 		connection_touch(current);
+	/* How long segments may be is said in a SYN: RFC 9293, 3.2. lwIP takes it from any, whatever is queued. */
+	if (current && current->pcb && current_mss)
+		current->pcb->mss = current_mss;
 	/* The byte that asked for a window was all there was: there is nothing to ask with, and lwIP's clock would. */
 	if (current && current->pcb && !current->pcb->unsent)
 		current->pcb->persist_backoff = 0;

@@ -152,6 +152,8 @@ connection_fit_path(struct connection *c)
 	if (path && path < fits)
 		fits = path;
 	fits = fits > headers + LEAST_SEGMENT ? fits - headers : LEAST_SEGMENT;
+	if (c->wanted->max_segment)
+		fits = LWIP_MIN(fits, LWIP_MAX(c->wanted->max_segment, LEAST_SEGMENT));
 	if (pcb->mss <= fits)
 		return;
 	pcb->mss = fits;

@@ -192,6 +192,49 @@ TEST(s3_10_7_4_what_comes_in_order_may_reach_behind_an_end)
 		;
 }
 
+TEST(s3_2_how_long_segments_may_be_is_said_in_a_syn)
+{
+	struct segment *seg;
+	struct peer p;
+	int s = pair(&p, 4612, WITH_MSS);
+
+	p.options |= MSS_ALWAYS;
+	p.mss = 1;
+	tell(&p, ACK, "x", 1);
+	hear_ack(&p, p.sent);
+	p.options &= ~(unsigned)MSS_ALWAYS;
+	CHECK_EQ(send(s, (char[3000]){ 0 }, 3000, 0), 3000);
+	seg = hear_some(&p);
+	CHECK_EQ(seg->seq, p.got);
+	CHECK_EQ(seg->size, 1460);
+	hear_data(&p, (char[3000]){ 0 }, 3000);
+}
+
+/* It is said when nothing can be said to the peer any more; whatever is queued then arrives. */
+TEST(s3_7_1_segments_may_be_made_shorter_when_some_are_queued)
+{
+	static char data[60010];
+	struct peer p;
+	int s = pair(&p, 4613, WITH_MSS);
+	uint32_t end = p.got + sizeof(data);
+
+	CHECK_EQ(send(s, data, sizeof(data) - 10, 0), sizeof(data) - 10);
+	CHECK_EQ(hear_some(&p)->seq, p.got);
+	CHECK_OK(setsockopt(s, IPPROTO_TCP, TCP_MAXSEG, &(int){ 536 }, sizeof(int)));
+	CHECK_EQ(send(s, data, 10, 0), 10);
+	tell(&p, ACK, NULL, 0);
+	while (p.got != end) {
+		struct segment *seg = hear(&p);
+		uint32_t last = seg->seq + (uint32_t)seg->size;
+
+		/* Nothing has come that would be acknowledged. */
+		CHECK(seg->size > 0);
+		if ((int32_t)(seg->seq - p.got) <= 0 && (int32_t)(last - p.got) > 0)
+			p.got = last;
+		tell(&p, ACK, NULL, 0);
+	}
+}
+
 TEST(s3_5_1_a_peer_that_has_forgotten_us_is_asked_and_resets)
 {
 	struct peer p;

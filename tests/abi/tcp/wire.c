@@ -166,7 +166,7 @@ put_options(struct peer *p, unsigned flags, uint8_t *at)
 {
 	uint8_t *o = at;
 
-	if (flags & SYN && p->options & WITH_MSS) {
+	if ((flags & SYN && p->options & WITH_MSS) || p->options & MSS_ALWAYS) {
 		*o++ = 2, *o++ = 4;
 		put16(o, p->mss);
 		o += 2;

@@ -24,8 +24,11 @@ enum { PATIENCE = 60000 }; /* milliseconds */
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32 };
 
-/* Options of the peer's SYN; the last two are used all along, if the other one agrees. BY_V6: it speaks IPv6. */
-enum { WITH_MSS = 1, WITH_SCALE = 2, WITH_SACK = 4, WITH_STAMPS = 8, BY_V6 = 16 };
+/*
+ * Options of the peer's SYN; the two behind WITH_SCALE are used all along, if the other one agrees. BY_V6: it speaks IPv6.
+ * MSS_ALWAYS: what WITH_MSS says is said in each segment.
+ */
+enum { WITH_MSS = 1, WITH_SCALE = 2, WITH_SACK = 4, WITH_STAMPS = 8, BY_V6 = 16, MSS_ALWAYS = 32 };
 
 #define HERE 0x0a4d0001u /* 10.77.0.1 and fd77::10.77.0.1, the kernel's */
 #define THERE 0x0a4d0002u /* the peer's */
