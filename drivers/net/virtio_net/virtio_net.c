@@ -315,16 +315,18 @@ flush(struct nic *nic)
 	virtio_queue_kick(&n->transmit);
 }
 
-static void
+/* True: the stack was told, and may have sent something, of which the device is to hear. */
+static bool
 tell_of_room(struct virtio_net *n)
 {
 	if (!n->wants_room)
-		return;
+		return false;
 	take_back_sent(n);
 	if (n->out.free_count < PARTS_MAX || n->transmit.free_count < PARTS_MAX)
-		return;
+		return false;
 	n->wants_room = false;
 	n->nic.stack->room(&n->nic);
+	return true;
 }
 
 /* ------------------------------------------------------------------------------------------------- orders */
@@ -434,10 +436,9 @@ static enum looked
 look(struct looker *l)
 {
 	struct virtio_net *n = container_of(l, struct virtio_net, looker);
+	bool room = tell_of_room(n);
 
-	if (n->wants_room)
-		tell_of_room(n);
-	return receive(n) ? LOOK_FOUND : LOOK_NOTHING;
+	return receive(n) || room ? LOOK_FOUND : LOOK_NOTHING;
 }
 
 static bool
