@@ -135,6 +135,8 @@ void neighbour_wait(struct interface *i, const struct netd_address *hop, const s
 /* A card has said who it is. `answer`: because we asked; `make`: we want to know though we did not ask. */
 void neighbour_learn(struct interface *i, const struct netd_address *a, const uint8_t link[NIC_ADDRESS], bool answer,
 	bool make);
+/* It has answered us where we asked it, and has not said where it is. */
+void neighbour_confirm(struct interface *i, const struct netd_address *a);
 /* As the kernel has them now: some were set by hand, some that we told of were taken away. */
 void neighbours_set(const struct netd_table_neighbour *table, uint32_t count);
 void neighbours_tick(uint64_t now);

@@ -116,8 +116,9 @@ next_option(const uint8_t *message, uint32_t length, uint32_t *at, uint8_t kind)
 	return NULL;
 }
 
+/* Asked at one of our addresses, not at a group: he has our card's address, as Linux has it then, too (RFC 4861, 7.2.4). */
 static void
-solicited(struct interface *i, const struct netd_address *from, const uint8_t *message, uint32_t length)
+solicited(struct interface *i, const struct netd_address *from, bool by_group, const uint8_t *message, uint32_t length)
 {
 	struct netd_address target = address_v6(message + 8), own = link_local(i);
 	struct netd_address all = { { 0xff, 2, [15] = 1 } }, none = { { 0 } };
@@ -137,7 +138,8 @@ solicited(struct interface *i, const struct netd_address *from, const uint8_t *m
 	}
 	if (source)
 		neighbour_learn(i, from, source + 2, false, true);
-	send_message(i, &target, from, ADVERTISE_NEIGHBOUR, SOLICITED | OVERRIDE, &target, OPTION_TARGET);
+	send_message(i, &target, from, ADVERTISE_NEIGHBOUR, SOLICITED | (by_group ? OVERRIDE : 0), &target,
+		by_group ? OPTION_TARGET : 0);
 }
 
 static void
@@ -154,6 +156,8 @@ advertised(struct interface *i, const uint8_t *message, uint32_t length)
 	}
 	if (link)
 		neighbour_learn(i, &target, link + 2, message[4] & 0x40, false);
+	else if (message[4] & 0x40)
+		neighbour_confirm(i, &target);
 }
 
 static void
@@ -203,7 +207,7 @@ nd_receive(struct interface *i, const uint8_t *packet, const uint8_t *message, u
 	struct netd_address from = address_v6(packet + 8);
 
 	if (message[0] == SOLICIT_NEIGHBOUR && length >= 24)
-		solicited(i, &from, message, length);
+		solicited(i, &from, packet[24] == 0xff, message, length);
 	else if (message[0] == ADVERTISE_NEIGHBOUR && length >= 24)
 		advertised(i, message, length);
 	else if (message[0] == ADVERTISE_ROUTER && length >= 16)

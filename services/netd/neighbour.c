@@ -208,6 +208,17 @@ send_waiting(struct neighbour *n)
 	}
 }
 
+/* It is `state` from now on, and the kernel hears of it if `changed`. */
+static void
+known(struct neighbour *n, enum state state, bool changed)
+{
+	n->state = state;
+	n->since = now_ms();
+	n->asked = 0;
+	if (changed)
+		tell_kernel(n, state);
+}
+
 void
 neighbour_learn(struct interface *i, const struct netd_address *a, const uint8_t link[NIC_ADDRESS], bool answer,
 	bool want)
@@ -224,12 +235,17 @@ neighbour_learn(struct interface *i, const struct netd_address *a, const uint8_t
 	changed = n->state != REACHABLE || memcmp(n->link, link, NIC_ADDRESS);
 	memcpy(n->link, link, NIC_ADDRESS);
 	/* One of IPv4 that asks us has, with it, answered us. */
-	n->state = answer || address_is_v4(a) ? REACHABLE : STALE;
-	n->since = now_ms();
-	n->asked = 0;
-	if (changed)
-		tell_kernel(n, n->state);
+	known(n, answer || address_is_v4(a) ? REACHABLE : STALE, changed);
 	send_waiting(n);
+}
+
+void
+neighbour_confirm(struct interface *i, const struct netd_address *a)
+{
+	struct neighbour *n = find(i, a);
+
+	if (n && n->state != INCOMPLETE && n->state != PERMANENT)
+		known(n, REACHABLE, n->state != REACHABLE);
 }
 
 static void

@@ -39,6 +39,8 @@ struct memory {
 	uint32_t free_count;
 	uint32_t accepted[LISTENERS_QUEUE], accepted_count; /* slots */
 	uint32_t refuse_accepts; /* EAGAIN */
+	uint32_t time_leaps; /* what the stack knows of its neighbours is suddenly of long ago */
+	uint32_t confirmed[2], failed; /* how often it told that one of IPv4, of IPv6 is where it was, and that one is not there */
 	_Alignas(4096) uint8_t arena[BLOCKS * NETD_BLOCK];
 };
 

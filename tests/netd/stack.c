@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* stack.c - the process of a network stack: its door is memory, its card a socket. */
 #include <errno.h>
+#include <linux/neighbour.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <poll.h>
@@ -12,6 +13,8 @@
 
 #include "../../services/netd/tcp.h"
 #include "host.h"
+
+#define LONG_MS 60000
 
 static struct host *self;
 
@@ -116,6 +119,10 @@ door_set_link(const struct netd_link *l)
 int
 door_set_neighbour(const struct netd_table_neighbour *n)
 {
+	if (n->state == NUD_REACHABLE)
+		self->memory->confirmed[n->address.bytes[0] != 0]++;
+	else if (n->state == NUD_FAILED)
+		self->memory->failed++;
 	return 0;
 }
 
@@ -247,7 +254,8 @@ stack_run(struct host *h)
 			ticked = now;
 		if (now - slow >= 200) {
 			slow = now;
-			neighbours_tick(now);
+			neighbours_tick(now + (self->memory->time_leaps ? LONG_MS : 0));
+			self->memory->time_leaps = 0;
 			fragments_tick(now);
 		}
 		card.stack->room(&card);

@@ -338,6 +338,25 @@ listener_in_a_used_slot(void)
 			(unsigned long long)actual->arrived);
 }
 
+/* Neighbours that were not heard of for long are asked where they are, and answer there: none is given up. */
+static void
+asked_neighbours(void)
+{
+	uint64_t began = test_now_ms();
+	struct memory *m = a.memory;
+
+	transfer(2, 1, 1, 0);
+	m->failed = m->confirmed[0] = m->confirmed[1] = 0;
+	m->time_leaps = 1;
+	while (!m->confirmed[0] || !m->confirmed[1]) {
+		transfer(2, 1, 1, 0);
+		for (uint64_t now = test_now_ms(); test_now_ms() - now < 100;)
+			work(0);
+		if (m->failed || test_now_ms() - began > PATIENCE_MS)
+			fail("of neighbours there are %u of IPv4, %u of IPv6, and %u are given up", m->confirmed[0], m->confirmed[1], m->failed);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -346,7 +365,7 @@ static const struct {
 	{ "killed_on_bad_wire", killed_on_bad_wire }, { "killed_short", killed_short }, { "refused", refused },
 	{ "unreachable", unreachable }, { "reset", reset }, { "closed_window", closed_window },
 	{ "full_backlog", full_backlog }, { "again_from_the_same_port", again_from_the_same_port },
-	{ "listener_in_a_used_slot", listener_in_a_used_slot },
+	{ "listener_in_a_used_slot", listener_in_a_used_slot }, { "asked_neighbours", asked_neighbours },
 };
 
 int
