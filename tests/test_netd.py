@@ -8,7 +8,7 @@ from conftest import ENVIRONMENT, TOP
 CASES = [
     "plain", "small", "bad_wire", "killed", "killed_on_bad_wire", "killed_short", "refused", "unreachable", "reset",
     "closed_window", "full_backlog", "again_from_the_same_port", "listener_in_a_used_slot",
-    "asked_neighbours",
+    "asked_neighbours", "without_cable", "flooded",
 ]
 
 

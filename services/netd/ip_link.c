@@ -147,6 +147,9 @@ link_changed(struct nic *nic)
 
 	log_info("%s: %s", i->name, nic->carrier ? "the cable is there" : "no cable");
 	report(nic);
+	/* It may never tell of room now, and what is for others would wait behind its frames: these are lost. */
+	if (!nic->carrier)
+		i->blocked = false;
 }
 
 static void

@@ -6,6 +6,9 @@
  *        \--three questions--> gone                               \--three questions--> gone
  *
  * What a card says unasked changes what we know only where we know something, or where it asks for us.
+ *
+ * When all places are taken, who was not used for longest gives way, and before all whom only they themselves have told
+ * us of: whoever asks for us under many names drives out his own.
  */
 #include <stdlib.h>
 
@@ -32,7 +35,7 @@ static struct neighbour {
 	struct netd_address address;
 	enum state state;
 	uint8_t link[NIC_ADDRESS];
-	uint64_t since, used;
+	uint64_t since, used; /* used: something was to go there; 0: never yet */
 	unsigned asked, waiting_count;
 	bool told;		     /* the kernel has it in its table */
 	struct waiting *waiting;
@@ -81,22 +84,36 @@ forget(struct neighbour *n)
 		recent = NULL;
 }
 
+static bool
+gives_way_before(const struct neighbour *n, const struct neighbour *other)
+{
+	return n->used != other->used ? n->used < other->used : n->since < other->since;
+}
+
+static void
+evict(struct neighbour *n)
+{
+	if (n->told)
+		tell_kernel(n, 0);
+	forget(n);
+}
+
 static struct neighbour *
 make(struct interface *i, const struct netd_address *a)
 {
 	struct neighbour *n = NULL;
 
 	for (int k = 0; k < NEIGHBOURS && (!n || n->interface); k++)
-		if (!neighbours[k].interface || (neighbours[k].state != PERMANENT && (!n || neighbours[k].used < n->used)))
+		if (!neighbours[k].interface ||
+			(neighbours[k].state != PERMANENT && (!n || gives_way_before(&neighbours[k], n))))
 			n = &neighbours[k];
 	if (!n)
 		return NULL;
 	if (n->interface)
-		forget(n);
+		evict(n);
 	memset(n, 0, sizeof(*n));
 	n->interface = i;
 	n->address = *a;
-	n->used = now_ms();
 	return n;
 }
 
@@ -151,13 +168,14 @@ neighbour_find(struct interface *i, const struct netd_address *hop, uint8_t link
 		n->state = INCOMPLETE;
 		ask(n);
 	}
+	n->used = now_ms();
 	if (n->state == INCOMPLETE)
 		return false;
 	memcpy(link, n->link, NIC_ADDRESS);
 	if (n->state == STALE) {
 		n->state = PROBE;
 		n->asked = 0;
-		n->since = n->used = now_ms();
+		n->since = n->used;
 	}
 	return true;
 }

@@ -6,6 +6,7 @@
  *   host.c    the memory, its chunks and slots: the kernel's half
  *   stack.c   the stack's process: services/netd without its main program, over a card that is a socket
  *   wire.c    frames from one to the other, lost, doubled and put out of order as the test says
+ *   alone.c   one machine, without the other
  *   stream.c  connections as programs have them: bytes by a pattern, which the other end knows
  */
 #ifndef TESTS_NETD_HOST_H
@@ -81,6 +82,14 @@ void chunks_free(struct memory *m, uint16_t *chunks, uint64_t from, uint64_t to)
 void stack_run(struct host *h) __attribute__((noreturn));
 void stack_begin(struct host *h);
 void stack_receive(const void *frame, size_t length);
+/* Has its card room, and a cable? */
+void stack_set_card(bool room, bool carrier);
+/* How many neighbours it has told the kernel of. */
+unsigned stack_neighbours(void);
+
+/* alone.c: cases */
+void alone_without_cable(void);
+void alone_flooded(void);
 
 /* wire.c */
 struct wire {

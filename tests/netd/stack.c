@@ -116,14 +116,32 @@ door_set_link(const struct netd_link *l)
 	return 0;
 }
 
+/* Whom the kernel knows: their addresses. */
+static struct netd_address known[4096];
+static unsigned known_count;
+
 int
 door_set_neighbour(const struct netd_table_neighbour *n)
 {
+	unsigned at = 0;
+
 	if (n->state == NUD_REACHABLE)
 		self->memory->confirmed[n->address.bytes[0] != 0]++;
 	else if (n->state == NUD_FAILED)
 		self->memory->failed++;
+	while (at < known_count && !address_same(&known[at], &n->address))
+		at++;
+	if (!n->state && at < known_count)
+		known[at] = known[--known_count];
+	else if (n->state && at == known_count && at < sizeof(known) / sizeof(known[0]))
+		known[known_count++] = n->address;
 	return 0;
+}
+
+unsigned
+stack_neighbours(void)
+{
+	return known_count;
 }
 
 int
@@ -178,6 +196,8 @@ door_table(uint32_t table, size_t entry_size, uint32_t *count)
 
 /* --- the card */
 
+static bool full;
+
 static void
 card_go(struct nic *nic)
 {
@@ -188,7 +208,7 @@ card_send(struct nic *nic, const struct iovec *parts, unsigned count, uint32_t c
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)parts, .msg_iovlen = count };
 
-	return sendmsg(self->card, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -EAGAIN : 0;
+	return full || sendmsg(self->card, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -EAGAIN : 0;
 }
 
 static void
@@ -228,6 +248,16 @@ void
 stack_receive(const void *frame, size_t length)
 {
 	card.stack->received(&card, frame, length, 0);
+}
+
+void
+stack_set_card(bool room, bool carrier)
+{
+	full = !room;
+	if (card.carrier == carrier)
+		return;
+	card.carrier = carrier;
+	card.stack->link(&card);
 }
 
 void

@@ -366,6 +366,7 @@ static const struct {
 	{ "unreachable", unreachable }, { "reset", reset }, { "closed_window", closed_window },
 	{ "full_backlog", full_backlog }, { "again_from_the_same_port", again_from_the_same_port },
 	{ "listener_in_a_used_slot", listener_in_a_used_slot }, { "asked_neighbours", asked_neighbours },
+	{ "without_cable", alone_without_cable }, { "flooded", alone_flooded },
 };
 
 int
