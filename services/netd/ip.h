@@ -68,6 +68,9 @@ const struct netd_table_group *ip_groups(uint32_t *count);
 
 /* --- ip_link.c */
 
+/* Beside NIC_CHECKSUM_GOOD: the frame that it came in is to many cards. */
+#define LINK_TO_MANY 0x100u
+
 /* A card is there: it becomes an interface. */
 int ip_add_nic(struct nic *nic);
 /* A frame of Ethernet, or a packet where there is none. 0, -EAGAIN: no room now, another negative errno: it is lost. */

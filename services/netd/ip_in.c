@@ -116,7 +116,7 @@ ip4_receive(struct interface *i, const uint8_t *packet, uint32_t length, uint32_
 	}
 	if (packet[9] == IP_PROTO_TCP) {
 		show_segment(i, packet, length);
-		if (!group)
+		if (!group && !(flags & LINK_TO_MANY))
 			segment_in(i, &from, &to, packet + header, length - header, flags, held);
 		return;
 	}
@@ -196,7 +196,7 @@ ip6_receive(struct interface *i, const uint8_t *packet, uint32_t length, uint32_
 	}
 	if (protocol == IP_PROTO_TCP) {
 		show_segment(i, packet, length);
-		if (!group)
+		if (!group && !(flags & LINK_TO_MANY))
 			segment_in(i, &from, &to, packet + at, length - at, flags, held);
 		return;
 	}

@@ -87,6 +87,8 @@ link_receive(struct interface *i, const uint8_t *frame, uint32_t length, uint32_
 			NULL, &part, 1);
 	if (kind == PACKET_OTHERHOST)
 		return;
+	if (kind != PACKET_HOST)
+		flags |= LINK_TO_MANY;
 	if (!i->ethernet) {
 		type = !length ? 0 : frame[0] >> 4 == 4 ? ETHERNET_IP4 : frame[0] >> 4 == 6 ? ETHERNET_IP6 : 0;
 	} else {

@@ -450,3 +450,33 @@ TEST(rfc826_a_neighbour_that_was_set_is_not_asked_for)
 	CHECK_EQ(send(u, (char[20]){ 0 }, 20, 0), 20);
 	CHECK_EQ(hear_frame(tap, frame), ETHERTYPE_ARP);
 }
+
+static void
+card_of_tap(uint8_t *to)
+{
+	int s = CHECK_OK(socket(AF_INET, SOCK_DGRAM, 0));
+	struct ifreq r = { 0 };
+
+	strcpy(r.ifr_name, "tap7");
+	CHECK_OK(ioctl(s, SIOCGIFHWADDR, &r));
+	memcpy(to, r.ifr_hwaddr.sa_data, 6);
+	CHECK_OK(close(s));
+}
+
+TEST(rfc1122_4_2_3_10_a_segment_in_a_frame_to_many_is_not_taken)
+{
+	static const uint8_t cards[][6] = { { 255, 255, 255, 255, 255, 255 }, { 1, 0, 0x5e, 0, 0, 1 } };
+	int tap = tap_open();
+	struct peer p = peer_make(4330, 0);
+	uint8_t own[6];
+
+	listener(5330, 5);
+	p.their_port = 5330;
+	for (int i = 0; i < 2; i++)
+		tell_framed(&p, tap, cards[i], SYN);
+	/* Another SYN, by its number: the first that is answered. */
+	card_of_tap(own);
+	p.sent += 1000;
+	tell_framed(&p, tap, own, SYN);
+	CHECK_EQ(hear_flags(&p, SYN | ACK)->ack, p.sent + 1);
+}

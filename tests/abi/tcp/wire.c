@@ -233,6 +233,17 @@ tell_spoilt(struct peer *p, unsigned flags, const void *data, size_t size)
 }
 
 void
+tell_framed(struct peer *p, int tap, const uint8_t *card, unsigned flags)
+{
+	size_t all = make_segment(p, p->sent, p->got, flags, NULL, 0);
+	uint8_t frame[14 + IP_SIZE + 60] = { [6] = 2, [12] = 8 };
+
+	memcpy(frame, card, 6);
+	memcpy(frame + 14, packet, all);
+	CHECK_EQ(write(tap, frame, 14 + all), 14 + all);
+}
+
+void
 tell_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t seq, uint16_t mtu)
 {
 	size_t header = header_of(p), size = 8 + header + 8;

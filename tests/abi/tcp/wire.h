@@ -100,6 +100,9 @@ void hear_data(struct peer *p, void *data, size_t size);
 /* Whatever has come by now is forgotten. */
 void forget(void);
 
+/* A segment without data in a frame of Ethernet to that card, by a TAP device; what comes of it comes as ever. */
+void tell_framed(struct peer *p, int tap, const uint8_t *card, unsigned flags);
+
 /* An ICMP error, for who speaks IPv6 one of its own, about a segment of theirs with this sequence number. */
 void tell_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t seq, uint16_t mtu);
 
