@@ -100,6 +100,32 @@ may_challenge(struct connection *c)
 }
 
 /*
+ * To our SYN an answer to another one is reset, and our SYN sent again, since that may have been a connection that the peer
+ * has not forgotten. Once: lwIP would for each, and count them until it gives up. An acknowledgement alone is none:
+ * RFC 9293, 3.10.7.3.
+ */
+static bool
+is_no_answer(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+	if ((TCPH_FLAGS(header) & (TCP_ACK | TCP_RST)) != TCP_ACK)
+		return false;
+	if (header->ackno == pcb->lastack + 1)
+		return !(TCPH_FLAGS(header) & TCP_SYN);
+	if (!pcb->nrtx)
+		return false;
+	tcp_rst(pcb, header->ackno, incoming.end, ip_current_dest_addr(), ip_current_src_addr(), header->dest, header->src);
+	return true;
+}
+
+/* lwIP would take its acknowledgement: there would be a connection that nobody has asked the kernel about. */
+static bool
+is_syn_to_half_open(const struct connection *c, const struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+	return c->slot == NO_SLOT && TCPH_FLAGS(header) & TCP_ACK &&
+		TCP_SEQ_BETWEEN(header->ackno, pcb->lastack + 1, pcb->snd_nxt);
+}
+
+/*
  * What lwIP would take, and must not; and what it would answer once too often. Data that is old or outside of the window is
  * always answered: nobody sends data for an acknowledgement of nothing, and who repeats it may have lost our answer.
  */
@@ -109,7 +135,13 @@ is_refused(struct connection *c, struct tcp_pcb *pcb, const struct tcp_hdr *head
 	bool old, outside, forged;
 
 	if (pcb->state < SYN_RCVD)
-		return false;
+		return is_no_answer(pcb, header);
+	if (pcb->state == SYN_RCVD && (TCPH_FLAGS(header) & (TCP_SYN | TCP_RST)) == TCP_SYN &&
+		is_syn_to_half_open(c, pcb, header)) {
+		if (may_challenge(c))
+			tcp_send_empty_ack(pcb);
+		return true;
+	}
 	if ((TCPH_FLAGS(header) & (TCP_SYN | TCP_RST)) == TCP_SYN)
 		return !(pcb->state == SYN_RCVD && TCPH_FLAGS(header) & TCP_ACK) && !may_challenge(c);
 	if (pcb->state == SYN_RCVD || pcb->state == TIME_WAIT)

@@ -195,6 +195,55 @@ TEST(s3_10_7_3_an_answer_to_another_syn_is_reset)
 	CHECK_EQ(error_of(s), 0);
 }
 
+TEST(s3_10_7_3_many_answers_to_other_syns_do_not_end_a_connect)
+{
+	struct peer p;
+	unsigned syns = 0;
+	int s;
+
+	wire_open();
+	p = peer_make(4080, 0);
+	s = start_connect(&p);
+	p.got = hear_flags(&p, SYN)->seq + 1;
+	for (uint32_t i = 0; i < 20; i++) {
+		struct segment *seg;
+
+		tell_at(&p, p.sent, p.got + 1000 + i, i % 2 ? ACK : SYN | ACK, NULL, 0);
+		/* A SYN may be sent again meanwhile, early or when it is time; not by each of them. */
+		while (!((seg = hear_within(&p, PATIENCE))->flags & RST))
+			syns++;
+		CHECK_EQ(seg->seq, p.got + 1000 + i);
+	}
+	CHECK(syns <= 4);
+	/* What gives up does so by its clock. */
+	CHECK_EQ(poll(&(struct pollfd){ s, POLLOUT, 0 }, 1, 1500), 0);
+	tell(&p, SYN | ACK, NULL, 0);
+	await(s, POLLOUT);
+	CHECK_EQ(error_of(s), 0);
+}
+
+TEST(s3_10_7_3_an_acknowledgement_alone_is_no_answer_to_a_syn)
+{
+	struct segment *seg;
+	struct peer p;
+	int s;
+
+	wire_open();
+	p = peer_make(4081, 0);
+	s = start_connect(&p);
+	p.got = hear_flags(&p, SYN)->seq + 1;
+	tell(&p, ACK, NULL, 0);
+	tell_at(&p, p.sent, p.got + 7, ACK, NULL, 0);
+	/* The first that comes is about the second, which makes no sense. */
+	while ((seg = hear(&p))->flags == SYN)
+		;
+	CHECK_EQ(seg->flags, RST);
+	CHECK_EQ(seg->seq, p.got + 7);
+	tell(&p, SYN | ACK, NULL, 0);
+	await(s, POLLOUT);
+	CHECK_EQ(error_of(s), 0);
+}
+
 TEST(s3_8_1_a_syn_is_sent_again)
 {
 	struct peer p;
@@ -297,6 +346,25 @@ TEST(s3_3_2_a_connection_that_is_not_confirmed_is_shown)
 	while (state_in_proc(&p) == TCP_SYN_RECV)
 		check_sleep_ms(10);
 	CHECK_EQ(state_in_proc(&p), 0);
+}
+
+TEST(s3_10_7_4_a_syn_with_the_last_acknowledgement_confirms_nothing)
+{
+	struct peer p;
+	int l;
+
+	wire_open();
+	p = peer_make(4082, 0);
+	l = listener(5082, 1);
+	peer_begins(&p, 5082);
+	tell_at(&p, p.sent - 1, p.got, SYN | ACK, NULL, 0);
+	/* It is told where we are. */
+	CHECK_EQ(hear_ack(&p, p.sent)->flags & SYN, 0);
+	CHECK_EQ(poll(&(struct pollfd){ l, POLLIN, 0 }, 1, 100), 0);
+	CHECK_EQ(state_in_proc(&p), TCP_SYN_RECV);
+	tell(&p, ACK, NULL, 0);
+	await(l, POLLIN);
+	still_there(&p, CHECK_OK(accept(l, NULL, NULL)));
 }
 
 TEST(s3_4_1_initial_sequence_numbers_differ)
