@@ -70,6 +70,25 @@ socket_wait_error(int error, deadline_t deadline)
 	return deadline == DEADLINE_NEVER ? -ERESTARTSYS : -EINTR;
 }
 
+void
+socket_lock_two(struct socket *a, struct socket *b)
+{
+	if (a == b) {
+		mutex_lock(&a->lock);
+		return;
+	}
+	mutex_lock(&MIN(a, b)->lock);
+	mutex_lock_nested(&MAX(a, b)->lock);
+}
+
+void
+socket_unlock_two(struct socket *a, struct socket *b)
+{
+	mutex_unlock(&a->lock);
+	if (a != b)
+		mutex_unlock(&b->lock);
+}
+
 int
 socket_take_error(struct socket *s)
 {

@@ -50,7 +50,7 @@
 	C(SOCKET_READ,    MUTEX,    "unix_socket->read_lock: one reader of a queue at a time")     \
 	C(SOCKET_SEND,    MUTEX,    "a stream's send_lock: one writer at a time")                 \
 	C(SOCKET_FLIGHT,  MUTEX,    "sockets in flight: which messages carry which sockets")       \
-	C(SOCKET,         MUTEX,    "socket->lock; of two the lower address first, a listener's first") \
+	C(SOCKET,         MUTEX,    "socket->lock; of two the lower address first, a listener's before its fresh child's") \
 	C(IPC_TABLE,      RWLOCK,   "System V objects of a kind, by id and by key")               \
 	C(IPC,            MUTEX,    "a System V object or a message queue")                        \
 	C(CLOCK_SET,      MUTEX,    "who is told when the real clock is set")                      \

@@ -294,6 +294,9 @@ uint32_t socket_filter_run(struct socket *s, const void *data, uint32_t size, co
 deadline_t socket_deadline(uint64_t timeout, uint32_t flags);
 /* What a call returns whose wait ended with `error`: -EAGAIN, -ERESTARTSYS or -EINTR. */
 int socket_wait_error(int error, deadline_t deadline);
+/* Lock two sockets, which may be one: the lower address first, whichever wants something of the other. */
+void socket_lock_two(struct socket *a, struct socket *b);
+void socket_unlock_two(struct socket *a, struct socket *b);
 /* The pending error, negative, which is none then; or 0. */
 int socket_take_error(struct socket *s);
 

@@ -23,7 +23,8 @@
  * which says what state it is in.
  *
  * Locks: read_lock, then send_lock, then socket->lock. Sleepers hold none. A socket that changes both ends of a
- * connection does so one after the other; only connect has two socket->locks: the listener's, then its own.
+ * connection does so one after the other; only who waits at a listener, or joins one, has two socket->locks, by
+ * socket_lock_two(): each may have become the other's listener meanwhile.
  *
  * A listener may ask for children that have something to read (TCP_DEFER_ACCEPT): the others are held, without being told
  * of, until bytes or an end come, or as many seconds are over as it said. As many as its backlog says.

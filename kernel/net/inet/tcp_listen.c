@@ -249,40 +249,56 @@ is_knocking(const struct tcp_socket *t)
 	return t->state == TCP_SYN_SENT && tcp_is_free(t);
 }
 
-/* There is room at `l`: the one that has waited longest is joined. False: that is being disconnected, and waits no more. */
+/* The first of a queue of `l`, with a reference of the caller's; NULL. */
+static struct tcp_socket *
+first_of(struct tcp_socket *l, struct list *queue)
+{
+	struct tcp_socket *t;
+
+	mutex_lock(&l->inet.socket.lock);
+	t = list_first(queue, struct tcp_socket, queue_node);
+	if (t)
+		tcp_get(t);
+	mutex_unlock(&l->inet.socket.lock);
+	return t;
+}
+
+/* If there is room at `l`, the one that has waited longest is joined. False: that waits no more, and another one may. */
 static bool
 admit_one(struct tcp_socket *l)
 {
-	struct tcp_socket *child = tcp_create_child(&l->inet), *t = NULL;
-	bool told = false, cancelled = false, joined = false;
+	struct tcp_socket *t = first_of(l, &l->waiting), *child = t ? tcp_create_child(&l->inet) : NULL;
+	bool room, waits, told = false, cancelled = false, joined = false;
 
-	if (!child)
+	if (!child) {
+		if (t)
+			tcp_put(t);
 		return true;
-	mutex_lock(&l->inet.socket.lock);
-	if (l->state == TCP_LISTEN && !is_full(l))
-		t = list_first(&l->waiting, struct tcp_socket, queue_node);
-	if (t) {
-		mutex_lock_nested(&t->inet.socket.lock);
+	}
+	socket_lock_two(&l->inet.socket, &t->inet.socket);
+	room = l->state == TCP_LISTEN && !is_full(l);
+	waits = t->listener == l && !t->held;
+	if (room && waits) {
 		cancelled = dequeue(l, t);
-		joined = is_knocking(t);
+		joined = is_knocking(t); /* it is not where it is being disconnected */
 		if (joined)
 			told = join(l, t, child);
-		mutex_unlock(&t->inet.socket.lock);
 	}
-	mutex_unlock(&l->inet.socket.lock);
+	socket_unlock_two(&l->inet.socket, &t->inet.socket);
 	if (!joined)
 		tcp_put(child);
-	if (!t)
-		return true;
 	if (told)
 		tell_of_child(l);
 	if (joined)
 		tell_of_connection(t);
-	tcp_put(l); /* t's reference to its listener */
+	if (room && waits) {
+		tcp_put(l); /* t's reference to its listener */
+		tcp_put(t); /* the queue's */
+	}
 	if (cancelled)
 		tcp_put(t);
 	tcp_put(t);
-	return joined;
+	return joined || !room;
 }
 
 /* The listener at which `t` waits, or is held, with a reference; NULL: none. */
@@ -307,13 +323,11 @@ tcp_stop_waiting(struct tcp_socket *t)
 
 	if (!l)
 		return;
-	mutex_lock(&l->inet.socket.lock);
-	mutex_lock_nested(&t->inet.socket.lock);
+	socket_lock_two(&l->inet.socket, &t->inet.socket);
 	waited = t->listener == l;
 	if (waited)
 		cancelled = dequeue(l, t);
-	mutex_unlock(&t->inet.socket.lock);
-	mutex_unlock(&l->inet.socket.lock);
+	socket_unlock_two(&l->inet.socket, &t->inet.socket);
 	if (waited) {
 		if (cancelled)
 			tcp_put(t);
@@ -331,8 +345,7 @@ tcp_admit_held(struct tcp_socket *t)
 
 	if (!l)
 		return;
-	mutex_lock(&l->inet.socket.lock);
-	mutex_lock_nested(&t->inet.socket.lock);
+	socket_lock_two(&l->inet.socket, &t->inet.socket);
 	held = t->listener == l && t->held;
 	if (held) {
 		cancelled = dequeue(l, t);
@@ -340,8 +353,7 @@ tcp_admit_held(struct tcp_socket *t)
 		l->pending_count++;
 		tcp_wire_backlog(l);
 	}
-	mutex_unlock(&t->inet.socket.lock);
-	mutex_unlock(&l->inet.socket.lock);
+	socket_unlock_two(&l->inet.socket, &t->inet.socket);
 	if (held) {
 		tell_of_child(l);
 		if (cancelled)
@@ -377,20 +389,6 @@ void
 tcp_connect_init(struct tcp_socket *t)
 {
 	continuation_init(&t->give_up, give_up);
-}
-
-/* The first of a queue of `l`, with a reference of the caller's; NULL. */
-static struct tcp_socket *
-first_of(struct tcp_socket *l, struct list *queue)
-{
-	struct tcp_socket *t;
-
-	mutex_lock(&l->inet.socket.lock);
-	t = list_first(queue, struct tcp_socket, queue_node);
-	if (t)
-		tcp_get(t);
-	mutex_unlock(&l->inet.socket.lock);
-	return t;
 }
 
 void
@@ -430,8 +428,7 @@ tcp_meet(struct tcp_socket *t, struct tcp_socket *l, struct tcp_socket *child)
 {
 	bool listens, joined = false, waits = false, told = false;
 
-	mutex_lock(&l->inet.socket.lock);
-	mutex_lock_nested(&t->inet.socket.lock);
+	socket_lock_two(&l->inet.socket, &t->inet.socket);
 	listens = l->state == TCP_LISTEN;
 	if (listens && is_knocking(t)) {
 		joined = !is_full(l);
@@ -447,8 +444,7 @@ tcp_meet(struct tcp_socket *t, struct tcp_socket *l, struct tcp_socket *child)
 		tcp_get(t);
 		continuation_run_when(&t->give_up, NULL, deadline_after(TCP_CONNECT_NS));
 	}
-	mutex_unlock(&t->inet.socket.lock);
-	mutex_unlock(&l->inet.socket.lock);
+	socket_unlock_two(&l->inet.socket, &t->inet.socket);
 	if (!joined)
 		tcp_put(child);
 	if (told)

@@ -105,7 +105,7 @@ try_connect(struct unix_socket *l, struct unix_socket *u, struct unix_socket *e)
 {
 	int error = 0;
 
-	unix_lock_two(l, u);
+	socket_lock_two(&l->socket, &u->socket);
 	if (l->dead)
 		error = LOOK_AGAIN;
 	else if (l->socket.state != SOCKET_LISTENING || (l->socket.shutdown & SHUTDOWN_RECEIVE))
@@ -116,7 +116,7 @@ try_connect(struct unix_socket *l, struct unix_socket *u, struct unix_socket *e)
 		error = u->socket.state == SOCKET_CONNECTED ? -EISCONN : -EINVAL;
 	else
 		join(l, u, e);
-	unix_unlock_two(l, u);
+	socket_unlock_two(&l->socket, &u->socket);
 	return error;
 }
 

@@ -106,10 +106,10 @@ unix_datagram_connect(struct socket *s, const struct socket_address *a, uint32_t
 		error = find_receiver(u, a, &to);
 		if (error)
 			return error;
-		unix_lock_two(u, to);
+		socket_lock_two(&u->socket, &to->socket);
 		if (!to->dead)
 			break;
-		unix_unlock_two(u, to);
+		socket_unlock_two(&u->socket, &to->socket);
 		unix_put(to);
 	}
 	error = may_send(u, to) ? 0 : -EPERM;
@@ -117,7 +117,7 @@ unix_datagram_connect(struct socket *s, const struct socket_address *a, uint32_t
 		unix_get(to);
 		old = change_peer(u, to);
 	}
-	unix_unlock_two(u, to);
+	socket_unlock_two(&u->socket, &to->socket);
 	if (old) {
 		if (old != to)
 			forget_peer(u, old);

@@ -14,7 +14,7 @@
  * with the client as peer and the listener's name. accept gives it a file.
  *
  * Locks: read_lock (SOCKET_READ), then flight_lock (SOCKET_FLIGHT), then socket.lock (SOCKET), then
- * names_lock (LEAF). Two sockets' locks: unix_lock_two(), by address; and flight.c takes a listener's
+ * names_lock (LEAF). Two sockets' locks: socket_lock_two(), by address; and flight.c takes a listener's
  * and then, nested, a pending connection's, which nobody locks together with another. The locks of
  * two peers of a stream are never held at once: each side is changed in turn.
  *
@@ -112,25 +112,6 @@ unix_put(struct unix_socket *u)
 	socket_filter_drop(&u->socket);
 	namespace_put(u->socket.net);
 	kfree(u);
-}
-
-void
-unix_lock_two(struct unix_socket *a, struct unix_socket *b)
-{
-	if (a == b) {
-		mutex_lock(&a->socket.lock);
-		return;
-	}
-	mutex_lock(&MIN(a, b)->socket.lock);
-	mutex_lock_nested(&MAX(a, b)->socket.lock);
-}
-
-void
-unix_unlock_two(struct unix_socket *a, struct unix_socket *b)
-{
-	mutex_unlock(&a->socket.lock);
-	if (a != b)
-		mutex_unlock(&b->socket.lock);
 }
 
 struct unix_socket *

@@ -86,9 +86,6 @@ unix_get(struct unix_socket *u)
 	ref_get(&u->socket.refs);
 }
 void unix_put(struct unix_socket *u);
-/* Lock two sockets, which may be one, by address. */
-void unix_lock_two(struct unix_socket *a, struct unix_socket *b);
-void unix_unlock_two(struct unix_socket *a, struct unix_socket *b);
 /* The peer with a reference, or NULL. */
 struct unix_socket *unix_peer_get(struct unix_socket *u);
 /* Who the caller is becomes what SO_PEERCRED of the other side tells. u's lock held, or u not shared. */
