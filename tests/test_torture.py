@@ -28,6 +28,7 @@ import re
 import shutil
 import subprocess
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,12 @@ def oracle(program, tmp_path, *options):
     kept = TOP / "build/oracle" / f"torture-{program}-{digest.hexdigest()[:32]}"
     if kept.exists() and not MINUTES:
         return
-    storm(program, tmp_path, *options, kernel="linux", seconds=0.3)
+    try:
+        storm(program, tmp_path, *options, kernel="linux", seconds=0.3)
+    except AssertionError as why:
+        # Once more, as test_abi asks it: Linux is only the measure.
+        warnings.warn(f"Linux failed {program} at first: {why}")
+        storm(program, tmp_path, *options, kernel="linux", seconds=0.3)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text("ok\n")
 

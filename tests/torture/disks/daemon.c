@@ -97,7 +97,8 @@ disk_create(struct disk *d, const char *name, bool wild)
 
 	memset(&u, 0, sizeof(u));
 	if (!d)
-		d = mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		/* All of it now: what is first touched in a later run would look like something left by that. */
+		d = mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	CHECK(d != MAP_FAILED);
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	d->queues = 1 + storm_below(QUEUES_MAX);
