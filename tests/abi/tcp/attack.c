@@ -137,28 +137,28 @@ edge_of_window(struct peer *p)
 	return seg->ack + seg->window;
 }
 
-TEST(s3_10_7_4_what_comes_out_of_order_may_reach_beyond_the_window)
+/* Behind a hole `size` bytes come that begin a hundred before the window's edge; then what fills the hole. */
+static void
+comes_at_the_edge(uint16_t port, unsigned flags, size_t size)
 {
 	static char data[1000];
 	struct peer p;
 	uint32_t edge;
 
-	pair(&p, 4608, 0);
+	pair(&p, port, 0);
 	edge = edge_of_window(&p);
-	tell_at(&p, edge - 100, p.got, ACK, data, sizeof(data));
+	tell_at(&p, edge - 100, p.got, ACK | flags, data, size);
 	fill_hole(&p, edge - 100);
+}
+
+TEST(s3_10_7_4_what_comes_out_of_order_may_reach_beyond_the_window)
+{
+	comes_at_the_edge(4608, 0, 1000);
 }
 
 TEST(s3_10_7_4_an_end_out_of_order_may_stand_at_the_edge_of_the_window)
 {
-	static char data[100];
-	struct peer p;
-	uint32_t edge;
-
-	pair(&p, 4609, 0);
-	edge = edge_of_window(&p);
-	tell_at(&p, edge - 100, p.got, ACK | FIN, data, 100);
-	fill_hole(&p, edge - 100);
+	comes_at_the_edge(4609, FIN, 100);
 }
 
 TEST(s3_10_7_4_what_comes_out_of_order_may_reach_behind_an_end)
